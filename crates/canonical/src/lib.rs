@@ -1,0 +1,1 @@
+//! The vocabulary: ids, time, values, schemas, records, events.

@@ -1,0 +1,1 @@
+//! Declarative manifests: how to talk to a kind of system, in both directions, without I/O.

@@ -1,0 +1,1 @@
+//! What may run now: lanes, buckets, caps, breaker, order.

@@ -1,0 +1,1 @@
+//! The one HTTP client: credentials, SSRF guard, timeouts, caps.

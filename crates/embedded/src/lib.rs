@@ -1,0 +1,1 @@
+//! The default store: SQLite with one writer, group commit and a reader pool.

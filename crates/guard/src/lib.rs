@@ -1,0 +1,1 @@
+//! Trust and privacy decisions: signatures, sealing, redaction, address ranges.

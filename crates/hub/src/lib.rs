@@ -1,0 +1,1 @@
+//! The loop logic without I/O: machines that turn inputs into effects.

@@ -1,0 +1,1 @@
+//! HTTP intake: verified webhooks and the events API.

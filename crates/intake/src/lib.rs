@@ -1,0 +1,1 @@
+//! Accept decisions: dedupe, identity, order, ownership, facts.

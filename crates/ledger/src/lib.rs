@@ -1,0 +1,1 @@
+//! What must reach a system, what is on its way, and how it ended.

@@ -1,0 +1,1 @@
+//! The thin driver: machines on tasks, effects performed, drain and restart.

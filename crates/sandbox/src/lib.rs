@@ -1,0 +1,1 @@
+//! Vendor-shaped systems for tests and demonstrations: a pure world and a thin server.

@@ -1,0 +1,1 @@
+//! The storage port: units, operations, questions, the in-memory backend and the conformance suite.

@@ -1,0 +1,1 @@
+//! The catalogue of metrics, the registry, logs and redaction.

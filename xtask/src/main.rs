@@ -1,0 +1,2 @@
+//! The repository's own checks and benchmarks.
+fn main() {}
