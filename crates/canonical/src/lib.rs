@@ -1,1 +1,22 @@
-//! The vocabulary: ids, time, values, schemas, records, events.
+//! The vocabulary every other room speaks: names, ids, time, values, schemas, records and events.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness.
+
+mod event;
+mod ids;
+mod name;
+mod record;
+pub mod schema;
+mod time;
+pub mod value;
+
+pub use event::{CloudEvent, EventEnvelopeError, Fact};
+pub use ids::{EventId, IntentId, MessageId, RecordId, RouteId};
+pub use name::{Entity, Field, NameError, Object, System, Tenant};
+pub use record::{Alive, ExternalRef, Marks, OrderToken, Provenance, Record};
+pub use schema::{Condition, EntitySchema, FieldSpec, FieldType, OnConflict, PiiClass};
+pub use time::{Mono, Now, Wall};
+pub use value::Fields;
+
+pub use jiff;
+pub use rust_decimal::Decimal;

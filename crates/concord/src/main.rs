@@ -1,2 +1,29 @@
-//! The `concord` command.
-fn main() {}
+//! The `concord` command: arguments become settings, settings become one command, its end becomes an exit code.
+
+mod arguments;
+mod commands;
+mod crash;
+mod demo;
+mod environment;
+mod exit;
+mod help;
+mod operator;
+mod output;
+mod place;
+mod settings;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let given = match arguments::parse(environment::arguments()) {
+        Ok(given) => given,
+        Err(refused) => return output::refused(&refused),
+    };
+    let (settings, command) = settings::from(given);
+    let voice = output::Output::new(&settings);
+    match commands::run(command, &settings, &voice) {
+        Ok(code) => code.into(),
+        Err(error) => voice.failed(&error).into(),
+    }
+}

@@ -1,1 +1,30 @@
 //! A folder of files becomes one checked configuration.
+//!
+//! [`Files`] holds the texts (from disk, or given by a test or a simulator), [`load`] checks all of them and says
+//! everything that is wrong at once, each [`Problem`] with file, line, column, and what would be right.
+//! Nothing here reads the environment, a clock or the network; secrets are resolved by whoever may
+//! ([`Configuration::resolve_secrets`]).
+
+mod check;
+mod configuration;
+mod document;
+mod files;
+mod problem;
+mod secrets;
+mod settings;
+mod shape;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod typed;
+mod words;
+
+pub use check::{load, load_folder};
+pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
+pub use files::Files;
+pub use problem::{Excerpt, Problem, Severity};
+pub use secrets::{Secrets, SystemSecrets};
+pub use settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
+pub use shape::schemas;
+pub use words::{Period, SecretRef};

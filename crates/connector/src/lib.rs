@@ -1,1 +1,42 @@
-//! Declarative manifests: how to talk to a kind of system, in both directions, without I/O.
+//! Declarative connectors: how to talk to a kind of system, in both directions, without I/O.
+//!
+//! A [`Manifest`] is data; bound to a system's parameters it is a [`Connector`]. A connector plus a [`Call`] makes
+//! a [`Request`]; a connector plus an answer makes a [`ledger::Outcome`] or [`Observation`]s. Secrets are named,
+//! never held; time comes in as an argument.
+//!
+//! The way of a write: [`Connector::choose`] an operation, [`Connector::render`] the call,
+//! [`Connector::classify`] the answer. The way of a read: [`Connector::read_webhook`],
+//! [`Connector::read_cloud_event`], [`Connector::read_page`], [`Connector::read_object`].
+
+mod body;
+mod call;
+mod classify;
+mod compile;
+mod connector;
+mod error;
+mod exchange;
+mod listing;
+mod manifest;
+mod moment;
+mod observation;
+mod path;
+mod plan;
+mod read;
+mod render;
+mod source;
+mod spec;
+mod template;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+pub use call::{Call, Cursor, Write};
+pub use connector::Connector;
+pub use error::{ManifestError, RenderError};
+pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
+pub use manifest::Manifest;
+pub use observation::{Garbled, Observation, Page, Seen};
+pub use spec::{
+    Assertion, AuthKind, Bucket, Charge, ClientPlacement, Deletes, Handshake, Limits, PollSpec, WebhookSpec,
+    WriteSpec,
+};

@@ -1,1 +1,57 @@
-//! The operator API.
+//! The operator API: how things stand, why they do, and a person's decisions about what needs one.
+//!
+//! JSON over a listener of its own, behind bearer tokens: `read` looks, `operate` orders, `pii` sees personal values.
+//! Whatever a schema does not declare free of personal data is masked by default; raw messages are never shown.
+//! Lists are newest first, at most 1000 rows a page; `next` of an answer is `before` of the next question.
+
+mod asked;
+mod deliveries;
+mod desk;
+mod events;
+mod figures;
+mod keys;
+mod letters;
+mod mask;
+mod order;
+mod records;
+mod rows;
+mod systems;
+
+use std::sync::Arc;
+
+use axum::Router;
+use config::Configuration;
+use runtime::Handle;
+use web::{Access, Routes, Scope, Tokens};
+
+pub use desk::Desk;
+
+/// Every route, with who may call it.
+#[must_use]
+pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
+    let (read, operate) = (Access::Token(Scope::Read), Access::Token(Scope::Operate));
+    Routes::new(hub, tokens)
+        .get("/metrics", read, figures::metrics)
+        .get("/api/v1/status", read, figures::status)
+        .get("/api/v1/systems", read, systems::list)
+        .post("/api/v1/systems/{system}/pause", operate, systems::pause)
+        .post("/api/v1/systems/{system}/resume", operate, systems::resume)
+        .get("/api/v1/events", read, events::list)
+        .get("/api/v1/events/{id}", read, events::get)
+        .get("/api/v1/records", read, records::find)
+        .get("/api/v1/records/{id}", read, records::get)
+        .get("/api/v1/deliveries", read, deliveries::list)
+        .get("/api/v1/deliveries/{key}", read, deliveries::get)
+        .get("/api/v1/dead-letters", read, letters::list)
+        .get("/api/v1/dead-letters/{key}", read, letters::get)
+        .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)
+        .post("/api/v1/dead-letters/{key}/discard", operate, letters::discard)
+}
+
+/// The router of the operator listener.
+pub fn router(hub: Handle, configuration: Arc<Configuration>, tokens: Tokens) -> Router {
+    routes(hub.clone(), tokens).build(Arc::new(Desk::new(hub, configuration)))
+}
+
+#[cfg(test)]
+mod tests;

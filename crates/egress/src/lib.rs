@@ -1,1 +1,23 @@
-//! The one HTTP client: credentials, SSRF guard, timeouts, caps.
+//! The one HTTP client: it alone holds secrets, completes requests with them, and dials other systems.
+//!
+//! A request comes in relative to its system's base address and without a credential; it leaves with both. Every
+//! address is judged where it is resolved, every exchange ends at its time limit, every answer has a size bound,
+//! and a failure says whether anything can have reached the target.
+
+mod auth;
+mod client;
+mod connection;
+mod door;
+mod egress;
+mod failure;
+mod gate;
+mod line;
+mod resolve;
+
+pub use auth::Authorised;
+pub use client::operator;
+pub use connection::{Connection, RegisterError, Timeouts};
+pub use egress::{AuthoriseError, Egress, Options, OptionsError};
+
+#[cfg(test)]
+mod tests;

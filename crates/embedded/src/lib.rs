@@ -1,1 +1,301 @@
-//! The default store: SQLite with one writer, group commit and a reader pool.
+//! The default store: SQLite in one folder, used by one process.
+//!
+//! One thread writes, in groups, one sync per group; a few threads read; one moves the log into the file beside them
+//! (checkpoints). What may be personal is sealed under a key per subject, and raw messages under a key per tenant and
+//! day, so that erasure is the deletion of a key. Opening never scans the backlog.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use canonical::Tenant;
+use crossbeam_channel::Sender;
+use guard::seal::{KeyringError, RootKey, RootKeyError};
+use store::browse::{Look, Page};
+use store::{Browse, Query, Receipt, Reply, Rows, Store, StoreError, Unit};
+
+mod book;
+mod checkpoint;
+mod connection;
+mod copy;
+mod entropy;
+mod fault;
+mod folder;
+mod names;
+mod open;
+mod reader;
+mod recent;
+mod rows;
+mod schema;
+mod shared;
+mod sql;
+mod vault;
+mod writer;
+
+use checkpoint::Poke;
+use folder::Folder;
+use shared::{Answering, Shared};
+
+/// Commits waiting for the writer; more wait in their callers.
+const COMMITS_WAITING_MAX: usize = 4096;
+/// Questions waiting for a reader; more wait in their callers.
+const FINDS_WAITING_MAX: usize = 4096;
+
+/// How a store is set up.
+#[derive(Clone)]
+pub struct Options {
+    /// Threads that read: 1 to 16.
+    pub readers: usize,
+    /// Memory for the writer's pages, in MiB; each reader has a quarter of it, at least 2.
+    pub page_cache_mb: u64,
+    /// Space kept in reserve, so that a full disk still takes how sends ended.
+    pub reserve_bytes: u64,
+    /// The largest the store may grow, in pages of 8 KiB; without, what the disk holds.
+    pub max_pages: Option<u64>,
+    /// Unwrapped data keys kept in memory.
+    pub data_keys_max: usize,
+    /// Called at named points, so that tests can end the process there.
+    pub on_point: Option<Arc<dyn Fn(Point) + Send + Sync>>,
+}
+
+/// Points at which a crash is of interest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Point {
+    /// Inside the migration to this schema version: its statements are done, its transaction is not.
+    Migration(usize),
+    /// A group of commits is applied and not yet committed.
+    BeforeSync,
+    /// A group of commits is synced and nobody was told.
+    AfterSync,
+}
+
+/// What a store has done since it was opened.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Transactions, each for a group of commits.
+    pub groups: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Units in them.
+    pub units: u64,
+    /// Units that conflicted.
+    pub conflicts: u64,
+    /// Syncs to disk: one per transaction that wrote, two per checkpoint that moved pages.
+    pub syncs: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Questions answered, operators' included.
+    pub finds: u64,
+    /// Pages in the log at the last checkpoint.
+    pub log_pages: u64,
+    /// Why not everything is taken; `None` while there is room.
+    pub full: Option<String>,
+}
+
+/// Why a store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process uses the folder.
+    #[error(
+        "the store folder {} is in use by {}: stop that one first, or give this one another folder",
+        folder.display(),
+        process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+    )]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that holds it, as far as is known.
+        process: Option<u32>,
+    },
+    /// The folder can't be used.
+    #[error("the store folder {} can't be used ({source}): check that it exists and may be written", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The root key is not this store's.
+    #[error("the store in {} does not open: {source}", folder.display())]
+    Key {
+        /// The folder.
+        folder: PathBuf,
+        /// Which keys.
+        source: RootKeyError,
+    },
+    /// A tenant's key is damaged.
+    #[error("the store in {} does not open: {source}; restore it from a backup", folder.display())]
+    TenantKey {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose, and why.
+        source: KeyringError,
+    },
+    /// Written by a newer program.
+    #[error(
+        "the store in {} has schema version {found}, this program knows {known}: use the newer program; there is no way back",
+        folder.display()
+    )]
+    Newer {
+        /// The folder.
+        folder: PathBuf,
+        /// The store's schema version.
+        found: usize,
+        /// The newest this program knows.
+        known: usize,
+    },
+    /// The file is somebody else's.
+    #[error("the file in the store folder {} is not a store of Concord: give an empty folder", folder.display())]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// SQLite said no.
+    #[error("the store in {} does not open ({source}): check the disk and the folder's owner", folder.display())]
+    Database {
+        /// The folder.
+        folder: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A stored row that is needed at once can't be read, or the system gives no random numbers.
+    #[error("the store in {} does not open: {detail}", folder.display())]
+    Unreadable {
+        /// The folder.
+        folder: PathBuf,
+        /// What, and why.
+        detail: String,
+    },
+    /// No thread could be started.
+    #[error("the store's threads can't be started ({source}): raise the limit of threads")]
+    Threads {
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The embedded store.
+pub struct Embedded {
+    commits: Sender<writer::Call>,
+    finds: Sender<reader::Job>,
+    poke: Poke,
+    shared: Arc<Shared>,
+    folder: Folder,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<()>,
+    readers: Vec<JoinHandle<()>>,
+    checkpointer: JoinHandle<()>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            readers: 3,
+            page_cache_mb: 16,
+            reserve_bytes: 128 << 20,
+            max_pages: None,
+            data_keys_max: 32_768,
+            on_point: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("readers", &self.readers)
+            .field("page_cache_mb", &self.page_cache_mb)
+            .field("reserve_bytes", &self.reserve_bytes)
+            .field("max_pages", &self.max_pages)
+            .field("data_keys_max", &self.data_keys_max)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    fn reached(&self, point: Point) {
+        if let Some(on_point) = &self.on_point {
+            on_point(point);
+        }
+    }
+}
+
+impl Embedded {
+    /// Opens the store in a folder, and makes both when they are missing.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which folder, why, and what to do.
+    pub fn open(folder: &Path, root_key: RootKey, options: Options) -> Result<Arc<Self>, OpenError> {
+        open::open(folder, root_key, options).map(Arc::new)
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// The folder it is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Does what is waiting, empties the log, and ends; whatever comes later is answered with
+    /// [`StoreError::Closed`]. The folder is free once this was dropped.
+    pub fn close(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        // A thread that has ended already has dropped its end: then there is nobody to tell.
+        drop(self.commits.send(writer::Call::Close));
+        join(threads.writer);
+        for _ in &threads.readers {
+            drop(self.finds.send(reader::Job::Close));
+        }
+        threads.readers.into_iter().for_each(join);
+        self.poke.close();
+        join(threads.checkpointer);
+    }
+}
+
+/// Waits for a thread's end, unless it is the one that asks: a reply may drop the last handle of the store.
+fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != std::thread::current().id() {
+        // A thread that panicked has answered what it held as it unwound.
+        drop(thread.join());
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Store for Embedded {
+    fn find(&self, query: Query, reply: Reply<Rows>) {
+        // A closed channel drops the job, which answers it.
+        drop(self.finds.send(reader::Job::Find(query, Answering::new(reply))));
+    }
+
+    fn commit(&self, units: Vec<Unit>, reply: Reply<Vec<Receipt>>) {
+        let job = writer::Job { units, reply: Answering::new(reply) };
+        drop(self.commits.send(writer::Call::Commit(job)));
+    }
+}
+
+impl Browse for Embedded {
+    fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>) {
+        drop(self.finds.send(reader::Job::Look(tenant, look, Answering::new(reply))));
+    }
+
+    fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        copy::copy(&self.folder.database(), path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,12 @@
-//! Trust and privacy decisions: signatures, sealing, redaction, address ranges.
+//! Trust and privacy decisions: webhook signatures, sealing, redaction, address ranges, size limits.
+//!
+//! Pure: bytes in, a decision out. Time, nonces and keys are arguments; nothing here does I/O.
+
+pub mod address;
+pub mod limits;
+pub mod redact;
+pub mod seal;
+pub mod secret;
+pub mod signature;
+
+pub use secret::{Redacted, Secret};

@@ -1,1 +1,17 @@
 //! The loop logic without I/O: machines that turn inputs into effects.
+//!
+//! A driver (the runtime's, or the simulation's) performs the effects and returns each answer as an input. A commit
+//! is an effect whose answer triggers the send: persist before execute lives here, not in the driver.
+
+pub mod intake;
+mod mark;
+pub mod spoke;
+mod turn;
+
+pub use intake::Intake;
+pub use mark::Mark;
+pub use spoke::Spoke;
+pub use turn::{
+    Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, TakenAs,
+    Ticket, Turn,
+};

@@ -1,1 +1,20 @@
-//! Accept decisions: dedupe, identity, order, ownership, facts.
+//! Accept decisions: dedupe, identity, order, ownership, facts. Pure: a view comes in, a verdict goes out.
+
+mod decide;
+mod identity;
+mod link;
+mod merge;
+mod message;
+mod raise;
+mod verdict;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use decide::decide;
+pub use identity::match_values;
+pub use link::Link;
+pub use message::{Message, MessageState};
+pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Verdict};
+pub use view::{Ask, View};

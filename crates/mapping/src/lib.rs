@@ -1,1 +1,38 @@
-//! Field tables between an entity and a system's object, in both directions.
+//! Field tables between an entity and a system's object, in both directions. Pure: no I/O, no clock.
+//!
+//! A [`MappingSource`] is what a person writes. [`Mapping::compile`] checks it against the entity's schema and
+//! resolves every name, path, format and table, so that running it only walks slots:
+//! [`Mapping::normalise`] brings an observed object into canonical form, [`Mapping::project`] brings a record
+//! into the system's form. What cannot be brought over exactly is a [`Misfit`] or a [`ProjectError`], never a
+//! guess, and neither ever shows a value.
+
+mod check;
+mod compile;
+mod equal;
+mod error;
+mod example;
+mod flaw;
+mod lookup;
+mod mapping;
+mod normalise;
+mod observe;
+mod path;
+mod project;
+mod row;
+mod shape;
+pub mod source;
+mod step;
+pub mod suggest;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ExampleFailure, LookupError, MappingError};
+pub use flaw::{Misfit, ProjectError, Why};
+pub use lookup::Lookup;
+pub use mapping::{Lineage, Mapping, Reference};
+pub use normalise::{Patch, UnresolvedRef};
+pub use project::{MissingLink, Projection};
+pub use source::{
+    Ambiguous, BooleanForm, DateForm, DecimalForm, Direction, Equal, ExampleSource, LookupUse, MappingSource,
+    OnAbsent, OnEmpty, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,
+};

@@ -1,0 +1,214 @@
+//! Entities as the configuration declares them: fields with types, owners and policies; existence; facts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::name::{Entity, Field, System};
+
+/// The type of a field, read from its JSON Schema.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FieldType {
+    /// `type: string`.
+    Text,
+    /// `type: integer`.
+    Integer,
+    /// `type: string, format: decimal`: exact, for money and quantities.
+    Decimal,
+    /// `type: boolean`.
+    Boolean,
+    /// `type: string, format: date`.
+    Date,
+    /// `type: string, format: date-time`: always with a zone, kept in UTC.
+    Time,
+    /// `type: string, format: record, x-entity: Account`: another record.
+    Reference(Entity),
+    /// `type: array` of strings.
+    List {
+        /// `uniqueItems: true`: order does not matter.
+        set: bool,
+    },
+    /// No `type`: any JSON, kept as it is.
+    Any,
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Decimal => f.write_str("a decimal number (a text such as \"12.50\")"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Date => f.write_str("a date (2026-11-22)"),
+            Self::Time => f.write_str("a time with a zone (2026-11-22T10:00:00Z)"),
+            Self::Reference(entity) => write!(f, "a reference to {entity}"),
+            Self::List { set: true } => f.write_str("a set of texts"),
+            Self::List { set: false } => f.write_str("a list of texts"),
+            Self::Any => f.write_str("any value"),
+        }
+    }
+}
+
+/// What becomes of a non-owner's edit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// The owner's value stands; the edit is recorded, nothing is written back.
+    #[default]
+    Reject,
+    /// The owner's value stands and is written back to the system that differs (bounded, then frozen).
+    Revert,
+}
+
+/// How personal a field is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PiiClass {
+    /// Not personal: may be shown in logs.
+    None,
+    /// Personal: masked unless asked for. What is not classified is this.
+    #[default]
+    Basic,
+    /// Personal and sensitive.
+    Sensitive,
+}
+
+/// One field of an entity.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FieldSpec {
+    /// Its type.
+    pub kind: FieldType,
+    /// The system whose value wins. `None`: any system that may write it, newest merged value wins.
+    pub owner: Option<System>,
+    /// What becomes of another system's edit.
+    pub on_conflict: OnConflict,
+    /// How personal it is.
+    pub pii: PiiClass,
+    /// The closed list of values, when the schema has `enum`.
+    pub choices: Option<Vec<Value>>,
+    /// Longest text, in characters, when the schema says so.
+    pub chars_max: Option<usize>,
+    /// An explicit `format: email`.
+    pub email: bool,
+}
+
+/// A key that finds a record no link points at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MatchKey {
+    /// Its name.
+    pub name: String,
+    /// The fields whose values together make it; all must be present.
+    pub fields: Vec<Field>,
+    /// Compare without case and surrounding white space.
+    #[serde(default)]
+    pub fold: bool,
+}
+
+/// A condition on one field, used by domain events and route filters.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct Condition {
+    /// The field it looks at.
+    pub field: Field,
+    /// It has this value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<Value>,
+    /// It has one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<Vec<Value>>,
+    /// It has another value than this (or none).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not: Option<Value>,
+    /// It has any value that is not empty (`true`), or none (`false`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+}
+
+impl Condition {
+    /// Whether `fields` meet it. An absent field counts as null.
+    #[must_use]
+    pub fn holds(&self, fields: &crate::value::Fields) -> bool {
+        let value = fields.get(self.field.as_str()).unwrap_or(&Value::Null);
+        self.equals.as_ref().is_none_or(|wanted| value == wanted)
+            && self.one_of.as_ref().is_none_or(|list| list.contains(value))
+            && self.not.as_ref().is_none_or(|unwanted| value != unwanted)
+            && self.present.is_none_or(|wanted| wanted != crate::value::is_empty(value))
+    }
+}
+
+/// A domain event: derived when a record passes from not meeting `when` to meeting it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactRule {
+    /// Its kind, such as `OpportunityWon`.
+    pub event: String,
+    /// All must hold after the change, and not all before it.
+    pub when: Vec<Condition>,
+    /// Fields whose values, with the record's id, name one occurrence. Empty: once per record.
+    #[serde(default)]
+    pub occurrence: Vec<Field>,
+    /// Fields the event carries. Empty: all that are set.
+    #[serde(default)]
+    pub carries: Vec<Field>,
+}
+
+/// What a source's proven deletion does to the record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// The record becomes a tombstone; targets archive it.
+    #[default]
+    Archive,
+    /// The link goes, the record stays.
+    Unlink,
+}
+
+/// A canonical type, checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EntitySchema {
+    /// Its name.
+    pub entity: Entity,
+    /// Its version; counts up.
+    pub version: u32,
+    /// Its fields.
+    pub fields: BTreeMap<Field, FieldSpec>,
+    /// Fields a record needs before it is sent anywhere (JSON Schema `required`).
+    pub required: Vec<Field>,
+    /// Keys that find an unlinked record, tried in order.
+    pub match_keys: Vec<MatchKey>,
+    /// Systems whose objects may create a record. Empty: any.
+    pub creators: Vec<System>,
+    /// Systems whose deletions count. Empty: none.
+    pub deleters: Vec<System>,
+    /// What such a deletion does.
+    pub on_delete: OnDelete,
+    /// Domain events.
+    pub facts: Vec<FactRule>,
+    /// The JSON Schema 2020-12 document as written.
+    pub document: Value,
+    /// How many automatic counter-writes a field bears per `counter_write_window` before it freezes.
+    pub counter_writes_max: u32,
+}
+
+impl EntitySchema {
+    /// Whether anything about it is personal: then what is at rest is sealed under a key of its own.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        self.fields.values().any(|field| field.pii > PiiClass::None)
+    }
+
+    /// The prefix of its generic events: `Contact` → `contact`, `SalesOrder` → `sales_order`.
+    #[must_use]
+    pub fn event_prefix(&self) -> String {
+        let mut out = String::new();
+        for (i, c) in self.entity.as_str().chars().enumerate() {
+            if c.is_ascii_uppercase() && i > 0 {
+                out.push('_');
+            }
+            out.push(c.to_ascii_lowercase());
+        }
+        out
+    }
+}

@@ -1,0 +1,411 @@
+//! The command line as types. Texts here are what `--help` shows.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps a company's CRM, ERP and marketing systems in agreement.
+#[derive(Parser, Debug)]
+#[command(
+    name = "concord",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands",
+    long_about = "Keeps a company's CRM, ERP and marketing systems in agreement.\n\n\
+        When a record changes in one system, every other system that should know gets it once, in order, within \
+        minutes, through vendor outages, and you can prove it.\n\n\
+        Start with `concord demo`. Then write a configuration folder (examples/subscription-business/ is a complete \
+        one), check it with `concord check DIR`, and run it with `concord up DIR`.",
+    after_help = "Run `concord help COMMAND` for details, `concord help exit-codes` and `concord help environment` \
+        for scripts."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration folder; commands find its running hub by themselves
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The hub's operator API, in place of the folder's own [also: CONCORD_URL, with CONCORD_TOKEN]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The form of what is written to stdout: for people, one JSON document, or one per line
+    #[arg(long, short, global = true, value_enum, value_name = "FORM", default_value_t = Form::Table)]
+    pub(crate) output: Form,
+    /// Say only errors on stderr
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more on stderr; twice for everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to colour; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub(crate) color: ColorWhen,
+}
+
+/// The form of data on stdout.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    // Values without help of their own keep every command's help short.
+    Table,
+    Json,
+    Jsonl,
+}
+
+/// When to colour.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show the hub at work between three sandbox systems, through outages, with a proof at the end
+    Demo(Demo),
+    /// Check a configuration folder: every file, every reference, every mapping's examples
+    Check(Folder),
+    /// Run a configuration folder
+    Up(Up),
+    /// Run sandbox systems (CRM, ERP, marketing) on their own
+    Sandbox(SandboxPorts),
+    /// Connected systems
+    #[command(subcommand)]
+    System(System),
+    /// Events: what happened, and domain events derived from it
+    #[command(subcommand)]
+    Event(Event),
+    /// Canonical records
+    #[command(subcommand)]
+    Record(Record),
+    /// Deliveries: what each system must still reach, and what it has
+    #[command(subcommand)]
+    Delivery(Delivery),
+    /// Deliveries and messages that need a person
+    #[command(subcommand)]
+    DeadLetter(DeadLetter),
+    /// Keys that seal what is personal at rest
+    #[command(subcommand)]
+    Key(Key),
+    /// Write a shell's completion script to stdout
+    Completions(Completions),
+    /// Show help for a command or topic (exit-codes, environment)
+    Help(Help),
+}
+
+/// One folder.
+#[derive(Args, Debug)]
+pub(crate) struct Folder {
+    /// The configuration folder [default: that of --dir]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// End with 2 when there are warnings
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
+}
+
+/// Runs a folder.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Writes DIR/.concord/run.json (addresses) and DIR/.concord/operator.token (readable by you \
+    only), so that `concord --dir DIR system list` and the like need no set-up.\n\nSIGTERM or Ctrl-C drains: nothing \
+    new is taken, what is under way is finished, then the process ends with 0. Whatever was open is taken up at the \
+    next start. A second signal ends at once; that loses nothing either."
+)]
+pub(crate) struct Up {
+    /// The configuration folder [default: that of --dir]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Longest wait for work under way when asked to end
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
+    pub(crate) drain: Duration,
+    /// End the process abruptly at a named point, the Nth time it is passed (for tests)
+    #[arg(long, hide = true, value_name = "POINT[:N]")]
+    pub(crate) crash_at: Option<String>,
+}
+
+/// Which sandboxes, where.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Without ports all three are started on their usual ones (4011, 4012, 4013). They take the \
+    credentials pat-sandbox (CRM), sandbox-client (ERP) and sandbox-us1 (marketing).\n\nWebhooks of the CRM are signed \
+    with HUBSPOT_CLIENT_SECRET (default: hook-secret); marketing's go to an address that ends in \
+    MAILCHIMP_WEBHOOK_SECRET (default: hook-address).\n\nEach has an admin API under /_admin/: faults, people's edits, \
+    and its own books (what it holds, who called)."
+)]
+pub(crate) struct SandboxPorts {
+    /// A HubSpot-shaped CRM on this port; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub(crate) crm: Option<u16>,
+    /// A NetSuite-shaped ERP on this port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) erp: Option<u16>,
+    /// A Mailchimp-shaped marketing system on this port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) marketing: Option<u16>,
+    /// A plain JSON target on this port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) sink: Option<u16>,
+    /// Send webhooks to the hub at this public address, as the systems `crm` and `marketing`
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhooks: Option<String>,
+    /// Seed of ids, tokens and drawn faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// The demonstration.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Everything is real: HTTP on loopback, the embedded store in a folder, signed webhooks, polls. \
+    The proof compares what the sandboxes hold and received with what the business did; it never asks the hub. \
+    The command ends with 1 when any line of it is broken."
+)]
+pub(crate) struct Demo {
+    /// How long the business runs; all acts scale with it, and under 10s not all of it may happen
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub(crate) length: Duration,
+    /// Seed of the business and of the faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Changes per second that people make
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rate: u32,
+    /// Leave everything running at the end, to explore with the other commands; Ctrl-C ends it
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Put configuration, keys, store and the systems' books here [default: a temporary folder, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+}
+
+/// Connected systems.
+#[derive(Subcommand, Debug)]
+pub(crate) enum System {
+    /// List systems: queue, breaker, pauses
+    List,
+    /// Hold everything to and from a system; nothing is dropped
+    Pause {
+        /// The system
+        system: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Go on with a paused system
+    Resume {
+        /// The system
+        system: String,
+    },
+}
+
+/// Events.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Event {
+    /// List events, newest first
+    List {
+        /// Only of this kind, such as OpportunityWon
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+        /// Only about this type of record
+        #[arg(long, value_name = "ENTITY")]
+        entity: Option<String>,
+        /// Only about this record
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+        /// Only caused by this system
+        #[arg(long, value_name = "SYSTEM")]
+        source: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one event as a CloudEvent
+    Get {
+        /// The event's id
+        id: String,
+        #[command(flatten)]
+        mask: Mask,
+    },
+}
+
+/// Records.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Record {
+    /// Show a record: fields and where they came from, links, what each system has, timeline
+    Get {
+        /// The record's id, or SYSTEM:ID for the object's id in a system
+        #[arg(value_name = "ID|SYSTEM:ID")]
+        id: String,
+        #[command(flatten)]
+        mask: Mask,
+    },
+}
+
+/// Deliveries.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Delivery {
+    /// List deliveries, newest first
+    List {
+        /// Only to this system
+        #[arg(long, value_name = "SYSTEM")]
+        system: Option<String>,
+        /// Only in these states, such as retrying,parked
+        #[arg(long, value_name = "STATES", value_delimiter = ',')]
+        state: Vec<String>,
+        /// Only of this record
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+        /// Only by this route
+        #[arg(long, value_name = "ROUTE")]
+        route: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one delivery with its intents and attempts
+    Get {
+        /// The delivery's key, as the list shows it
+        key: String,
+    },
+}
+
+/// What needs a person.
+#[derive(Subcommand, Debug)]
+pub(crate) enum DeadLetter {
+    /// List dead letters, deliveries in doubt and quarantined messages, newest first
+    List {
+        /// Only of this system
+        #[arg(long, value_name = "SYSTEM")]
+        system: Option<String>,
+        /// Only of this group, as the list shows it
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one
+    Get {
+        /// Its key, as the list shows it
+        key: String,
+    },
+    /// Try again, with the newest state of the record
+    Retry(Decision),
+    /// Give up for good
+    Discard(Decision),
+}
+
+/// What to decide about, and why.
+#[derive(Args, Debug)]
+pub(crate) struct Decision {
+    /// Keys, as the list shows them
+    #[arg(required = true, value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// Whether personal values are shown.
+#[derive(Args, Debug)]
+pub(crate) struct Mask {
+    /// Show personal values, too; that they were asked for is logged
+    #[arg(long)]
+    pub(crate) unmask: bool,
+}
+
+/// How much of a list.
+#[derive(Args, Debug)]
+pub(crate) struct Page {
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Only rows before this position, as the last page's end says
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) before: Option<i64>,
+}
+
+/// Keys.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Key {
+    /// Make a root key in a new file that only you can read
+    New {
+        /// The file; it must not exist
+        file: PathBuf,
+    },
+}
+
+/// Which shell.
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What to explain.
+#[derive(Args, Debug)]
+pub(crate) struct Help {
+    /// A command, or exit-codes, or environment
+    #[arg(value_name = "TOPIC")]
+    pub(crate) topic: Vec<String>,
+}
+
+/// Reads the command line.
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(arguments)
+}
+
+/// `500ms`, `30s`, `5m`, `2h`.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let number: u64 = number.parse().unwrap_or(0);
+    match number.checked_mul(millis).filter(|total| *total > 0) {
+        Some(total) => Ok(Duration::from_millis(total)),
+        None => Err("write a whole number and a unit: 500ms, 30s, 5m or 2h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The definition of the command line is sound.
+    use std::time::Duration;
+
+    use clap::CommandFactory as _;
+
+    use super::{Arguments, time};
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(time("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "-1s", "1.5s", "0s", "5d", "99999999999999999999s"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The commands, a file each.
+
+mod check;
+mod completions;
+mod dead_letter;
+mod delivery;
+mod demo;
+mod event;
+pub(crate) mod key;
+mod record;
+pub(crate) mod sandbox;
+mod system;
+mod up;
+
+use crate::arguments::Command;
+use crate::exit::Exit;
+use crate::help;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// Runs one command.
+pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(given) => demo::run(&given, settings, output),
+        Command::Check(given) => check::run(&given, settings, output),
+        Command::Up(given) => up::run(&given, settings, output),
+        Command::Sandbox(given) => sandbox::run(&given, output),
+        Command::System(given) => system::run(given, settings, output),
+        Command::Event(given) => event::run(given, settings, output),
+        Command::Record(given) => record::run(given, settings, output),
+        Command::Delivery(given) => delivery::run(given, settings, output),
+        Command::DeadLetter(given) => dead_letter::run(given, settings, output),
+        Command::Key(given) => key::run(&given, output),
+        Command::Completions(given) => completions::run(&given, output),
+        Command::Help(given) => help::run(&given.topic, output),
+    }
+}

@@ -1,0 +1,87 @@
+//! `concord check`: everything that is wrong with a folder, said at once, with places and hints.
+
+use config::{Checked, Problem};
+use serde_json::{Value, json};
+
+use crate::arguments::{Folder, Form};
+use crate::exit::Exit;
+use crate::output::{Output, Paint};
+use crate::settings::Settings;
+
+/// Checks a folder.
+pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
+    let folder = given.folder.as_ref().unwrap_or(&settings.dir);
+    let (problems, checked) = match config::load_folder(folder) {
+        Ok(Checked { configuration, warnings }) => (warnings, Some(configuration)),
+        Err(problems) => (problems, None),
+    };
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let warnings = problems.len() - errors;
+    if output.form() == Form::Table {
+        tell(&problems, output);
+    } else {
+        let rows: Vec<Value> = problems.iter().map(document).collect();
+        output.rows(&[], &rows);
+    }
+    match checked {
+        None => {
+            let folder = folder.display();
+            Err(Exit::Failed.because(format!("{folder} cannot be used: {}", counted(errors, "error"))))
+        }
+        Some(configuration) => {
+            let good = output.paint_talk(Paint::Good, "ok");
+            output.say(&format!(
+                "{good}: {}, {}, {}, {}{}",
+                counted(configuration.systems.len(), "system"),
+                counted(configuration.entities.len(), "entity"),
+                counted(configuration.mappings.len(), "mapping"),
+                counted(configuration.routes.len(), "route"),
+                if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() },
+            ));
+            Ok(if given.detailed_exit_code && warnings > 0 { Exit::Differences } else { Exit::Done })
+        }
+    }
+}
+
+/// Shows problems like a compiler's messages, on stderr.
+pub(crate) fn tell(problems: &[Problem], output: &Output) {
+    for problem in problems {
+        let text = problem.to_string();
+        let (word, paint) =
+            if problem.is_error() { ("error", Paint::Bad) } else { ("warning", Paint::Doubt) };
+        let painted = text.replacen(&format!("{word}:"), &format!("{}:", output.paint_talk(paint, word)), 1);
+        output.always(&painted);
+        output.always("");
+    }
+}
+
+fn document(problem: &Problem) -> Value {
+    json!({
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "severity": if problem.is_error() { "error" } else { "warning" },
+        "what": problem.what,
+        "hint": problem.hint,
+    })
+}
+
+fn counted(count: usize, word: &str) -> String {
+    let plural = match (count, word.strip_suffix('y')) {
+        (1, _) => word.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies"),
+        (_, None) => format!("{word}s"),
+    };
+    format!("{count} {plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    //! Counts read well.
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(super::counted(1, "entity"), "1 entity");
+        assert_eq!(super::counted(2, "entity"), "2 entities");
+        assert_eq!(super::counted(0, "error"), "0 errors");
+    }
+}

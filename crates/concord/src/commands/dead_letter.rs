@@ -1,0 +1,75 @@
+//! `concord dead-letter`: what needs a person, and the person's decision.
+
+use serde_json::{Value, json};
+
+use crate::arguments::{DeadLetter, Decision};
+use crate::commands::event::{paged, pretty};
+use crate::exit::Exit;
+use crate::operator::{Operator, listed};
+use crate::output::{Column, Output};
+use crate::settings::Settings;
+
+const COLUMNS: [Column; 7] = [
+    ("KEY", "/key"),
+    ("KIND", "/kind"),
+    ("SYSTEM", "/system"),
+    ("STATE", "/state"),
+    ("GROUP", "/fingerprint"),
+    ("SINCE", "/since"),
+    ("REASON", "/reason"),
+];
+
+/// Lists, shows or decides.
+pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
+    let operator = Operator::of(settings)?;
+    match given {
+        DeadLetter::List { system, group, page } => {
+            let mut query = paged(&page);
+            for (name, value) in [("system", system), ("fingerprint", group)] {
+                query.extend(value.map(|value| (name, value)));
+            }
+            listed(operator.get(&["dead-letters"], &query)?, &COLUMNS, output);
+            Ok(Exit::Done)
+        }
+        DeadLetter::Get { key } => {
+            let letter = operator.get(&["dead-letters", &key], &[])?;
+            output.one(&letter, |_| pretty(&letter));
+            Ok(Exit::Done)
+        }
+        DeadLetter::Retry(decision) => decide(&operator, &decision, "retry", "is tried again", output),
+        DeadLetter::Discard(decision) => decide(&operator, &decision, "discard", "is given up", output),
+    }
+}
+
+/// Decides one after the other; what fails is named, and does not keep the rest from being done.
+fn decide(
+    operator: &Operator,
+    decision: &Decision,
+    verb: &str,
+    done: &str,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let body: Value = json!({ "reason": decision.reason });
+    let mut failed = Vec::new();
+    for key in &decision.keys {
+        match operator.post(&["dead-letters", key, verb], &body) {
+            Ok(_) => output.say(&format!("{key} {done}")),
+            Err(error) => failed.push((key, error)),
+        }
+    }
+    match failed.len() {
+        0 => Ok(Exit::Done),
+        _ if decision.keys.len() == 1 => {
+            let (_, error) = failed.swap_remove(0);
+            Err(error)
+        }
+        count => {
+            for (key, error) in &failed {
+                output.warn(&format!("{key}: {error:#}"));
+            }
+            let all = decision.keys.len();
+            let exit = if count == all { Exit::Failed } else { Exit::Partial };
+            Err(exit.because(format!("{count} of {all} could not be done; each is named above")))
+        }
+    }
+}

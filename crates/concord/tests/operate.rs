@@ -1,0 +1,178 @@
+//! A hub as its operator meets it: up, looked into, held, decided about, and down again; each with its exit code.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::let_underscore_must_use,
+    reason = "a test may end where it stands"
+)]
+
+mod support;
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use sandbox::{Kind, Options, Sandbox};
+use serde_json::Value;
+use support::{Folder, SECRET, Target, now_s, request, say, signed};
+
+fn concord(folder: &Folder, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
+    command.arg("--dir").arg(folder.path()).args(arguments).output().unwrap()
+}
+
+fn code(folder: &Folder, arguments: &[&str]) -> Option<i32> {
+    concord(folder, arguments).status.code()
+}
+
+fn json(folder: &Folder, arguments: &[&str]) -> Value {
+    let output = concord(folder, &[arguments, &["--output", "json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The system `alpha` as `system list` has it.
+fn alpha(folder: &Folder) -> Value {
+    let systems = json(folder, &["system", "list"]);
+    let found = systems.as_array().unwrap().iter().find(|row| row["system"] == "alpha");
+    found.unwrap_or_else(|| panic!("{systems:#}")).clone()
+}
+
+/// Asks again until it holds.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..100 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never happened that {what}");
+}
+
+fn folder(sink: std::net::SocketAddr) -> Folder {
+    Folder::new(&[Target {
+        system: "alpha",
+        connector: "http",
+        object: "alpha",
+        address: sink.to_string(),
+        more: "",
+        paths: ["name", "number", "version"],
+    }])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_looks_holds_decides_and_ends() {
+    let sink = Sandbox::start(Kind::Sink, Options::of(Kind::Sink)).await.unwrap();
+    let folder = folder(sink.addr);
+    assert_eq!(code(&folder, &["check"]), Some(0));
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    assert_eq!(code(&folder, &["up"]), Some(6), "the folder is in use");
+
+    assert!(say(folder.ingress, "c1", 1));
+    let delivered = || json(&folder, &["delivery", "list", "--state", "delivered"]);
+    until("the company is delivered", || delivered().as_array().unwrap().len() == 1).await;
+    looks(&folder, &delivered()[0]);
+    holds(&folder, &delivered).await;
+    decides(&folder).await;
+    refuses_strangers(&folder);
+
+    assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
+    assert_eq!(code(&folder, &["system", "list"]), Some(7), "nobody is there any more");
+    let mut again = folder.up(&[]);
+    assert!(again.ready(), "it starts again without hand-work: {}", folder.last_words());
+    assert_eq!(delivered().as_array().unwrap().len(), 2, "and knows what it knew");
+}
+
+/// Lists, and everything by its id.
+fn looks(folder: &Folder, delivery: &Value) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let events = json(folder, &["event", "list", "--kind", "company.created"]);
+    let event = json(folder, &["event", "get", &text(&events[0]["id"])]);
+    assert_eq!(event["type"], "concord.company.created");
+    let file = json(folder, &["delivery", "get", &text(&delivery["key"])]);
+    assert_eq!(file["state"], "delivered");
+    let record = json(folder, &["record", "get", &text(&delivery["record"])]);
+    assert_eq!(record["record"]["fields"]["number"], "c1");
+    let link = &record["links"][0];
+    let external = format!("{}:{}", text(&link["system"]), text(&link["id"]));
+    let same = json(folder, &["record", "get", &external]);
+    assert_eq!(same["record"]["id"], delivery["record"]);
+    let shown = concord(folder, &["record", "get", &text(&delivery["record"])]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for part in ["Company", "Links", "Shadows", "Deliveries", "Timeline"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert_eq!(code(folder, &["event", "get", "evt_0198c0de00007000800000000000000b"]), Some(5));
+    assert_eq!(code(folder, &["record", "get", "alpha:nobody"]), Some(5));
+    assert_eq!(code(folder, &["delivery", "list", "--state", "sideways"]), Some(64));
+}
+
+/// A paused system is told nothing, and everything afterwards.
+async fn holds(folder: &Folder, delivered: &impl Fn() -> Value) {
+    assert_eq!(code(folder, &["system", "pause", "alpha", "--reason", "moving house"]), Some(0));
+    assert_eq!(alpha(folder)["state"], "paused");
+    assert!(alpha(folder)["paused"].as_str().unwrap().contains("moving house"));
+    assert!(say(folder.ingress, "c2", 1));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(delivered().as_array().unwrap().len(), 1, "held");
+    assert_eq!(alpha(folder)["open"], 1);
+    assert_eq!(code(folder, &["system", "resume", "alpha"]), Some(0));
+    until("what was held goes out", || delivered().as_array().unwrap().len() == 2).await;
+    assert_eq!(code(folder, &["system", "pause", "beta", "--reason", "a slip"]), Some(5));
+    assert_eq!(code(folder, &["system", "resume", "alpha"]), Some(0), "twice is once");
+}
+
+/// A message that cannot be read waits for a person, who decides once.
+async fn decides(folder: &Folder) {
+    let body = br#"{"event_id": "c9-1", "id": "c9", "version": "not a number", "name": 7}"#;
+    let headers = signed(body, now_s(), SECRET);
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let answer = request(folder.ingress, "POST", "/v1/webhooks/shop?object=companies", &headers, body);
+    assert!(matches!(answer, Ok((200..=299, _))), "kept, so acknowledged: {answer:?}");
+    let letters = || json(folder, &["dead-letter", "list"]);
+    until("it waits for a person", || letters().as_array().unwrap().len() == 1).await;
+    let key = letters()[0]["key"].as_str().unwrap().to_owned();
+    assert_eq!(json(folder, &["dead-letter", "get", &key])["state"], "quarantined");
+    assert_eq!(code(folder, &["dead-letter", "discard", &key]), Some(64), "without a reason");
+    assert_eq!(code(folder, &["dead-letter", "discard", &key, "--reason", "a test"]), Some(0));
+    assert_eq!(code(folder, &["dead-letter", "discard", &key, "--reason", "again"]), Some(6));
+    let other = "msg_0198c0de00007000800000000000000c";
+    assert_eq!(code(folder, &["dead-letter", "retry", other, "--reason", "who?"]), Some(5));
+    assert!(letters().as_array().unwrap().is_empty());
+}
+
+fn refuses_strangers(folder: &Folder) {
+    let url = format!("http://127.0.0.1:{}", folder.operator);
+    let asked = |token: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
+        command.args(["--url", &url, "system", "list"]).env_remove("CONCORD_TOKEN");
+        if let Some(token) = token {
+            command.env("CONCORD_TOKEN", token);
+        }
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(asked(None), Some(4));
+    assert_eq!(asked(Some("guessed")), Some(4));
+    let token = std::fs::read_to_string(folder.path().join(".concord/operator.token")).unwrap();
+    assert_eq!(asked(Some(token.trim())), Some(0));
+}
+
+#[test]
+fn what_keeps_a_hub_from_starting_is_said() {
+    let folder = folder(([127, 0, 0, 1], 1).into());
+    let up = || {
+        let output = concord(&folder, &["up"]);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    std::fs::remove_file(folder.path().join("shop.secret")).unwrap();
+    let (code, said) = up();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("systems/shop.yaml:") && said.contains("create ./shop.secret"), "{said}");
+    folder.put("shop.secret", SECRET);
+    folder.put("root.key", "abc\n");
+    let (code, said) = up();
+    assert!(code == Some(1) && said.contains("32 bytes"), "{said}");
+    folder.put("model/company.yaml", "entity: Company\nversoin: 1\n");
+    let (code, said) = up();
+    assert!(code == Some(1) && said.contains("model/company.yaml:2:1") && said.contains("version"), "{said}");
+}

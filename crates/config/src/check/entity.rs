@@ -1,0 +1,185 @@
+//! `model/*.yaml`: entities.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use canonical::schema::{FactRule, MatchKey};
+use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, System};
+
+use crate::check::{Checks, Written};
+use crate::document::Document;
+use crate::source::EntitySource;
+use mapping::suggest;
+
+/// An entity and where it is declared.
+pub(crate) struct DeclaredEntity {
+    pub(crate) document: Document,
+    pub(crate) schema: Arc<EntitySchema>,
+}
+
+impl Checks {
+    /// Checks all entities; those with problems are left out.
+    pub(super) fn entities(
+        &mut self,
+        written: Vec<Written<EntitySource>>,
+    ) -> BTreeMap<Entity, DeclaredEntity> {
+        let mut entities: BTreeMap<Entity, DeclaredEntity> = BTreeMap::new();
+        for Written { document, value } in written {
+            if let Some(other) = entities.get(&value.entity) {
+                let what = format!("the entity `{}` is declared twice", value.entity);
+                let hint = format!("it stands in {} too: keep one", other.document.file());
+                self.problems.push(document.problem(&["entity"], what).hint(hint));
+                continue;
+            }
+            if let Some(schema) = self.entity(&document, value) {
+                entities.insert(schema.entity.clone(), DeclaredEntity { document, schema: Arc::new(schema) });
+            }
+        }
+        self.events_once(&entities);
+        entities
+    }
+
+    fn entity(&mut self, document: &Document, source: EntitySource) -> Option<EntitySchema> {
+        let before = self.problems.len();
+        let fields: BTreeMap<Field, FieldSpec> = self.schema_fields(document).into_iter().collect();
+        if self.problems.len() > before {
+            return None;
+        }
+        let mut schema = EntitySchema {
+            entity: source.entity.clone(),
+            version: source.version,
+            fields,
+            required: Vec::new(),
+            match_keys: Vec::new(),
+            creators: source.creators.clone(),
+            deleters: source.deleters.clone(),
+            on_delete: source.on_delete,
+            facts: Vec::new(),
+            document: source.schema.clone(),
+            counter_writes_max: source.counter_writes_max,
+        };
+        self.required(document, &source, &mut schema);
+        self.owners(document, &source, &mut schema);
+        for (key, systems) in [("creators", &source.creators), ("deleters", &source.deleters)] {
+            for (i, system) in systems.iter().enumerate() {
+                self.known_system(document, &[key, &i.to_string()], system);
+            }
+        }
+        self.match_keys(document, source.match_keys, &mut schema);
+        self.facts(document, source.events, &mut schema);
+        self.problems[before..].iter().all(|problem| !problem.is_error()).then_some(schema)
+    }
+
+    fn required(&mut self, document: &Document, source: &EntitySource, schema: &mut EntitySchema) {
+        let names = source.schema.get("required").and_then(|required| required.as_array());
+        for (i, name) in names.into_iter().flatten().enumerate() {
+            let name = name.as_str().unwrap_or_default();
+            if let Some(field) =
+                self.known_field(document, &["schema", "required", &i.to_string()], name, schema)
+            {
+                schema.required.push(field);
+            }
+        }
+    }
+
+    fn owners(&mut self, document: &Document, source: &EntitySource, schema: &mut EntitySchema) {
+        for (name, wanted) in &source.fields {
+            let path = ["fields", name.as_str()];
+            if !schema.fields.contains_key(name) {
+                let what = format!("the schema has no field `{name}`");
+                let hint = suggest::hint(name.as_str(), schema.fields.keys().map(Field::as_str));
+                self.problems.push(document.key_problem(&path, what).hint(hint));
+                continue;
+            }
+            if let Some(owner) = &wanted.owner {
+                self.known_system(document, &["fields", name.as_str(), "owner"], owner);
+            } else if wanted.on_conflict.is_some() {
+                let what = "`on_conflict` means nothing without an owner";
+                let hint = "say whose value wins: `owner: crm`";
+                self.problems
+                    .push(document.problem(&["fields", name.as_str(), "on_conflict"], what).hint(hint));
+            }
+            if let Some(spec) = schema.fields.get_mut(name) {
+                spec.owner.clone_from(&wanted.owner);
+                spec.on_conflict = wanted.on_conflict.unwrap_or_default();
+                spec.pii = wanted.pii;
+            }
+        }
+    }
+
+    fn match_keys(&mut self, document: &Document, keys: Vec<MatchKey>, schema: &mut EntitySchema) {
+        for (i, key) in keys.into_iter().enumerate() {
+            let at = i.to_string();
+            if schema.match_keys.iter().any(|other| other.name == key.name) {
+                let what = format!("two match keys are called `{}`", key.name);
+                let problem = document.problem(&["match_keys", &at, "name"], what);
+                self.problems.push(problem.hint("give each its own name"));
+            }
+            for (j, field) in key.fields.iter().enumerate() {
+                let path = ["match_keys", &at, "fields", &j.to_string()];
+                self.known_field(document, &path, field.as_str(), schema);
+                let kind = schema.fields.get(field).map(|spec| &spec.kind);
+                if matches!(kind, Some(FieldType::List { .. } | FieldType::Any | FieldType::Boolean)) {
+                    let what = format!("`{field}` cannot tell records apart");
+                    let hint = "use texts, numbers, dates or references";
+                    self.problems.push(document.problem(&path, what).hint(hint));
+                }
+            }
+            schema.match_keys.push(key);
+        }
+    }
+
+    fn facts(&mut self, document: &Document, rules: Vec<FactRule>, schema: &mut EntitySchema) {
+        for (i, mut rule) in rules.into_iter().enumerate() {
+            let at = i.to_string();
+            self.conditions(document, &["events", &at, "when"], &mut rule.when, schema);
+            for (key, fields) in [("occurrence", &rule.occurrence), ("carries", &rule.carries)] {
+                for (j, field) in fields.iter().enumerate() {
+                    self.known_field(document, &["events", &at, key, &j.to_string()], field.as_str(), schema);
+                }
+            }
+            schema.facts.push(rule);
+        }
+    }
+
+    /// An event's kind says what it is about: no two entities may share it. One entity may name several transitions
+    /// by one kind.
+    fn events_once(&mut self, entities: &BTreeMap<Entity, DeclaredEntity>) {
+        let mut seen: BTreeMap<&str, &Entity> = BTreeMap::new();
+        for (entity, declared) in entities {
+            for (i, rule) in declared.schema.facts.iter().enumerate() {
+                if let Some(other) = seen.insert(&rule.event, entity).filter(|other| *other != entity) {
+                    let what = format!("the event `{}` is declared by two entities", rule.event);
+                    let hint = format!("{other} declares it too: give each its own name");
+                    let path = ["events", &i.to_string(), "event"];
+                    self.problems.push(declared.document.problem(&path, what).hint(hint));
+                }
+            }
+        }
+    }
+
+    fn known_field(
+        &mut self,
+        document: &Document,
+        path: &[&str],
+        name: &str,
+        schema: &EntitySchema,
+    ) -> Option<Field> {
+        let known = schema.fields.keys().find(|field| field.as_str() == name);
+        if known.is_none() {
+            let what = format!("{} has no field `{name}`", schema.entity);
+            let hint = suggest::hint(name, schema.fields.keys().map(Field::as_str));
+            self.problems.push(document.problem(path, what).hint(hint));
+        }
+        known.cloned()
+    }
+
+    /// Says where a system is named that is not there.
+    pub(super) fn known_system(&mut self, document: &Document, path: &[&str], system: &System) -> bool {
+        let lacking = self.systems.lacks("system", system.as_str());
+        if let Some((what, hint)) = &lacking {
+            self.problems.push(document.problem(path, what).hint(hint));
+        }
+        lacking.is_none()
+    }
+}

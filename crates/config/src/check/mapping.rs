@@ -1,0 +1,140 @@
+//! `mappings/*.yaml`: field tables, compiled against their entities, and their examples run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use canonical::{Entity, Object, System};
+use mapping::{Direction, ExampleFailure, Lookup, Mapping, MappingError, MappingSource, Transform};
+
+use crate::check::entity::DeclaredEntity;
+use crate::check::{Checks, Written};
+use crate::document::Document;
+use crate::problem::Problem;
+
+/// A mapping and where it is declared.
+pub(crate) struct DeclaredMapping {
+    pub(crate) document: Document,
+    pub(crate) source: MappingSource,
+    pub(crate) mapping: Arc<Mapping>,
+}
+
+impl Checks {
+    /// Compiles all mappings; those with problems are left out.
+    pub(super) fn compile(
+        &mut self,
+        written: Vec<Written<MappingSource>>,
+        entities: &BTreeMap<Entity, DeclaredEntity>,
+        lookups: &BTreeMap<String, Lookup>,
+    ) -> BTreeMap<String, DeclaredMapping> {
+        let mut mappings: BTreeMap<String, DeclaredMapping> = BTreeMap::new();
+        for Written { document, value: source } in written {
+            if let Some(other) = mappings.get(&source.mapping) {
+                let what = format!("the mapping `{}` is declared twice", source.mapping);
+                let hint = format!("it stands in {} too: keep one", other.document.file());
+                self.problems.push(document.problem(&["mapping"], what).hint(hint));
+                continue;
+            }
+            if let Some(mapping) = self.mapping(&document, &source, entities, lookups) {
+                let name = source.mapping.clone();
+                mappings.insert(name, DeclaredMapping { document, source, mapping: Arc::new(mapping) });
+            }
+        }
+        self.one_reads(&mappings);
+        mappings
+    }
+
+    fn mapping(
+        &mut self,
+        document: &Document,
+        source: &MappingSource,
+        entities: &BTreeMap<Entity, DeclaredEntity>,
+        lookups: &BTreeMap<String, Lookup>,
+    ) -> Option<Mapping> {
+        let known = self.known_system(document, &["system"], &source.system);
+        if let Some((what, hint)) = self.entities.lacks("entity", source.entity.as_str()) {
+            self.problems.push(document.problem(&["entity"], what).hint(hint));
+        }
+        // Where the entity or a table itself has problems, they have been said.
+        let mut tables = source.fields.iter().filter_map(|row| row.lookup.as_ref());
+        if tables.any(|lookup| self.lookups_broken.contains(&lookup.table)) {
+            return None;
+        }
+        let schema = &entities.get(&source.entity)?.schema;
+        match Mapping::compile(source, schema, lookups) {
+            Ok(mapping) => {
+                let failures = mapping.run_examples();
+                self.problems.extend(failures.iter().map(|failure| example_problem(document, failure)));
+                (known && failures.is_empty()).then_some(mapping)
+            }
+            Err(errors) => {
+                self.problems.extend(errors.iter().map(|error| mapping_problem(document, error)));
+                None
+            }
+        }
+    }
+
+    /// What a system says about one object becomes one record: at most one mapping may read it.
+    fn one_reads(&mut self, mappings: &BTreeMap<String, DeclaredMapping>) {
+        let mut readers: BTreeMap<(&System, &Object), &str> = BTreeMap::new();
+        for (name, declared) in mappings {
+            if declared.mapping.in_fields().next().is_none() {
+                continue;
+            }
+            let key = (declared.mapping.system(), declared.mapping.object());
+            if let Some(other) = readers.insert(key, name) {
+                let what = format!("`{}` of `{}` is read by two mappings", key.1, key.0);
+                let hint = format!("`{other}` reads it too: give the rows of one of them `direction: out`");
+                self.problems.push(declared.document.problem(&["object"], what).hint(hint));
+            }
+        }
+    }
+}
+
+/// The paths that mappings read, per system and object: the connector asks for those.
+pub(super) fn read_paths(
+    written: &[Written<MappingSource>],
+) -> BTreeMap<System, BTreeMap<Object, Vec<String>>> {
+    let mut paths: BTreeMap<System, BTreeMap<Object, Vec<String>>> = BTreeMap::new();
+    for Written { value: source, .. } in written {
+        let of_object =
+            paths.entry(source.system.clone()).or_default().entry(source.object.clone()).or_default();
+        for row in source.fields.iter().filter(|row| row.direction.reads()) {
+            of_object.extend(row.path.clone());
+            for transform in &row.transform {
+                if let (Direction::In, Transform::Concat(form)) = (row.direction, transform) {
+                    of_object.extend(form.parts.iter().cloned());
+                }
+            }
+        }
+        of_object.extend(source.extensions.iter().cloned());
+        of_object.sort();
+        of_object.dedup();
+    }
+    paths
+}
+
+/// Splits `transform[1].format` into its keys.
+fn keys(text: &str) -> Vec<&str> {
+    text.split(['.', '[']).map(|key| key.trim_end_matches(']')).filter(|key| !key.is_empty()).collect()
+}
+
+fn mapping_problem(document: &Document, error: &MappingError) -> Problem {
+    let row = error.row.map(|row| row.to_string());
+    let mut path: Vec<&str> = row.iter().flat_map(|row| ["fields", row.as_str()]).collect();
+    path.extend(keys(&error.key));
+    let problem = document.problem(&path, error.message.clone());
+    match &error.hint {
+        Some(hint) => problem.hint(hint.clone()),
+        None => problem,
+    }
+}
+
+fn example_problem(document: &Document, failure: &ExampleFailure) -> Problem {
+    let at = failure.example.to_string();
+    let side = if failure.direction == Direction::In { "canonical" } else { "to" };
+    let path = ["examples", at.as_str(), side, failure.at.as_str()];
+    let way = if failure.direction == Direction::In { "reading" } else { "writing" };
+    let name = failure.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let what = format!("the example{name} does not come out: {way}, `{}`: {}", failure.at, failure.message);
+    document.problem(&path, what).hint("correct the example, or the row it tests")
+}

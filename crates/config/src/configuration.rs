@@ -1,0 +1,179 @@
+//! The checked configuration: what the hub, the runtime and the command line work with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{Entity, EntitySchema, Object, RouteId, System, Tenant};
+use connector::Connector;
+use guard::address::AllowList;
+use ledger::{RetryPolicy, Route, RouteKind};
+use mapping::Mapping;
+
+use crate::document::Place;
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::words::SecretRef;
+
+/// A configuration that can be used, and what is doubtful about it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The configuration.
+    pub configuration: Configuration,
+    /// What can be used but is probably not meant, by file and line.
+    pub warnings: Vec<Problem>,
+}
+
+/// One folder, checked. Immutable: a changed folder is another configuration with another digest.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The tenant all of it is about.
+    pub tenant: Tenant,
+    /// What `concord.yaml` says.
+    pub settings: Settings,
+    /// The connected systems.
+    pub systems: BTreeMap<System, SystemConfig>,
+    /// The canonical types.
+    pub entities: BTreeMap<Entity, Arc<EntitySchema>>,
+    /// The field tables, by their names.
+    pub mappings: BTreeMap<String, Arc<Mapping>>,
+    /// All routes, by name.
+    pub routes: Vec<Arc<Route>>,
+    /// 64 hex digits over all files: changes when any of them does.
+    pub digest: String,
+    pub(crate) index: Index,
+    pub(crate) secret_places: Vec<(SecretRef, Place)>,
+}
+
+/// One connected system.
+#[derive(Clone, Debug)]
+pub struct SystemConfig {
+    /// Its name.
+    pub system: System,
+    /// How to talk to its kind, bound to its parameters.
+    pub connector: Arc<Connector>,
+    /// Limits, lanes and breaker: the connector's, changed by the file.
+    pub limits: dispatch::Limits,
+    /// How often and how slowly to try again.
+    pub retry: RetryPolicy,
+    /// How it is reached.
+    pub connection: ConnectionConfig,
+    /// How its webhooks come in; `None`: it sends none, or none are wanted.
+    pub webhook: Option<WebhookConfig>,
+    /// How often which objects are listed.
+    pub poll: BTreeMap<Object, Duration>,
+}
+
+/// How a system is reached.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ConnectionConfig {
+    /// Scheme, host, port and path, without a slash at the end.
+    pub base_url: String,
+    /// The credentials that the connector's authentication names.
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// Addresses besides the public internet that may be dialled for it.
+    pub allow: AllowList,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a whole answer; the operation's own limit counts where it is shorter.
+    pub request_timeout: Duration,
+}
+
+/// How a system's webhooks come in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebhookConfig {
+    /// The part of the address that names it: `{public_url}/v1/webhooks/{path}`. For a source that does not sign,
+    /// a secret follows as the last part.
+    pub path: String,
+    /// Signing secrets, any of which is taken; for a source that does not sign, the last part of the address.
+    pub secrets: Vec<SecretRef>,
+}
+
+/// A mapping that reads, and the entity it reads into.
+type Inbound = (Arc<Mapping>, Arc<EntitySchema>);
+
+/// What is looked up on the hot path, prepared once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    inbound: BTreeMap<System, BTreeMap<Object, Inbound>>,
+    by_entity: BTreeMap<Entity, Vec<Arc<Route>>>,
+    by_system: BTreeMap<System, Vec<Arc<Route>>>,
+    by_id: BTreeMap<RouteId, (Arc<Route>, Arc<Mapping>)>,
+}
+
+impl Configuration {
+    /// The mapping that reads a system's object, and the entity it reads it into. At most one does.
+    #[must_use]
+    pub fn inbound(&self, system: &System, object: &Object) -> Option<(&Arc<Mapping>, &Arc<EntitySchema>)> {
+        self.index.inbound.get(system)?.get(object).map(|(mapping, schema)| (mapping, schema))
+    }
+
+    /// The objects of a system that are read.
+    pub fn inbound_objects(&self, system: &System) -> impl Iterator<Item = &Object> {
+        self.index.inbound.get(system).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    /// The mapping that writes a system's object for a `sync` route, and the route. Several entities may be written
+    /// to one kind of object; then the first by the route's name.
+    #[must_use]
+    pub fn outbound(&self, system: &System, object: &Object) -> Option<(&Arc<Mapping>, &Arc<Route>)> {
+        let route =
+            self.routes_to(system).iter().find(|r| r.kind == RouteKind::Sync && r.object == *object)?;
+        Some((self.mapping_of(route)?, route))
+    }
+
+    /// The routes an entity's records and events take.
+    #[must_use]
+    pub fn routes_of(&self, entity: &Entity) -> &[Arc<Route>] {
+        self.index.by_entity.get(entity).map_or(&[], Vec::as_slice)
+    }
+
+    /// The routes that lead to a system.
+    #[must_use]
+    pub fn routes_to(&self, system: &System) -> &[Arc<Route>] {
+        self.index.by_system.get(system).map_or(&[], Vec::as_slice)
+    }
+
+    /// A route by its name.
+    #[must_use]
+    pub fn route(&self, id: &RouteId) -> Option<&Arc<Route>> {
+        self.index.by_id.get(id).map(|(route, _)| route)
+    }
+
+    /// The mapping a route renders with.
+    #[must_use]
+    pub fn mapping_of(&self, route: &Route) -> Option<&Arc<Mapping>> {
+        self.index.by_id.get(&route.id).map(|(_, mapping)| mapping)
+    }
+
+    /// An entity by its name.
+    #[must_use]
+    pub fn entity(&self, entity: &Entity) -> Option<&Arc<EntitySchema>> {
+        self.entities.get(entity)
+    }
+}
+
+impl Index {
+    /// Everything fits: the checks have passed.
+    pub(crate) fn of(
+        entities: &BTreeMap<Entity, Arc<EntitySchema>>,
+        mappings: &BTreeMap<String, Arc<Mapping>>,
+        routes: &[Arc<Route>],
+    ) -> Self {
+        let mut index = Self::default();
+        for mapping in mappings.values().filter(|mapping| mapping.in_fields().next().is_some()) {
+            if let Some(schema) = entities.get(mapping.entity()) {
+                let objects = index.inbound.entry(mapping.system().clone()).or_default();
+                objects.insert(mapping.object().clone(), (mapping.clone(), schema.clone()));
+            }
+        }
+        for route in routes {
+            index.by_entity.entry(route.entity.clone()).or_default().push(route.clone());
+            index.by_system.entry(route.system.clone()).or_default().push(route.clone());
+            if let Some(mapping) = mappings.get(&route.mapping) {
+                index.by_id.insert(route.id.clone(), (route.clone(), mapping.clone()));
+            }
+        }
+        index
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the loader: trees, schemas, a table of broken folders, secrets, and the example.
+
+mod broken;
+mod example;
+mod folder;
+mod published;
+mod secrets;
+mod together;
+mod yaml;

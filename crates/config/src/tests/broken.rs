@@ -1,0 +1,62 @@
+//! The table of mistakes, `broken.txt`: each breaks the folder that is right in one place, and is said in these words
+//! at this place.
+//!
+//! A case is the file, the text there (`- `), what is written instead (`+ `), and everything that loading says.
+
+use super::folder::{base, shown};
+use crate::{Files, load};
+
+const TABLE: &str = include_str!("broken.txt");
+
+/// One mistake.
+struct Mistake {
+    file: String,
+    from: String,
+    to: String,
+    said: String,
+}
+
+impl Mistake {
+    fn parse(case: &str) -> Self {
+        let (file, rest) = case.split_once('\n').unwrap();
+        let lines = |mark: &str| {
+            let marked = rest.lines().filter_map(|line| line.strip_prefix(mark));
+            marked.collect::<Vec<_>>().join("\n")
+        };
+        let said = rest.lines().filter(|line| !line.starts_with("- ") && !line.starts_with("+ "));
+        let said = said.collect::<Vec<_>>().join("\n").trim_end().to_owned();
+        Self { file: file.to_owned(), from: lines("- "), to: lines("+ "), said }
+    }
+
+    fn broken(&self) -> Files {
+        let mut files = base();
+        let text = files.get(&self.file).unwrap_or_else(|| panic!("there is no {}", self.file)).to_owned();
+        assert!(text.contains(&self.from), "{} does not hold {:?}", self.file, self.from);
+        files.put(&self.file, text.replacen(&self.from, &self.to, 1));
+        files
+    }
+}
+
+#[test]
+fn every_mistake_is_said_with_its_place_and_a_way_out() {
+    let mut wrong = String::new();
+    let mut count = 0;
+    for case in TABLE.split("=== ").skip(1) {
+        let case = case.split("\n# ").next().unwrap_or(case);
+        let mistake = Mistake::parse(case);
+        let said = match load(&mistake.broken()) {
+            Ok(checked) => shown(&checked.warnings),
+            Err(problems) => shown(&problems),
+        };
+        count += 1;
+        if said != mistake.said {
+            let marked = |mark: &str, text: &str| -> String {
+                text.split('\n').map(|line| format!("{mark} {line}\n")).collect()
+            };
+            let (from, to) = (marked("-", &mistake.from), marked("+", &mistake.to));
+            wrong.push_str(&format!("=== {}\n{from}{to}{said}\n\n", mistake.file));
+        }
+    }
+    assert!(wrong.is_empty(), "these say something else now:\n{wrong}");
+    assert!(count >= 100, "{count} mistakes");
+}

@@ -1,0 +1,174 @@
+//! What only shows between files: things declared twice, never read, or used by nothing.
+
+use super::folder::{LEVELS, PERSON, PERSON_CRM, ROUTES, base, shown};
+use crate::{Files, load};
+
+fn said(files: &Files) -> String {
+    match load(files) {
+        Ok(checked) => shown(&checked.warnings),
+        Err(problems) => shown(&problems),
+    }
+}
+
+/// The folder that is right, and one more file.
+fn with(path: &str, text: &str) -> Files {
+    let mut files = base();
+    files.put(path, text);
+    files
+}
+
+#[test]
+fn an_empty_folder_says_where_to_start() {
+    assert_eq!(
+        said(&Files::new()),
+        "error: the folder has no concord.yaml\n  = create it; examples/subscription-business/ of the repository is a \
+         complete folder"
+    );
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_by_file_and_line() {
+    let mut files = base();
+    files.put(
+        "concord.yaml",
+        files.get("concord.yaml").unwrap().replace("ingress: 127.0.0.1:4000", "ingress: here"),
+    );
+    files.put(
+        "model/person.yaml",
+        PERSON.replace("pii: basic", "pii: secret").replace("format: email", "format: mail"),
+    );
+    files.put("routes/people.yaml", ROUTES.replace("lane: bulk", "lane: slow"));
+    let said = said(&files);
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains(": error: ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "concord.yaml:7:12: error: this is not an address and a port: write it like `127.0.0.1:4000` or \
+             `[::1]:4000`",
+            "model/person.yaml:14:27: error: unknown word `secret`",
+            "routes/people.yaml:23:11: error: unknown word `slow`",
+        ]
+    );
+}
+
+#[test]
+fn names_are_given_once() {
+    let other = with("model/other.yaml", PERSON);
+    assert!(said(&other).starts_with(
+        "model/person.yaml:1:9: error: the entity `Person` is declared twice\n  |\n1 | entity: Person\n  |         \
+         ^^^^^^\n  = it stands in model/other.yaml too: keep one"
+    ));
+    let other = with("model/other.yaml", &PERSON.replace("entity: Person", "entity: Other"));
+    let said = said(&other);
+    assert!(said.contains("error: the event `BecameGold` is declared by two entities"), "{said}");
+}
+
+#[test]
+fn one_object_becomes_one_record() {
+    let other = PERSON_CRM.replace("mapping: person.crm", "mapping: person.crm.again");
+    assert_eq!(
+        said(&with("mappings/again.yaml", &other)),
+        "mappings/again.yaml:5:9: error: `people` of `crm` is read by two mappings\n  |\n5 | object: people\n  \
+         |         \
+         ^^^^^^\n  = `person.crm` reads it too: give the rows of one of them `direction: out`"
+    );
+}
+
+#[test]
+fn one_object_follows_one_route() {
+    let again = "routes:\n  - {route: again, kind: sync, entity: Person, system: crm, mapping: person.crm}\n";
+    assert_eq!(
+        said(&with("routes/again.yaml", again)),
+        "routes/people.yaml:2:12: error: two routes bring Person to `people` of `crm`\n  |\n\
+         2 |   - route: person.crm\n  |            ^^^^^^^^^^\n  = `again` does it too: one object follows one route"
+    );
+}
+
+#[test]
+fn two_systems_have_two_webhook_addresses() {
+    let mut files = base();
+    let erp = files.get("systems/erp.yaml").unwrap().to_owned();
+    files.put("systems/erp.yaml", format!("{erp}webhook: {{path: crm, secrets: [{{env: ERP_HOOK}}]}}\n"));
+    assert_eq!(
+        said(&files),
+        "systems/erp.yaml:16:17: error: the webhook address `crm` is used twice\n   |\n\
+         16 | webhook: {path: crm, secrets: [{env: ERP_HOOK}]}\n   |                 ^^^\n  \
+         = `crm` uses it too: give each its own `path`"
+    );
+}
+
+#[test]
+fn what_nothing_uses_is_a_doubt() {
+    let mut files = base();
+    files.put("lookups/unused.csv", LEVELS);
+    files.put(
+        "model/thing.yaml",
+        "entity: Thing\nversion: 1\nschema: {type: object, properties: {a: {type: string}}}\n",
+    );
+    files.put(
+        "mappings/out.yaml",
+        "mapping: out\nversion: 1\nentity: Person\nsystem: erp\nobject: people\n\
+         fields: [{field: name, path: a, direction: out}]\n",
+    );
+    assert_eq!(
+        said(&files),
+        "lookups/unused.csv: warning: no mapping uses this table\n  = remove it, or use it\n\
+         mappings/out.yaml:1:10: warning: nothing uses the mapping `out`: it reads nothing, and no route writes with \
+         it\n  |\n1 | mapping: out\n  |          ^^^\n  = add a route, or remove it\n\
+         model/thing.yaml:1:9: warning: no mapping is about Thing\n  |\n1 | entity: Thing\n  |         ^^^^^\n  \
+         = add one, or remove it"
+    );
+}
+
+#[test]
+fn a_source_that_never_speaks_is_a_doubt() {
+    let mut files = base();
+    let own = files.get("connectors/own.yaml").unwrap().to_owned();
+    let (start, rest) = own.split_once("    poll:\n").unwrap();
+    let (_, end) = rest.split_once("    writes:\n").unwrap();
+    files.put("connectors/own.yaml", format!("{start}    writes:\n{end}"));
+    files.put(
+        "systems/crm.yaml",
+        files.get("systems/crm.yaml").unwrap().replace("poll:\n  people: 30s\n", ""),
+    );
+    assert_eq!(
+        said(&files),
+        "mappings/person.erp.yaml:5:9: warning: changes of `people` in `erp` come in only when somebody posts them\n  \
+         |\n5 | object: people\n  |         ^^^^^^\n  = add `webhook` or `poll` to the system, if its connector can"
+    );
+}
+
+#[test]
+fn a_field_written_only_to_its_owner_is_a_doubt() {
+    let mut files = base();
+    let (rows, _) = PERSON_CRM.split_once("examples:").unwrap();
+    files
+        .put("mappings/person.crm.yaml", format!("{rows}  - {{field: email, path: mail, direction: out}}\n"));
+    assert_eq!(
+        said(&files),
+        "mappings/person.crm.yaml:11:13: warning: this row writes a field to the system that owns it: that happens \
+         when the object is created, and never again\n   |\n11 |   - {field: email, path: mail, direction: out}\n   \
+         |             ^^^^^\n  = remove the row, or let it read (`direction: both`)"
+    );
+}
+
+/// Whatever line is missing: something is said, or the rest still makes sense, and nothing breaks down.
+#[test]
+fn no_missing_line_breaks_the_loader() {
+    let right = base();
+    let mut refused = 0;
+    for (path, text) in right.iter().filter(|(path, _)| !path.starts_with("connectors/")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for missing in 0..lines.len() {
+            let rest: Vec<&str> =
+                lines.iter().enumerate().filter(|(i, _)| *i != missing).map(|(_, l)| *l).collect();
+            let mut files = right.clone();
+            files.put(path, rest.join("\n"));
+            if let Err(problems) = load(&files) {
+                refused += 1;
+                assert!(problems.iter().all(|problem| problem.is_error() && !problem.what.is_empty()));
+            }
+        }
+    }
+    assert!(refused > 50, "{refused}");
+}

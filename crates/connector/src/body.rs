@@ -1,0 +1,268 @@
+//! Bodies: a JSON tree with slots, written as JSON or as a form.
+//!
+//! In a manifest: a text that is one slot keeps its value's type; any other text is a template. A key that ends
+//! in `?` goes when its value is missing. The key `...` spreads an object's entries; keys that are named beside it
+//! win, and `"name?": null` keeps that one out. A text that starts with `sql:` is a SQL statement, in which
+//! every slot needs an encoder made for it.
+
+use canonical::Fields;
+use serde_json::Value;
+
+use crate::template::{Direct, Environment, Fault, Flaw, Place, Scope, Slot, Template, texts};
+
+/// One node of a body.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Node {
+    /// Stands as it is: serialised JSON.
+    Fixed(Box<[u8]>),
+    /// A value with its type.
+    Slot(Slot),
+    /// A text with slots.
+    Text(Template),
+    /// An object.
+    Object { spread: Option<Slot>, entries: Vec<Entry> },
+    /// A list.
+    List(Vec<Node>),
+}
+
+/// One entry of an object.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Entry {
+    key: Box<str>,
+    /// The key as JSON, with its colon.
+    prefix: Box<[u8]>,
+    optional: bool,
+    node: Node,
+}
+
+impl Node {
+    /// Reads a body; the error's first part is the place inside it.
+    pub(crate) fn parse(value: &Value, environment: &Environment<'_>) -> Result<Self, (String, Fault)> {
+        match value {
+            Value::String(text) => {
+                Self::parse_text(text, environment).map_err(|fault| (String::new(), fault))
+            }
+            Value::Array(items) => {
+                let nodes = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| {
+                        Self::parse(item, environment).map_err(|e| inside(&index.to_string(), e))
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(Self::List(nodes))
+            }
+            Value::Object(map) => Self::parse_object(map, environment),
+            scalar => Ok(Self::fixed(scalar)),
+        }
+    }
+
+    fn fixed(value: &Value) -> Self {
+        Self::Fixed(value.to_string().into_bytes().into())
+    }
+
+    fn parse_text(text: &str, environment: &Environment<'_>) -> Result<Self, Fault> {
+        let (place, text) = match text.strip_prefix("sql:") {
+            Some(statement) => (Place::Sql, statement.trim_start()),
+            None => (Place::Json, text),
+        };
+        let template = Template::parse(text, place, environment)?;
+        Ok(match (template.fixed(), template.only_slot()) {
+            (Some(text), _) => Self::fixed(&Value::String(text.to_owned())),
+            (None, Some(slot)) if place == Place::Json => Self::Slot(slot.clone()),
+            _ => Self::Text(template),
+        })
+    }
+
+    fn parse_object(map: &Fields, environment: &Environment<'_>) -> Result<Self, (String, Fault)> {
+        let mut spread = None;
+        let mut entries = Vec::new();
+        for (key, value) in map {
+            let left_out = key.ends_with('?') && value.is_null();
+            let node = if left_out {
+                Self::Slot(Slot::none(key))
+            } else {
+                Self::parse(value, environment).map_err(|error| inside(key, error))?
+            };
+            if key == "..." {
+                let Node::Slot(slot) = node else {
+                    let fault = Fault::new("`...` needs one slot", "write `\"...\": \"{fields}\"`");
+                    return Err((key.clone(), fault));
+                };
+                spread = Some(slot);
+                continue;
+            }
+            let (name, optional) = key.strip_suffix('?').map_or((key.as_str(), false), |name| (name, true));
+            let mut prefix = Value::String(name.to_owned()).to_string().into_bytes();
+            prefix.push(b':');
+            entries.push(Entry { key: name.into(), prefix: prefix.into(), optional, node });
+        }
+        Ok(Self::Object { spread, entries })
+    }
+
+    /// Writes it as JSON.
+    pub(crate) fn write<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+        match self {
+            Self::Fixed(bytes) => out.extend_from_slice(bytes),
+            Self::Slot(slot) => match slot.direct(scope) {
+                Some(direct) => {
+                    out.push(b'{');
+                    write_direct(&direct, &[], out, &mut true);
+                    out.push(b'}');
+                }
+                None => put(out, &*slot.value(scope)?),
+            },
+            Self::Text(template) => put(out, &template.render(scope)?),
+            Self::List(nodes) => {
+                out.push(b'[');
+                for (index, node) in nodes.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    node.write(scope, out)?;
+                }
+                out.push(b']');
+            }
+            Self::Object { spread, entries } => {
+                out.push(b'{');
+                let mut first = true;
+                if let Some(slot) = spread {
+                    write_spread(slot, entries, scope, out, &mut first)?;
+                }
+                for entry in entries {
+                    entry.write(scope, out, &mut first)?;
+                }
+                out.push(b'}');
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it cannot be written without the vendor's id.
+    pub(crate) fn needs_id(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Slot(slot) => slot.needs_id(),
+            Self::Text(template) => template.needs_id(),
+            Self::List(nodes) => nodes.iter().any(Self::needs_id),
+            Self::Object { entries, .. } => {
+                entries.iter().any(|entry| !entry.optional && entry.node.needs_id())
+            }
+        }
+    }
+
+    /// Its JSON value.
+    fn value<'a>(&'a self, scope: &Scope<'a>) -> Result<Value, Flaw> {
+        let mut bytes = Vec::new();
+        self.write(scope, &mut bytes)?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// Writes it as `application/x-www-form-urlencoded`, nested keys as `a[b]`, list items as `a[0]`, null as empty.
+    pub(crate) fn write_form<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+        let value = self.value(scope)?;
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        form_pairs(&mut String::new(), &value, &mut pairs);
+        out.extend_from_slice(pairs.finish().as_bytes());
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn write<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>, first: &mut bool) -> Result<(), Flaw> {
+        let start = out.len();
+        if !*first {
+            out.push(b',');
+        }
+        out.extend_from_slice(&self.prefix);
+        match self.node.write(scope, out) {
+            Ok(()) => {
+                *first = false;
+                Ok(())
+            }
+            Err(Flaw::Missing { .. }) if self.optional => {
+                out.truncate(start);
+                Ok(())
+            }
+            Err(flaw) => Err(flaw),
+        }
+    }
+}
+
+fn write_spread<'a>(
+    slot: &'a Slot,
+    entries: &[Entry],
+    scope: &Scope<'a>,
+    out: &mut Vec<u8>,
+    first: &mut bool,
+) -> Result<(), Flaw> {
+    if let Some(direct) = slot.direct(scope) {
+        write_direct(&direct, entries, out, first);
+        return Ok(());
+    }
+    match slot.value(scope) {
+        Ok(value) => {
+            if let Value::Object(fields) = &*value {
+                write_direct(&Direct { fields, texts: false }, entries, out, first);
+            }
+            Ok(())
+        }
+        Err(Flaw::Missing { .. }) => Ok(()),
+        Err(flaw) => Err(flaw),
+    }
+}
+
+/// Writes the entries of an object, but for those that `named` entries stand for.
+fn write_direct(direct: &Direct<'_>, named: &[Entry], out: &mut Vec<u8>, first: &mut bool) {
+    for (key, value) in direct.fields {
+        if named.iter().any(|entry| *entry.key == **key) {
+            continue;
+        }
+        if !*first {
+            out.push(b',');
+        }
+        *first = false;
+        put(out, key);
+        out.push(b':');
+        match value {
+            _ if !direct.texts => put(out, value),
+            Value::String(_) => put(out, value),
+            Value::Null => out.extend_from_slice(b"\"\""),
+            other => put(out, &texts(other)),
+        }
+    }
+}
+
+/// Serialises a value that cannot fail to: JSON values and texts into memory.
+fn put<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let done = serde_json::to_writer(&mut *out, value);
+    debug_assert!(done.is_ok(), "JSON values serialise into memory");
+}
+
+fn inside(key: &str, (place, fault): (String, Fault)) -> (String, Fault) {
+    (if place.is_empty() { key.to_owned() } else { format!("{key}.{place}") }, fault)
+}
+
+fn form_pairs(name: &mut String, value: &Value, out: &mut url::form_urlencoded::Serializer<'_, String>) {
+    let length = name.len();
+    let mut child = |key: &str, value: &Value, name: &mut String| {
+        if length == 0 {
+            name.push_str(key);
+        } else {
+            name.push('[');
+            name.push_str(key);
+            name.push(']');
+        }
+        form_pairs(name, value, out);
+        name.truncate(length);
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| child(key, value, name)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| child(&index.to_string(), value, name));
+        }
+        scalar => {
+            out.append_pair(name, &crate::path::text_of(scalar).unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Calls: what the hub wants of a system, before a manifest turns it into a request.
+
+use canonical::{Fields, Object, Wall};
+use serde::{Deserialize, Serialize};
+
+/// A write, as the hub decided it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Write {
+    /// The kind of object.
+    pub object: Object,
+    /// The manifest's write operation, chosen by [`crate::Connector::choose`].
+    pub operation: String,
+    /// The immutable Concord id: the record's (sync) or the event's (notify). Upsert keys and markers are this.
+    pub key: String,
+    /// The vendor's id, once linked.
+    pub external_id: Option<String>,
+    /// Target path → value: the difference, or the whole projection where the operation is not partial.
+    pub fields: Fields,
+    /// The whole projection: natural keys, searches and derived ids (such as a hash of the address) are built
+    /// from it.
+    pub whole: Fields,
+    /// What was last known there, for operations that need it (such as the old address of a member).
+    pub known: Fields,
+    /// The version expected at the target, where the operation has a precondition.
+    pub expected: Option<String>,
+    /// The intent's id: idempotency key and correlation id.
+    pub intent: String,
+}
+
+/// Where a listing continues. Opaque to the hub; the manifest reads and writes it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The low-water mark: everything changed at or after it is still to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The vendor's token of the next page, inside one listing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// The highest mark seen in the listing under way: becomes `since` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+}
+
+/// One call to a system.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Change something.
+    Write(Write),
+    /// Look whether that write arrived.
+    Probe(Write),
+    /// Changes since a cursor.
+    List {
+        /// The kind of object.
+        object: Object,
+        /// Where to go on.
+        cursor: Cursor,
+        /// When the listing is asked for: bounds look-backs.
+        now: Wall,
+    },
+    /// One object by id.
+    Fetch {
+        /// The kind of object.
+        object: Object,
+        /// Its id there.
+        external_id: String,
+    },
+    /// Which account is this?
+    Identity,
+}

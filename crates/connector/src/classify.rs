@@ -1,0 +1,257 @@
+//! Classifying: what an answer, or its absence, means.
+//!
+//! The operation's rules come first, then the object's, then the manifest's; the first that matches counts. What no
+//! rule matches is judged by what HTTP says:
+//!
+//! | answer | class |
+//! |---|---|
+//! | 2xx | applied, if all that the manifest declares is in it; else uncertain (write) or retryable (read) |
+//! | 400, 422 and other 4xx | validation; 401 auth_expired; 403 permission; 404 not_found; 410 gone; 409, 412 conflict; 413, 414 too_large; 423 locked; 429 rate_limited; 408 as 5xx |
+//! | 5xx, 408 | uncertain (write), retryable (read) |
+//! | 1xx, 3xx | permanent: a redirect is not followed |
+//! | nothing of the request was sent | retryable; permanent when the address is forbidden or no credential is there |
+//! | it may have been sent | uncertain (write), retryable (read) |
+
+mod refusal;
+mod success;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::cell::OnceCell;
+
+use canonical::Wall;
+use ledger::{Class, Outcome, Wait};
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::connector::Connector;
+use crate::exchange::{Failure, FailureKind, Reached, Response};
+use crate::plan::Rule;
+use crate::source::{CallKind, Transport};
+
+pub(crate) use wait::http_date;
+
+/// How much of a body is searched for texts.
+const TEXT_SEARCHED_MAX: usize = 16 * 1024;
+
+/// An answer with its body read at most once.
+pub(crate) struct Answer<'a> {
+    pub(crate) response: &'a Response,
+    json: OnceCell<Option<Value>>,
+    text: OnceCell<String>,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn new(response: &'a Response) -> Self {
+        Self { response, json: OnceCell::new(), text: OnceCell::new() }
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Option<&Value> {
+        self.json
+            .get_or_init(|| {
+                let body = self.response.body.as_slice();
+                if body.is_empty() { None } else { serde_json::from_slice(body).ok() }
+            })
+            .as_ref()
+    }
+
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let body = &self.response.body[..self.response.body.len().min(TEXT_SEARCHED_MAX)];
+            String::from_utf8_lossy(body).to_lowercase()
+        })
+    }
+}
+
+impl Call {
+    pub(crate) const fn kind(&self) -> CallKind {
+        match self {
+            Self::Write(_) => CallKind::Write,
+            Self::Probe(_) => CallKind::Probe,
+            Self::List { .. } => CallKind::List,
+            Self::Fetch { .. } => CallKind::Fetch,
+            Self::Identity => CallKind::Identity,
+        }
+    }
+}
+
+impl Connector {
+    /// Says what came of a call. Total: any bytes have a meaning.
+    #[must_use]
+    pub fn classify(&self, call: &Call, answer: &Result<Response, Failure>, now: Wall) -> Outcome {
+        match answer {
+            Ok(response) => {
+                let answer = Answer::new(response);
+                let mut outcome = self.of_answer(call, &answer, now);
+                outcome.remaining = self.remaining(call, response, now);
+                outcome
+            }
+            Err(failure) => self.of_failure(call, failure),
+        }
+    }
+
+    /// The rules for a call, in their order.
+    fn rules<'a>(&'a self, call: &Call) -> impl Iterator<Item = &'a Rule> {
+        let kind = call.kind();
+        let operation = self.write_plan(call).filter(|_| kind == CallKind::Write);
+        let object = self.object_of(call);
+        operation
+            .into_iter()
+            .flat_map(|write| &write.errors)
+            .chain(object.into_iter().flat_map(|object| &object.errors))
+            .chain(&self.plan.errors)
+            .filter(move |rule| rule.calls.is_empty() || rule.calls.contains(&kind))
+    }
+
+    fn of_failure(&self, call: &Call, failure: &Failure) -> Outcome {
+        let transport = match failure.kind {
+            FailureKind::Dns => Some(Transport::Dns),
+            FailureKind::Connect => Some(Transport::Connect),
+            FailureKind::Tls => Some(Transport::Tls),
+            FailureKind::Timeout => Some(Transport::Timeout),
+            FailureKind::Reset => Some(Transport::Reset),
+            FailureKind::TooLarge => Some(Transport::TooLarge),
+            FailureKind::Blocked | FailureKind::Misconfigured | FailureKind::NoToken => None,
+        };
+        let write = call.kind() == CallKind::Write;
+        let ruled = transport.and_then(|t| self.rules(call).find(|rule| rule.transport.contains(&t)));
+        let class = match (ruled, failure.kind, failure.reached) {
+            (Some(rule), ..) => rule.class,
+            (None, _, Reached::MaybeSent) if write => Class::Uncertain,
+            (None, FailureKind::NoToken, _) => Class::AuthExpired,
+            (None, FailureKind::Blocked | FailureKind::Misconfigured, _) => Class::Permanent,
+            (None, FailureKind::TooLarge, _) => Class::Permanent,
+            (None, ..) => Class::Retryable,
+        };
+        let mut outcome = Outcome::because(class, refusal::message(&failure.detail, call));
+        outcome.refusal.code = Some(failure.kind.name().to_owned());
+        outcome
+    }
+
+    pub(crate) fn of_answer(&self, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {
+        let status = answer.response.status;
+        if let Some(rule) = self.rules(call).find(|rule| rule.matches(answer)) {
+            return self.of_rule(rule, call, answer, now);
+        }
+        if (200..300).contains(&status) {
+            return self.of_success(call, answer);
+        }
+        let class = by_status(status, call.kind());
+        let mut outcome = self.refused(class, call, answer, None);
+        outcome.wait = self.asked_wait(class, answer, now);
+        outcome
+    }
+
+    fn of_rule(&self, rule: &Rule, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {
+        if rule.class == Class::Applied {
+            let mut outcome = Outcome::of(Class::Applied);
+            if let Call::Write(write) | Call::Probe(write) = call {
+                outcome.external_id.clone_from(&write.external_id);
+            }
+            return outcome;
+        }
+        let mut outcome = self.refused(rule.class, call, answer, rule.say.as_deref());
+        outcome.external_id =
+            rule.existing_id.as_ref().zip(answer.json()).and_then(|(plan, body)| plan.read(body));
+        outcome.wait = match &rule.wait {
+            Some(plan) => plan.read(answer.response, now),
+            None => self.asked_wait(rule.class, answer, now),
+        };
+        outcome
+    }
+
+    /// `Retry-After`, where the class is one that waits.
+    fn asked_wait(&self, class: Class, answer: &Answer<'_>, now: Wall) -> Option<Wait> {
+        let waits = matches!(
+            class,
+            Class::RateLimited
+                | Class::QuotaExhausted
+                | Class::Locked
+                | Class::Uncertain
+                | Class::Retryable
+                | Class::Conflict
+        );
+        if waits { wait::retry_after(answer.response, now) } else { None }
+    }
+
+    /// What the answer's headers say is left of the limits that the call draws from: the scarcest.
+    fn remaining(&self, call: &Call, response: &Response, now: Wall) -> Option<(String, u64, Option<Wait>)> {
+        if self.plan.gauges.is_empty() {
+            return None;
+        }
+        let charge = &self.request_plan(call)?.charge;
+        let mut scarcest: Option<(String, u64, Option<Wait>)> = None;
+        for gauge in self.plan.gauges.iter().filter(|gauge| charge.buckets.contains(&gauge.bucket)) {
+            let Some(left) = response.header(&gauge.header).and_then(|text| text.trim().parse::<u64>().ok())
+            else {
+                continue;
+            };
+            if scarcest.as_ref().is_none_or(|(_, least, _)| left < *least) {
+                let reset = gauge.reset.as_ref().and_then(|plan| plan.read(response, now));
+                scarcest = Some((gauge.bucket.to_string(), left, reset));
+            }
+        }
+        scarcest
+    }
+}
+
+impl Rule {
+    fn matches(&self, answer: &Answer<'_>) -> bool {
+        let response = answer.response;
+        if !self.transport.is_empty() || !(self.status.is_empty() || self.status.contains(&response.status)) {
+            return false;
+        }
+        if let Some((name, equals)) = &self.header {
+            match response.header(name) {
+                Some(value) if equals.as_deref().is_none_or(|wanted| wanted == value) => {}
+                _ => return false,
+            }
+        }
+        if self.json.is_some_and(|wanted| wanted != answer.json().is_some()) {
+            return false;
+        }
+        if let Some(test) = &self.body
+            && !answer.json().is_some_and(|body| test.holds(body))
+        {
+            return false;
+        }
+        self.text.is_empty() || self.text.iter().any(|text| answer.text().contains(text.as_str()))
+    }
+}
+
+impl FailureKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Blocked => "blocked",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::TooLarge => "too_large",
+            Self::Misconfigured => "misconfigured",
+            Self::NoToken => "no_token",
+        }
+    }
+}
+
+/// What HTTP itself says.
+fn by_status(status: u16, kind: CallKind) -> Class {
+    let unknown = if kind == CallKind::Write { Class::Uncertain } else { Class::Retryable };
+    match status {
+        401 => Class::AuthExpired,
+        403 => Class::Permission,
+        404 if kind == CallKind::Probe => Class::Absent,
+        404 => Class::NotFound,
+        408 | 500.. => unknown,
+        409 | 412 => Class::Conflict,
+        410 => Class::Gone,
+        413 | 414 => Class::TooLarge,
+        423 => Class::Locked,
+        429 => Class::RateLimited,
+        400..=499 => Class::Validation,
+        _ => Class::Permanent,
+    }
+}

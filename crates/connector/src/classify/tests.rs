@@ -1,0 +1,116 @@
+//! Waits in every form, what HTTP says by itself, and what is left of limits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::{Object, Wall};
+use ledger::{Class, Wait};
+use serde_json::json;
+
+use super::{by_status, http_date};
+use crate::plan::WaitPlan;
+use crate::source::{CallKind, WaitForm};
+use crate::{Call, Manifest, Response};
+
+const NOW: Wall = Wall(1_795_348_800_000_000);
+
+fn response(status: u16, headers: &[(&str, &str)]) -> Response {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Response { status, headers, body: Vec::new() }
+}
+
+#[test]
+fn waits_are_read_in_every_form_and_believed_within_bounds() {
+    let read = |form, text: &str| {
+        let plan = WaitPlan {
+            header: Some("x-wait".into()),
+            form,
+            default: Some(Duration::from_secs(9)),
+            max: Duration::from_secs(600),
+        };
+        plan.read(&response(429, &[("x-wait", text)]), NOW)
+    };
+    let seconds = |n| Some(Wait::For(Duration::from_secs(n)));
+    for (form, text, expected) in [
+        (WaitForm::RetryAfter, "120", seconds(120)),
+        (WaitForm::RetryAfter, "Sun, 22 Nov 2026 12:00:30 GMT", seconds(30)),
+        (WaitForm::RetryAfter, "Sun, 22 Nov 2026 11:00:00 GMT", seconds(0)),
+        (WaitForm::RetryAfter, "soon", seconds(9)),
+        (WaitForm::RetryAfter, "-5", seconds(9)),
+        (WaitForm::RetryAfter, "NaN", seconds(9)),
+        (WaitForm::RetryAfter, "1e400", seconds(9)),
+        (WaitForm::Seconds, "1.5", Some(Wait::For(Duration::from_millis(1500)))),
+        (WaitForm::Ms, "2500", Some(Wait::For(Duration::from_millis(2500)))),
+        (WaitForm::Epoch, "1795348860", seconds(60)),
+        (WaitForm::EpochMs, "1795348801000", seconds(1)),
+        (WaitForm::Epoch, "9223372036854775807", seconds(9)),
+        // A day is not believed where ten minutes are the bound.
+        (WaitForm::Seconds, "86400", seconds(600)),
+    ] {
+        assert_eq!(read(form, text), expected, "{form:?} {text}");
+    }
+    assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000_000));
+}
+
+#[test]
+fn what_no_rule_says_http_says() {
+    use Class::{
+        Absent, AuthExpired, Conflict, Gone, Locked, NotFound, Permanent, Permission, RateLimited, Retryable,
+        TooLarge, Uncertain, Validation,
+    };
+    for (status, write, read) in [
+        (400, Validation, Validation),
+        (401, AuthExpired, AuthExpired),
+        (403, Permission, Permission),
+        (404, NotFound, NotFound),
+        (408, Uncertain, Retryable),
+        (409, Conflict, Conflict),
+        (410, Gone, Gone),
+        (412, Conflict, Conflict),
+        (413, TooLarge, TooLarge),
+        (418, Validation, Validation),
+        (423, Locked, Locked),
+        (429, RateLimited, RateLimited),
+        (500, Uncertain, Retryable),
+        (503, Uncertain, Retryable),
+        (599, Uncertain, Retryable),
+        (100, Permanent, Permanent),
+        (304, Permanent, Permanent),
+    ] {
+        assert_eq!(by_status(status, CallKind::Write), write, "{status}");
+        assert_eq!(by_status(status, CallKind::List), read, "{status}");
+    }
+    assert_eq!(by_status(404, CallKind::Probe), Absent);
+}
+
+#[test]
+fn the_scarcest_limit_that_the_call_draws_from_is_told() {
+    let yaml = "
+connector: toy
+version: '1'
+about: a toy
+limits:
+  every_call: [short, long]
+  buckets:
+    short: {size: 10, per: 1s, remaining: x-short, reset: {header: x-reset, form: seconds}}
+    long: {size: 100, per: 1h, remaining: x-long}
+    other: {size: 5, per: 1s, remaining: x-other}
+objects:
+  things: {shape: {id: id}, fetch: {request: {method: GET, path: '/{id}'}}}
+";
+    let connector = Manifest::parse("toy", yaml).unwrap().with_parameters(&BTreeMap::new()).unwrap();
+    let call = Call::Fetch { object: Object::new("things").unwrap(), external_id: "1".to_owned() };
+    let left =
+        |headers: &[(&str, &str)]| connector.classify(&call, &Ok(response(200, headers)), NOW).remaining;
+    assert_eq!(
+        left(&[("x-long", "3"), ("x-short", "9"), ("x-other", "0")]),
+        Some(("long".to_owned(), 3, None))
+    );
+    let reset = Some(Wait::For(Duration::from_secs(2)));
+    assert_eq!(left(&[("x-short", "0"), ("x-reset", "2")]), Some(("short".to_owned(), 0, reset)));
+    assert_eq!(left(&[("x-short", "many")]), None);
+    assert_eq!(connector.charge(&call).buckets.len(), 2);
+    let names: Vec<_> = connector.limits().buckets.iter().map(|bucket| &*bucket.name).collect();
+    assert_eq!(names, ["long", "other", "short"]);
+    assert_eq!(serde_json::to_value(connector.auth()).unwrap(), json!("none"));
+}

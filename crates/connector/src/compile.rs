@@ -1,0 +1,217 @@
+//! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
+
+mod listing;
+mod object;
+mod parameters;
+mod request;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use canonical::Object;
+use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
+
+use crate::error::{ManifestError, did_you_mean};
+use crate::path::Path;
+use crate::plan::{Gauge, IdentityPlan, Plan};
+use crate::source::ManifestSource;
+use crate::spec::{AuthKind, Bucket, Limits};
+use crate::template::{Allowed, Environment, Fault, Place, Template};
+
+/// The parameter that chooses among a manifest's ways to authenticate.
+pub(crate) const AUTH_PARAMETER: &str = "auth";
+
+/// Parameters that every connector takes, in milliseconds: they stand for all operations, instead of what the
+/// manifest
+/// says. For systems that differ from the vendor's usual, and for tests.
+pub(crate) const TUNING: [&str; 4] = ["index_lag_ms", "lookback_ms", "processing_max_ms", "timeout_ms"];
+
+/// The parameter that, when `false`, keeps the account from being asked for: for servers that cannot answer.
+pub(crate) const IDENTITY_PARAMETER: &str = "identity";
+
+/// Binds a manifest to parameters.
+pub(crate) fn bind(
+    file: &str,
+    source: &ManifestSource,
+    given: &BTreeMap<String, Value>,
+    paths: &BTreeMap<Object, Vec<String>>,
+    sample: bool,
+) -> Result<Plan, Vec<ManifestError>> {
+    let mut compiler = Compiler::new(file, source);
+    compiler.parameters = compiler.parameters(given, sample);
+    let plan = compiler.plan(paths);
+    if compiler.errors.is_empty() { Ok(plan) } else { Err(compiler.errors) }
+}
+
+/// Collects what is wrong while it resolves.
+pub(crate) struct Compiler<'a> {
+    file: &'a str,
+    pub(crate) source: &'a ManifestSource,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    /// The constants of the object being resolved.
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) errors: Vec<ManifestError>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(file: &'a str, source: &'a ManifestSource) -> Self {
+        Self { file, source, parameters: BTreeMap::new(), values: BTreeMap::new(), errors: Vec::new() }
+    }
+
+    /// Notes an error at a place.
+    pub(crate) fn error(&mut self, at: Location, what: impl Into<String>, hint: impl Into<String>) {
+        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
+        let error = ManifestError {
+            file: self.file.to_owned(),
+            line: at.line(),
+            column: at.column(),
+            what: what.into(),
+            hint,
+        };
+        // An object's kind is resolved once per object: the same mistake is told once.
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+    }
+
+    /// Notes an error about the whole.
+    pub(crate) fn whole(&mut self, what: impl Into<String>, hint: impl Into<String>) {
+        self.error(Location::UNKNOWN, what, hint);
+    }
+
+    pub(crate) fn fault(&mut self, at: Location, place: &str, fault: Fault) {
+        let what = if place.is_empty() { fault.what } else { format!("{place}: {}", fault.what) };
+        self.error(at, what, fault.hint);
+    }
+
+    /// Splits a path, with the object's constants filled in.
+    pub(crate) fn path(&mut self, text: &Spanned<String>) -> Path {
+        let mut filled = text.value.clone();
+        if filled.contains('{') {
+            self.fill(&mut filled, text.referenced);
+        }
+        Path::parse(&filled).unwrap_or_else(|why| {
+            self.error(text.referenced, format!("`{}` is not a path: {why}", text.value), "");
+            Path::default()
+        })
+    }
+
+    pub(crate) fn path_or_root(&mut self, text: Option<&Spanned<String>>) -> Path {
+        text.map(|text| self.path(text)).unwrap_or_default()
+    }
+
+    fn plan(&mut self, paths: &BTreeMap<Object, Vec<String>>) -> Plan {
+        let source = self.source;
+        self.check_name();
+        let (limits, gauges) = self.limits();
+        let asked = self.parameters.get(IDENTITY_PARAMETER) != Some(&Value::Bool(false));
+        let identity = source.identity.as_ref().filter(|_| asked).map(|identity| IdentityPlan {
+            request: self.request("identity", &identity.request, Allowed::Constants),
+            path: self.path(&identity.path),
+        });
+        let (objects, any_object) = self.objects(paths);
+        let webhook =
+            source.webhook.as_ref().map(|webhook| self.webhook(webhook, &objects, any_object.is_some()));
+        let cloud_events = source
+            .cloud_events
+            .iter()
+            .flatten()
+            .map(|rule| self.kind(rule, &objects, any_object.is_some()))
+            .collect();
+        Plan {
+            name: Arc::from(source.connector.value.as_str()),
+            version: Arc::from(source.version.as_str()),
+            auth: self.auth(),
+            limits,
+            gauges,
+            identity,
+            webhook,
+            cloud_events,
+            objects,
+            any_object,
+            refusal: self.refusal(&source.refusal),
+            errors: self.rules(&source.errors),
+        }
+    }
+
+    fn check_name(&mut self) {
+        let name = &self.source.connector;
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        if name.value.is_empty() || !name.value.bytes().all(plain) {
+            self.error(
+                name.referenced,
+                format!("`{}` is not a connector's name", name.value),
+                "use lower-case letters, digits, `_` and `-`",
+            );
+        }
+    }
+
+    fn auth(&mut self) -> AuthKind {
+        let source = self.source;
+        if source.auth.is_empty() {
+            return AuthKind::None;
+        }
+        let chosen =
+            self.parameters.get(AUTH_PARAMETER).and_then(Value::as_str).unwrap_or("default").to_owned();
+        let Some(auth) = source.auth.get(&chosen) else {
+            let hint = did_you_mean(&chosen, source.auth.keys().map(String::as_str));
+            self.whole(format!("there is no way to authenticate called `{chosen}`"), hint);
+            return AuthKind::None;
+        };
+        let mut kind = auth.value.clone();
+        match &mut kind {
+            AuthKind::SessionJsonrpc { path, .. } => self.fill(path, auth.referenced),
+            AuthKind::Oauth2ClientCredentials { token, .. } | AuthKind::Oauth2Refresh { token, .. } => {
+                self.fill(token, auth.referenced);
+            }
+            AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
+            AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Basic { .. } => {}
+        }
+        kind
+    }
+
+    /// Fills parameters and constants into a text.
+    fn fill(&mut self, text: &mut String, at: Location) {
+        let environment =
+            Environment { parameters: &self.parameters, values: &self.values, allowed: Allowed::Constants };
+        // Constants stand as they are, an empty one as nothing: the same rules as in a statement.
+        match Template::parse(text, Place::Sql, &environment) {
+            Ok(template) => match template.fixed() {
+                Some(fixed) => *text = fixed.to_owned(),
+                None => self.error(at, format!("`{text}` needs a parameter that has no value"), "set it"),
+            },
+            Err(fault) => self.fault(at, "", fault),
+        }
+    }
+
+    fn limits(&mut self) -> (Limits, Vec<Gauge>) {
+        let source = &self.source.limits;
+        let mut limits = Limits { concurrency: source.concurrency, buckets: Vec::new() };
+        let mut gauges = Vec::new();
+        for (name, bucket) in &source.buckets {
+            let name: Arc<str> = Arc::from(name.as_str());
+            let per_ms = u64::try_from(bucket.per.0.as_millis()).unwrap_or(u64::MAX);
+            if bucket.size == 0 || per_ms == 0 {
+                self.whole(
+                    format!("limits.buckets.{name}: `size` and `per` must be greater than nothing"),
+                    "",
+                );
+            }
+            limits.buckets.push(Bucket {
+                name: Arc::clone(&name),
+                size: bucket.size,
+                refill: bucket.refill.unwrap_or(bucket.size),
+                per_ms,
+                shared: bucket.shared,
+                every_call: source.every_call.iter().any(|every| every.value == *name),
+            });
+            if let Some(header) = &bucket.remaining {
+                let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
+                gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), reset });
+            }
+        }
+        (limits, gauges)
+    }
+}

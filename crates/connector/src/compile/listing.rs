@@ -1,0 +1,199 @@
+//! Polls, webhooks and kinds of messages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::Object;
+use serde_saphyr::Spanned;
+
+use super::Compiler;
+use crate::error::did_you_mean;
+use crate::plan::{Kind, ObjectPlan, PagePlan, Pattern, PollPlan, WebhookPlan};
+use crate::source::{Format, Handled, PageSource, PollSource, Sorting, TypeRule, WebhookSource};
+use crate::spec::{PollSpec, WebhookSpec};
+use crate::template::Allowed;
+
+type Objects = BTreeMap<Object, Arc<ObjectPlan>>;
+
+impl Compiler<'_> {
+    pub(super) fn poll(&mut self, object: &str, source: &PollSource) -> PollPlan {
+        let lookback = self.tuned("lookback_ms").or(source.lookback.map(|span| span.0)).unwrap_or_default();
+        let mark = &source.mark;
+        let time = mark.form.is_time();
+        if source.size < 2 {
+            let at = source.request.path.referenced;
+            let what = format!("objects.{object}.poll: a page of {} items gets nowhere", source.size);
+            self.error(at, what, "pages overlap by one: use 2 or more");
+        }
+        let fits = match source.sorting {
+            Sorting::Ascending => matches!(source.page, PageSource::Offset { .. } | PageSource::None),
+            Sorting::Descending => !matches!(source.page, PageSource::Offset { .. }),
+            Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
+        };
+        if !fits {
+            let at = source.request.path.referenced;
+            self.error(
+                at,
+                format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
+                "ascending pages by `offset`, descending by `token` or `after_id`, id by `after_id`",
+            );
+        }
+        let step = match mark.granularity {
+            Some(span) => micros(span.0),
+            None => 1,
+        };
+        PollPlan {
+            spec: PollSpec {
+                every: source.every.0,
+                lookback,
+                deletes: source.deletes,
+                hint: source.hint,
+                blind: source.blind.clone(),
+            },
+            request: self.request("list", &source.request, Allowed::List),
+            items: self.path_or_root(source.items.as_ref()),
+            object: self.path_or_root(source.object.as_ref()),
+            mark: crate::plan::Moment {
+                path: self.path(&mark.path),
+                or: mark.or.as_ref().map(|path| self.path(path)),
+                form: mark.form,
+            },
+            exclusive: mark.exclusive,
+            step: step.max(1),
+            lookback: if time { micros(lookback) } else { 0 },
+            first: source.first.map(|span| micros(span.0)),
+            sorting: source.sorting,
+            page: match &source.page {
+                PageSource::Token(path) => PagePlan::Token(self.path(path)),
+                PageSource::Offset { more } => {
+                    PagePlan::Offset { more: more.as_ref().map(|path| self.path(path)) }
+                }
+                PageSource::AfterId { more } => {
+                    PagePlan::AfterId { more: more.as_ref().map(|path| self.path(path)) }
+                }
+                PageSource::None => PagePlan::None,
+            },
+            size: usize::try_from(source.size).unwrap_or(usize::MAX),
+            cap: source.cap.map(|cap| usize::try_from(cap).unwrap_or(usize::MAX)),
+            events: source.events,
+        }
+    }
+
+    pub(super) fn webhook(&mut self, source: &WebhookSource, objects: &Objects, any: bool) -> WebhookPlan {
+        if source.format != Format::CloudEvents
+            && source.kind.is_none()
+            && source.rules.iter().any(needs_kind)
+        {
+            let at = source.scheme.referenced;
+            self.error(
+                at,
+                "webhook: rules match a kind, and `kind` does not say where it stands",
+                "add `kind: PATH`",
+            );
+        }
+        if !source.scheme.value.is_signed() && !source.hint {
+            let at = source.scheme.referenced;
+            self.error(
+                at,
+                "webhook: messages are not signed, so anybody can send them",
+                "add `hint: true`, so that each is fetched before it is believed",
+            );
+        }
+        WebhookPlan {
+            spec: WebhookSpec {
+                scheme: source.scheme.value.clone(),
+                handshake: source.handshake,
+                ack: source.ack,
+                hint: source.hint,
+                blind: source.blind.clone(),
+            },
+            format: source.format,
+            items: source.items.as_ref().map(|path| self.path(path)),
+            id: source.id.iter().map(|path| self.path(path)).collect(),
+            kind: source.kind.as_ref().map(|path| self.path(path)),
+            object_id: source.object_id.as_ref().map(|path| self.path(path)),
+            fields: source.fields.as_ref().map(|path| self.path(path)),
+            order: source.order.as_ref().map(|order| self.order(order)),
+            occurred_at: source.occurred_at.as_ref().map(|moment| self.moment(moment)),
+            trace: source.trace.as_ref().map(|path| self.path(path)),
+            rules: source.rules.iter().map(|rule| self.kind(rule, objects, any)).collect(),
+        }
+    }
+
+    pub(super) fn kind(&mut self, rule: &TypeRule, objects: &Objects, any: bool) -> Kind {
+        let at = rule.pattern.referenced;
+        let pattern = Pattern::parse(&rule.pattern.value).unwrap_or_else(|| {
+            self.error(
+                at,
+                format!("`{}` has more than one `*`", rule.pattern.value),
+                "write one rule for each",
+            );
+            Pattern { before: "".into(), after: None }
+        });
+        let named = rule.object.as_ref().and_then(|name| self.named(name, objects, any));
+        let needs_object = rule.seen != Handled::Ignored;
+        if needs_object && rule.object.is_none() && rule.object_path.is_none() && pattern.after.is_none() {
+            self.error(at, format!("rule `{}` names no object", rule.pattern.value), "add `object: NAME`");
+        }
+        if rule.seen == Handled::Merged && rule.into.is_none() {
+            self.error(at, "a merge needs the surviving id", "add `into: PATH`");
+        }
+        Kind {
+            pattern,
+            only: rule.only.as_ref().map(|test| self.test(test)),
+            object: named,
+            object_path: rule.object_path.as_ref().map(|path| self.path(path)),
+            objects: self.renames(rule),
+            seen: rule.seen,
+            id: rule.id.as_ref().map(|path| self.path(path)),
+            id_md5: rule.id_md5.as_ref().map(|path| self.path(path)),
+            fields: rule.fields.as_ref().map(|path| self.path(path)),
+            into: rule.into.as_ref().map(|path| self.path(path)),
+        }
+    }
+
+    /// The names of objects in messages: the manifest's, then the parameter's.
+    fn renames(&mut self, rule: &TypeRule) -> BTreeMap<String, Object> {
+        let mut renames = rule.objects.clone();
+        let Some(parameter) = &rule.objects_from else { return renames };
+        let Some(value) = self.parameters.get(&parameter.value).cloned() else {
+            let names = self.source.parameters.keys().map(String::as_str);
+            let hint = did_you_mean(&parameter.value, names);
+            self.error(parameter.referenced, format!("there is no parameter `{}`", parameter.value), hint);
+            return renames;
+        };
+        for (from, to) in value.as_object().into_iter().flatten() {
+            match Object::new(to.as_str().unwrap_or_default()) {
+                Ok(object) => {
+                    renames.insert(from.clone(), object);
+                }
+                Err(error) => self.whole(format!("parameter `{}.{from}`: {error}", parameter.value), ""),
+            }
+        }
+        renames
+    }
+
+    fn named(&mut self, name: &Spanned<String>, objects: &Objects, any: bool) -> Option<Object> {
+        match Object::new(&name.value) {
+            Ok(object) if any || objects.contains_key(&object) => Some(object),
+            Ok(_) => {
+                let hint = did_you_mean(&name.value, objects.keys().map(Object::as_str));
+                self.error(name.referenced, format!("there is no object `{}`", name.value), hint);
+                None
+            }
+            Err(error) => {
+                self.error(name.referenced, error.to_string(), "");
+                None
+            }
+        }
+    }
+}
+
+fn needs_kind(rule: &TypeRule) -> bool {
+    rule.pattern.value != "*"
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,213 @@
+//! Objects: kinds folded in, reads and writes resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::Object;
+use ledger::IdempotencyClass;
+use serde_json::Value;
+
+use super::Compiler;
+use crate::error::did_you_mean;
+use crate::plan::{FetchPlan, ObjectPlan, ProbePlan, Shape, WritePlan};
+use crate::source::{ObjectSource, Serves, ShapeSource, WriteSource};
+use crate::spec::WriteSpec;
+use crate::template::Allowed;
+
+/// How long a target may go on working on a request, unless the manifest says otherwise.
+const PROCESSING_MAX: Duration = Duration::from_secs(60);
+
+type Objects = BTreeMap<Object, Arc<ObjectPlan>>;
+
+impl Compiler<'_> {
+    /// The named objects, and the one that stands for any other.
+    pub(super) fn objects(
+        &mut self,
+        paths: &BTreeMap<Object, Vec<String>>,
+    ) -> (Objects, Option<Arc<ObjectPlan>>) {
+        let source = self.source;
+        let mut objects = Objects::new();
+        for (name, object) in &source.objects {
+            let plan = self.object(name.as_str(), object, paths.get(name.as_str()));
+            objects.insert(name.clone(), Arc::new(plan));
+        }
+        let Some(more) = &source.more_objects else { return (objects, None) };
+        let of_kind = ObjectSource { kind: Some(more.kind.clone()), ..ObjectSource::default() };
+        let Some(parameter) = &more.parameter else {
+            for (name, mapped) in paths {
+                if !objects.contains_key(name) {
+                    objects
+                        .insert(name.clone(), Arc::new(self.object(name.as_str(), &of_kind, Some(mapped))));
+                }
+            }
+            return (objects, Some(Arc::new(self.object("any", &of_kind, None))));
+        };
+        let names = match self.parameters.get(&parameter.value) {
+            Some(Value::Array(names)) => names.clone(),
+            Some(_) => Vec::new(),
+            None => {
+                let hint = did_you_mean(&parameter.value, source.parameters.keys().map(String::as_str));
+                self.error(
+                    parameter.referenced,
+                    format!("there is no parameter `{}`", parameter.value),
+                    hint,
+                );
+                Vec::new()
+            }
+        };
+        for name in names.iter().filter_map(Value::as_str) {
+            match Object::new(name) {
+                Ok(object) => {
+                    let plan = self.object(name, &of_kind, paths.get(&object));
+                    objects.insert(object, Arc::new(plan));
+                }
+                Err(error) => self.whole(format!("parameter `{}`: {error}", parameter.value), ""),
+            }
+        }
+        (objects, None)
+    }
+
+    fn object(&mut self, name: &str, source: &ObjectSource, mapped: Option<&Vec<String>>) -> ObjectPlan {
+        let source = self.with_kind(source);
+        self.values.clone_from(&source.values);
+        let Some(shape) = &source.shape else {
+            self.whole(
+                format!("objects.{name} has no `shape`"),
+                "say where the object's id stands: `shape: {id: id}`, or name a `kind` that does",
+            );
+            return ObjectPlan::empty();
+        };
+        let shape = self.shape(shape);
+        let paths = select(&source, mapped);
+        let fetch = source.fetch.as_ref().map(|fetch| FetchPlan {
+            request: self.request("fetch", &fetch.request, Allowed::Fetch),
+            at: self.path_or_root(fetch.at.as_ref()),
+            absent: fetch.absent,
+        });
+        let poll = source.poll.as_ref().map(|poll| self.poll(name, poll));
+        let mut writes = Vec::new();
+        let mut served = BTreeMap::new();
+        for (operation, write) in &source.writes {
+            for serves in write.serves.iter().filter(|serves| **serves != Serves::Notify) {
+                if let Some(other) = served.insert(*serves, operation.clone()) {
+                    self.error(
+                        write.request.path.referenced,
+                        format!("objects.{name}: `{other}` and `{operation}` are both for {serves:?}"),
+                        "leave it to one of them",
+                    );
+                }
+            }
+            writes.push(self.write(operation, write));
+        }
+        self.values.clear();
+        ObjectPlan {
+            shape,
+            paths,
+            types: source.types.clone(),
+            fetch,
+            poll,
+            writes,
+            errors: self.rules(&source.errors),
+        }
+    }
+
+    /// The object with the parts of its kind that it does not say itself.
+    fn with_kind(&mut self, object: &ObjectSource) -> ObjectSource {
+        let Some(kind) = &object.kind else { return object.clone() };
+        let kinds = &self.source.kinds;
+        let Some(base) = kinds.get(&kind.value) else {
+            let hint = did_you_mean(&kind.value, kinds.keys().map(String::as_str));
+            self.error(kind.referenced, format!("there is no kind `{}`", kind.value), hint);
+            return object.clone();
+        };
+        let mut merged = base.clone();
+        merged.values.extend(object.values.clone());
+        merged.types.extend(object.types.clone());
+        merged.writes.extend(object.writes.clone());
+        merged.shape = object.shape.clone().or(merged.shape);
+        merged.fetch = object.fetch.clone().or(merged.fetch);
+        merged.poll = object.poll.clone().or(merged.poll);
+        if !object.paths.is_empty() {
+            merged.paths.clone_from(&object.paths);
+        }
+        merged.paths_always.extend(object.paths_always.clone());
+        let mut errors = object.errors.clone();
+        errors.append(&mut merged.errors);
+        merged.errors = errors;
+        merged
+    }
+
+    fn shape(&mut self, source: &ShapeSource) -> Shape {
+        Shape {
+            id: self.path(&source.id),
+            fields: self.path_or_root(source.fields.as_ref()),
+            order: source.order.as_ref().map(|order| self.order(order)),
+            deleted: source.deleted.as_ref().map(|test| self.test(test)),
+            merged_into: source.merged_into.as_ref().map(|path| self.path(path)),
+            typed: source.typed,
+        }
+    }
+
+    fn write(&mut self, name: &str, source: &WriteSource) -> WritePlan {
+        let request = self.request(name, &source.request, Allowed::Write);
+        let probe = source.probe.as_ref().map(|probe| ProbePlan {
+            request: self.request(&format!("{name}.probe"), &probe.request, Allowed::Write),
+            found: probe.answer.found.as_ref().map(|path| self.path(path)),
+            id: self.path(&probe.answer.id),
+            order: probe.answer.order.as_ref().map(|order| self.order(order)),
+        });
+        if matches!(source.idempotency, IdempotencyClass::SearchFirst { .. }) && probe.is_none() {
+            self.error(
+                source.request.path.referenced,
+                format!("`{name}` is `search_first` and has no `probe`"),
+                "say how its effect is found, or choose another class",
+            );
+        }
+        let keyed =
+            matches!(source.idempotency, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
+        let spec = WriteSpec {
+            name: Arc::from(name),
+            idempotency: self.idempotency(&source.idempotency),
+            partial: source.partial,
+            probe: probe.is_some(),
+            linked: request.needs_id(),
+            processing_max: self
+                .tuned("processing_max_ms")
+                .or(source.processing_max.map(|span| span.0))
+                .unwrap_or(PROCESSING_MAX),
+            timeout: request.timeout,
+            charge: request.charge.clone(),
+            safe: source.safe.unwrap_or(keyed),
+        };
+        WritePlan {
+            spec,
+            serves: source.serves.clone(),
+            request,
+            answer: self.answer(&source.answer),
+            probe,
+            errors: self.rules(&source.errors),
+        }
+    }
+}
+
+impl Compiler<'_> {
+    fn idempotency(&self, declared: &IdempotencyClass) -> IdempotencyClass {
+        match (declared, self.tuned("index_lag_ms")) {
+            (IdempotencyClass::SearchFirst { .. }, Some(lag)) => IdempotencyClass::SearchFirst {
+                index_lag_ms: u64::try_from(lag.as_millis()).unwrap_or(u64::MAX),
+            },
+            _ => declared.clone(),
+        }
+    }
+}
+
+/// The paths that reads ask for: the mapped ones with those that are always needed, or the manifest's own.
+fn select(source: &ObjectSource, mapped: Option<&Vec<String>>) -> Vec<String> {
+    let chosen = match mapped {
+        Some(mapped) if !mapped.is_empty() => mapped,
+        _ => &source.paths,
+    };
+    let all: BTreeSet<&String> = chosen.iter().chain(&source.paths_always).collect();
+    all.into_iter().cloned().collect()
+}

@@ -1,0 +1,115 @@
+//! Requests: paths, queries, headers and bodies as templates.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::Compiler;
+use crate::body::Node;
+use crate::error::did_you_mean;
+use crate::exchange::Credential;
+use crate::plan::{BodyPlan, Pair, RequestPlan};
+use crate::source::{Method, RequestSource};
+use crate::spec::Charge;
+use crate::template::{Allowed, Environment, Place, Template};
+
+/// How long an exchange may take unless the manifest says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Compiler<'_> {
+    pub(super) fn request(
+        &mut self,
+        operation: &str,
+        source: &RequestSource,
+        allowed: Allowed,
+    ) -> RequestPlan {
+        let path = self.template(&source.path, Place::Path, allowed);
+        if !source.path.value.starts_with('/') {
+            self.error(
+                source.path.referenced,
+                format!("the path `{}` does not start with `/`", source.path.value),
+                "write it from the connection's base address on",
+            );
+        }
+        let pairs = |compiler: &mut Self, from: &BTreeMap<String, Spanned<String>>, place| {
+            from.iter().map(|(name, value)| compiler.pair(name, value, place, allowed)).collect::<Vec<_>>()
+        };
+        let query = pairs(self, &source.query, Place::Query);
+        let mut headers = pairs(self, &self.source.headers, Place::Header);
+        headers.extend(pairs(self, &source.headers, Place::Header));
+        RequestPlan {
+            operation: Arc::from(operation),
+            method: source.method.name(),
+            path,
+            query,
+            headers,
+            body: self.body(source, allowed),
+            credential: if source.anonymous { Credential::Anonymous } else { Credential::Connection },
+            timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
+            charge: self.charge(source),
+        }
+    }
+
+    pub(super) fn template(&mut self, text: &Spanned<String>, place: Place, allowed: Allowed) -> Template {
+        let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
+        Template::parse(&text.value, place, &environment).unwrap_or_else(|fault| {
+            self.fault(text.referenced, "", fault);
+            Template::empty(place)
+        })
+    }
+
+    fn pair(&mut self, name: &str, value: &Spanned<String>, place: Place, allowed: Allowed) -> Pair {
+        let (name, optional) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
+        let escaped = match place {
+            Place::Query => {
+                let mut out = String::new();
+                crate::template::percent(name, &mut out);
+                out
+            }
+            _ => name.to_ascii_lowercase(),
+        };
+        Pair { name: escaped.into(), optional, value: self.template(value, place, allowed) }
+    }
+
+    fn body(&mut self, source: &RequestSource, allowed: Allowed) -> BodyPlan {
+        if let (Some(_), Some(form)) = (&source.json, &source.form) {
+            self.error(form.referenced, "a request has one body: `json` or `form`", "remove one");
+        }
+        let written = source.json.as_ref().or(source.form.as_ref());
+        let Some(written) = written else { return BodyPlan::None };
+        if source.method == Method::Get {
+            self.error(written.referenced, "a GET has no body", "put the values into `query`");
+        }
+        let node = self.node(written, allowed);
+        if source.form.is_some() {
+            return BodyPlan::Form(node);
+        }
+        let content_type = source.content_type.as_deref().unwrap_or("application/json");
+        BodyPlan::Json { node, content_type: content_type.into() }
+    }
+
+    fn node(&mut self, body: &Spanned<Value>, allowed: Allowed) -> Node {
+        let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
+        Node::parse(&body.value, &environment).unwrap_or_else(|(place, fault)| {
+            self.fault(body.referenced, &place, fault);
+            Node::Fixed(b"null".as_slice().into())
+        })
+    }
+
+    fn charge(&mut self, source: &RequestSource) -> Charge {
+        let manifest = self.source;
+        let names = source.limits.as_ref().unwrap_or(&manifest.limits.every_call);
+        let buckets = &manifest.limits.buckets;
+        for name in names.iter().filter(|name| !buckets.contains_key(&name.value)) {
+            let hint = did_you_mean(&name.value, buckets.keys().map(String::as_str));
+            self.error(name.referenced, format!("there is no limit `{}`", name.value), hint);
+        }
+        Charge {
+            buckets: names.iter().map(|name| Arc::from(name.value.as_str())).collect(),
+            cost: source.cost.unwrap_or(1),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Rules about answers.
+
+use std::time::Duration;
+
+use super::Compiler;
+use crate::plan::{
+    AnswerPlan, CreatedPlan, ExistingPlan, IdPlan, Moment, Order, RefusalPlan, Rule, Test, WaitPlan,
+};
+use crate::source::{
+    AnswerSource, BodyTest, CreatedFrom, IdFrom, MomentSource, OrderSource, RefusalSource, RuleSource,
+    WaitSource,
+};
+use crate::template::{Allowed, Place};
+
+/// The longest a target's wish to be left alone is believed, unless the manifest says otherwise.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+impl Compiler<'_> {
+    pub(super) fn rules(&mut self, rules: &[RuleSource]) -> Vec<Rule> {
+        rules.iter().map(|rule| self.rule(rule)).collect()
+    }
+
+    fn rule(&mut self, rule: &RuleSource) -> Rule {
+        let when = &rule.when;
+        Rule {
+            status: when.status.clone(),
+            body: when.body.as_ref().map(|test| self.test(test)),
+            text: when.text.iter().map(|text| text.to_lowercase()).collect(),
+            header: when.header.as_ref().map(|header| {
+                (header.name.to_ascii_lowercase().into(), header.equals.as_deref().map(Into::into))
+            }),
+            json: when.json,
+            transport: when.transport.clone(),
+            calls: when.calls.clone(),
+            class: rule.class,
+            wait: rule.wait.as_ref().map(|wait| self.wait(wait)),
+            existing_id: rule.existing_id.as_ref().map(|existing| ExistingPlan {
+                path: self.path(&existing.path),
+                after: existing.after.as_deref().map(Into::into),
+                before: existing.before.as_deref().map(Into::into),
+            }),
+            say: rule.say.as_deref().map(Into::into),
+        }
+    }
+
+    pub(super) fn wait(&mut self, wait: &WaitSource) -> WaitPlan {
+        WaitPlan {
+            header: wait.header.as_ref().map(|name| name.to_ascii_lowercase().into()),
+            form: wait.form,
+            default: wait.default.map(|span| span.0),
+            max: wait.max.map_or(WAIT_MAX, |span| span.0),
+        }
+    }
+
+    pub(super) fn test(&mut self, test: &BodyTest) -> Test {
+        let mut among = test.among.clone();
+        among.extend(test.equals.clone());
+        Test {
+            path: self.path(&test.path),
+            among,
+            contains: test.contains.iter().map(|text| text.to_lowercase()).collect(),
+        }
+    }
+
+    pub(super) fn refusal(&mut self, source: &RefusalSource) -> RefusalPlan {
+        RefusalPlan {
+            code: source.code.iter().map(|path| self.path(path)).collect(),
+            field: source.field.iter().map(|path| self.path(path)).collect(),
+            message: source.message.iter().map(|path| self.path(path)).collect(),
+        }
+    }
+
+    pub(super) fn moment(&mut self, source: &MomentSource) -> Moment {
+        Moment {
+            path: self.path(&source.path),
+            or: source.or.as_ref().map(|path| self.path(path)),
+            form: source.form,
+        }
+    }
+
+    pub(super) fn order(&mut self, source: &OrderSource) -> Order {
+        Order {
+            moment: Moment {
+                path: self.path(&source.path),
+                or: source.or.as_ref().map(|path| self.path(path)),
+                form: source.form,
+            },
+            unit: source.unit,
+        }
+    }
+
+    pub(super) fn answer(&mut self, source: &AnswerSource) -> AnswerPlan {
+        AnswerPlan {
+            id: source.id.as_ref().map(|from| match from {
+                IdFrom::Path(path) => IdPlan::Path(self.path(path)),
+                IdFrom::Header(name) => IdPlan::Header(name.to_ascii_lowercase().into()),
+                IdFrom::Known(text) => IdPlan::Known(self.template(text, Place::Json, Allowed::Write)),
+            }),
+            order: source.order.as_ref().map(|order| self.order(order)),
+            created: source.created.as_ref().map(|from| match from {
+                CreatedFrom::Path(path) => CreatedPlan::Path(self.path(path)),
+                CreatedFrom::Status(status) => CreatedPlan::Status(*status),
+            }),
+            batch: source.batch.as_ref().map(|batch| (self.path(&batch.results), self.path(&batch.errors))),
+            needs: source.needs.iter().map(|path| self.path(path)).collect(),
+        }
+    }
+}

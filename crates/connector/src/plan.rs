@@ -1,0 +1,382 @@
+//! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{Object, OrderToken};
+use ledger::Class;
+use serde_json::Value;
+
+use crate::body::Node;
+use crate::exchange::Credential;
+use crate::moment::{Form, Unit};
+use crate::path::Path;
+use crate::source::{Absent, CallKind, Format, Handled, Serves, Sorting, Transport, WaitForm};
+use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
+use crate::template::Template;
+use crate::typed::Typed;
+
+/// The whole.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) auth: AuthKind,
+    pub(crate) limits: Limits,
+    /// Headers that say what is left of a limit.
+    pub(crate) gauges: Vec<Gauge>,
+    pub(crate) identity: Option<IdentityPlan>,
+    pub(crate) webhook: Option<WebhookPlan>,
+    pub(crate) cloud_events: Vec<Kind>,
+    pub(crate) objects: BTreeMap<Object, Arc<ObjectPlan>>,
+    pub(crate) any_object: Option<Arc<ObjectPlan>>,
+    pub(crate) refusal: RefusalPlan,
+    pub(crate) errors: Vec<Rule>,
+}
+
+/// A header that says how much of a limit is left.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    pub(crate) bucket: Arc<str>,
+    pub(crate) header: Box<str>,
+    pub(crate) reset: Option<WaitPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct IdentityPlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) path: Path,
+}
+
+#[derive(Debug)]
+pub(crate) struct ObjectPlan {
+    pub(crate) shape: Shape,
+    pub(crate) paths: Vec<String>,
+    pub(crate) types: BTreeMap<String, Typed>,
+    pub(crate) fetch: Option<FetchPlan>,
+    pub(crate) poll: Option<PollPlan>,
+    pub(crate) writes: Vec<WritePlan>,
+    pub(crate) errors: Vec<Rule>,
+}
+
+/// How an object looks in answers.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) id: Path,
+    pub(crate) fields: Path,
+    pub(crate) order: Option<Order>,
+    pub(crate) deleted: Option<Test>,
+    pub(crate) merged_into: Option<Path>,
+    pub(crate) typed: bool,
+}
+
+/// A moment in an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    pub(crate) path: Path,
+    pub(crate) or: Option<Path>,
+    pub(crate) form: Form,
+}
+
+impl Moment {
+    /// Microseconds, or the bare number.
+    pub(crate) fn read(&self, value: &Value) -> Option<i64> {
+        let first = self.path.find_filled(value);
+        let found = first.or_else(|| self.or.as_ref()?.find_filled(value))?;
+        self.form.read(found)
+    }
+}
+
+/// The order of states.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) moment: Moment,
+    pub(crate) unit: Unit,
+}
+
+impl Order {
+    pub(crate) fn read(&self, value: &Value) -> Option<OrderToken> {
+        let read = self.moment.read(value)?;
+        Some(OrderToken(if self.moment.form.is_time() { self.unit.of_micros(read) } else { read }))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct FetchPlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) at: Path,
+    pub(crate) absent: Absent,
+}
+
+#[derive(Debug)]
+pub(crate) struct PollPlan {
+    pub(crate) spec: PollSpec,
+    pub(crate) request: RequestPlan,
+    pub(crate) items: Path,
+    pub(crate) object: Path,
+    pub(crate) mark: Moment,
+    pub(crate) exclusive: bool,
+    /// The coarsest step of the mark, in its own unit (microseconds for times).
+    pub(crate) step: i64,
+    pub(crate) lookback: i64,
+    pub(crate) first: Option<i64>,
+    pub(crate) sorting: Sorting,
+    pub(crate) page: PagePlan,
+    pub(crate) size: usize,
+    pub(crate) cap: Option<usize>,
+    pub(crate) events: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum PagePlan {
+    Token(Path),
+    Offset { more: Option<Path> },
+    AfterId { more: Option<Path> },
+    None,
+}
+
+#[derive(Debug)]
+pub(crate) struct WritePlan {
+    pub(crate) spec: WriteSpec,
+    pub(crate) serves: Vec<Serves>,
+    pub(crate) request: RequestPlan,
+    pub(crate) answer: AnswerPlan,
+    pub(crate) probe: Option<ProbePlan>,
+    pub(crate) errors: Vec<Rule>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestPlan {
+    /// For limits, breaker, metrics and errors.
+    pub(crate) operation: Arc<str>,
+    pub(crate) method: &'static str,
+    pub(crate) path: Template,
+    pub(crate) query: Vec<Pair>,
+    pub(crate) headers: Vec<Pair>,
+    pub(crate) body: BodyPlan,
+    pub(crate) credential: Credential,
+    pub(crate) timeout: Duration,
+    pub(crate) charge: Charge,
+}
+
+impl RequestPlan {
+    /// Whether it addresses the object by the vendor's id.
+    pub(crate) fn needs_id(&self) -> bool {
+        let body = match &self.body {
+            BodyPlan::None => false,
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
+        };
+        body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Pair {
+    /// Escaped for its place.
+    pub(crate) name: Box<str>,
+    pub(crate) optional: bool,
+    pub(crate) value: Template,
+}
+
+#[derive(Debug)]
+pub(crate) enum BodyPlan {
+    None,
+    Json { node: Node, content_type: Box<str> },
+    Form(Node),
+}
+
+#[derive(Debug)]
+pub(crate) struct AnswerPlan {
+    pub(crate) id: Option<IdPlan>,
+    pub(crate) order: Option<Order>,
+    pub(crate) created: Option<CreatedPlan>,
+    pub(crate) batch: Option<(Path, Path)>,
+    pub(crate) needs: Vec<Path>,
+}
+
+impl ObjectPlan {
+    /// Stands in while errors are collected.
+    pub(crate) fn empty() -> Self {
+        Self {
+            shape: Shape {
+                id: Path::default(),
+                fields: Path::default(),
+                order: None,
+                deleted: None,
+                merged_into: None,
+                typed: false,
+            },
+            paths: Vec::new(),
+            types: BTreeMap::new(),
+            fetch: None,
+            poll: None,
+            writes: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// The write operation of that name.
+    pub(crate) fn write(&self, name: &str) -> Option<&WritePlan> {
+        self.writes.iter().find(|write| &*write.spec.name == name)
+    }
+}
+
+impl AnswerPlan {
+    /// Whether a success must have a body that is JSON.
+    pub(crate) fn needs_body(&self) -> bool {
+        !self.needs.is_empty() || self.batch.is_some() || matches!(self.id, Some(IdPlan::Path(_)))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum IdPlan {
+    Path(Path),
+    Header(Box<str>),
+    Known(Template),
+}
+
+#[derive(Debug)]
+pub(crate) enum CreatedPlan {
+    Path(Path),
+    Status(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct ProbePlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) found: Option<Path>,
+    pub(crate) id: Path,
+    pub(crate) order: Option<Order>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RefusalPlan {
+    pub(crate) code: Vec<Path>,
+    pub(crate) field: Vec<Path>,
+    pub(crate) message: Vec<Path>,
+}
+
+/// A test of a place in a body.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) path: Path,
+    pub(crate) among: Vec<Value>,
+    pub(crate) contains: Vec<String>,
+}
+
+impl Test {
+    pub(crate) fn holds(&self, body: &Value) -> bool {
+        let Some(value) = self.path.find(body).filter(|value| !value.is_null()) else { return false };
+        let listed = self.among.is_empty() || self.among.contains(value);
+        let contained = self.contains.is_empty() || {
+            let text = crate::path::text_of(value).unwrap_or_default().to_lowercase();
+            self.contains.iter().any(|part| text.contains(part.as_str()))
+        };
+        listed && contained
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) status: Vec<u16>,
+    pub(crate) body: Option<Test>,
+    pub(crate) text: Vec<String>,
+    pub(crate) header: Option<(Box<str>, Option<Box<str>>)>,
+    pub(crate) json: Option<bool>,
+    pub(crate) transport: Vec<Transport>,
+    pub(crate) calls: Vec<CallKind>,
+    pub(crate) class: Class,
+    pub(crate) wait: Option<WaitPlan>,
+    pub(crate) existing_id: Option<ExistingPlan>,
+    pub(crate) say: Option<Box<str>>,
+}
+
+/// Where a refusal names the object that is there already.
+#[derive(Debug)]
+pub(crate) struct ExistingPlan {
+    pub(crate) path: Path,
+    pub(crate) after: Option<Box<str>>,
+    pub(crate) before: Option<Box<str>>,
+}
+
+impl ExistingPlan {
+    /// The id, when it is there.
+    pub(crate) fn read(&self, body: &Value) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let text = self.path.text_at(body)?;
+        let mut rest = text.as_str();
+        if let Some(words) = &self.after {
+            rest = &rest[rest.find(&**words)? + words.len()..];
+        }
+        let id = match &self.before {
+            Some(words) => rest[..rest.find(&**words)?].trim_end().rsplit(|c| !plain(c)).next()?,
+            None => rest.trim_start().split(|c| !plain(c)).next()?,
+        };
+        (1..=200).contains(&id.len()).then(|| id.to_owned())
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct WaitPlan {
+    pub(crate) header: Option<Box<str>>,
+    pub(crate) form: WaitForm,
+    pub(crate) default: Option<Duration>,
+    pub(crate) max: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct WebhookPlan {
+    pub(crate) spec: WebhookSpec,
+    pub(crate) format: Format,
+    pub(crate) items: Option<Path>,
+    pub(crate) id: Vec<Path>,
+    pub(crate) kind: Option<Path>,
+    pub(crate) object_id: Option<Path>,
+    pub(crate) fields: Option<Path>,
+    pub(crate) order: Option<Order>,
+    pub(crate) occurred_at: Option<Moment>,
+    pub(crate) trace: Option<Path>,
+    pub(crate) rules: Vec<Kind>,
+}
+
+/// What a kind of message means.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) pattern: Pattern,
+    pub(crate) only: Option<Test>,
+    pub(crate) object: Option<Object>,
+    pub(crate) object_path: Option<Path>,
+    pub(crate) objects: BTreeMap<String, Object>,
+    pub(crate) seen: Handled,
+    pub(crate) id: Option<Path>,
+    pub(crate) id_md5: Option<Path>,
+    pub(crate) fields: Option<Path>,
+    pub(crate) into: Option<Path>,
+}
+
+/// A text with at most one `*`.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    pub(crate) before: Box<str>,
+    /// What stands behind the `*`; `None`: there is no `*`.
+    pub(crate) after: Option<Box<str>>,
+}
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.split_once('*') {
+            None => Some(Self { before: text.into(), after: None }),
+            Some((_, after)) if after.contains('*') => None,
+            Some((before, after)) => Some(Self { before: before.into(), after: Some(after.into()) }),
+        }
+    }
+
+    /// What the `*` stands for (the empty text when there is none); `None` when it does not match.
+    pub(crate) fn matches<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match &self.after {
+            None => (text == &*self.before).then_some(""),
+            Some(after) => text.strip_prefix(&*self.before)?.strip_suffix(&**after),
+        }
+    }
+}

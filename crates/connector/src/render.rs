@@ -1,0 +1,166 @@
+//! Rendering: a call becomes a request.
+
+use canonical::Wall;
+
+use crate::call::{Call, Cursor};
+use crate::connector::Connector;
+use crate::error::RenderError;
+use crate::exchange::Request;
+use crate::listing;
+use crate::plan::{BodyPlan, Pair, PollPlan, RequestPlan};
+use crate::template::{Flaw, Scope};
+
+impl Connector {
+    /// Renders a call. The same call always gives the same bytes.
+    ///
+    /// # Errors
+    /// When the manifest has no such object or operation, a value the request needs is missing, or a value cannot
+    /// stand where it would go. None of these passes with time: the delivery is for a person.
+    pub fn render(&self, call: &Call) -> Result<Request, RenderError> {
+        let plan = self.request_plan(call).ok_or_else(|| self.unknown(call))?;
+        let poll = match call {
+            Call::List { object, cursor, now } => {
+                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
+                poll.map(|poll| (poll, cursor, *now))
+            }
+            _ => None,
+        };
+        let token = poll.and_then(|(poll, cursor, _)| listing::token(poll, cursor));
+        let scope = self.scope(call, poll, token.as_deref());
+        plan.render(&scope)
+    }
+
+    /// What a call offers to slots.
+    pub(crate) fn scope<'a>(
+        &'a self,
+        call: &'a Call,
+        poll: Option<(&PollPlan, &Cursor, Wall)>,
+        token: Option<&'a str>,
+    ) -> Scope<'a> {
+        let plan = self.object_of(call);
+        let (object, write, id) = match call {
+            Call::Write(write) | Call::Probe(write) => {
+                (write.object.as_str(), Some(write), write.external_id.as_deref())
+            }
+            Call::Fetch { object, external_id } => (object.as_str(), None, Some(external_id.as_str())),
+            Call::List { object, .. } => (object.as_str(), None, None),
+            Call::Identity => ("", None, None),
+        };
+        let (since, now) = match poll {
+            Some((poll, cursor, now)) => (Some(listing::since(poll, cursor, now)), now),
+            None => (None, Wall(0)),
+        };
+        Scope {
+            object,
+            write,
+            id,
+            since,
+            page: token,
+            now,
+            paths: plan.map(|plan| plan.paths.as_slice()).unwrap_or_default(),
+            types: match plan {
+                Some(plan) => &plan.types,
+                None => Self::no_types(),
+            },
+        }
+    }
+
+    fn unknown(&self, call: &Call) -> RenderError {
+        let (object, operation) = match call {
+            Call::Write(write) => (write.object.as_str(), write.operation.clone()),
+            Call::Probe(write) => (write.object.as_str(), format!("{}.probe", write.operation)),
+            Call::List { object, .. } => (object.as_str(), "list".to_owned()),
+            Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
+            Call::Identity => ("", "identity".to_owned()),
+        };
+        let connector = self.name().to_owned();
+        match self.object_of(call) {
+            None if *call != Call::Identity => RenderError::Object {
+                connector,
+                object: object.to_owned(),
+                known: self.objects().map(canonical::Object::as_str).collect::<Vec<_>>().join(", "),
+            },
+            plan => {
+                let names =
+                    plan.into_iter().flat_map(|plan| plan.writes.iter().map(|write| &*write.spec.name));
+                let known = names.collect::<Vec<_>>().join(", ");
+                RenderError::Operation { connector, object: object.to_owned(), operation, known }
+            }
+        }
+    }
+}
+
+impl RequestPlan {
+    fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderError> {
+        let mut path = String::with_capacity(64);
+        self.path.write(scope, &mut path).map_err(|flaw| self.refused(flaw, "the path"))?;
+        let mut separator = '?';
+        for pair in &self.query {
+            let start = path.len();
+            path.push(separator);
+            path.push_str(&pair.name);
+            path.push('=');
+            match pair.write(scope, &mut path) {
+                Ok(true) => separator = '&',
+                Ok(false) => path.truncate(start),
+                Err(flaw) => return Err(self.refused(flaw, "the query")),
+            }
+        }
+        let mut headers = Vec::with_capacity(self.headers.len() + 1);
+        let mut body = Vec::new();
+        if !matches!(self.body, BodyPlan::None) {
+            body.reserve(1024);
+        }
+        match &self.body {
+            BodyPlan::None => {}
+            BodyPlan::Json { node, content_type } => {
+                node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
+                headers.push(("content-type".to_owned(), content_type.to_string()));
+            }
+            BodyPlan::Form(node) => {
+                node.write_form(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
+                headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+            }
+        }
+        for pair in &self.headers {
+            let mut value = String::new();
+            match pair.write(scope, &mut value) {
+                Ok(true) => headers.push((pair.name.to_string(), value)),
+                Ok(false) => {}
+                Err(flaw) => return Err(self.refused(flaw, "a header")),
+            }
+        }
+        Ok(Request {
+            method: self.method.to_owned(),
+            path,
+            headers,
+            body,
+            credential: self.credential,
+            operation: self.operation.to_string(),
+            timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+            cost: self.charge.cost,
+        })
+    }
+
+    fn refused(&self, flaw: Flaw, place: &str) -> RenderError {
+        let (operation, place) = (self.operation.to_string(), place.to_owned());
+        match flaw {
+            Flaw::Missing { slot } => RenderError::Missing { operation, slot: slot.into(), place },
+            Flaw::Unfit { slot, why } => {
+                RenderError::Unfit { operation, slot: slot.into(), place, why: why.into_owned() }
+            }
+            Flaw::Paths { one, other } => RenderError::Paths { one, other },
+        }
+    }
+}
+
+impl Pair {
+    /// Writes the value; `false` when it is missing and may be.
+    fn write<'a>(&'a self, scope: &Scope<'a>, out: &mut String) -> Result<bool, Flaw> {
+        match self.value.write(scope, out) {
+            Ok(()) => Ok(true),
+            Err(Flaw::Missing { .. }) if self.optional => Ok(false),
+            Err(flaw) => Err(flaw),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! A manifest as it is written: the shape of the YAML, before anything in it is resolved.
+//!
+//! The tables here are the format's reference. Unknown keys are errors everywhere.
+
+mod answer;
+mod listing;
+
+use std::collections::BTreeMap;
+
+use canonical::Object;
+use guard::signature::Scheme;
+use ledger::IdempotencyClass;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use crate::moment::Span;
+use crate::spec::{AuthKind, Handshake};
+use crate::typed::Typed;
+
+pub(crate) use answer::{
+    AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
+    WaitForm, WaitSource,
+};
+pub(crate) use listing::{
+    Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
+};
+
+/// The whole document.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ManifestSource {
+    /// Its name: the kind of system, in lower case.
+    pub(crate) connector: Spanned<String>,
+    /// Its own version, counted up with each change.
+    pub(crate) version: String,
+    /// What it connects to, in a sentence or two.
+    pub(crate) about: String,
+    /// Where the vendor documents it.
+    #[serde(default)]
+    #[allow(dead_code, reason = "read by people, not by the code")]
+    pub(crate) docs: Vec<String>,
+    /// What each system must or may set.
+    #[serde(default)]
+    pub(crate) parameters: BTreeMap<String, ParameterSource>,
+    /// The ways to authenticate; a system chooses one by name, the one called `default` needs no choice.
+    #[serde(default)]
+    pub(crate) auth: BTreeMap<String, Spanned<AuthKind>>,
+    /// What the vendor allows.
+    #[serde(default)]
+    pub(crate) limits: LimitsSource,
+    /// Who am I? Guards links against a swapped account.
+    #[serde(default)]
+    pub(crate) identity: Option<IdentitySource>,
+    /// How the system pushes changes.
+    #[serde(default)]
+    pub(crate) webhook: Option<WebhookSource>,
+    /// How `CloudEvents` sent to the events API are read.
+    #[serde(default)]
+    pub(crate) cloud_events: Option<Vec<TypeRule>>,
+    /// Shapes that several objects share.
+    #[serde(default)]
+    pub(crate) kinds: BTreeMap<String, ObjectSource>,
+    /// The objects.
+    #[serde(default)]
+    pub(crate) objects: BTreeMap<Object, ObjectSource>,
+    /// Objects that only the system's own configuration knows.
+    #[serde(default)]
+    pub(crate) more_objects: Option<MoreSource>,
+    /// Headers of every request.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, Spanned<String>>,
+    /// What refusals look like.
+    #[serde(default)]
+    pub(crate) refusal: RefusalSource,
+    /// Which answers mean what: first match wins.
+    #[serde(default)]
+    pub(crate) errors: Vec<RuleSource>,
+}
+
+/// A parameter.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ParameterSource {
+    /// What it is for.
+    #[allow(dead_code, reason = "read by people and by the published reference, not by the code")]
+    pub(crate) about: String,
+    /// Its type.
+    pub(crate) kind: ParameterKind,
+    /// Whether it must be set.
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// Its value when it is not.
+    #[serde(default)]
+    pub(crate) default: Option<Value>,
+    /// The values there are.
+    #[serde(default)]
+    pub(crate) choices: Vec<Value>,
+}
+
+/// The type of a parameter.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ParameterKind {
+    Text,
+    Integer,
+    Boolean,
+    /// A list of texts.
+    List,
+    /// Texts by name.
+    Map,
+}
+
+/// Objects that the manifest does not name, all of one kind.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoreSource {
+    /// The parameter that lists their names; absent: any name is taken.
+    #[serde(default)]
+    pub(crate) parameter: Option<Spanned<String>>,
+    /// Their kind.
+    pub(crate) kind: Spanned<String>,
+}
+
+/// The vendor's limits.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsSource {
+    /// Calls at once.
+    #[serde(default)]
+    pub(crate) concurrency: Option<u32>,
+    /// Windows and quotas by name.
+    #[serde(default)]
+    pub(crate) buckets: BTreeMap<String, BucketSource>,
+    /// What calls draw from that name nothing themselves.
+    #[serde(default)]
+    pub(crate) every_call: Vec<Spanned<String>>,
+}
+
+/// A window or quota.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BucketSource {
+    /// Most calls in one burst.
+    pub(crate) size: u64,
+    /// Calls given back per `per`; `size` unless said.
+    #[serde(default)]
+    pub(crate) refill: Option<u64>,
+    /// The window.
+    pub(crate) per: Span,
+    /// Whether others draw from it too.
+    #[serde(default)]
+    pub(crate) shared: bool,
+    /// The header that says how many calls are left.
+    #[serde(default)]
+    pub(crate) remaining: Option<String>,
+    /// The header that says when the window starts anew.
+    #[serde(default)]
+    pub(crate) reset: Option<WaitSource>,
+}
+
+/// A request.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequestSource {
+    pub(crate) method: Method,
+    /// Path template, starting with `/`.
+    pub(crate) path: Spanned<String>,
+    /// Query: name → template; a name that ends in `?` goes when its value is missing.
+    #[serde(default)]
+    pub(crate) query: BTreeMap<String, Spanned<String>>,
+    /// Headers: lower-case name → template, `?` likewise.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, Spanned<String>>,
+    /// A JSON body.
+    #[serde(default)]
+    pub(crate) json: Option<Spanned<Value>>,
+    /// The media type of the JSON body.
+    #[serde(default)]
+    pub(crate) content_type: Option<String>,
+    /// A form body.
+    #[serde(default)]
+    pub(crate) form: Option<Spanned<Value>>,
+    /// Sent without credential.
+    #[serde(default)]
+    pub(crate) anonymous: bool,
+    /// Longest the exchange may take.
+    #[serde(default)]
+    pub(crate) timeout: Option<Span>,
+    /// What it draws from, instead of the usual.
+    #[serde(default)]
+    pub(crate) limits: Option<Vec<Spanned<String>>>,
+    /// How much it draws.
+    #[serde(default)]
+    pub(crate) cost: Option<u32>,
+}
+
+/// An HTTP method.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The account behind the credential.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentitySource {
+    pub(crate) request: RequestSource,
+    /// Where the account's id stands in the answer.
+    pub(crate) path: Spanned<String>,
+}
+
+/// An object, or a kind that objects share. What an object says itself wins over its kind, part by part.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectSource {
+    /// The kind it is of.
+    #[serde(default)]
+    pub(crate) kind: Option<Spanned<String>>,
+    /// Constants for `{value.NAME}`.
+    #[serde(default)]
+    pub(crate) values: BTreeMap<String, String>,
+    /// How one of it looks in answers.
+    #[serde(default)]
+    pub(crate) shape: Option<ShapeSource>,
+    /// Paths read whenever nothing is mapped.
+    #[serde(default)]
+    pub(crate) paths: Vec<String>,
+    /// Paths read besides the mapped ones.
+    #[serde(default)]
+    pub(crate) paths_always: Vec<String>,
+    /// Fields that must be sent in a type JSON does not have.
+    #[serde(default)]
+    pub(crate) types: BTreeMap<String, Typed>,
+    /// Reading one by its id.
+    #[serde(default)]
+    pub(crate) fetch: Option<FetchSource>,
+    /// Reading what changed.
+    #[serde(default)]
+    pub(crate) poll: Option<PollSource>,
+    /// Writing.
+    #[serde(default)]
+    pub(crate) writes: BTreeMap<String, WriteSource>,
+    /// Which answers mean what, before the manifest's own rules.
+    #[serde(default)]
+    pub(crate) errors: Vec<RuleSource>,
+}
+
+/// How an object looks in answers.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShapeSource {
+    /// Its id.
+    pub(crate) id: Spanned<String>,
+    /// Where its fields start; absent: at its root.
+    #[serde(default)]
+    pub(crate) fields: Option<Spanned<String>>,
+    /// The order of its states.
+    #[serde(default)]
+    pub(crate) order: Option<OrderSource>,
+    /// It is deleted when this holds.
+    #[serde(default)]
+    pub(crate) deleted: Option<BodyTest>,
+    /// The id it was merged into.
+    #[serde(default)]
+    pub(crate) merged_into: Option<Spanned<String>>,
+    /// Values are Tryton's typed JSON.
+    #[serde(default)]
+    pub(crate) typed: bool,
+}
+
+/// Reading one object by its id.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FetchSource {
+    pub(crate) request: RequestSource,
+    /// Where the object stands in the answer; absent: it is the answer.
+    #[serde(default)]
+    pub(crate) at: Option<Spanned<String>>,
+    /// What it means when nothing stands there.
+    #[serde(default)]
+    pub(crate) absent: Absent,
+}
+
+/// What an empty answer to a fetch means.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Absent {
+    /// Nothing: it may be hidden from us.
+    #[default]
+    Unknown,
+    /// Proof that the object is gone.
+    Deleted,
+}
+
+/// A write operation.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WriteSource {
+    /// What it is chosen for.
+    #[serde(rename = "for")]
+    pub(crate) serves: Vec<Serves>,
+    /// How it can be repeated.
+    pub(crate) idempotency: IdempotencyClass,
+    /// Whether it may carry only the difference.
+    #[serde(default)]
+    pub(crate) partial: bool,
+    pub(crate) request: RequestSource,
+    /// What a success looks like.
+    #[serde(default)]
+    pub(crate) answer: AnswerSource,
+    /// How to look for its effect.
+    #[serde(default)]
+    pub(crate) probe: Option<ProbeSource>,
+    /// How long the target may go on working after the last arrival.
+    #[serde(default)]
+    pub(crate) processing_max: Option<Span>,
+    /// Whether it may be the first call of a breaker that tries again; keyed and upserting operations may.
+    #[serde(default)]
+    pub(crate) safe: Option<bool>,
+    /// Which answers mean what, before the object's own rules.
+    #[serde(default)]
+    pub(crate) errors: Vec<RuleSource>,
+}
+
+/// What an operation is chosen for.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Serves {
+    /// The record has no link yet.
+    Create,
+    /// It has.
+    Update,
+    /// It left the filter, or is a tombstone.
+    Archive,
+    /// Likewise, with `on_exit: delete`.
+    Delete,
+    /// Likewise, with `on_exit: unsubscribe`.
+    Unsubscribe,
+    /// Only when a `notify` route names it.
+    Notify,
+}
+
+/// Looking for the effect of a write.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeSource {
+    pub(crate) request: RequestSource,
+    pub(crate) answer: ProbeAnswer,
+}
+
+/// A webhook's scheme, or that there is none.
+pub(crate) type SchemeSource = Spanned<Scheme>;
+
+/// Re-exported for the webhook's table.
+pub(crate) type HandshakeSource = Handshake;

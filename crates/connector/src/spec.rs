@@ -1,0 +1,287 @@
+//! What a connector says of itself, as data: authentication, limits, webhooks, polls and write operations.
+//!
+//! The rooms that act on it (egress, dispatch, ingress, hub) turn these into their own types; no secret is held
+//! here, secrets are only named.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guard::signature::Scheme;
+use ledger::IdempotencyClass;
+use serde::{Deserialize, Serialize};
+
+/// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AuthKind {
+    /// Not at all.
+    #[default]
+    None,
+    /// A header with a fixed key.
+    Header {
+        /// The header's name, in lower case.
+        name: String,
+        /// What stands before the secret, such as `Token `.
+        #[serde(default)]
+        prefix: String,
+        /// Which secret.
+        secret: String,
+    },
+    /// `Authorization: Bearer <secret>`.
+    Bearer {
+        /// Which secret.
+        secret: String,
+    },
+    /// `Authorization: Basic base64(user:password)`.
+    Basic {
+        /// The user's name, when it is no secret (Mailchimp takes any).
+        #[serde(default)]
+        user: Option<String>,
+        /// The secret that holds the user's name, when `user` is not given.
+        #[serde(default)]
+        user_secret: Option<String>,
+        /// Which secret is the password.
+        secret: String,
+    },
+    /// OAuth 2 client credentials (RFC 6749 section 4.4).
+    Oauth2ClientCredentials {
+        /// The token endpoint: a path on the connection's base address (starts with `/`), or an absolute `https` URL.
+        token: String,
+        /// The secret that holds the client's id.
+        client_id: String,
+        /// The secret that holds the client's secret; absent when an assertion proves the client.
+        #[serde(default)]
+        client_secret: Option<String>,
+        /// How id and secret are sent.
+        #[serde(default)]
+        placement: ClientPlacement,
+        /// A signed JWT instead of a client secret (RFC 7523 section 2.2).
+        #[serde(default)]
+        assertion: Option<Assertion>,
+        /// Scopes asked for.
+        #[serde(default)]
+        scopes: Vec<String>,
+        /// The `audience` parameter, where the vendor wants one.
+        #[serde(default)]
+        audience: Option<String>,
+        /// Life of a token when the answer has no `expires_in`, in seconds.
+        #[serde(default = "token_life_default")]
+        life_s: u64,
+    },
+    /// OAuth 2 refresh (RFC 6749 section 6). The newest refresh token is kept before the access token is used.
+    Oauth2Refresh {
+        /// The token endpoint: a path on the connection's base address (starts with `/`), or an absolute `https` URL.
+        token: String,
+        /// The secret that holds the client's id.
+        client_id: String,
+        /// The secret that holds the client's secret.
+        #[serde(default)]
+        client_secret: Option<String>,
+        /// How id and secret are sent.
+        #[serde(default)]
+        placement: ClientPlacement,
+        /// The secret that holds the first refresh token.
+        refresh_token: String,
+        /// Whether each refresh also replaces the refresh token, and the old one dies.
+        #[serde(default)]
+        rotates: bool,
+        /// Life of a token when the answer has no `expires_in`, in seconds.
+        #[serde(default = "token_life_default")]
+        life_s: u64,
+    },
+    /// A session of a JSON-RPC server (Tryton): log in, then `Authorization: Session base64(user:id:session)`.
+    SessionJsonrpc {
+        /// The path that takes the log-in, such as `/{database}/rpc/` with parameters filled in.
+        path: String,
+        /// The method, such as `common.db.login`.
+        method: String,
+        /// The secret that holds the user's name.
+        user: String,
+        /// The secret that holds the password.
+        password: String,
+        /// The language of the server's messages.
+        #[serde(default = "language_default")]
+        language: String,
+        /// Life of a session unless the server ends it, in seconds.
+        #[serde(default = "token_life_default")]
+        life_s: u64,
+    },
+}
+
+/// How an OAuth 2 client shows id and secret (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientPlacement {
+    /// As form fields of the body.
+    #[default]
+    Body,
+    /// As `Authorization: Basic`.
+    Basic,
+}
+
+/// A JWT that the client signs (RFC 7523).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// `PS256`, `RS256` or `ES256`.
+    pub algorithm: String,
+    /// The secret that holds the private key (PEM).
+    pub private_key: String,
+    /// The secret or plain setting that holds the key's id (`kid` of the header).
+    pub key_id: String,
+    /// The `aud` claim; absent: the token endpoint's absolute URL.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// Whether the scopes also stand in the claims, as a list (`NetSuite`).
+    #[serde(default)]
+    pub scope_claim: bool,
+    /// Life of the assertion in seconds, at most 3600.
+    #[serde(default = "assertion_life_default")]
+    pub life_s: u64,
+}
+
+const fn token_life_default() -> u64 {
+    1800
+}
+const fn assertion_life_default() -> u64 {
+    300
+}
+fn language_default() -> String {
+    "en".to_owned()
+}
+
+impl AuthKind {
+    /// The names of the secrets it needs.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        fn push<'a>(names: &mut Vec<&'a str>, more: impl IntoIterator<Item = &'a String>) {
+            names.extend(more.into_iter().map(String::as_str));
+        }
+        let mut names = Vec::new();
+        match self {
+            Self::None => {}
+            Self::Header { secret, .. } | Self::Bearer { secret } => push(&mut names, [secret]),
+            Self::Basic { user_secret, secret, .. } => push(&mut names, user_secret.iter().chain([secret])),
+            Self::Oauth2ClientCredentials { client_id, client_secret, assertion, .. } => {
+                push(&mut names, [client_id].into_iter().chain(client_secret));
+                push(&mut names, assertion.iter().flat_map(|a| [&a.private_key, &a.key_id]));
+            }
+            Self::Oauth2Refresh { client_id, client_secret, refresh_token, .. } => {
+                push(&mut names, [client_id].into_iter().chain(client_secret).chain([refresh_token]));
+            }
+            Self::SessionJsonrpc { user, password, .. } => push(&mut names, [user, password]),
+        }
+        names
+    }
+}
+
+/// What the vendor allows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Limits {
+    /// Calls at once, over everything that uses the same account; `None`: not limited by the vendor.
+    pub concurrency: Option<u32>,
+    /// Windows and quotas.
+    pub buckets: Vec<Bucket>,
+}
+
+/// One of the vendor's limits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bucket {
+    /// Its name, as operations use it.
+    pub name: Arc<str>,
+    /// Most calls in one burst.
+    pub size: u64,
+    /// Calls given back per `per_ms`.
+    pub refill: u64,
+    /// Milliseconds.
+    pub per_ms: u64,
+    /// Whether others draw from it too, so that the target's own word counts more than our count.
+    pub shared: bool,
+    /// Whether calls that name no limit of their own draw from it: the account's, not one of single operations.
+    pub every_call: bool,
+}
+
+/// What one call costs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Charge {
+    /// The buckets it draws from.
+    pub buckets: Vec<Arc<str>>,
+    /// How much it draws from each.
+    pub cost: u32,
+}
+
+/// How the system pushes its changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebhookSpec {
+    /// How messages are signed.
+    pub scheme: Scheme,
+    /// How the address is confirmed.
+    pub handshake: Handshake,
+    /// The status that says "durable".
+    pub ack: u16,
+    /// Whether every message is only a hint: the object is fetched before anything of it is believed.
+    pub hint: bool,
+    /// What it never reports; poll or snapshot covers it.
+    pub blind: Vec<String>,
+}
+
+/// How a vendor checks that an address is ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handshake {
+    /// Not at all.
+    #[default]
+    None,
+    /// It asks with GET and wants a 200.
+    #[serde(rename = "get_200")]
+    Get200,
+}
+
+/// How an object's changes are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PollSpec {
+    /// How often, unless the configuration says otherwise.
+    pub every: Duration,
+    /// How far each listing reaches behind the last one's end, for changes that were committed late.
+    pub lookback: Duration,
+    /// Whether deletions show in it.
+    pub deletes: Deletes,
+    /// Whether items are only hints: each is fetched.
+    pub hint: bool,
+    /// What it never shows.
+    pub blind: Vec<String>,
+}
+
+/// Where deletions are seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletes {
+    /// Nowhere: only comparing whole sets of ids finds them.
+    #[default]
+    None,
+    /// As marked items of the listing.
+    Listed,
+}
+
+/// A write operation of an object.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WriteSpec {
+    /// Its name in the manifest.
+    pub name: Arc<str>,
+    /// How it can be repeated without a second effect.
+    pub idempotency: IdempotencyClass,
+    /// Whether it may carry only the difference.
+    pub partial: bool,
+    /// Whether [`crate::Call::Probe`] can look for its effect.
+    pub probe: bool,
+    /// Whether it cannot be rendered without the vendor's id.
+    pub linked: bool,
+    /// How long the target may go on working after the request's last possible arrival.
+    pub processing_max: Duration,
+    /// Longest the whole exchange may take.
+    pub timeout: Duration,
+    /// What it costs.
+    pub charge: Charge,
+    /// Whether it may be the first call of a breaker that tries again: repeating it does no harm.
+    pub safe: bool,
+}

@@ -1,0 +1,309 @@
+//! Encoders, and the escaping that each place in a request needs.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use canonical::{Fields, jiff};
+use md5::{Digest as _, Md5};
+use serde_json::Value;
+
+use super::Scope;
+use crate::moment::Form;
+use crate::path::text_of;
+
+/// How a value is changed before it is put in its place.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Encoder {
+    /// Lower case.
+    Lower,
+    /// MD5 of the text, in hex.
+    Md5Hex,
+    /// MD5 of the trimmed text in lower case, in hex: Mailchimp's id of an address.
+    Md5LowerHex,
+    /// Standard base64.
+    Base64,
+    /// As text, where the target wants a text and the value is a number.
+    Text,
+    /// A quoted SQL text literal.
+    Sql,
+    /// A whole number and nothing else.
+    Integer,
+    /// Letters, digits, `_` and `-`: `NetSuite`'s external ids, SQL names.
+    Word,
+    /// The items of a list with commas between them.
+    Comma,
+    /// Every scalar of an object as text, null as the empty text, lists joined by `;`: `HubSpot`'s properties.
+    Texts,
+    /// The declared fields of an object in Tryton's typed JSON.
+    Typed,
+    /// Counts as missing when it is one of these.
+    Not(Vec<String>),
+    /// Only if it is one of these, else it counts as missing.
+    Only(Vec<String>),
+    /// A moment in one of the vendors' forms.
+    Moment(Form),
+    /// A moment as `2026-11-22 10:00:00`, UTC, without quotes.
+    DateTime,
+    /// A path of several segments; for parameters only.
+    Segments,
+    /// A typed number of a text such as `"1250.5"`, for targets that want JSON numbers.
+    JsonNumber,
+}
+
+impl Encoder {
+    /// The encoder of that name; the error lists what there is.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+        let list = || argument.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
+        Some(match (name.trim(), argument) {
+            ("lower", "") => Self::Lower,
+            ("md5_hex", "") => Self::Md5Hex,
+            ("md5_lower_hex", "") => Self::Md5LowerHex,
+            ("base64", "") => Self::Base64,
+            ("text", "") => Self::Text,
+            ("sql", "") => Self::Sql,
+            ("integer", "") => Self::Integer,
+            ("word", "") => Self::Word,
+            ("comma", "") => Self::Comma,
+            ("texts", "") => Self::Texts,
+            ("typed", "") => Self::Typed,
+            ("rfc3339", "") => Self::Moment(Form::Rfc3339),
+            ("ms", "") => Self::Moment(Form::Ms),
+            ("s", "") => Self::Moment(Form::S),
+            ("tryton", "") => Self::Moment(Form::Tryton),
+            ("date_time", "") => Self::DateTime,
+            ("segments", "") => Self::Segments,
+            ("json_number", "") => Self::JsonNumber,
+            ("not", argument) if !argument.is_empty() => Self::Not(list()),
+            ("only", argument) if !argument.is_empty() => Self::Only(list()),
+            _ => return None,
+        })
+    }
+
+    /// The names there are, for hints.
+    pub(crate) const NAMES: [&'static str; 20] = [
+        "text",
+        "lower",
+        "md5_hex",
+        "md5_lower_hex",
+        "base64",
+        "sql",
+        "integer",
+        "word",
+        "comma",
+        "texts",
+        "typed",
+        "rfc3339",
+        "ms",
+        "s",
+        "tryton",
+        "date_time",
+        "segments",
+        "json_number",
+        "not:VALUE,…",
+        "only:VALUE,…",
+    ];
+
+    /// Whether what it gives cannot end a SQL literal or become another word.
+    pub(crate) const fn is_sql_safe(&self) -> bool {
+        matches!(
+            self,
+            Self::Sql | Self::Integer | Self::Word | Self::DateTime | Self::Md5Hex | Self::Md5LowerHex
+        ) || matches!(self, Self::Moment(Form::Ms | Form::S))
+    }
+
+    /// The encoded value; `None` when it then counts as missing.
+    pub(crate) fn apply<'a>(
+        &self,
+        value: Cow<'a, Value>,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Cow<'a, Value>>, Cow<'static, str>> {
+        let owned = |value: Value| Ok(Some(Cow::Owned(value)));
+        match self {
+            Self::Texts => return owned(texts(&value)),
+            Self::Typed => return typed(&value, scope).map(|value| Some(Cow::Owned(value))),
+            Self::Comma => return owned(Value::String(comma(&value)?)),
+            Self::Moment(form) => return owned(form.write(micros(&value)?)),
+            Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
+            Self::JsonNumber => return json_number(value),
+            Self::Not(list) | Self::Only(list) => {
+                let listed = text_of(&value).is_some_and(|text| list.contains(&text));
+                return Ok((listed == matches!(self, Self::Only(_))).then_some(value));
+            }
+            _ => {}
+        }
+        if value.is_null() {
+            return Ok(None);
+        }
+        let Some(text) = text_of(&value) else {
+            return Err("it is a list or an object, and a text is needed".into());
+        };
+        if text.is_empty() {
+            return Ok(None);
+        }
+        owned(Value::String(match self {
+            Self::Lower => text.to_lowercase(),
+            Self::Md5Hex => md5_hex(&text),
+            Self::Md5LowerHex => md5_hex(&text.trim().to_lowercase()),
+            Self::Base64 => STANDARD.encode(text),
+            Self::Sql => sql(&text)?,
+            Self::Integer => text.parse::<i64>().map_err(|_| "it is not a whole number")?.to_string(),
+            Self::Word => word(text)?,
+            _ => text,
+        }))
+    }
+}
+
+/// What [`Encoder::Texts`] makes of a value.
+pub(crate) fn texts(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), texts(value))).collect::<Fields>())
+        }
+        Value::Array(items) => Value::String(items.iter().filter_map(text_of).collect::<Vec<_>>().join(";")),
+        scalar => Value::String(text_of(scalar).unwrap_or_default()),
+    }
+}
+
+/// Fields named in the object's `types` become typed JSON; nested objects keep their form.
+fn typed(value: &Value, scope: &Scope<'_>) -> Result<Value, Cow<'static, str>> {
+    let Value::Object(map) = value else { return Ok(value.clone()) };
+    let mut out = Fields::new();
+    for (key, value) in map {
+        let value = match scope.types.get(key) {
+            Some(kind) => kind.write(value).ok_or_else(|| {
+                Cow::Owned(format!("field `{key}` is declared {kind:?} and holds another kind of value"))
+            })?,
+            None => value.clone(),
+        };
+        out.insert(key.clone(), value);
+    }
+    Ok(Value::Object(out))
+}
+
+fn comma(value: &Value) -> Result<String, Cow<'static, str>> {
+    let Value::Array(items) = value else {
+        return text_of(value).ok_or(Cow::Borrowed("it is an object, and a list is needed"));
+    };
+    Ok(items.iter().filter_map(text_of).collect::<Vec<_>>().join(","))
+}
+
+fn micros(value: &Value) -> Result<i64, Cow<'static, str>> {
+    value
+        .as_i64()
+        .or_else(|| crate::moment::read_text(value.as_str()?))
+        .ok_or(Cow::Borrowed("it is not a moment"))
+}
+
+fn date_time(micros: i64) -> String {
+    let at = canonical::Wall(micros).timestamp().to_zoned(jiff::tz::TimeZone::UTC);
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn json_number(value: Cow<'_, Value>) -> Result<Option<Cow<'_, Value>>, Cow<'static, str>> {
+    match &*value {
+        Value::Null => Ok(None),
+        Value::Number(_) => Ok(Some(value)),
+        Value::String(text) => match text.parse::<serde_json::Number>() {
+            Ok(number) => Ok(Some(Cow::Owned(Value::Number(number)))),
+            Err(_) => Err("it is not a number".into()),
+        },
+        _ => Err("it is not a number".into()),
+    }
+}
+
+fn md5_hex(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().fold(String::with_capacity(32), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ok = write!(out, "{byte:02x}").is_ok();
+        out
+    })
+}
+
+/// A quoted literal of standard SQL: only the quote needs doubling; characters that a dialect might treat
+/// otherwise are refused.
+fn sql(text: &str) -> Result<String, Cow<'static, str>> {
+    if text.chars().any(|c| c.is_control() || c == '\\') {
+        return Err("control characters and backslashes cannot stand in a SQL text".into());
+    }
+    Ok(format!("'{}'", text.replace('\'', "''")))
+}
+
+fn word(text: String) -> Result<String, Cow<'static, str>> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if text.bytes().all(plain) && !text.contains("--") {
+        Ok(text)
+    } else {
+        Err("only letters, digits, `_` and single `-` can stand there".into())
+    }
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the path of the address.
+    Path,
+    /// In a value of the query.
+    Query,
+    /// In a header's value.
+    Header,
+    /// In a text of a JSON body (escaped by the JSON writer).
+    Json,
+    /// In a SQL statement.
+    Sql,
+}
+
+impl Place {
+    /// Its name, for messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Path => "the path",
+            Self::Query => "the query",
+            Self::Header => "a header",
+            Self::Json => "the body",
+            Self::Sql => "the SQL statement",
+        }
+    }
+
+    /// Puts the manifest's own text there. A path is written as it goes on the wire; a query is not.
+    pub(super) fn push_fixed(self, text: &str, out: &mut String) {
+        match self {
+            Self::Query => percent(text, out),
+            _ => out.push_str(text),
+        }
+    }
+
+    /// Puts a value there, so that it stays one value.
+    pub(super) fn push(self, text: &str, out: &mut String) -> Result<(), &'static str> {
+        match self {
+            Self::Path if matches!(text, "." | "..") => Err("it would change the path"),
+            Self::Path | Self::Query => {
+                percent(text, out);
+                Ok(())
+            }
+            Self::Header if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) => {
+                Err("only printable ASCII can stand in a header")
+            }
+            Self::Header | Self::Json | Self::Sql => {
+                out.push_str(text);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986.
+pub(crate) fn percent(text: &str, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+}

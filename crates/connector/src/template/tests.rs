@@ -1,0 +1,154 @@
+//! Slots, alternatives, encoders and escaping.
+
+use std::collections::BTreeMap;
+
+use canonical::Wall;
+use serde_json::{Value, json};
+
+use super::{Allowed, Environment, Flaw, Place, Scope, Template};
+use crate::Write;
+use crate::body::Node;
+
+fn write() -> Write {
+    serde_json::from_value(json!({
+        "object": "things", "operation": "put", "key": "rec_1", "external_id": null,
+        "fields": {"a.b": "x", "a.c": 2, "n": null, "list": ["p", "q"]},
+        "whole": {"email": " Ann@Example.test ", "amount": "1250.50", "when": "2026-11-22T10:00:00.5Z"},
+        "known": {}, "expected": null, "intent": "int_1"
+    }))
+    .unwrap()
+}
+
+fn scope<'a>(
+    write: &'a Write,
+    paths: &'a [String],
+    types: &'a BTreeMap<String, crate::typed::Typed>,
+) -> Scope<'a> {
+    Scope {
+        object: "things",
+        write: Some(write),
+        id: None,
+        since: None,
+        page: None,
+        now: Wall(0),
+        paths,
+        types,
+    }
+}
+
+fn environment<'a>(
+    parameters: &'a BTreeMap<String, Value>,
+    values: &'a BTreeMap<String, String>,
+) -> Environment<'a> {
+    Environment { parameters, values, allowed: Allowed::Write }
+}
+
+fn render(text: &str, place: Place) -> Result<String, String> {
+    let parameters =
+        BTreeMap::from([("base".to_owned(), json!("/a b/c/")), ("none".to_owned(), Value::Null)]);
+    let values = BTreeMap::from([("empty".to_owned(), String::new()), ("kind".to_owned(), "k/1".to_owned())]);
+    let template =
+        Template::parse(text, place, &environment(&parameters, &values)).map_err(|fault| fault.what)?;
+    let (write, types) = (write(), BTreeMap::new());
+    template.render(&scope(&write, &[], &types)).map_err(|flaw| match flaw {
+        Flaw::Missing { slot } => format!("missing {slot}"),
+        Flaw::Unfit { slot, why } => format!("{slot}: {why}"),
+        Flaw::Paths { one, other } => format!("{one} against {other}"),
+    })
+}
+
+#[test]
+fn places_escape_what_stands_in_them() {
+    for (text, place, expected) in [
+        ("/x/{key}", Place::Path, "/x/rec_1"),
+        ("/{parameter.base|segments}/{value.kind}", Place::Path, "/a%20b/c/k%2F1"),
+        ("{whole.email}", Place::Path, "%20Ann%40Example.test%20"),
+        ("a b={whole.email}", Place::Query, "a%20b%3D%20Ann%40Example.test%20"),
+        ("{{{key}}}", Place::Json, "{rec_1}"),
+        ("{whole.email|md5_lower_hex}", Place::Path, "51d91289b5d3e08fd6f4c5bb14f6b383"),
+        ("{whole.email|lower}", Place::Json, " ann@example.test "),
+        ("{key|base64}", Place::Header, "cmVjXzE="),
+        ("x = {whole.email|sql}", Place::Sql, "x = ' Ann@Example.test '"),
+        ("{value.empty}x", Place::Sql, "x"),
+        ("{whole.when|ms}", Place::Json, "1795341600500"),
+        ("{whole.when|date_time}", Place::Sql, "2026-11-22 10:00:00"),
+        ("{fields.list|comma}", Place::Query, "p%2Cq"),
+        ("{known.email or id or key}", Place::Path, "rec_1"),
+        ("{parameter.none or key}", Place::Path, "rec_1"),
+        ("{fields.n or key}", Place::Path, "rec_1"),
+        ("{fields.a.b}", Place::Json, "x"),
+    ] {
+        assert_eq!(render(text, place).as_deref(), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_stand_there_is_refused() {
+    for (text, place, expected) in [
+        ("{id}", Place::Path, "missing id"),
+        ("{fields.n}", Place::Path, "missing fields.n"),
+        ("{parameter.none}", Place::Path, "missing parameter.none"),
+        ("{key|integer}", Place::Path, "key|integer: it is not a whole number"),
+        (
+            "{whole.email|word}",
+            Place::Path,
+            "whole.email|word: only letters, digits, `_` and single `-` can stand there",
+        ),
+        ("{fields.list}", Place::Path, "fields.list: it is a list or an object, and a text is needed"),
+        ("{whole.email|ms}", Place::Json, "whole.email|ms: it is not a moment"),
+        ("{whole.email", Place::Path, "a `{` without its `}`"),
+        ("whole}", Place::Path, "a `}` without its `{`"),
+        ("{since}", Place::Path, "there is no `{since}` here"),
+        ("{key|shout}", Place::Path, "there is no encoder `shout`"),
+        ("{key}", Place::Sql, "`{key}` in SQL has no encoder that keeps its value in place"),
+    ] {
+        assert_eq!(render(text, place).unwrap_err(), expected, "{text}");
+    }
+}
+
+fn body(template: Value) -> Result<Value, Flaw> {
+    let (parameters, values) = (BTreeMap::from([("n".to_owned(), json!(3))]), BTreeMap::new());
+    let node = Node::parse(&template, &environment(&parameters, &values)).unwrap();
+    let types = BTreeMap::from([
+        ("amount".to_owned(), crate::typed::Typed::Decimal),
+        ("when".to_owned(), crate::typed::Typed::Datetime),
+    ]);
+    let (write, paths) = (write(), vec!["x".to_owned()]);
+    let mut out = Vec::new();
+    node.write(&scope(&write, &paths, &types), &mut out)?;
+    Ok(serde_json::from_slice(&out).unwrap())
+}
+
+#[test]
+fn bodies_keep_types_spread_and_leave_out() {
+    let fields = json!({"a": {"b": "x", "c": 2}, "n": null, "list": ["p", "q"]});
+    for (template, expected) in [
+        (json!("{fields}"), fields.clone()),
+        (
+            json!({"...": "{fields}", "n": "{key}"}),
+            json!({"a": {"b": "x", "c": 2}, "n": "rec_1", "list": ["p", "q"]}),
+        ),
+        (json!({"...": "{fields}", "n?": null, "list?": null}), json!({"a": {"b": "x", "c": 2}})),
+        (json!({"n": "{parameter.n}", "t": "v{parameter.n}"}), json!({"n": 3, "t": "v3"})),
+        (json!({"gone?": "{id}", "null?": "{fields.n}", "kept": 1}), json!({"null": null, "kept": 1})),
+        (json!({"...": "{known.none}", "b": true}), json!({"b": true})),
+        (json!("{fields|texts}"), json!({"a": {"b": "x", "c": "2"}, "n": "", "list": "p;q"})),
+        (json!(["{whole.amount|json_number}", "{fields.list}"]), json!([1250.5, ["p", "q"]])),
+        (json!("{fields.a}"), json!({"b": "x", "c": 2})),
+        (
+            json!({"s?": "{whole.email|not:x,y}", "t?": "{whole.email|only:x}"}),
+            json!({"s": " Ann@Example.test "}),
+        ),
+        (
+            json!("{whole|typed}"),
+            json!({
+                "email": " Ann@Example.test ", "amount": {"__class__": "Decimal", "decimal": "1250.50"},
+                "when": {"__class__": "datetime", "year": 2026, "month": 11, "day": 22, "hour": 10, "minute": 0,
+                         "second": 0, "microsecond": 500_000}
+            }),
+        ),
+    ] {
+        assert_eq!(body(template.clone()).unwrap(), expected, "{template}");
+    }
+    assert_eq!(body(json!({"x": "{id}"})), Err(Flaw::Missing { slot: "id".into() }));
+}

@@ -1,0 +1,7 @@
+//! Tests of the whole crate.
+
+mod builtin;
+pub(crate) mod fixture;
+mod hostile;
+mod listing;
+mod manifest;

@@ -1,0 +1,148 @@
+//! Listings against a model of a vendor whose objects change while they are listed: nothing stays unseen.
+
+use std::collections::BTreeMap;
+
+use canonical::{Object, Wall};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{Call, Connector, Cursor, Manifest, Response, Seen};
+
+/// A vendor with objects by id: when each changed last, and how often.
+#[derive(Default, Debug)]
+struct Vendor {
+    clock_s: i64,
+    objects: BTreeMap<u64, (i64, u64)>,
+}
+
+const START_S: i64 = 1_795_348_800;
+
+/// How the model lists.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Kind {
+    Ascending,
+    AscendingExclusive,
+    ById,
+}
+
+impl Kind {
+    fn manifest(self) -> String {
+        let (sorting, page, exclusive) = match self {
+            Self::Ascending => ("ascending", "{offset: {}}", false),
+            Self::AscendingExclusive => ("ascending", "{offset: {}}", true),
+            Self::ById => ("id", "{after_id: {}}", false),
+        };
+        format!(
+            "connector: model\nversion: '1'\nabout: a model\nobjects:\n  things:\n    shape: {{id: id, order: {{path: n, form: number}}}}\n    poll:\n      every: 1m\n      lookback: 0s\n      request: {{method: GET, path: /things, query: {{since: '{{since|s}}', 'page?': '{{page}}'}}}}\n      items: items\n      mark: {{path: at, form: s, granularity: 1s, exclusive: {exclusive}}}\n      sorting: {sorting}\n      page: {page}\n      size: 3\n"
+        )
+    }
+
+    /// One page, as the vendor answers it.
+    fn page(self, vendor: &Vendor, path: &str) -> Response {
+        let url = url::Url::parse("http://x.test").unwrap().join(path).unwrap();
+        let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+        let since: i64 = query["since"].parse().unwrap();
+        let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap());
+        let mut found: Vec<(u64, i64, u64)> = vendor
+            .objects
+            .iter()
+            .filter(|(id, (at, _))| match self {
+                Self::AscendingExclusive => *at > since,
+                Self::ById => *at >= since && **id > page,
+                _ => *at >= since,
+            })
+            .map(|(id, (at, n))| (*id, *at, *n))
+            .collect();
+        if self != Self::ById {
+            found.sort_by_key(|(id, at, _)| (*at, *id));
+        }
+        let skip = if self == Self::ById { 0 } else { usize::try_from(page).unwrap() };
+        let items: Vec<Value> =
+            found.iter().skip(skip).take(3).map(|(id, at, n)| json!({"id": id, "at": at, "n": n})).collect();
+        let body = json!({ "items": items });
+        let date =
+            Wall(vendor.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        Response {
+            status: 200,
+            headers: vec![("date".to_owned(), date)],
+            body: body.to_string().into_bytes(),
+        }
+    }
+}
+
+/// Lists to the end, with changes between the pages; notes the newest state seen of each object.
+fn list(
+    connector: &Connector,
+    kind: Kind,
+    vendor: &mut Vendor,
+    cursor: Cursor,
+    changes: &mut dyn Iterator<Item = Vec<(u64, i64)>>,
+    seen: &mut BTreeMap<u64, u64>,
+) -> Cursor {
+    let object = Object::new("things").unwrap();
+    let mut cursor = cursor;
+    for _ in 0..10_000 {
+        let call = Call::List { object: object.clone(), cursor, now: Wall(0) };
+        let request = connector.render(&call).unwrap();
+        let response = kind.page(vendor, &request.path);
+        let page = connector.read_page(&call, &response).unwrap();
+        assert!(page.garbled.is_empty());
+        for observation in page.observations {
+            let Seen::State { .. } = observation.seen else { panic!("a state") };
+            let newest = seen.entry(observation.external_id.parse().unwrap()).or_default();
+            *newest = (*newest).max(u64::try_from(observation.order.unwrap().0).unwrap());
+        }
+        cursor = page.cursor;
+        if !page.more {
+            return cursor;
+        }
+        vendor.change(&changes.next().unwrap_or_default());
+    }
+    panic!("the listing does not end");
+}
+
+impl Vendor {
+    /// Time passes (or not), then an object changes.
+    fn change(&mut self, changes: &[(u64, i64)]) {
+        for (id, passed_s) in changes {
+            self.clock_s += passed_s;
+            let object = self.objects.entry(*id).or_default();
+            *object = (self.clock_s, object.1 + 1);
+        }
+    }
+}
+
+fn changes() -> impl Strategy<Value = Vec<(u64, i64)>> {
+    proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn every_last_state_is_seen_however_objects_move_between_pages(
+        kind in prop_oneof![Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::ById)],
+        before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
+        during in proptest::collection::vec(changes(), 0..20),
+        between in changes(),
+    ) {
+        let manifest = Manifest::parse("model", &kind.manifest()).unwrap();
+        let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+        let mut vendor = Vendor { clock_s: START_S, ..Vendor::default() };
+        vendor.change(&before);
+        let mut seen = BTreeMap::new();
+        let mut during = during.into_iter();
+        let mut cursor = Cursor::default();
+        for _ in 0..3 {
+            // The next listing starts in a later second: within one, only the look-back helps.
+            cursor = list(&connector, kind, &mut vendor, cursor, &mut during, &mut seen);
+            vendor.clock_s += 1;
+            vendor.change(&between);
+        }
+        vendor.clock_s += 1;
+        list(&connector, kind, &mut vendor, cursor, &mut std::iter::empty(), &mut seen);
+        for (id, (_, n)) in &vendor.objects {
+            prop_assert_eq!(seen.get(id), Some(n), "object {} under {:?}", id, kind);
+        }
+    }
+}

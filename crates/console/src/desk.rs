@@ -1,0 +1,169 @@
+//! The desk: the hub and the configuration behind every answer, and questions to the store with typed answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{EventId, Fact, MessageId, RecordId, System};
+use config::Configuration;
+use hub::{MachineId, Order};
+use intake::Message;
+use ledger::{Intent, Obligation, ObligationKey};
+use runtime::{Handle, OrderError};
+use store::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page, RecordSheet, SystemCounts};
+use store::{Attempt, StoreError, SystemState};
+use web::{Problem, kinds};
+
+/// Longest wait for an order's confirmation.
+const ORDER_WAIT: Duration = Duration::from_secs(20);
+/// When to ask again after the store or a machine could not answer.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What answers are made from.
+#[derive(Debug)]
+pub struct Desk {
+    pub(crate) hub: Handle,
+    pub(crate) configuration: Arc<Configuration>,
+}
+
+type DeliveryFile = (Obligation, Vec<Intent>, Vec<Attempt>);
+
+impl Desk {
+    /// Over a running hub and the configuration it runs.
+    #[must_use]
+    pub fn new(hub: Handle, configuration: Arc<Configuration>) -> Self {
+        Self { hub, configuration }
+    }
+
+    pub(crate) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<(i64, Obligation)>, Problem> {
+        match self.look(Look::Deliveries(filter)).await? {
+            Page::Deliveries(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn delivery(&self, key: ObligationKey) -> Result<Option<DeliveryFile>, Problem> {
+        match self.look(Look::Delivery(key)).await? {
+            Page::Delivery(file) => Ok(file),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn events(&self, filter: EventFilter) -> Result<Vec<(i64, Fact)>, Problem> {
+        match self.look(Look::Events(filter)).await? {
+            Page::Events(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn event(&self, id: EventId) -> Result<Option<Fact>, Problem> {
+        match self.look(Look::Event(id)).await? {
+            Page::Events(mut rows) => Ok(rows.pop().map(|(_, fact)| fact)),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn messages(&self, filter: MessageFilter) -> Result<Vec<(i64, Message)>, Problem> {
+        match self.look(Look::Messages(filter)).await? {
+            Page::Messages(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn message(&self, id: MessageId) -> Result<Option<Message>, Problem> {
+        match self.look(Look::Message(id)).await? {
+            Page::Messages(mut rows) => Ok(rows.pop().map(|(_, message)| message)),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn record(&self, id: RecordId) -> Result<Option<Box<RecordSheet>>, Problem> {
+        match self.look(Look::Record(id)).await? {
+            Page::Record(sheet) => Ok(sheet),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn record_linked(
+        &self,
+        system: System,
+        external_id: String,
+    ) -> Result<Option<Box<RecordSheet>>, Problem> {
+        match self.look(Look::RecordByLink { system, external_id }).await? {
+            Page::Record(sheet) => Ok(sheet),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn systems(&self) -> Result<Vec<(SystemState, SystemCounts)>, Problem> {
+        match self.look(Look::Systems).await? {
+            Page::Systems(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    async fn look(&self, look: Look) -> Result<Page, Problem> {
+        self.hub.look(look).await.map_err(|error| match error {
+            StoreError::Full { .. } | StoreError::Closed => {
+                Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN)
+            }
+            StoreError::Broken { .. } | StoreError::Corrupt { .. } | StoreError::Refused { .. } => {
+                Problem::new(kinds::INTERNAL, error.to_string())
+            }
+        })
+    }
+
+    /// Gives an order and waits until it is carried out.
+    pub(crate) async fn order(&self, machine: &MachineId, order: Order) -> Result<(), Problem> {
+        let ordered = tokio::time::timeout(ORDER_WAIT, self.hub.order(machine, order));
+        match ordered.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(OrderError::Unknown(MachineId::Spoke(system)))) => {
+                let detail = format!(
+                    "nothing runs for the system `{system}`: it is not in the configuration any more"
+                );
+                Err(Problem::new(kinds::CONFLICT, detail))
+            }
+            Ok(Err(OrderError::Refused(why))) => Err(Problem::new(kinds::CONFLICT, why)),
+            Ok(Err(error @ (OrderError::Unknown(_) | OrderError::Stopping))) => {
+                Err(Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN))
+            }
+            Err(_) => {
+                let waited = ORDER_WAIT.as_secs();
+                let detail = format!(
+                    "the order was given and not confirmed within {waited} s: look whether it was done"
+                );
+                Err(Problem::new(kinds::BUSY, detail).retry_after(AGAIN))
+            }
+        }
+    }
+
+    /// A configured system by the name in an address.
+    pub(crate) fn named(&self, name: &str) -> Result<System, Problem> {
+        let known = &self.configuration.systems;
+        match known.get_key_value(name) {
+            Some((system, _)) => Ok(system.clone()),
+            None => {
+                let names: Vec<&str> = known.keys().map(System::as_str).collect();
+                let detail = format!("there is no system of that name; there are {}", names.join(", "));
+                Err(Problem::new(kinds::NOT_FOUND, detail))
+            }
+        }
+    }
+}
+
+/// Nothing has this id or key.
+pub(crate) fn nothing(what: &str) -> Problem {
+    Problem::new(kinds::NOT_FOUND, format!("there is no such {what}"))
+}
+
+fn crossed(page: &Page) -> Problem {
+    let kind = match page {
+        Page::Deliveries(_) => "deliveries",
+        Page::Delivery(_) => "a delivery",
+        Page::Events(_) => "events",
+        Page::Messages(_) => "messages",
+        Page::Record(_) => "a record",
+        Page::Systems(_) => "systems",
+    };
+    Problem::new(kinds::INTERNAL, format!("the store answered with {kind}, which was not the question"))
+}

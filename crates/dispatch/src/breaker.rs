@@ -1,0 +1,209 @@
+//! Circuit breaker of one operation: stops calling what is ill, and tries carefully.
+//!
+//! **Closed**: calls go; a rolling window counts good and ill answers. **Open** when there were enough calls and too
+//! many of them ill: nothing goes. **Half-open** after its time: a few trials go; enough good answers close it, one
+//! ill answer opens it for twice as long.
+//!
+//! Trials are reads or writes that can be repeated, of records that have not failed before. If none such is wanted
+//! for as long as the breaker stays open the first time, any write may try, one at a time; after twice that, a
+//! record that failed before too: an operation with no safe work would otherwise never come back.
+//!
+//! Only answers about the target's health count. Throttling, stale tokens and refusals are neither good nor ill. An
+//! answer to a call admitted before the last change of state says nothing about now.
+
+use std::time::Duration;
+
+use canonical::Mono;
+
+use crate::limits::BreakerSpec;
+
+/// The rolling window is kept in so many slices.
+const SLICES: usize = 10;
+/// Doublings of the open time; beyond, `open_for_max` has long been reached.
+const DOUBLINGS_MAX: u32 = 20;
+
+/// What a call can serve as when the breaker is half-open, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Fitness {
+    /// A read or a repeatable write of a record that has not failed.
+    Safe = 0,
+    /// Another write.
+    Plain = 1,
+    /// Failed before: perhaps its own fault.
+    Poison = 2,
+}
+
+impl Fitness {
+    pub(crate) const ALL: [Self; 3] = [Self::Safe, Self::Plain, Self::Poison];
+}
+
+/// What an answer says about the target's health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Health {
+    Good,
+    Ill,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Closed,
+    Open { until: Mono },
+    HalfOpen { since: Mono, in_flight: u32, good: u32 },
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Slice {
+    /// Which slice of time it holds.
+    number: u64,
+    good: u32,
+    ill: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Breaker {
+    spec: BreakerSpec,
+    state: State,
+    /// Counts changes of state.
+    epoch: u64,
+    /// Times it opened since it was last closed.
+    opened: u32,
+    slices: [Slice; SLICES],
+}
+
+impl Breaker {
+    pub(crate) fn new(spec: BreakerSpec) -> Self {
+        Self { spec, state: State::Closed, epoch: 0, opened: 0, slices: [Slice::default(); SLICES] }
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// From when on a call of this fitness may go; `None` while only an answer can change that.
+    pub(crate) fn admits_at(&self, fitness: Fitness) -> Option<Mono> {
+        let patience = self.spec.open_for * fitness as u32;
+        match self.state {
+            State::Closed => Some(Mono(0)),
+            State::Open { until } => Some(until + patience),
+            State::HalfOpen { since, in_flight, good } => {
+                let most = if fitness == Fitness::Safe { self.probes() } else { 1 };
+                (in_flight < most && in_flight + good < self.probes()).then(|| since + patience)
+            }
+        }
+    }
+
+    /// Lets time pass; true when it became half-open.
+    pub(crate) fn advance(&mut self, now: Mono) -> bool {
+        match self.state {
+            State::Open { until } if until <= now => {
+                self.enter(State::HalfOpen { since: until, in_flight: 0, good: 0 });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A call went.
+    pub(crate) fn went(&mut self) {
+        if let State::HalfOpen { in_flight, .. } = &mut self.state {
+            *in_flight += 1;
+        }
+    }
+
+    /// A call that went in `epoch` is over.
+    pub(crate) fn over(&mut self, epoch: u64) {
+        if let State::HalfOpen { in_flight, .. } = &mut self.state
+            && epoch == self.epoch
+        {
+            *in_flight = in_flight.saturating_sub(1);
+        }
+    }
+
+    /// An answer to a call that went in `epoch`; true when the state changed.
+    pub(crate) fn learn(&mut self, epoch: u64, health: Health, now: Mono) -> bool {
+        if epoch != self.epoch {
+            return false;
+        }
+        match (&mut self.state, health) {
+            (State::Closed, _) => {
+                self.count(health, now);
+                let (good, ill) = self.counts(now);
+                let calls = good.saturating_add(ill);
+                let ratio = u64::from(self.spec.failure_ratio_pct.clamp(1, 100)) * u64::from(calls);
+                let trips = health == Health::Ill
+                    && calls >= self.spec.calls_min.max(1)
+                    && u64::from(ill) * 100 >= ratio;
+                if trips {
+                    self.open(now);
+                }
+                trips
+            }
+            (State::HalfOpen { .. }, Health::Ill) => {
+                self.open(now);
+                true
+            }
+            (State::HalfOpen { good, .. }, Health::Good) => {
+                *good += 1;
+                let closes = *good >= self.spec.half_open_probes.max(1);
+                if closes {
+                    self.close();
+                }
+                closes
+            }
+            (State::Open { .. }, _) => false,
+        }
+    }
+
+    /// Good and ill answers in the rolling window.
+    pub(crate) fn counts(&self, now: Mono) -> (u32, u32) {
+        let number = self.slice_number(now);
+        let oldest = number.saturating_sub(SLICES as u64 - 1);
+        let live = self.slices.iter().filter(|slice| slice.number >= oldest && slice.number <= number);
+        live.fold((0, 0), |(good, ill), slice| (good + slice.good, ill + slice.ill))
+    }
+
+    /// Closes it and forgets what was counted.
+    pub(crate) fn close(&mut self) {
+        self.enter(State::Closed);
+        self.opened = 0;
+        self.slices = [Slice::default(); SLICES];
+    }
+
+    fn probes(&self) -> u32 {
+        self.spec.half_open_probes.max(1)
+    }
+
+    fn open(&mut self, now: Mono) {
+        let doubled = self.spec.open_for.saturating_mul(1 << self.opened.min(DOUBLINGS_MAX));
+        self.opened = self.opened.saturating_add(1);
+        let longest = self.spec.open_for_max.max(self.spec.open_for);
+        self.enter(State::Open { until: now + doubled.min(longest) });
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.epoch += 1;
+    }
+
+    fn count(&mut self, health: Health, now: Mono) {
+        let number = self.slice_number(now);
+        let index = usize::try_from(number % SLICES as u64).unwrap_or(0);
+        let slice = &mut self.slices[index];
+        if slice.number != number {
+            *slice = Slice { number, ..Slice::default() };
+        }
+        match health {
+            Health::Good => slice.good = slice.good.saturating_add(1),
+            Health::Ill => slice.ill = slice.ill.saturating_add(1),
+        }
+    }
+
+    fn slice_number(&self, now: Mono) -> u64 {
+        let length = (self.spec.window / u32::try_from(SLICES).unwrap_or(1)).max(Duration::from_micros(1));
+        now.0 / u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+    }
+}

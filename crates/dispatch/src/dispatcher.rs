@@ -1,0 +1,435 @@
+//! The dispatcher: one atomic decision per call, over pause, cool-down, cap, breaker, tokens and record lock.
+
+mod choice;
+mod learn;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use canonical::{Mono, Object, RecordId};
+use ledger::Lane;
+
+use self::choice::{Choice, Ready};
+use crate::breaker::{Breaker, State};
+use crate::bucket::{Bucket, Purse, Throttling};
+use crate::draw::BucketSet;
+use crate::flows::Flows;
+use crate::limits::{Limits, Scope};
+use crate::queue::{LockKey, Queue};
+use crate::snapshot::{BreakerState, BreakerView, BucketView, Snapshot};
+
+/// Longest a target's word to stay away is believed.
+pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Facts kept for a caller that does not fetch them; the oldest go first.
+const CHANGES_MAX: usize = 256;
+
+/// The place of the critical lane in arrays of lanes.
+const CRITICAL: usize = Lane::Critical as usize;
+
+/// A wish to call the system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted<T> {
+    /// By which the caller finds its work again. One wish per token.
+    pub token: T,
+    /// Its lane.
+    pub lane: Lane,
+    /// The record and object whose deliveries keep order; `None` for polls and the like.
+    pub lock: Option<(RecordId, Object)>,
+    /// Not before.
+    pub due: Mono,
+    /// Order among equally due ones.
+    pub seq: i64,
+    /// The manifest's operation: the breaker's group.
+    pub operation: String,
+    /// The limits that it draws from.
+    pub buckets: BucketSet,
+    /// What it is charged in each of them.
+    pub cost: u32,
+    /// A read or a repeatable write: may try out a breaker that is half-open.
+    pub safe: bool,
+    /// Failed before: does not try out a breaker.
+    pub poison: bool,
+}
+
+/// The right to make one call. Must be given back with [`Dispatcher::release`] or
+/// [`Dispatcher::release_keeping_lock`], whatever came of the call.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a permit that is not given back keeps its slot for ever"]
+pub struct Permit {
+    id: u64,
+    operation: usize,
+    /// The breaker's epoch when the call went.
+    epoch: u64,
+    buckets: BucketSet,
+    cost: u32,
+    given_at: Mono,
+    /// What its present call draws from: what an answer may be about.
+    call: BucketSet,
+}
+
+impl Permit {
+    /// Whether it has been charged at least so much in each of these limits.
+    #[must_use]
+    pub const fn covers(&self, buckets: BucketSet, cost: u32) -> bool {
+        self.buckets.covers(buckets) && self.cost >= cost
+    }
+
+    /// Says that the call now made draws from these of its limits only: one permit may pay for a look and the write
+    /// that follows, and an answer to the look says nothing about the write's limits.
+    pub const fn use_for(&mut self, buckets: BucketSet) {
+        self.call = self.buckets.both(buckets);
+    }
+}
+
+/// Something that changed by itself, worth noting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Too many calls of the operation failed: nothing of it goes.
+    BreakerOpened {
+        /// The operation.
+        operation: String,
+    },
+    /// A few calls try whether the operation works again.
+    BreakerHalfOpen {
+        /// The operation.
+        operation: String,
+    },
+    /// The operation works again.
+    BreakerClosed {
+        /// The operation.
+        operation: String,
+    },
+    /// The target asked to be left alone, or a limit of it is used up.
+    BucketClosed {
+        /// Until then.
+        until: Mono,
+    },
+    /// That time is over.
+    BucketReopened,
+}
+
+/// What is on its way.
+#[derive(Clone, Debug)]
+struct Flight<T> {
+    token: T,
+    lock: Option<LockKey>,
+}
+
+/// Decides what may run now, for one tenant and system.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub struct Dispatcher<T> {
+    limits: Limits,
+    queue: Queue<T>,
+    buckets: Vec<Bucket>,
+    /// By operation number.
+    breakers: Vec<Breaker>,
+    /// By operation number: how long an answer typically takes.
+    typical: Vec<Option<Duration>>,
+    flows: Flows,
+    in_flight: BTreeMap<u64, Flight<T>>,
+    permits: u64,
+    paused: Option<String>,
+    closed_until: Mono,
+    /// Ends of cool-downs, of the target or of single limits, that are still to be told.
+    closed: BTreeSet<Mono>,
+    throttling: Throttling,
+    /// The cap in force; below the configured one while a target without buckets throttles.
+    slots: u32,
+    slots_raised_at: Mono,
+    changes: VecDeque<Change>,
+}
+
+impl<T: Clone + Ord> Dispatcher<T> {
+    /// A dispatcher with empty buckets: what was spent before is not known (I9 across restarts).
+    #[must_use]
+    pub fn new(limits: Limits, now: Mono) -> Self {
+        let bucket = |spec: &_| Bucket::new(Clone::clone(spec), limits.reserve_critical_pct, now);
+        Self {
+            queue: Queue::new(limits.buckets.len()),
+            buckets: limits.buckets.iter().map(bucket).collect(),
+            breakers: Vec::new(),
+            typical: Vec::new(),
+            flows: Flows::new(limits.lane_weights),
+            in_flight: BTreeMap::new(),
+            permits: 0,
+            paused: None,
+            closed_until: Mono(0),
+            closed: BTreeSet::new(),
+            throttling: Throttling::default(),
+            slots: limits.concurrency.max(1),
+            slots_raised_at: now,
+            changes: VecDeque::new(),
+            limits,
+        }
+    }
+
+    /// The limits that a call draws from which names these: they, and those that every call draws from. A name that
+    /// is not known means all.
+    #[must_use]
+    pub fn draw<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> BucketSet {
+        let specs = || self.buckets.iter().map(Bucket::spec).enumerate();
+        let every = specs().filter(|(_, spec)| spec.scope == Scope::Every).map(|(number, _)| number);
+        let every = every.fold(BucketSet::NONE, |set, number| set | BucketSet::one(number));
+        names.into_iter().fold(every, |set, name| {
+            let named = specs().find(|(_, spec)| spec.name == name);
+            set | named.map_or(BucketSet::ALL, |(number, _)| BucketSet::one(number))
+        })
+    }
+
+    /// Takes a wish in, in place of one with an equal token. It is held even when there is no room: the caller, who
+    /// keeps the backlog, asks [`Self::has_room`] before.
+    pub fn offer(&mut self, wanted: Wanted<T>) {
+        self.queue.insert(wanted);
+        while self.breakers.len() < self.queue.operation_count() {
+            self.breakers.push(Breaker::new(self.limits.breaker));
+            self.typical.push(None);
+        }
+    }
+
+    /// Takes a wish back. Does nothing about a call in flight, or a wish that is not held.
+    pub fn withdraw(&mut self, token: &T) {
+        self.queue.remove(token);
+    }
+
+    /// Whether the wish is held, not yet admitted.
+    #[must_use]
+    pub fn holds(&self, token: &T) -> bool {
+        self.queue.contains(token)
+    }
+
+    /// Whether less is held than the window takes.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < self.limits.window
+    }
+
+    /// Whether the lane may take in more: there is room at all, or the lane holds less than its third of the window.
+    /// A window full of bulk work must not keep critical work out.
+    #[must_use]
+    pub fn has_room_for(&self, lane: Lane) -> bool {
+        let own = self.queue.per_lane()[usize::from(lane.number())];
+        self.has_room() || own < self.limits.window.div_ceil(Lane::ALL.len())
+    }
+
+    /// Lets the next call go, if one may: takes its token, slot and lock in one step, or nothing.
+    pub fn admit(&mut self, now: Mono) -> Option<(Wanted<T>, Permit)> {
+        self.advance(now);
+        if self.stopped(now) {
+            return None;
+        }
+        let survey = self.survey(now);
+        self.flows.look(survey.has_work());
+        let order = self.in_turn(&survey);
+        let Choice { ready, purse, passed } = self.choose(&order, now).ok()?;
+        // What goes out of its turn at the reserve's expense has that for free.
+        if purse != Purse::Reserve {
+            let passed = order.iter().take(passed).map(|ready| ready.flow);
+            self.flows.took(ready.flow, self.queue.cost(ready.place), passed);
+        }
+        self.grant(ready, purse, now)
+    }
+
+    /// Charges a call that could not wait for its turn, such as one for the account's identity: those after it wait
+    /// longer instead. Not for what can be offered: the limits go into debt (I9).
+    pub fn spend(&mut self, buckets: BucketSet, cost: u32, now: Mono) {
+        for (number, bucket) in self.buckets.iter_mut().enumerate() {
+            if buckets.has(number) {
+                bucket.pay(cost, Purse::All, now);
+            }
+        }
+    }
+
+    /// Gives a permit back, and the record's lock. `now` is when the call ended.
+    pub fn release(&mut self, permit: Permit, now: Mono) {
+        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, now) {
+            self.queue.unlock(&key);
+        }
+    }
+
+    /// Gives a permit back, and the record's lock, when no call was made: what it was charged comes back, as far as
+    /// the limits would still have it (I9).
+    pub fn release_unused(&mut self, permit: Permit, now: Mono) {
+        for (number, bucket) in self.buckets.iter_mut().enumerate() {
+            if permit.buckets.has(number) {
+                bucket.give_back(permit.cost, permit.given_at, now);
+            }
+        }
+        self.release(permit, now);
+    }
+
+    /// Gives a permit back and keeps the record's lock: the delivery is not at its end (it is in doubt, or waits for
+    /// its next attempt), and no other of that record and object may pass it. A wish with the same token, or without
+    /// a lock, may go on under it. Ends with [`Self::unlock`], or with the release of a call of the same token.
+    pub fn release_keeping_lock(&mut self, permit: Permit, now: Mono) {
+        if let Some(Flight { lock: Some(key), token }) = self.land(permit, now) {
+            self.queue.keep(&key, token);
+        }
+    }
+
+    /// Keeps a lock for the work of `token` without a call, as for intents found open after a restart. False when a
+    /// call holds it.
+    pub fn hold(&mut self, record: RecordId, object: &Object, token: T) -> bool {
+        self.queue.hold(&(record, object.clone()), token)
+    }
+
+    /// Ends the keeping of a lock. A call in flight keeps its own.
+    pub fn unlock(&mut self, record: RecordId, object: &Object) {
+        let key = (record, object.clone());
+        if self.queue.is_kept(&key) {
+            self.queue.unlock(&key);
+        }
+    }
+
+    /// Holds everything back, in order, until [`Self::resume`]. Calls in flight end as they do.
+    pub fn pause(&mut self, reason: impl Into<String>) {
+        self.paused = Some(reason.into());
+    }
+
+    /// Ends the pause.
+    pub fn resume(&mut self) {
+        self.paused = None;
+    }
+
+    /// Why it is paused, if it is.
+    #[must_use]
+    pub fn paused(&self) -> Option<&str> {
+        self.paused.as_deref()
+    }
+
+    /// Calls under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// When [`Self::admit`] is to be asked again. `None`: not before the next input (a wish, a release, a resume).
+    #[must_use]
+    pub fn next_wakeup(&self, now: Mono) -> Option<Mono> {
+        if self.paused.is_some() || self.full() {
+            return None;
+        }
+        let survey = self.survey(now);
+        let at = match self.choose(&self.in_turn(&survey), now) {
+            Ok(_) => Some(now),
+            Err(wakeup) => wakeup,
+        };
+        // A flow that wakes up meanwhile may have the next turn.
+        let at = [at, survey.later].into_iter().flatten().min()?;
+        Some(at.max(self.closed_until))
+    }
+
+    /// What it holds and why what waits, waits.
+    #[must_use]
+    pub fn snapshot(&self, now: Mono) -> Snapshot {
+        let ahead = |until: Mono| (until > now).then_some(until);
+        let (ready, waiting) = self.queue.in_line(now);
+        let breaker = |(operation, number): (&str, usize)| {
+            let breaker = self.breakers.get(number)?;
+            let (good, ill) = breaker.counts(now);
+            let state = match breaker.state() {
+                State::Closed => BreakerState::Closed,
+                State::Open { until } if until > now => BreakerState::Open { until },
+                State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
+            };
+            let typical = self.typical.get(number).copied().flatten();
+            Some(BreakerView { operation: operation.to_owned(), state, good, ill, typical })
+        };
+        Snapshot {
+            in_flight: self.in_flight.len(),
+            concurrency: self.slots,
+            ready,
+            waiting,
+            blocked: self.queue.len() - waiting - ready.iter().sum::<usize>(),
+            buckets: self
+                .buckets
+                .iter()
+                .map(|bucket| BucketView {
+                    name: bucket.spec().name.clone(),
+                    tokens: bucket.tokens(now),
+                    size: bucket.spec().size,
+                    flow_pct: bucket.share_pct(),
+                    closed_until: ahead(bucket.closed_until()),
+                })
+                .collect(),
+            breakers: self.queue.operations().filter_map(breaker).collect(),
+            paused: self.paused.clone(),
+            closed_until: ahead(self.closed_until),
+        }
+    }
+
+    /// What changed since it was last asked, oldest first.
+    pub fn events(&mut self) -> Vec<Change> {
+        self.changes.drain(..).collect()
+    }
+
+    fn stopped(&self, now: Mono) -> bool {
+        self.paused.is_some() || self.full() || self.closed_until > now
+    }
+
+    fn full(&self) -> bool {
+        self.in_flight.len() >= usize::try_from(self.slots).unwrap_or(usize::MAX)
+    }
+
+    /// Lets time pass: breakers become half-open, the cool-down ends.
+    fn advance(&mut self, now: Mono) {
+        while self.closed.first().is_some_and(|until| *until <= now) {
+            self.closed.pop_first();
+            self.note(Change::BucketReopened);
+        }
+        for number in 0..self.breakers.len() {
+            if self.breakers[number].advance(now) {
+                let operation = self.queue.operation_name(number).to_owned();
+                self.note(Change::BreakerHalfOpen { operation });
+            }
+        }
+    }
+
+    fn grant(&mut self, ready: Ready, purse: Purse, now: Mono) -> Option<(Wanted<T>, Permit)> {
+        let wanted = self.queue.start(ready.place)?;
+        for (number, bucket) in self.buckets.iter_mut().enumerate() {
+            if wanted.buckets.has(number) {
+                bucket.pay(wanted.cost, purse, now);
+                bucket.in_flight += u64::from(wanted.cost);
+            }
+        }
+        let breaker = &mut self.breakers[ready.operation];
+        breaker.went();
+        let epoch = breaker.epoch();
+        self.permits += 1;
+        let flight = Flight { token: wanted.token.clone(), lock: wanted.lock.clone() };
+        self.in_flight.insert(self.permits, flight);
+        let permit = Permit {
+            id: self.permits,
+            operation: ready.operation,
+            epoch,
+            buckets: wanted.buckets,
+            cost: wanted.cost,
+            given_at: now,
+            call: wanted.buckets,
+        };
+        Some((wanted, permit))
+    }
+
+    fn land(&mut self, permit: Permit, now: Mono) -> Option<Flight<T>> {
+        let flight = self.in_flight.remove(&permit.id)?;
+        self.advance(now);
+        for (number, bucket) in self.buckets.iter_mut().enumerate() {
+            if permit.buckets.has(number) {
+                bucket.in_flight = bucket.in_flight.saturating_sub(u64::from(permit.cost));
+            }
+        }
+        if let Some(breaker) = self.breakers.get_mut(permit.operation) {
+            breaker.over(permit.epoch);
+        }
+        Some(flight)
+    }
+
+    fn note(&mut self, change: Change) {
+        if self.changes.len() >= CHANGES_MAX {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+    }
+}

@@ -1,0 +1,250 @@
+//! Learning from answers: cool-downs, quota headers, breakers, and how much of a shared limit is ours.
+//!
+//! **Whom a throttled answer stops (I12).** Everybody, unless it is known to be about limits of single operations
+//! (`Scope::Named`) only: then those limits close, and whoever draws from none of them goes on. It is known
+//! - when the answer names such a limit, one the call drew from, with nothing left in it; or
+//! - when it is `rate_limited` and the call drew from such limits alone: the manifest says that it does not count at
+//!   the account's.
+//!
+//! An exhausted quota that is not named is taken for the account's, and so is quiet asked for by a server in trouble.
+
+use std::time::Duration;
+
+use canonical::Mono;
+use ledger::Class;
+
+use super::{Change, Dispatcher, Permit, WAIT_MAX};
+use crate::breaker::{Health, State};
+use crate::bucket::Throttling;
+use crate::draw::BucketSet;
+use crate::limits::Scope;
+
+/// First cool-down of a target that throttles without saying for how long; doubles while it goes on.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+/// The longest of these.
+const COOL_DOWN_MAX: Duration = Duration::from_secs(60);
+/// Cool-down of a target whose long quota is gone and that does not say until when.
+const QUOTA_COOL_DOWN: Duration = Duration::from_secs(15 * 60);
+/// How soon a cap lowered by throttling rises by one.
+const SLOT_STEP: Duration = Duration::from_secs(1);
+
+impl<T: Clone + Ord> Dispatcher<T> {
+    /// Takes in what an answer says, before its permit is given back.
+    ///
+    /// `wait` is how long the target asked to be left alone; `remaining` the name of a limit, the calls left in it,
+    /// and how long until it is full again, as its headers say; `took` how long the call took. A replayed answer (a
+    /// stored one, under a native key) says nothing about the target's health: give its permit back without this.
+    pub fn learn(
+        &mut self,
+        permit: &Permit,
+        class: Class,
+        wait: Option<Duration>,
+        remaining: Option<(&str, u64, Option<Duration>)>,
+        took: Duration,
+        now: Mono,
+    ) {
+        self.advance(now);
+        if let Some(typical) = self.typical.get_mut(permit.operation) {
+            *typical = typical.map_or(Some(took), |typical| Some(typical.saturating_mul(7) / 8 + took / 8));
+        }
+        if let Some((name, left, reset)) = remaining {
+            self.count_down(permit, name, left, reset, now);
+        }
+        match class {
+            Class::RateLimited | Class::QuotaExhausted => {
+                self.throttle(permit, class, wait, remaining.map(|(name, left, _)| (name, left)), now);
+            }
+            Class::Retryable | Class::Uncertain => {
+                if let Some(wait) = wait {
+                    self.close_until(None, now + wait.min(WAIT_MAX));
+                }
+                self.weigh(permit, Health::Ill, now);
+            }
+            Class::Applied | Class::Absent => {
+                self.recover(permit, now);
+                self.weigh(permit, Health::Good, now);
+            }
+            // An answer, so that the limit had room; but nothing about health.
+            _ => self.recover(permit, now),
+        }
+    }
+
+    /// Closes a limit, or all, until then: a cool-down for everybody who draws from it, never shortened
+    /// (I12). A limit
+    /// that every call draws from, or one that is not known, means all.
+    pub fn close_until(&mut self, bucket: Option<&str>, until: Mono) {
+        match bucket.and_then(|name| self.bucket_named(name)) {
+            Some(number) => self.close_bucket(number, until),
+            None => self.close_all(until),
+        }
+    }
+
+    fn close_bucket(&mut self, number: usize, until: Mono) {
+        let bucket = &mut self.buckets[number];
+        let before = bucket.closed_until();
+        bucket.close(until);
+        if bucket.spec().scope == Scope::Every {
+            self.close_all(until);
+        } else if until > before.max(self.closed_until) {
+            // One end is told, the last.
+            self.closed.remove(&before);
+            self.closed.insert(until);
+            self.note(Change::BucketClosed { until });
+        }
+    }
+
+    fn close_all(&mut self, until: Mono) {
+        if until > self.closed_until {
+            // One end is told, the last.
+            self.closed.remove(&self.closed_until);
+            self.closed_until = until;
+            self.closed.insert(until);
+            self.note(Change::BucketClosed { until });
+        }
+    }
+
+    /// Closes a breaker by hand: an operator knows that the operation works. Noted as any closing.
+    pub fn close_breaker(&mut self, operation: &str) {
+        let number = self.queue.operations().find(|(name, _)| *name == operation).map(|(_, number)| number);
+        let Some(breaker) = number.and_then(|number| self.breakers.get_mut(number)) else { return };
+        if breaker.state() != State::Closed {
+            breaker.close();
+            self.note(Change::BreakerClosed { operation: operation.to_owned() });
+        }
+    }
+
+    fn throttle(
+        &mut self,
+        permit: &Permit,
+        class: Class,
+        wait: Option<Duration>,
+        remaining: Option<(&str, u64)>,
+        now: Mono,
+    ) {
+        let named = remaining.and_then(|(name, _)| self.bucket_named(name));
+        let empty = named.filter(|_| remaining.is_some_and(|(_, left)| left == 0));
+        let long = class == Class::QuotaExhausted;
+        let single = self.single_limits(permit.call, empty, long);
+        let throttling = self.throttling_of(single);
+        let news = permit.id > throttling.after;
+        let default = if long {
+            QUOTA_COOL_DOWN
+        } else {
+            COOL_DOWN.saturating_mul(1 << throttling.in_row.min(10)).min(COOL_DOWN_MAX)
+        };
+        if news || wait.is_some() {
+            let until = now + wait.unwrap_or(default).min(WAIT_MAX);
+            let drawn = single.unwrap_or(permit.call);
+            let blamed =
+                named.filter(|number| drawn.has(*number)).or_else(|| self.likely_bucket(drawn, long));
+            if let Some(number) = blamed {
+                self.buckets[number].drain(until, now);
+                self.buckets[number].cut(permit.id, self.permits, now);
+            }
+            match single {
+                Some(single) => {
+                    self.numbers(single).into_iter().for_each(|number| self.close_bucket(number, until))
+                }
+                None => self.close_all(until),
+            }
+        }
+        if news {
+            let throttling = Throttling { in_row: throttling.in_row.saturating_add(1), after: self.permits };
+            match single {
+                Some(single) => self
+                    .numbers(single)
+                    .into_iter()
+                    .for_each(|number| self.buckets[number].throttling = throttling),
+                None => self.throttling = throttling,
+            }
+            if self.numbers(permit.call).is_empty() {
+                self.slots = (self.slots / 2).max(1);
+                self.slots_raised_at = now;
+            }
+        }
+    }
+
+    /// The limits of single operations that a throttled answer is about; `None`: it is about the whole target.
+    fn single_limits(&self, drawn: BucketSet, empty: Option<usize>, long: bool) -> Option<BucketSet> {
+        let is_single = |number: usize| self.buckets[number].spec().scope == Scope::Named;
+        if let Some(number) = empty.filter(|number| drawn.has(*number) && is_single(*number)) {
+            return Some(BucketSet::one(number));
+        }
+        let numbers = self.numbers(drawn);
+        (!long && !numbers.is_empty() && numbers.into_iter().all(is_single)).then_some(drawn)
+    }
+
+    /// The state of what is throttled: of single limits the worst.
+    fn throttling_of(&self, single: Option<BucketSet>) -> Throttling {
+        let Some(single) = single else { return self.throttling };
+        let states = self.numbers(single).into_iter().map(|number| self.buckets[number].throttling);
+        states.max_by_key(|state| (state.after, state.in_row)).unwrap_or_default()
+    }
+
+    /// The target took a call: throttling is over, shares and cap grow back, as far as the call tried them. A call
+    /// that went before the last throttling was answered says nothing about the time since.
+    fn recover(&mut self, permit: &Permit, now: Mono) {
+        let is_news = |throttling: Throttling| permit.id > throttling.after;
+        let about_all = self.single_limits(permit.call, None, false).is_none();
+        if is_news(self.throttling) && about_all {
+            self.throttling.in_row = 0;
+            if self.slots < self.limits.concurrency && now.since(self.slots_raised_at) >= SLOT_STEP {
+                self.slots += 1;
+                self.slots_raised_at = now;
+            }
+        }
+        let tried = is_news(self.throttling);
+        for number in self.numbers(permit.call) {
+            let bucket = &mut self.buckets[number];
+            if is_news(bucket.throttling) {
+                bucket.throttling.in_row = 0;
+                if tried {
+                    bucket.recover(now);
+                }
+            }
+        }
+    }
+
+    /// Quota headers. The calls still in flight may not be in the target's count: they are taken off.
+    fn count_down(&mut self, permit: &Permit, name: &str, left: u64, reset: Option<Duration>, now: Mono) {
+        let Some(number) = self.bucket_named(name) else { return };
+        let own = if permit.buckets.has(number) { u64::from(permit.cost) } else { 0 };
+        let others = self.buckets[number].in_flight.saturating_sub(own);
+        self.buckets[number].shrink(left.saturating_sub(others), now);
+        if let (0, Some(reset)) = (left, reset) {
+            self.close_bucket(number, now + reset.min(WAIT_MAX));
+        }
+    }
+
+    fn weigh(&mut self, permit: &Permit, health: Health, now: Mono) {
+        let Some(breaker) = self.breakers.get_mut(permit.operation) else { return };
+        if !breaker.learn(permit.epoch, health, now) {
+            return;
+        }
+        let operation = self.queue.operation_name(permit.operation).to_owned();
+        self.note(match self.breakers[permit.operation].state() {
+            State::Closed => Change::BreakerClosed { operation },
+            State::Open { .. } => Change::BreakerOpened { operation },
+            State::HalfOpen { .. } => Change::BreakerHalfOpen { operation },
+        });
+    }
+
+    /// By name; a target with one limit may call it as it likes.
+    fn bucket_named(&self, name: &str) -> Option<usize> {
+        let found = self.buckets.iter().position(|bucket| bucket.spec().name == name);
+        found.or((self.buckets.len() == 1).then_some(0))
+    }
+
+    /// Which of these limits was hit, when the target does not say: the one that fills up soonest, or for quotas
+    /// latest.
+    fn likely_bucket(&self, drawn: BucketSet, long: bool) -> Option<usize> {
+        let fills = |number: &usize| self.buckets[*number].fills_in();
+        let numbers = self.numbers(drawn).into_iter();
+        if long { numbers.max_by_key(fills) } else { numbers.min_by_key(fills) }
+    }
+
+    /// The places of these limits.
+    fn numbers(&self, set: BucketSet) -> Vec<usize> {
+        (0..self.buckets.len()).filter(|number| set.has(*number)).collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! How a dispatcher decides: scenarios to read, and what must hold of any sequence of inputs.
+
+mod breakers;
+mod buckets;
+mod draws;
+mod properties;
+mod scenarios;
+mod script;
+mod world;
+
+use std::time::Duration;
+
+use crate::{BreakerSpec, BucketSpec, Limits, Scope};
+
+/// Four slots, no bucket, a breaker that opens at half of four calls for 1 s.
+fn limits() -> Limits {
+    Limits {
+        concurrency: 4,
+        buckets: Vec::new(),
+        lane_weights: [4, 2, 1],
+        reserve_critical_pct: 0,
+        window: 100,
+        breaker: BreakerSpec {
+            failure_ratio_pct: 50,
+            calls_min: 4,
+            window: Duration::from_secs(10),
+            open_for: Duration::from_secs(1),
+            open_for_max: Duration::from_secs(3),
+            half_open_probes: 2,
+        },
+    }
+}
+
+/// `size` at once, `refill` per `per_ms`.
+fn bucket(name: &str, size: u32, refill: u32, per_ms: u64) -> BucketSpec {
+    BucketSpec {
+        name: name.into(),
+        size,
+        per: Duration::from_millis(per_ms),
+        refill,
+        shared: false,
+        scope: Scope::Every,
+    }
+}

@@ -1,0 +1,186 @@
+//! Scenarios about breakers.
+
+use super::limits;
+use super::script::check;
+use crate::Limits;
+
+#[test]
+fn i12_a_breaker_opens_tries_and_closes() {
+    let script = "
+        0    offer a op=create
+        0    offer b op=create
+        0    offer c op=create
+        0    offer d op=create
+        0    admit -> a b c d
+        1    end a retryable
+        2    end b applied
+        3    end c applied
+        4    events -> nothing
+        5    end d uncertain
+        5    events -> open:create
+        # Another operation goes on.
+        5    offer e op=create
+        5    offer s1 op=create safe
+        5    offer s2 op=create safe
+        5    offer s3 op=create safe
+        5    offer p op=create safe poison
+        5    offer other op=update
+        5    admit -> other
+        5    lines -> in_flight=1 ready=[0, 5, 0] waiting=0 blocked=0 create:open
+        5    wake -> 1005
+        1004.999 admit -> nothing
+        1004.999 events -> nothing
+        1005 admit -> s1 s2
+        1005 events -> half-open:create
+        1005 wake -> none
+        1010 end s1 applied
+        1010 admit -> nothing
+        1011 end s2 absent
+        1011 events -> closed:create
+        1011 admit -> e s3 p";
+    check(limits(), script);
+}
+
+#[test]
+fn i12_a_failed_trial_doubles_the_open_time_up_to_its_bound() {
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    offer d
+        0    admit -> a b c d
+        0    end a uncertain
+        0    end b uncertain
+        0    end c uncertain
+        0    end d uncertain
+        0    offer s safe
+        1000 admit -> s
+        1000 end s uncertain
+        1000 offer s safe
+        2999 admit -> nothing
+        3000 admit -> s
+        3000 end s uncertain
+        3000 offer s safe
+        5999 admit -> nothing
+        6000 admit -> s
+        6000 end s applied
+        6000 offer s safe
+        6000 admit -> s
+        6000 end s applied
+        6000 events -> open:upsert half-open:upsert open:upsert half-open:upsert open:upsert half-open:upsert closed:upsert";
+    check(limits(), script);
+}
+
+#[test]
+fn an_operation_without_safe_work_is_tried_with_patience() {
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    offer d
+        0    admit -> a b c d
+        0    end a uncertain
+        0    end b uncertain
+        0    end c uncertain
+        0    end d uncertain
+        0    offer plain1
+        0    offer plain2
+        0    offer poison poison
+        0    wake -> 2000
+        1999 admit -> nothing
+        # One at a time.
+        2000 admit -> plain1
+        2010 end plain1 validation
+        2010 admit -> plain2
+        2020 end plain2 validation
+        # Refusals neither close nor open it.
+        2020 wake -> 3000
+        3000 admit -> poison";
+    check(limits(), script);
+}
+
+#[test]
+fn only_health_counts() {
+    let script = "
+        0 offer a
+        0 offer b
+        0 offer c
+        0 offer d
+        0 admit -> a b c d
+        0 end a uncertain
+        0 end b retryable
+        0 end c retryable
+        0 answer d validation
+        0 answer d auth_expired
+        0 answer d auth_revoked
+        0 answer d permission
+        0 answer d conflict
+        0 answer d duplicate
+        0 answer d not_found
+        0 answer d locked
+        0 events -> nothing
+        0 answer d uncertain
+        0 events -> open:upsert";
+    check(limits(), script);
+}
+
+#[test]
+fn old_failures_leave_the_window() {
+    let script = "
+        0     offer a
+        0     offer b
+        0     offer c
+        0     offer d
+        0     admit -> a b c d
+        0     end a uncertain
+        0     end b uncertain
+        0     end c uncertain
+        10000 end d uncertain
+        10000 events -> nothing";
+    check(limits(), script);
+}
+
+#[test]
+fn answers_from_before_the_breaker_opened_say_nothing_about_now() {
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    offer d
+        0    offer old
+        0    admit -> a b c d old
+        0    end a uncertain
+        0    end b uncertain
+        0    end c uncertain
+        0    end d uncertain
+        0    offer s safe
+        1000 admit -> s
+        1000 end old uncertain
+        1000 end s applied
+        1000 offer s safe
+        1000 admit -> s
+        1000 end s applied
+        1000 events -> open:upsert half-open:upsert closed:upsert";
+    check(Limits { concurrency: 5, ..limits() }, script);
+}
+
+#[test]
+fn a_breaker_can_be_closed_by_hand() {
+    let script = "
+        0 offer a
+        0 offer b
+        0 offer c
+        0 offer d
+        0 admit -> a b c d
+        0 end a uncertain
+        0 end b uncertain
+        0 end c uncertain
+        0 end d uncertain
+        0 offer e
+        0 admit -> nothing
+        0 close-breaker upsert
+        0 close-breaker unknown
+        0 admit -> e
+        0 events -> open:upsert closed:upsert";
+    check(limits(), script);
+}

@@ -1,0 +1,501 @@
+//! A model beside the dispatcher: it says what may be admitted, and is told only what goes in and what comes out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::{Mono, Object, RecordId, Wall};
+use ledger::{Class, Lane};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use super::{bucket, limits};
+use crate::{BucketSet, BucketSpec, Change, Dispatcher, Limits, Permit, Scope, Wanted};
+
+const MS: u64 = 1000;
+
+/// What an answer says of a limit: its name, what is left, how long until it is full.
+pub(super) type Left = (&'static str, u64, Option<u64>);
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// With the limits it names; without, it draws from those that it says.
+    Offer(Wanted<u32>, Option<Vec<&'static str>>),
+    Admit,
+    /// Learn and release the n-th call in flight.
+    End(usize, Class, Option<u64>, Option<Left>),
+    /// Release without learning, as for a replayed answer.
+    Release(usize),
+    /// Release without having called.
+    Unused(usize),
+    Keep(usize),
+    Unlock(u8),
+    Hold(u8, u32),
+    Withdraw(u32),
+    Sleep(u64),
+    Pause,
+    Resume,
+    Close(u64),
+    Crash,
+}
+
+fn lock(number: u8) -> (RecordId, Object) {
+    (RecordId::from_parts(Wall(0), u128::from(number)), Object::new("contacts").unwrap())
+}
+
+fn wish() -> impl Strategy<Value = Step> {
+    let operation = prop::sample::select(vec!["create", "update", "list"]);
+    let lane = prop::sample::select(Lane::ALL.to_vec());
+    (
+        (0_u32..40, lane, prop::option::of(0_u8..5), 0_u64..3000, -3_i64..3),
+        (operation, 1_u32..4, any::<bool>(), prop::bool::weighted(0.2), names()),
+    )
+        .prop_map(|((token, lane, number, due, seq), (operation, cost, safe, poison, names))| {
+            let wanted = Wanted {
+                token,
+                lane,
+                lock: number.map(lock),
+                // Made absolute when it is offered.
+                due: Mono(due * MS),
+                seq,
+                operation: operation.into(),
+                buckets: BucketSet::ALL,
+                cost,
+                safe,
+                poison,
+            };
+            Step::Offer(wanted, names)
+        })
+}
+
+/// What calls name: the account's limit, an operation's, both, none, or nothing is known of them.
+fn names() -> impl Strategy<Value = Option<Vec<&'static str>>> {
+    let names =
+        [Some(vec!["burst"]), Some(vec!["search"]), Some(vec!["burst", "search"]), Some(vec![]), None];
+    prop::sample::select(names.to_vec())
+}
+
+fn left() -> impl Strategy<Value = Option<Left>> {
+    let name = prop::sample::select(vec!["burst", "search", "minute"]);
+    prop::option::weighted(0.2, (name, 0_u64..3, prop::option::of(0_u64..2000)))
+}
+
+fn class() -> impl Strategy<Value = Class> {
+    prop_oneof![
+        6 => Just(Class::Applied),
+        1 => Just(Class::Absent),
+        3 => Just(Class::Uncertain),
+        3 => Just(Class::Retryable),
+        1 => Just(Class::RateLimited),
+        1 => Just(Class::QuotaExhausted),
+        1 => Just(Class::Validation),
+        1 => Just(Class::AuthExpired),
+    ]
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => wish(),
+        12 => Just(Step::Admit),
+        8 => (0_usize..4, class(), prop::option::weighted(0.2, 0_u64..4000), left())
+            .prop_map(|(n, class, wait, left)| Step::End(n, class, wait, left)),
+        1 => (0_usize..4).prop_map(Step::Release),
+        1 => (0_usize..4).prop_map(Step::Unused),
+        2 => (0_usize..4).prop_map(Step::Keep),
+        2 => (0_u8..5).prop_map(Step::Unlock),
+        1 => (0_u8..5, 0_u32..40).prop_map(|(number, token)| Step::Hold(number, token)),
+        1 => (0_u32..40).prop_map(Step::Withdraw),
+        6 => (0_u64..1500).prop_map(Step::Sleep),
+        1 => Just(Step::Pause),
+        2 => Just(Step::Resume),
+        1 => (0_u64..3000).prop_map(Step::Close),
+        1 => Just(Step::Crash),
+    ]
+}
+
+pub(super) fn some_limits() -> impl Strategy<Value = Limits> {
+    let buckets = prop_oneof![
+        1 => Just(Vec::new()),
+        2 => (3_u32..20, 1_u32..30).prop_map(|(size, refill)| vec![bucket("burst", size, refill, 1000)]),
+        2 => (3_u32..20, 1_u32..30, 5_u32..60).prop_map(|(size, refill, long)| vec![
+            BucketSpec { shared: true, ..bucket("burst", size, refill, 1000) },
+            bucket("minute", long, long, 60_000),
+        ]),
+        3 => (3_u32..20, 1_u32..30, 3_u32..6, 1_u32..6, 5_u32..60).prop_map(|(size, refill, few, slow, long)| vec![
+            BucketSpec { scope: Scope::Account, ..bucket("burst", size, refill, 1000) },
+            BucketSpec { shared: true, scope: Scope::Named, ..bucket("search", few, slow, 1000) },
+            bucket("minute", long, long, 60_000),
+        ]),
+    ];
+    (1_u32..6, buckets, [1_u32..9, 1_u32..9, 1_u32..9], 0_u8..60).prop_map(
+        |(concurrency, buckets, weights, pct)| Limits {
+            concurrency,
+            buckets,
+            lane_weights: weights,
+            reserve_critical_pct: pct,
+            ..limits()
+        },
+    )
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Holder {
+    Call,
+    Kept(u32),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Breaker {
+    Open(Mono),
+    HalfOpen(Mono),
+}
+
+pub(super) struct World {
+    limits: Limits,
+    dispatcher: Dispatcher<u32>,
+    now: Mono,
+    /// Calls in flight, with their numbers in `calls`.
+    permits: Vec<(Wanted<u32>, Permit, usize)>,
+    held: BTreeMap<u32, Wanted<u32>>,
+    locks: BTreeMap<(RecordId, Object), Holder>,
+    breakers: BTreeMap<String, Breaker>,
+    closed_until: Mono,
+    /// Limits that are closed.
+    closed: BTreeMap<usize, Mono>,
+    paused: bool,
+    /// Every call ever, with its cost and limits: over crashes too.
+    calls: Vec<(Mono, u32, BucketSet)>,
+    pub(super) trace: Vec<u32>,
+}
+
+pub(super) type Checked = Result<(), TestCaseError>;
+
+impl World {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(limits.clone(), Mono(0)),
+            limits: limits.clone(),
+            now: Mono(0),
+            permits: Vec::new(),
+            held: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            breakers: BTreeMap::new(),
+            closed_until: Mono(0),
+            closed: BTreeMap::new(),
+            paused: false,
+            calls: Vec::new(),
+            trace: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(limits: &Limits, steps: &[Step]) -> Result<Self, TestCaseError> {
+        let mut world = Self::new(limits);
+        for step in steps {
+            world.step(step)?;
+        }
+        Ok(world)
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Checked {
+        match step.clone() {
+            Step::Offer(mut wanted, names) => {
+                if let Some(mut names) = names {
+                    names.retain(|name| self.limits.buckets.iter().any(|spec| spec.name == *name));
+                    wanted.buckets = self.dispatcher.draw(names);
+                }
+                wanted.due = Mono(self.now.0 + wanted.due.0);
+                self.held.insert(wanted.token, wanted.clone());
+                self.dispatcher.offer(wanted);
+            }
+            Step::Admit => self.admit()?,
+            Step::End(n, class, wait, left) => self.end(n, class, wait, left)?,
+            Step::Unused(n) => {
+                if let Some((wanted, permit, call)) = self.call(n) {
+                    self.dispatcher.release_unused(permit, self.now);
+                    self.freed(&wanted);
+                    self.calls[call].1 = 0;
+                }
+            }
+            Step::Release(n) => {
+                if let Some((wanted, permit, _)) = self.call(n) {
+                    self.dispatcher.release(permit, self.now);
+                    self.freed(&wanted);
+                }
+            }
+            Step::Keep(n) => {
+                if let Some((wanted, permit, _)) = self.call(n) {
+                    self.dispatcher.release_keeping_lock(permit, self.now);
+                    if let Some(key) = wanted.lock {
+                        self.locks.insert(key, Holder::Kept(wanted.token));
+                    }
+                }
+            }
+            Step::Unlock(number) => {
+                let key = lock(number);
+                self.dispatcher.unlock(key.0, &key.1);
+                if matches!(self.locks.get(&key), Some(Holder::Kept(_))) {
+                    self.locks.remove(&key);
+                }
+            }
+            Step::Hold(number, token) => {
+                let key = lock(number);
+                let called = self.locks.get(&key) == Some(&Holder::Call);
+                prop_assert_eq!(self.dispatcher.hold(key.0, &key.1, token), !called);
+                if !called {
+                    self.locks.insert(key, Holder::Kept(token));
+                }
+            }
+            Step::Withdraw(token) => {
+                self.dispatcher.withdraw(&token);
+                self.held.remove(&token);
+            }
+            Step::Sleep(ms) => self.now = Mono(self.now.0 + ms * MS),
+            Step::Pause => {
+                self.dispatcher.pause("by hand");
+                self.paused = true;
+            }
+            Step::Resume => {
+                self.dispatcher.resume();
+                self.paused = false;
+            }
+            Step::Close(ms) => {
+                let until = Mono(self.now.0 + ms * MS);
+                self.dispatcher.close_until(None, until);
+                self.closed_until = self.closed_until.max(until);
+            }
+            Step::Crash => {
+                let fresh = Self::new(&self.limits);
+                let calls = std::mem::take(&mut self.calls);
+                let trace = std::mem::take(&mut self.trace);
+                let dispatcher = Dispatcher::new(self.limits.clone(), self.now);
+                *self = Self { dispatcher, now: self.now, calls, trace, ..fresh };
+            }
+        }
+        self.events(false)
+    }
+
+    /// The n-th call in flight is over.
+    fn call(&mut self, n: usize) -> Option<(Wanted<u32>, Permit, usize)> {
+        (!self.permits.is_empty()).then(|| self.permits.remove(n % self.permits.len()))
+    }
+
+    fn freed(&mut self, wanted: &Wanted<u32>) {
+        if let Some(key) = &wanted.lock {
+            self.locks.remove(key);
+        }
+    }
+
+    pub(super) fn end(&mut self, n: usize, class: Class, wait: Option<u64>, left: Option<Left>) -> Checked {
+        let Some((wanted, permit, _)) = self.call(n) else { return Ok(()) };
+        let wait = wait.map(Duration::from_millis);
+        let left = left.map(|(name, left, reset)| (name, left, reset.map(Duration::from_millis)));
+        self.dispatcher.learn(&permit, class, wait, left, Duration::from_millis(3), self.now);
+        self.closes(&wanted, class, wait.unwrap_or_default(), left);
+        // I12: what is no illness opens no breaker.
+        self.events(class.is_illness())?;
+        self.dispatcher.release(permit, self.now);
+        self.freed(&wanted);
+        Ok(())
+    }
+
+    /// Whom an answer stops, said in other words than the dispatcher's.
+    fn closes(
+        &mut self,
+        wanted: &Wanted<u32>,
+        class: Class,
+        wait: Duration,
+        left: Option<(&str, u64, Option<Duration>)>,
+    ) {
+        let specs = self.limits.buckets.clone();
+        let named = |name: &str| specs.iter().position(|spec| spec.name == name);
+        let mut close = |number: usize, span: Duration| {
+            let until = self.closed.entry(number).or_insert(Mono(0));
+            *until = (*until).max(self.now + span);
+        };
+        if let Some((name, 0, Some(reset))) = left
+            && let Some(number) = named(name)
+        {
+            close(number, reset);
+        }
+        let drawn: Vec<usize> = (0..specs.len()).filter(|number| wanted.buckets.has(*number)).collect();
+        let throttled = matches!(class, Class::RateLimited | Class::QuotaExhausted);
+        if throttled
+            && let Some((name, 0, _)) = left
+            && let Some(number) = named(name).filter(|number| drawn.contains(number))
+            && specs[number].scope == Scope::Named
+        {
+            return close(number, wait);
+        }
+        let single = drawn.iter().all(|number| specs[*number].scope == Scope::Named) && !drawn.is_empty();
+        if class == Class::RateLimited && single {
+            drawn.into_iter().for_each(|number| close(number, wait));
+        } else if throttled || class.is_illness() {
+            self.closed_until = self.closed_until.max(self.now + wait);
+        }
+    }
+
+    fn events(&mut self, may_open: bool) -> Checked {
+        for change in self.dispatcher.events() {
+            match change {
+                Change::BreakerOpened { operation } => {
+                    prop_assert!(may_open, "{operation} opened without illness");
+                    self.breakers.insert(operation, Breaker::Open(self.now));
+                }
+                Change::BreakerHalfOpen { operation } => {
+                    let Some(Breaker::Open(since)) = self.breakers.get(&operation).copied() else {
+                        return Err(TestCaseError::fail(format!("{operation} was not open")));
+                    };
+                    prop_assert!(self.now >= since + self.limits.breaker.open_for);
+                    self.breakers.insert(operation, Breaker::HalfOpen(since + self.limits.breaker.open_for));
+                }
+                Change::BreakerClosed { operation } => {
+                    prop_assert!(matches!(self.breakers.remove(&operation), Some(Breaker::HalfOpen(_))));
+                }
+                Change::BucketClosed { until } => prop_assert!(until >= self.now),
+                Change::BucketReopened => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn admit(&mut self) -> Checked {
+        match self.dispatcher.admit(self.now) {
+            Some((wanted, permit)) => {
+                self.events(false)?;
+                self.judge(&wanted)?;
+                self.held.remove(&wanted.token);
+                self.calls.push((self.now, wanted.cost, wanted.buckets));
+                self.trace.push(wanted.token);
+                if let Some(key) = wanted.lock.clone() {
+                    self.locks.insert(key, Holder::Call);
+                }
+                self.permits.push((wanted, permit, self.calls.len() - 1));
+                prop_assert!(self.permits.len() <= usize::try_from(self.limits.concurrency).unwrap());
+            }
+            None => self.judge_refusal()?,
+        }
+        prop_assert_eq!(self.dispatcher.in_flight(), self.permits.len());
+        Ok(())
+    }
+
+    /// Whether this call may go now.
+    fn judge(&self, wanted: &Wanted<u32>) -> Checked {
+        prop_assert_eq!(self.held.get(&wanted.token), Some(wanted), "it was not wanted");
+        prop_assert!(wanted.due <= self.now, "before it was due");
+        prop_assert!(!self.paused, "while paused");
+        prop_assert!(self.now >= self.closed_until, "I12: before Retry-After");
+        for (number, until) in &self.closed {
+            let draws = wanted.buckets.has(*number);
+            prop_assert!(!draws || self.now >= *until, "I12: before limit {number} opens");
+        }
+        if let Some(key) = &wanted.lock {
+            let may = match self.locks.get(key) {
+                None => true,
+                Some(Holder::Call) => false,
+                Some(Holder::Kept(token)) => *token == wanted.token,
+            };
+            prop_assert!(may, "I4: its record is locked");
+            // Within a lane and lock, nothing due before it waits.
+            let overtaken = |other: &&Wanted<u32>| {
+                other.lock.as_ref() == Some(key)
+                    && other.lane == wanted.lane
+                    && (other.due, other.seq) < (wanted.due, wanted.seq)
+            };
+            if !self.locks.contains_key(key) {
+                prop_assert_eq!(self.held.values().find(overtaken), None);
+            }
+        }
+        match self.breakers.get(&wanted.operation) {
+            Some(Breaker::Open(_)) => prop_assert!(false, "I12: through an open breaker"),
+            Some(Breaker::HalfOpen(since)) => {
+                let patience = match (wanted.safe, wanted.poison) {
+                    (_, true) => 2,
+                    (true, false) => 0,
+                    (false, false) => 1,
+                };
+                prop_assert!(
+                    self.now >= *since + self.limits.breaker.open_for * patience,
+                    "not fit for a trial"
+                );
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing went: then the next wake-up lies ahead, and is never late.
+    fn judge_refusal(&self) -> Checked {
+        let wake = self.dispatcher.next_wakeup(self.now);
+        let until = match wake {
+            Some(at) => {
+                prop_assert!(at > self.now, "woken at once, for nothing");
+                at
+            }
+            None => Mono(self.now.0 + 7 * 24 * 3_600_000 * MS),
+        };
+        let span = until.0 - self.now.0;
+        for at in [1, span / 3, span / 2, span - 1] {
+            let mut other = self.dispatcher.clone();
+            let early = other.admit(Mono(self.now.0 + at.min(span - 1)));
+            prop_assert!(early.is_none(), "{early:?} before {wake:?}");
+        }
+        Ok(())
+    }
+
+    /// Faults stop: everything that is wanted goes, and nothing stays behind.
+    pub(super) fn drain(&mut self) -> Checked {
+        self.step(&Step::Resume)?;
+        (0..5).try_for_each(|number| self.step(&Step::Unlock(number)))?;
+        for _ in 0..2000 {
+            while !self.permits.is_empty() {
+                self.end(0, Class::Applied, None, None)?;
+            }
+            let before = self.trace.len();
+            self.admit()?;
+            if self.trace.len() == before {
+                if self.held.is_empty() {
+                    break;
+                }
+                // A call above may have kept nothing: only time is missing.
+                let wake = self.dispatcher.next_wakeup(self.now);
+                prop_assert!(wake.is_some(), "stuck with {:?}", self.held.keys());
+                self.now = wake.unwrap();
+            }
+        }
+        prop_assert_eq!(self.held.len(), 0, "starved");
+        let view = self.dispatcher.snapshot(self.now);
+        prop_assert_eq!((view.in_flight, view.ready, view.waiting, view.blocked), (0, [0; 3], 0, 0));
+        prop_assert!(view.breakers.iter().all(|breaker| breaker.state.name() != "open"));
+        Ok(())
+    }
+
+    /// I9, for each limit of the calls that draw from it: in windows of these lengths, and of all lengths between two
+    /// calls.
+    pub(super) fn judge_rates(&self) -> Checked {
+        for (number, spec) in self.limits.buckets.iter().enumerate() {
+            let calls = self.calls.iter().filter(|(.., drawn)| drawn.has(number));
+            let calls: Vec<(Mono, u32)> = calls.map(|(at, cost, _)| (*at, *cost)).collect();
+            let (per, size) = (spec.per.as_micros(), u128::from(spec.size));
+            for (first, (start, _)) in calls.iter().enumerate() {
+                let mut sum = 0_u128;
+                for (end, cost) in &calls[first..] {
+                    sum += u128::from(*cost);
+                    let flowed = u128::from(spec.refill) * u128::from(end.0 - start.0);
+                    prop_assert!(
+                        sum * per <= size * per + flowed,
+                        "{}: {sum} in {} µs",
+                        spec.name,
+                        end.0 - start.0
+                    );
+                }
+                for seconds in [1, 10, 60] {
+                    let window = Mono(start.0 + seconds * 1_000_000);
+                    let inside = calls[first..].iter().take_while(|(at, _)| *at < window);
+                    let sum: u128 = inside.map(|(_, cost)| u128::from(*cost)).sum();
+                    let flowed = u128::from(spec.refill) * u128::from(seconds) * 1_000_000;
+                    prop_assert!(sum * per <= size * per + flowed, "{}: {sum} in {seconds} s", spec.name);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The way out: systems are registered with their connections, then called by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use canonical::{System, Tenant, Wall};
+use connector::{Failure, FailureKind, Reached, Request, Response};
+
+use crate::auth::{Authorised, Moment};
+use crate::client;
+use crate::connection::{Connection, RegisterError};
+use crate::door::Shared;
+use crate::line::Line;
+
+/// What holds for all systems.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Certificates trusted besides the web's roots, as PEM.
+    pub extra_ca_pem: Option<Vec<u8>>,
+    /// Sent as `User-Agent`.
+    pub user_agent: String,
+    /// Largest answer that is read, in bytes.
+    pub answer_bytes_max: usize,
+}
+
+/// Why egress cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the extra CA certificates cannot be used: {0}; give a PEM file of certificates")]
+pub struct OptionsError(String);
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthoriseError {
+    /// The credentials are wrong or revoked. Not to be tried again until they are replaced: servers lock users out.
+    #[error("{0}")]
+    Refused(String),
+    /// Not this time: unreachable, throttled, or not set up. Trying later is right where the failure's kind allows.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// The way out of one tenant: no other tenant's systems or secrets are in it.
+pub struct Egress {
+    tenant: Tenant,
+    shared: Shared,
+    lines: RwLock<BTreeMap<System, Arc<Line>>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { extra_ca_pem: None, user_agent: "concord".to_owned(), answer_bytes_max: 16 * 1024 * 1024 }
+    }
+}
+
+impl Egress {
+    /// A way out without systems.
+    ///
+    /// # Errors
+    /// When the extra certificates cannot be read.
+    pub fn new(tenant: Tenant, options: Options) -> Result<Self, OptionsError> {
+        let tls = client::tls(options.extra_ca_pem.as_deref()).map_err(OptionsError)?;
+        let Options { user_agent, answer_bytes_max, .. } = options;
+        let shared = Shared { tls, user_agent, answer_bytes_max };
+        Ok(Self { tenant, shared, lines: RwLock::default() })
+    }
+
+    /// Makes a system known, or replaces its connection: calls under way end on the old one.
+    ///
+    /// # Errors
+    /// What is wrong with the connection. The old one, if any, then stays.
+    pub fn register(&self, system: System, connection: &Connection) -> Result<(), RegisterError> {
+        let line = Line::open(&system, connection, &self.shared)
+            .map_err(|flaw| RegisterError { system: system.clone(), flaw })?;
+        self.lines.write().unwrap_or_else(PoisonError::into_inner).insert(system, Arc::new(line));
+        Ok(())
+    }
+
+    /// Sends a request, completed with its address and credential, and reads the whole answer. Nothing is sent
+    /// twice, and no redirect is followed: a 3xx is an answer like others.
+    ///
+    /// # Errors
+    /// A [`Failure`] that says how far it reached.
+    pub async fn send(&self, system: &System, request: Request) -> Result<Response, Failure> {
+        self.line(system)?.send(request).await
+    }
+
+    /// Gets a token. Callers that come while an attempt is under way share its result; a token that was got and not
+    /// yet adopted is given again. It is never tried again in here, and goes on when the caller goes away, so that
+    /// a refresh token that was spent is not lost.
+    ///
+    /// `now` and `entropy` become part of a signed assertion.
+    ///
+    /// # Errors
+    /// [`AuthoriseError`].
+    pub async fn authorise(
+        &self,
+        system: &System,
+        now: Wall,
+        entropy: u128,
+    ) -> Result<Authorised, AuthoriseError> {
+        let line = self.line(system).map_err(AuthoriseError::Failed)?;
+        let seen = line.state().attempts;
+        let permit = Arc::clone(&line.flight).lock_owned().await;
+        {
+            let state = line.state();
+            if let Some(pending) = &state.pending {
+                return Ok(pending.clone());
+            }
+            if let Some(last) = state.last.as_ref().filter(|_| state.attempts != seen) {
+                return last.clone();
+            }
+        }
+        let attempt = tokio::spawn(async move {
+            let result = line.attempt(Moment { now, entropy }).await;
+            let mut state = line.state();
+            state.attempts += 1;
+            state.last = Some(result.clone());
+            drop(state);
+            drop(permit);
+            result
+        });
+        attempt.await.unwrap_or_else(|error| {
+            let detail = format!("system {system}: the token request broke off: {error}");
+            let (reached, kind) = (Reached::MaybeSent, FailureKind::Reset);
+            Err(AuthoriseError::Failed(Failure { reached, kind, detail }))
+        })
+    }
+
+    /// Puts a token to use. Where it [rotated](Authorised::rotated), its refresh token must be durable before.
+    pub fn adopt(&self, system: &System, authorised: &Authorised) {
+        if let Ok(line) = self.line(system) {
+            line.adopt(authorised);
+        }
+    }
+
+    fn line(&self, system: &System) -> Result<Arc<Line>, Failure> {
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        lines.get(system).cloned().ok_or_else(|| Failure {
+            reached: Reached::NotSent,
+            kind: FailureKind::Misconfigured,
+            detail: format!(
+                "system {system} of tenant {} has no connection; add it under `systems/`",
+                self.tenant
+            ),
+        })
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Egress")
+            .field("tenant", &self.tenant)
+            .field("systems", &lines.keys())
+            .finish_non_exhaustive()
+    }
+}

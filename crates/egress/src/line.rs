@@ -1,0 +1,236 @@
+//! One system's line: its doors, its way to prove who calls, and the token in use.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use canonical::System;
+use connector::{Credential, Failure, FailureKind, Reached, Request, Response};
+use guard::Secret;
+use http::Method;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
+use http::header::{PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE};
+
+use crate::auth::{Authorised, Flow, Grant, Moment, Prover, Secrets, TokenAnswer};
+use crate::connection::Connection;
+use crate::door::{Door, Outgoing, Shared};
+use crate::egress::AuthoriseError;
+use crate::failure::Trouble;
+
+/// Headers that egress and its HTTP client own: a request that brings one would smuggle or impersonate.
+const OWN_HEADERS: [HeaderName; 9] = [
+    AUTHORIZATION,
+    CONNECTION,
+    CONTENT_LENGTH,
+    COOKIE,
+    HOST,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The longest a token request may take.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) struct Line {
+    system: System,
+    door: Door,
+    /// Where tokens are asked for, when not at `door`.
+    token_door: Option<Door>,
+    token_path: String,
+    prover: Prover,
+    /// See [`Authorised::scope`].
+    scope: i64,
+    state: Mutex<State>,
+    /// One attempt at a time.
+    pub(crate) flight: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What changes with every token.
+#[derive(Default)]
+pub(crate) struct State {
+    granted: u64,
+    in_use: Option<HeaderValue>,
+    /// Got and not yet adopted. Until then no other is asked for: a refresh token is spent only once.
+    pub(crate) pending: Option<Authorised>,
+    /// The newest refresh token that may be used.
+    refresh: Option<Secret>,
+    /// How many attempts have ended, and how the last one did.
+    pub(crate) attempts: u64,
+    pub(crate) last: Option<Result<Authorised, AuthoriseError>>,
+}
+
+impl Line {
+    /// Opens a line.
+    ///
+    /// # Errors
+    /// A text for people.
+    pub(crate) fn open(system: &System, connection: &Connection, shared: &Shared) -> Result<Self, String> {
+        let prover = Prover::read(&connection.auth, &Secrets(&connection.secrets))?;
+        let open = |who: String, base: &str, idle: usize| {
+            Door::open(who, base, &connection.allow, connection.timeouts, idle, shared)
+        };
+        let door = open(format!("system {system}"), &connection.base_url, connection.concurrency)?;
+        let mut token_door = None;
+        let mut token_path = String::new();
+        let mut refresh = None;
+        let mut scope = 0;
+        if let Prover::Flow(flow) = &prover {
+            refresh = flow.first_refresh();
+            scope = scope_of(&connection.base_url, flow.identity());
+            token_path = flow.endpoint().to_owned();
+            if !token_path.starts_with('/') {
+                let (base, path) = split_endpoint(&token_path)?;
+                token_door = Some(open(format!("system {system}, token endpoint"), &base, 1)?);
+                token_path = path;
+            }
+            token_door.as_ref().unwrap_or(&door).url(&token_path)?;
+        }
+        let state = Mutex::new(State { refresh, ..State::default() });
+        Ok(Self {
+            system: system.clone(),
+            door,
+            token_door,
+            token_path,
+            prover,
+            scope,
+            state,
+            flight: Arc::default(),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request with what completes it.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| self.unbuildable(format!("{:?} is not a method", request.method)))?;
+        let mut headers = self.headers(request.headers)?;
+        if request.credential == Credential::Connection {
+            self.prove(&mut headers)?;
+        }
+        let timeout = Duration::from_millis(request.timeout_ms);
+        self.door
+            .exchange(Outgoing { method, path: request.path, headers, body: request.body, timeout })
+            .await
+    }
+
+    fn headers(&self, given: Vec<(String, String)>) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::with_capacity(given.len() + 2);
+        for (name, value) in given {
+            let header = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| self.unbuildable(format!("{name:?} is not a header's name")))?;
+            if OWN_HEADERS.contains(&header) {
+                return Err(self.unbuildable(format!("header `{name}` is not the connector's to set")));
+            }
+            let value = HeaderValue::try_from(value)
+                .map_err(|_| self.unbuildable(format!("the value of header `{name}` cannot be sent")))?;
+            headers.append(header, value);
+        }
+        Ok(headers)
+    }
+
+    fn prove(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+        match &self.prover {
+            Prover::Nothing => {}
+            Prover::Fixed(name, value) => {
+                headers.insert(name, value.clone());
+            }
+            Prover::Flow(_) => {
+                let value =
+                    self.state().in_use.clone().ok_or_else(|| self.no_token("none was asked for yet"))?;
+                headers.insert(AUTHORIZATION, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt to get a token.
+    pub(crate) async fn attempt(&self, moment: Moment) -> Result<Authorised, AuthoriseError> {
+        let Prover::Flow(flow) = &self.prover else {
+            return Err(AuthoriseError::Failed(self.unbuildable("it has no token to ask for".to_owned())));
+        };
+        let refresh = self.state().refresh.clone();
+        let answer = self.ask(flow, refresh.as_ref(), moment).await?;
+        match flow.read(refresh.as_ref(), &answer) {
+            TokenAnswer::Granted(grant) => Ok(self.grant(grant)),
+            TokenAnswer::Refused(why) => Err(AuthoriseError::Refused(format!(
+                "system {}: its token endpoint refuses: {why}",
+                self.system
+            ))),
+            TokenAnswer::Later(why) => Err(AuthoriseError::Failed(self.no_token(&why))),
+        }
+    }
+
+    async fn ask(
+        &self,
+        flow: &Flow,
+        refresh: Option<&Secret>,
+        moment: Moment,
+    ) -> Result<Response, AuthoriseError> {
+        let door = self.token_door.as_ref().unwrap_or(&self.door);
+        let url = door.url(&self.token_path).map_err(|why| AuthoriseError::Failed(self.unbuildable(why)))?;
+        let request = flow
+            .request(moment, refresh, url.as_str())
+            .map_err(|why| AuthoriseError::Failed(self.unbuildable(why)))?;
+        let outgoing = Outgoing {
+            method: Method::POST,
+            path: self.token_path.clone(),
+            headers: request.headers,
+            body: request.body,
+            timeout: TOKEN_TIMEOUT,
+        };
+        door.exchange(outgoing).await.map_err(AuthoriseError::Failed)
+    }
+
+    fn grant(&self, grant: Grant) -> Authorised {
+        let mut state = self.state();
+        state.granted += 1;
+        let authorised = Authorised { number: state.granted, scope: self.scope, grant };
+        state.pending = Some(authorised.clone());
+        authorised
+    }
+
+    /// Puts a token to use, unless a newer one is.
+    pub(crate) fn adopt(&self, authorised: &Authorised) {
+        let mut state = self.state();
+        if state.pending.as_ref().is_some_and(|pending| pending.number == authorised.number) {
+            state.pending = None;
+            state.in_use = Some(authorised.grant.authorization.clone());
+            if let Some(rotated) = &authorised.grant.rotated {
+                state.refresh = Some(rotated.clone());
+            }
+        }
+    }
+
+    fn unbuildable(&self, why: String) -> Failure {
+        self.door.failure(&Trouble::Unbuildable(why), true)
+    }
+
+    fn no_token(&self, why: &str) -> Failure {
+        let detail = format!("system {}: no token: {why}", self.system);
+        Failure { reached: Reached::NotSent, kind: FailureKind::NoToken, detail }
+    }
+}
+
+fn scope_of(base_url: &str, identity: &str) -> i64 {
+    let digest = blake3::hash(format!("{base_url}\n{identity}").as_bytes());
+    let mut number = [0; 8];
+    number.copy_from_slice(&digest.as_bytes()[..8]);
+    i64::from_le_bytes(number) & i64::MAX
+}
+
+/// Origin and path of an absolute token endpoint.
+fn split_endpoint(text: &str) -> Result<(String, String), String> {
+    let wrong = || format!("token endpoint {text:?} is neither a path (`/…`) nor an https address");
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    if url.scheme() != "https" {
+        return Err(wrong());
+    }
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    Ok((url.origin().ascii_serialization(), path))
+}

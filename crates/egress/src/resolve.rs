@@ -1,0 +1,69 @@
+//! Name resolution with the guard inside: the address that is judged is the address that is dialled.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use guard::address::{AllowList, Blocked};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// Which addresses an origin may be dialled at.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) allow: AllowList,
+    pub(crate) port: u16,
+    /// Plain `http`: spoken only to listed addresses, since the credential travels with the request.
+    pub(crate) plain: bool,
+}
+
+/// The resolver of one client.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolver(pub(crate) Arc<Policy>);
+
+/// A name without addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("the name is not found ({0})")]
+pub(crate) struct Unresolved(String);
+
+/// An address that may not be dialled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Denied {
+    /// In a special range and not listed.
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
+    /// Without TLS to an address that is not listed.
+    #[error("plain http is spoken only to addresses listed under `allow` of this connection; use https")]
+    Plain,
+}
+
+impl Policy {
+    /// Judges one address.
+    pub(crate) fn check(&self, address: IpAddr) -> Result<(), Denied> {
+        self.allow.check(address, self.port)?;
+        if self.plain && !self.allow.lists(address, self.port) { Err(Denied::Plain) } else { Ok(()) }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0))
+                .await
+                .map_err(|error| Unresolved(error.kind().to_string()))?;
+            let mut permitted: Vec<SocketAddr> = Vec::new();
+            let mut denied = None;
+            for address in found {
+                match policy.check(address.ip()) {
+                    Ok(()) => permitted.push(address),
+                    Err(why) => denied = denied.or(Some(why)),
+                }
+            }
+            // Only judged addresses are given on; without one, the name leads nowhere.
+            match (permitted.is_empty(), denied) {
+                (false, _) => Ok(Box::new(permitted.into_iter()) as Addrs),
+                (true, Some(why)) => Err(why.into()),
+                (true, None) => Err(Unresolved("it has no address".to_owned()).into()),
+            }
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! Answers to the set questions of the hot port.
+
+use std::collections::BTreeMap;
+
+use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
+use ledger::{Intent, Lane, Subject};
+use rusqlite::params;
+use store::{Claimed, Fetch, Query, Rows, SpokeAsk, SpokeRow, SystemState, rules};
+
+use super::{Reader, names_or};
+use crate::fault::Outcome;
+use crate::rows::intent::intent;
+use crate::rows::message::message;
+use crate::rows::obligation::{head, obligation};
+use crate::rows::record::{fact, record};
+use crate::rows::shadow::shadow;
+use crate::rows::{subject_parts, wall, work};
+use crate::sql::Sql;
+
+impl Reader<'_> {
+    pub(super) fn find(&mut self, query: Query) -> Outcome<Rows> {
+        match query {
+            Query::Intake { tenant, asks } => Ok(Rows::Intake(Box::new(self.view(tenant, &asks)?))),
+            Query::Spoke { tenant, system, asks } => asks
+                .iter()
+                .map(|ask| self.spoke(&tenant, &system, ask))
+                .collect::<Outcome<_>>()
+                .map(Rows::Spoke),
+            Query::Claim { tenant, system, lane, after, due_by, limit } => {
+                self.claim(&tenant, &system, lane, (after, due_by), limit).map(Rows::Claim)
+            }
+            Query::Intents { tenant, system } => self.open_intents(&tenant, &system).map(Rows::Intents),
+            Query::Fetches { tenant, system, due_by, limit } => {
+                let (fetches, later) = self.fetches(&tenant, &system, due_by, limit)?;
+                Ok(Rows::Fetches(fetches, later))
+            }
+            Query::System { tenant, system } => {
+                let (state, cursors) = self.system(&tenant, &system)?;
+                Ok(Rows::System(state, cursors))
+            }
+            Query::Ready { tenant, now, limit } => {
+                let (messages, later) = self.ready(&tenant, now, limit)?;
+                Ok(Rows::Ready(messages, later))
+            }
+        }
+    }
+
+    fn spoke(&mut self, tenant: &Tenant, system: &System, ask: &SpokeAsk) -> Outcome<SpokeRow> {
+        let Some(number) = self.name(tenant.as_str())? else { return Ok(SpokeRow::default()) };
+        let mut found = SpokeRow { record: self.survivor(number, ask.record)?, ..SpokeRow::default() };
+        let (kind, subject) = subject_parts(&ask.key.subject);
+        if let Some(route) = self.name(ask.key.route.as_str())? {
+            let params = (subject, route, number, kind);
+            found.obligation = self.book.one(Sql::Obligation, params, obligation)?;
+        }
+        if let Subject::Event(event) = ask.key.subject {
+            let fact = self.book.one(Sql::Fact, (event.as_bytes(), number), fact)?;
+            found.fact = fact.map(|(_, fact)| fact);
+        }
+        let (Some(there), Some(object)) = (self.name(system.as_str())?, self.name(ask.object.as_str())?)
+        else {
+            return Ok(found);
+        };
+        let key = (ask.record.as_bytes(), there, object, number);
+        found.shadow = self.book.one(Sql::Shadow, key, shadow)?;
+        found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
+        found.intent = self.book.one(Sql::OpenIntent, key, intent)?;
+        for (field, object) in &ask.references {
+            for referred in referred(field, found.record.as_ref(), found.fact.as_ref()) {
+                if let Some(id) = self.link_of_reference(number, referred, there, object)? {
+                    found.links.insert((referred, object.clone()), id);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The record itself, or the one that stands for it.
+    fn survivor(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Record>> {
+        let Some(mut found) = self.record(tenant, id)? else { return Ok(None) };
+        for _ in 0..rules::ALIAS_HOPS_MAX {
+            let Alive::Merged { into } = found.alive else { break };
+            let Some(next) = self.record(tenant, into)? else { break };
+            found = next;
+        }
+        Ok(Some(found))
+    }
+
+    pub(super) fn record(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Record>> {
+        self.book.one(Sql::Record, (id.as_bytes(), tenant), record)
+    }
+
+    /// The record's own link, else that of the record that stands for it.
+    fn link_of_reference(
+        &mut self,
+        tenant: i64,
+        record: RecordId,
+        system: i64,
+        object: &Object,
+    ) -> Outcome<Option<String>> {
+        let Some(object) = self.name(object.as_str())? else { return Ok(None) };
+        let link = |reader: &mut Self, record: RecordId| {
+            let key = (record.as_bytes(), system, object, tenant);
+            reader.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))
+        };
+        if let Some(own) = link(self, record)? {
+            return Ok(Some(own));
+        }
+        match self.survivor_id(tenant, record)? {
+            Some(survivor) if survivor != record => link(self, survivor),
+            _ => Ok(None),
+        }
+    }
+
+    fn survivor_id(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<RecordId>> {
+        let Some(mut next) = self.alias(tenant, id)? else { return Ok(None) };
+        let mut found = id;
+        for _ in 0..rules::ALIAS_HOPS_MAX {
+            let Some(into) = next else { break };
+            let Some(after) = self.alias(tenant, into)? else { break };
+            (found, next) = (into, after);
+        }
+        Ok(Some(found))
+    }
+
+    /// What a stored record was merged into, if it was; `None` without the record.
+    fn alias(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Option<RecordId>>> {
+        self.book.one(Sql::RecordAlias, (id.as_bytes(), tenant), |row, _| {
+            let into: Option<[u8; 16]> = row.get(0)?;
+            Ok(into.map(|bytes| RecordId(uuid::Uuid::from_bytes(bytes))))
+        })
+    }
+
+    fn claim(
+        &mut self,
+        tenant: &Tenant,
+        system: &System,
+        lane: Lane,
+        (after, due_by): (Option<(Wall, i64)>, Wall),
+        limit: usize,
+    ) -> Outcome<Claimed> {
+        let (tenant, system) = names_or!(self, Claimed::default(); tenant.as_str(), system.as_str());
+        let (due, seq) = after.map_or((i64::MIN, i64::MIN), |(due, seq)| (due.micros(), seq));
+        let limit_rows = i64::try_from(limit).unwrap_or(i64::MAX);
+        let heads = self.book.all(
+            Sql::Claim,
+            params![tenant, system, lane.number(), due_by.micros(), due, seq, limit_rows],
+            head,
+        )?;
+        let next_due = if heads.len() < limit {
+            let params = params![tenant, system, lane.number(), due_by.micros(), due, seq];
+            self.book.one(Sql::NextDue, params, |row, _| wall(row, 0))?
+        } else {
+            None
+        };
+        Ok(Claimed { heads, next_due })
+    }
+
+    fn open_intents(&mut self, tenant: &Tenant, system: &System) -> Outcome<Vec<Intent>> {
+        let (tenant, system) = names_or!(self, vec![]; tenant.as_str(), system.as_str());
+        let open = self.book.all(Sql::OpenIntents, (tenant, system), |row, _| Ok(row.get::<_, i64>(0)?))?;
+        let mut found = Vec::with_capacity(open.len());
+        for seq in open {
+            found.extend(self.book.one(Sql::Intent, [seq], intent)?);
+        }
+        Ok(found)
+    }
+
+    fn fetches(
+        &mut self,
+        tenant: &Tenant,
+        system: &System,
+        due_by: Wall,
+        limit: usize,
+    ) -> Outcome<(Vec<Fetch>, Option<Wall>)> {
+        let (tenant, system) = names_or!(self, (vec![], None); tenant.as_str(), system.as_str());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let due = self.book.all(Sql::DueFetches, (tenant, system, due_by.micros(), limit), work::fetch)?;
+        let later =
+            self.book.one(Sql::NextFetch, (tenant, system, due_by.micros()), |row, _| wall(row, 0))?;
+        Ok((due.into_iter().map(|(_, fetch)| fetch).collect(), later))
+    }
+
+    fn system(
+        &mut self,
+        tenant: &Tenant,
+        system: &System,
+    ) -> Outcome<(Option<SystemState>, BTreeMap<Object, String>)> {
+        let (tenant, system) = names_or!(self, (None, BTreeMap::new()); tenant.as_str(), system.as_str());
+        let state = self.book.one(Sql::System, (tenant, system), work::system)?;
+        let cursors = self.book.all(Sql::Cursors, (tenant, system), |row, desk| {
+            Ok((desk.names.object(row.get(0)?)?, row.get(1)?))
+        })?;
+        Ok((state, cursors.into_iter().collect()))
+    }
+
+    fn ready(
+        &mut self,
+        tenant: &Tenant,
+        now: Wall,
+        limit: usize,
+    ) -> Outcome<(Vec<intake::Message>, Option<Wall>)> {
+        let tenant = names_or!(self, (vec![], None); tenant.as_str());
+        let rows = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut found = self.book.all(Sql::ReadyMessages, (tenant, rows(limit)), message)?;
+        let left = limit.saturating_sub(found.len());
+        if left > 0 {
+            found.extend(self.book.all(Sql::LateMessages, (tenant, now.micros(), rows(left)), message)?);
+        }
+        let later = self.book.one(Sql::NextDeadline, (tenant, now.micros()), |row, _| wall(row, 0))?;
+        Ok((found.into_iter().map(|(_, message)| message).collect(), later))
+    }
+}
+
+/// The records that a reference field names: in the record, and in the event's data.
+fn referred(field: &Field, record: Option<&Record>, fact: Option<&Fact>) -> Vec<RecordId> {
+    let bags = record.map(|record| &record.fields).into_iter().chain(fact.map(|fact| &fact.data));
+    bags.filter_map(|fields| fields.get(field.as_str())?.as_str()?.parse().ok()).collect()
+}

@@ -1,0 +1,175 @@
+//! Operators' lists: filters put together into one statement, newest first.
+//!
+//! Which index serves a filter is chosen here, by what was asked: the planner keeps no statistics.
+
+use canonical::Fact;
+use intake::Message;
+use ledger::{Obligation, State};
+use rusqlite::types::Value;
+use rusqlite::{Row, params_from_iter};
+use store::browse::{DeliveryFilter, EventFilter, LIST_ROWS_MAX, MessageFilter};
+
+use super::Reader;
+use crate::book::Desk;
+use crate::fault::Outcome;
+use crate::rows::message::{message, state_number as message_state};
+use crate::rows::obligation::obligation;
+use crate::rows::record::fact;
+use crate::rows::state_number;
+use crate::sql;
+
+/// A statement being put together.
+struct Filter {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Filter {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Adds a condition; each `?` stands for the next value.
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        self.text.push_str(if self.text.contains(" WHERE ") { " AND " } else { " WHERE " });
+        self.text.push_str(condition);
+        self.values.extend(values);
+    }
+
+    fn and_any(&mut self, column: &str, numbers: &[i64]) {
+        let marks = vec!["?"; numbers.len()].join(", ");
+        self.and(&format!("{column} IN ({marks})"), numbers.iter().copied().map(Value::from));
+    }
+
+    fn page(&mut self, before: Option<i64>, limit: usize) {
+        if let Some(before) = before {
+            self.and("seq < ?", [Value::from(before)]);
+        }
+        self.text.push_str(" ORDER BY seq DESC LIMIT ?");
+        self.values.push(Value::from(i64::try_from(limit.min(LIST_ROWS_MAX)).unwrap_or(0)));
+    }
+}
+
+impl<'c> Reader<'c> {
+    fn list<T>(
+        &mut self,
+        filter: Filter,
+        mut read: impl FnMut(&Row<'_>, &mut Desk<'c>) -> Outcome<T>,
+    ) -> Outcome<Vec<T>> {
+        // Few shapes occur; the connection's own cache of statements keeps them prepared.
+        let mut statement = self.book.connection.prepare_cached(&filter.text)?;
+        let mut rows = statement.query(params_from_iter(filter.values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row, &mut self.book.desk)?);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn deliveries(
+        &mut self,
+        tenant: Option<i64>,
+        wanted: &DeliveryFilter,
+    ) -> Outcome<Vec<(i64, Obligation)>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let system = match &wanted.system {
+            Some(name) => Some(self.name(name.as_str())?),
+            None => None,
+        };
+        let route = match &wanted.route {
+            Some(name) => Some(self.name(name)?),
+            None => None,
+        };
+        if system == Some(None) || route == Some(None) {
+            return Ok(vec![]);
+        }
+        let numbers: Vec<i64> = wanted.states.iter().map(|state| state_number(*state)).collect();
+        let trouble =
+            |state: &State| matches!(state, State::Retrying | State::Parked | State::Uncertain | State::Dead);
+        let index = if wanted.record.is_some() {
+            ""
+        } else if wanted.fingerprint.is_some() {
+            " INDEXED BY obligation_group"
+        } else if !numbers.is_empty() && wanted.states.iter().all(trouble) {
+            " INDEXED BY obligation_trouble"
+        } else {
+            // Newest first by position: what is asked for is mostly near the top.
+            " NOT INDEXED"
+        };
+        let columns = sql::obligation!();
+        let mut filter = Filter::new(&format!("SELECT {columns} FROM obligation{index}"));
+        filter.and("tenant = ?", [Value::from(tenant)]);
+        if let Some(record) = wanted.record {
+            let id = || Value::Blob(record.as_bytes().to_vec());
+            filter.and(
+                "seq IN (SELECT seq FROM obligation WHERE subject = ? AND kind = 0 \
+                 UNION ALL SELECT seq FROM obligation WHERE record = ? AND kind = 1)",
+                [id(), id()],
+            );
+        }
+        if let Some(group) = &wanted.fingerprint {
+            filter.and("fingerprint = ? AND fingerprint IS NOT NULL", [Value::from(group.clone())]);
+        }
+        if !numbers.is_empty() {
+            filter.and_any("state", &numbers);
+            if index.ends_with("trouble") {
+                filter.and("state BETWEEN 1 AND 4", []);
+            }
+        }
+        if let Some(system) = system.flatten() {
+            filter.and("system = ?", [Value::from(system)]);
+        }
+        if let Some(route) = route.flatten() {
+            filter.and("route = ?", [Value::from(route)]);
+        }
+        filter.page(wanted.before, wanted.limit);
+        self.list(filter, |row, desk| Ok((row.get(0)?, obligation(row, desk)?)))
+    }
+
+    pub(super) fn events(&mut self, tenant: Option<i64>, wanted: &EventFilter) -> Outcome<Vec<(i64, Fact)>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let index = if wanted.record.is_some() { "INDEXED BY fact_record" } else { "NOT INDEXED" };
+        let mut filter = Filter::new(&format!("{}{index}", sql::fact!()));
+        filter.and("tenant = ?", [Value::from(tenant)]);
+        if let Some(record) = wanted.record {
+            filter.and("record = ?", [Value::Blob(record.as_bytes().to_vec())]);
+        }
+        let names = [
+            ("kind", wanted.kind.as_deref()),
+            ("entity", wanted.entity.as_ref().map(canonical::Entity::as_str)),
+            ("source", wanted.source.as_ref().map(canonical::System::as_str)),
+        ];
+        for (column, name) in names {
+            let Some(name) = name else { continue };
+            let Some(number) = self.name(name)? else { return Ok(vec![]) };
+            filter.and(&format!("{column} = ?"), [Value::from(number)]);
+        }
+        filter.page(wanted.before, wanted.limit);
+        self.list(filter, fact)
+    }
+
+    pub(super) fn messages(
+        &mut self,
+        tenant: Option<i64>,
+        wanted: &MessageFilter,
+    ) -> Outcome<Vec<(i64, Message)>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let numbers: Vec<i64> = wanted.states.iter().map(|state| message_state(*state)).collect();
+        let rest = !numbers.is_empty() && !numbers.contains(&0);
+        let index = if rest { "INDEXED BY message_rest" } else { "NOT INDEXED" };
+        let mut filter = Filter::new(&format!("{}{index}", sql::message!()));
+        filter.and("tenant = ?", [Value::from(tenant)]);
+        if rest {
+            filter.and("state > 0", []);
+        }
+        if !numbers.is_empty() {
+            filter.and_any("state", &numbers);
+        }
+        if let Some(source) = &wanted.source {
+            let Some(number) = self.name(source.as_str())? else { return Ok(vec![]) };
+            filter.and("source = ?", [Value::from(number)]);
+        }
+        filter.page(wanted.before, wanted.limit);
+        self.list(filter, message)
+    }
+}

@@ -1,0 +1,56 @@
+//! Messages.
+
+use canonical::MessageId;
+use intake::{Message, MessageState};
+use rusqlite::Row;
+
+use super::{blob, external, message_place, reason_out, trace_out, uuid, wall, wall_or_none};
+use crate::book::Desk;
+use crate::fault::{Fault, Outcome};
+
+/// States by number.
+pub(crate) const fn state_number(state: MessageState) -> i64 {
+    match state {
+        MessageState::Accepted => 0,
+        MessageState::Quarantined => 1,
+        MessageState::Parked => 2,
+        MessageState::Ready => 3,
+        MessageState::Discarded => 4,
+    }
+}
+
+fn state(number: i64) -> Outcome<MessageState> {
+    match number {
+        0 => Ok(MessageState::Accepted),
+        1 => Ok(MessageState::Quarantined),
+        2 => Ok(MessageState::Parked),
+        3 => Ok(MessageState::Ready),
+        4 => Ok(MessageState::Discarded),
+        other => Err(Fault::corrupt("message", format_args!("unknown state {other}"))),
+    }
+}
+
+/// Reads a message with its position.
+pub(crate) fn message(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Message)> {
+    let id = MessageId(uuid(row, 1)?);
+    let tenant = desk.names.tenant(row.get(2)?)?;
+    let raw = desk.keys.open(&tenant, &message_place(&tenant, id), blob(row, 18)?);
+    let raw = raw.map_err(|fault| Fault::corrupt(&id.to_string(), fault.detail()))?;
+    let message = Message {
+        id,
+        tenant,
+        source: desk.names.system(row.get(3)?)?,
+        event_id: row.get(6)?,
+        about: external(row, [7, 8, 9], desk)?,
+        state: state(row.get(4)?)?,
+        raw,
+        read: row.get(5)?,
+        reason: reason_out(row, 17)?,
+        waiting: external(row, [10, 11, 12], desk)?,
+        deadline: wall_or_none(row, 13)?,
+        received_at: wall(row, 14)?,
+        as_of: wall(row, 15)?,
+        trace: trace_out(row, 16)?,
+    };
+    Ok((row.get(0)?, message))
+}

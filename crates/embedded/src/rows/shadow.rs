@@ -1,0 +1,64 @@
+//! Shadows.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use canonical::{Fields, OrderToken, Wall};
+use ledger::{Level, Shadow};
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+
+use super::{blob, document, from_document, record_id, shadow_place};
+use crate::book::Desk;
+use crate::fault::{Fault, Outcome};
+
+/// The sealed part of a shadow.
+#[derive(Serialize, Deserialize)]
+struct ShadowDocument<'s> {
+    external_id: Cow<'s, Option<String>>,
+    fields: Cow<'s, Fields>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    unknown: Cow<'s, BTreeSet<String>>,
+    token: Option<OrderToken>,
+    written_at: Option<Wall>,
+    seen_at: Option<Wall>,
+}
+
+/// What is sealed of a shadow.
+pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
+    let sealed = ShadowDocument {
+        external_id: Cow::Borrowed(&shadow.external_id),
+        fields: Cow::Borrowed(&shadow.fields),
+        unknown: Cow::Borrowed(&shadow.unknown),
+        token: shadow.token,
+        written_at: shadow.written_at,
+        seen_at: shadow.seen_at,
+    };
+    document(&sealed, "shadow")
+}
+
+/// Reads a shadow.
+pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
+    let record = record_id(row, 0)?;
+    let system = desk.names.system(row.get(1)?)?;
+    let object = desk.names.object(row.get(2)?)?;
+    let tenant = desk.names.tenant(row.get(3)?)?;
+    let corrupt = |fault: Fault| Fault::corrupt(&format!("shadow of {record} in {system}"), fault.detail());
+    let place = shadow_place(&tenant, record, system.as_str(), object.as_str());
+    let opened = desk.keys.open(&tenant, &place, blob(row, 7)?).map_err(corrupt)?;
+    let sealed: ShadowDocument<'_> = from_document(&opened, "shadow").map_err(corrupt)?;
+    Ok(Shadow {
+        external_id: sealed.external_id.into_owned(),
+        fields: sealed.fields.into_owned(),
+        unknown: sealed.unknown.into_owned(),
+        token: sealed.token,
+        written_at: sealed.written_at,
+        seen_at: sealed.seen_at,
+        tenant,
+        record,
+        system,
+        object,
+        level: Level { version: row.get(5)?, generation: row.get(6)? },
+        revision: row.get(4)?,
+    })
+}

@@ -1,0 +1,271 @@
+-- The first schema. Names of people's configuration are interned, so that hot rows are small; what may be personal
+-- is sealed; payloads are out of the tables that claims and settlements touch.
+
+CREATE TABLE name (
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Keys. A data key's id is the record it is for, or drawn at random for a day of raw messages.
+CREATE TABLE canary (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE tenant_key (
+    tenant       INTEGER PRIMARY KEY,
+    id           BLOB NOT NULL,
+    wrapped      BLOB NOT NULL,
+    hash_id      BLOB NOT NULL,
+    hash_wrapped BLOB NOT NULL
+) STRICT;
+CREATE TABLE data_key (
+    id      BLOB PRIMARY KEY,
+    tenant  INTEGER NOT NULL,
+    wrapped BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE day_key (
+    tenant INTEGER NOT NULL,
+    day    INTEGER NOT NULL,
+    id     BLOB NOT NULL,
+    PRIMARY KEY (tenant, day)
+) STRICT, WITHOUT ROWID;
+
+-- Intake.
+CREATE TABLE seen (
+    tenant   INTEGER NOT NULL,
+    source   INTEGER NOT NULL,
+    event_id TEXT NOT NULL,
+    hash     BLOB NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant, source, event_id)
+) STRICT, WITHOUT ROWID;
+
+-- state: 0 accepted, 1 quarantined, 2 parked, 3 ready, 4 discarded
+CREATE TABLE message (
+    seq          INTEGER PRIMARY KEY,
+    id           BLOB NOT NULL UNIQUE,
+    tenant       INTEGER NOT NULL,
+    source       INTEGER NOT NULL,
+    state        INTEGER NOT NULL,
+    read         INTEGER NOT NULL,
+    event_id     TEXT,
+    about_system INTEGER,
+    about_object INTEGER,
+    about_id     TEXT,
+    wait_system  INTEGER,
+    wait_object  INTEGER,
+    wait_id      TEXT,
+    deadline     INTEGER,
+    received_at  INTEGER NOT NULL,
+    as_of        INTEGER NOT NULL,
+    trace        ANY NOT NULL,
+    reason       TEXT,
+    sealed       BLOB NOT NULL
+) STRICT;
+CREATE INDEX message_rest ON message (tenant, state, seq) WHERE state > 0;
+CREATE INDEX message_late ON message (tenant, deadline, seq) WHERE state = 2 AND deadline IS NOT NULL;
+CREATE INDEX message_wait ON message (tenant, wait_system, wait_object, wait_id) WHERE state = 2 AND wait_id IS NOT NULL;
+
+CREATE TABLE record (
+    seq         INTEGER PRIMARY KEY,
+    id          BLOB NOT NULL UNIQUE,
+    tenant      INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    entity      INTEGER NOT NULL,
+    schema      INTEGER NOT NULL,
+    merged_into BLOB,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    sealed      BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE link (
+    tenant      INTEGER NOT NULL,
+    system      INTEGER NOT NULL,
+    external_id TEXT NOT NULL,
+    object      INTEGER NOT NULL,
+    instance    TEXT NOT NULL,
+    entity      INTEGER NOT NULL,
+    record      BLOB NOT NULL,
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, system, external_id, object, instance)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX link_record ON link (record, system, object);
+
+-- hash: of entity, key and value, under the tenant's hashing key
+CREATE TABLE match_key (
+    tenant INTEGER NOT NULL,
+    hash   BLOB NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (tenant, hash, record)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fact (
+    seq        INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
+    tenant     INTEGER NOT NULL,
+    kind       INTEGER NOT NULL,
+    entity     INTEGER NOT NULL,
+    record     BLOB NOT NULL,
+    version    INTEGER NOT NULL,
+    source     INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    occurrence TEXT,
+    trace      ANY NOT NULL,
+    sealed     BLOB NOT NULL
+) STRICT;
+CREATE INDEX fact_record ON fact (record, seq);
+
+CREATE TABLE decision (
+    seq    INTEGER PRIMARY KEY,
+    record BLOB NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;
+CREATE INDEX decision_record ON decision (record, seq);
+
+-- Obligations.
+-- kind: 0 a record's newest state, 1 one event
+-- state: 0 pending, 1 retrying, 2 parked, 3 uncertain, 4 dead, 5 delivered, 6 superseded, 7 skipped, 8 discarded,
+-- 9 erased; up to 2 is open
+-- held: 1 by an operator, 2 behind an earlier open one of its route and record; 0 can be claimed
+CREATE TABLE obligation (
+    seq                INTEGER PRIMARY KEY,
+    tenant             INTEGER NOT NULL,
+    route              INTEGER NOT NULL,
+    kind               INTEGER NOT NULL,
+    subject            BLOB NOT NULL,
+    system             INTEGER NOT NULL,
+    object             INTEGER NOT NULL,
+    entity             INTEGER NOT NULL,
+    record             BLOB NOT NULL,
+    lane               INTEGER NOT NULL,
+    wanted_version     INTEGER NOT NULL,
+    wanted_generation  INTEGER NOT NULL,
+    reached_version    INTEGER NOT NULL,
+    reached_generation INTEGER NOT NULL,
+    state              INTEGER NOT NULL,
+    held               INTEGER NOT NULL,
+    attempts           INTEGER NOT NULL,
+    due                INTEGER NOT NULL,
+    raised_at          INTEGER NOT NULL,
+    folded             INTEGER NOT NULL,
+    wait_record        BLOB,
+    wait_object        INTEGER,
+    wait_until         INTEGER,
+    fingerprint        TEXT,
+    reason             TEXT,
+    trace              ANY NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX obligation_key ON obligation (subject, route, tenant, kind);
+CREATE INDEX obligation_claim ON obligation (tenant, system, lane, due, seq) WHERE state <= 2 AND held = 0;
+CREATE INDEX obligation_open ON obligation (tenant, system, raised_at) WHERE state <= 2;
+CREATE INDEX obligation_wait ON obligation (wait_record, wait_object, system, tenant) WHERE state = 2 AND wait_record IS NOT NULL;
+CREATE INDEX obligation_line ON obligation (record, route, tenant, seq) WHERE state <= 2 AND kind = 1;
+CREATE INDEX obligation_event ON obligation (record, seq) WHERE kind = 1;
+CREATE INDEX obligation_trouble ON obligation (tenant, state, seq) WHERE state BETWEEN 1 AND 4;
+CREATE INDEX obligation_group ON obligation (tenant, fingerprint, seq) WHERE fingerprint IS NOT NULL;
+
+-- How many obligations of a system are in a state.
+CREATE TABLE tally (
+    tenant INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    state  INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    PRIMARY KEY (tenant, system, state)
+) STRICT, WITHOUT ROWID;
+
+-- Intents.
+-- state: 0 open, 1 doubtful, 2 closed
+CREATE TABLE intent (
+    seq              INTEGER PRIMARY KEY,
+    id               BLOB NOT NULL UNIQUE,
+    tenant           INTEGER NOT NULL,
+    route            INTEGER NOT NULL,
+    kind             INTEGER NOT NULL,
+    subject          BLOB NOT NULL,
+    system           INTEGER NOT NULL,
+    object           INTEGER NOT NULL,
+    record           BLOB NOT NULL,
+    level_version    INTEGER NOT NULL,
+    level_generation INTEGER NOT NULL,
+    operation        INTEGER NOT NULL,
+    class            INTEGER NOT NULL,
+    class_value      INTEGER NOT NULL,
+    whole            INTEGER NOT NULL,
+    external_id      TEXT,
+    scope            TEXT NOT NULL,
+    state            INTEGER NOT NULL,
+    sends            INTEGER NOT NULL,
+    probes           INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    arrives_until    INTEGER NOT NULL,
+    processing_ns    INTEGER NOT NULL,
+    due              INTEGER NOT NULL,
+    outcome          INTEGER,
+    reason           TEXT,
+    closed_at        INTEGER,
+    token            INTEGER,
+    trace            ANY NOT NULL
+) STRICT;
+CREATE INDEX intent_record ON intent (record, seq);
+CREATE INDEX intent_open ON intent (record, system, object) WHERE state < 2;
+CREATE INDEX intent_create ON intent (tenant, system, object) WHERE state < 2 AND external_id IS NULL;
+CREATE TABLE intent_call (
+    seq    INTEGER PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
+-- Only of intents that are not closed, so that it stays as small as what is on its way.
+CREATE TABLE intent_request (
+    seq    INTEGER PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE attempt (
+    seq    INTEGER PRIMARY KEY,
+    record BLOB,
+    body   TEXT NOT NULL
+) STRICT;
+CREATE INDEX attempt_record ON attempt (record, seq) WHERE record IS NOT NULL;
+
+CREATE TABLE shadow (
+    record           BLOB NOT NULL,
+    system           INTEGER NOT NULL,
+    object           INTEGER NOT NULL,
+    tenant           INTEGER NOT NULL,
+    revision         INTEGER NOT NULL,
+    level_version    INTEGER NOT NULL,
+    level_generation INTEGER NOT NULL,
+    sealed           BLOB NOT NULL,
+    PRIMARY KEY (record, system, object)
+) STRICT, WITHOUT ROWID;
+
+-- A system's own work.
+CREATE TABLE fetch (
+    seq         INTEGER PRIMARY KEY,
+    tenant      INTEGER NOT NULL,
+    system      INTEGER NOT NULL,
+    object      INTEGER NOT NULL,
+    external_id TEXT NOT NULL,
+    hinted_at   INTEGER NOT NULL,
+    due         INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL,
+    trace       ANY NOT NULL,
+    UNIQUE (tenant, system, object, external_id)
+) STRICT;
+CREATE INDEX fetch_due ON fetch (tenant, system, due, seq);
+CREATE TABLE cursor (
+    tenant INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    object INTEGER NOT NULL,
+    cursor TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    PRIMARY KEY (tenant, system, object)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE system_state (
+    tenant                INTEGER NOT NULL,
+    system                INTEGER NOT NULL,
+    instance              TEXT,
+    paused                TEXT,
+    credential            BLOB,
+    credential_generation INTEGER NOT NULL,
+    PRIMARY KEY (tenant, system)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,101 @@
+//! What the threads of one store share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use store::{Reply, StoreError};
+
+use crate::vault::Vault;
+use crate::{Options, Stats};
+
+/// Counters since the store was opened.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) groups: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) units: AtomicU64,
+    pub(crate) conflicts: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) finds: AtomicU64,
+    pub(crate) log_pages: AtomicU64,
+}
+
+/// A reply that is given in any case: dropped unanswered, it says that the store is closing.
+pub(crate) struct Answering<T>(Option<Reply<T>>);
+
+impl<T> Answering<T> {
+    pub(crate) const fn new(reply: Reply<T>) -> Self {
+        Self(Some(reply))
+    }
+
+    pub(crate) fn answer(mut self, answer: Result<T, StoreError>) {
+        if let Some(reply) = self.0.take() {
+            reply(answer);
+        }
+    }
+}
+
+impl<T> Drop for Answering<T> {
+    fn drop(&mut self) {
+        if let Some(reply) = self.0.take() {
+            reply(Err(StoreError::Closed));
+        }
+    }
+}
+
+/// Shared by the writer, the readers and the checkpointer.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) counters: Counters,
+    broken: OnceLock<String>,
+    full: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, vault: Arc<Vault>) -> Self {
+        Self {
+            options,
+            vault,
+            counters: Counters::default(),
+            broken: OnceLock::new(),
+            full: Mutex::new(None),
+        }
+    }
+
+    /// Nothing may be trusted any more (I2). The first reason stands.
+    pub(crate) fn break_down(&self, detail: &str) {
+        self.broken.get_or_init(|| detail.to_owned());
+    }
+
+    /// Why nothing may be trusted any more, if so.
+    pub(crate) fn broken(&self) -> Option<&String> {
+        self.broken.get()
+    }
+
+    pub(crate) fn set_full(&self, detail: Option<String>) {
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = detail;
+    }
+
+    pub(crate) fn full_detail(&self) -> String {
+        let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.clone().unwrap_or_else(|| "no room".to_owned())
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        Stats {
+            groups: of(&counters.groups),
+            commits: of(&counters.commits),
+            units: of(&counters.units),
+            conflicts: of(&counters.conflicts),
+            syncs: of(&counters.syncs),
+            checkpoints: of(&counters.checkpoints),
+            finds: of(&counters.finds),
+            log_pages: of(&counters.log_pages),
+            full: self.full.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}

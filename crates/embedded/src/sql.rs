@@ -1,0 +1,220 @@
+//! Every statement of the hot paths, in one table. A statement is prepared once per connection.
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $($text:expr),+;)*) => {
+        /// A statement's number.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Sql { $($(#[$doc])* $name),* }
+
+        /// Their texts, by number.
+        pub(crate) const TEXTS: &[&str] = &[$(concat!($($text),+)),*];
+    };
+}
+
+macro_rules! obligation {
+    () => {
+        "seq, tenant, route, kind, subject, system, object, entity, record, lane, due, state, attempts, raised_at, \
+         wanted_version, wanted_generation, reached_version, reached_generation, held, folded, \
+         wait_record, wait_object, wait_until, reason, trace"
+    };
+}
+macro_rules! head {
+    () => {
+        "seq, tenant, route, kind, subject, system, object, entity, record, lane, due, state, attempts, raised_at"
+    };
+}
+macro_rules! intent {
+    () => {
+        "SELECT i.seq, i.id, i.tenant, i.route, i.kind, i.subject, i.system, i.object, i.record, i.level_version, \
+         i.level_generation, i.operation, i.class, i.class_value, i.whole, i.external_id, i.scope, i.state, i.sends, \
+         i.probes, i.created_at, i.arrives_until, i.processing_ns, i.due, i.outcome, i.reason, i.closed_at, i.token, \
+         i.trace, c.sealed, r.sealed \
+         FROM intent i LEFT JOIN intent_call c ON c.seq = i.seq LEFT JOIN intent_request r ON r.seq = i.seq "
+    };
+}
+macro_rules! message {
+    () => {
+        "SELECT seq, id, tenant, source, state, read, event_id, about_system, about_object, about_id, wait_system, \
+         wait_object, wait_id, deadline, received_at, as_of, trace, reason, sealed FROM message "
+    };
+}
+macro_rules! fact {
+    () => {
+        "SELECT seq, id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed FROM fact "
+    };
+}
+macro_rules! record {
+    () => {
+        "SELECT id, tenant, version, entity, schema, created_at, updated_at, sealed FROM record "
+    };
+}
+macro_rules! link {
+    () => {
+        "SELECT tenant, system, external_id, object, instance, entity, record, created_at FROM link "
+    };
+}
+macro_rules! shadow {
+    () => {
+        "SELECT record, system, object, tenant, revision, level_version, level_generation, sealed FROM shadow "
+    };
+}
+macro_rules! fetch {
+    () => {
+        "SELECT seq, tenant, system, object, external_id, hinted_at, due, attempts, trace FROM fetch "
+    };
+}
+pub(crate) use {fact, message, obligation};
+
+statements! {
+    Begin = "BEGIN IMMEDIATE";
+    BeginRead = "BEGIN";
+    Commit = "COMMIT";
+    Rollback = "ROLLBACK";
+    /// Moves nothing; tells how long the log is.
+    LogPages = "PRAGMA wal_checkpoint(NOOP)";
+    MoveLog = "PRAGMA wal_checkpoint(PASSIVE)";
+
+    PutDataKey = "INSERT INTO data_key (id, tenant, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    DayKey = "SELECT id FROM day_key WHERE tenant = ?1 AND day = ?2";
+    PutDayKey = "INSERT INTO day_key (tenant, day, id) VALUES (?1, ?2, ?3)";
+
+    SeenHash = "SELECT hash FROM seen WHERE tenant = ?1 AND source = ?2 AND event_id = ?3";
+    PutSeen = "INSERT INTO seen (tenant, source, event_id, hash, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+
+    PutMessage = "INSERT INTO message (id, tenant, source, state, read, event_id, about_system, about_object, about_id, \
+        wait_system, wait_object, wait_id, deadline, received_at, as_of, trace, reason, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+        ON CONFLICT (id) DO UPDATE SET (tenant, source, state, read, event_id, about_system, about_object, about_id, \
+        wait_system, wait_object, wait_id, deadline, received_at, as_of, trace, reason, sealed) = (excluded.tenant, \
+        excluded.source, excluded.state, excluded.read, excluded.event_id, excluded.about_system, \
+        excluded.about_object, excluded.about_id, excluded.wait_system, excluded.wait_object, excluded.wait_id, \
+        excluded.deadline, excluded.received_at, excluded.as_of, excluded.trace, excluded.reason, excluded.sealed)";
+    MessageState = "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1";
+    WakeMessages = "UPDATE message SET state = 3 \
+        WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 AND state = 2 AND wait_id IS NOT NULL";
+    Message = message!(), "WHERE id = ?1 AND tenant = ?2";
+    ReadyMessages = message!(), "WHERE tenant = ?1 AND state = 3 AND state > 0 ORDER BY seq LIMIT ?2";
+    LateMessages = message!(), "WHERE tenant = ?1 AND state = 2 AND deadline IS NOT NULL AND deadline <= ?2 \
+        ORDER BY deadline, seq LIMIT ?3";
+    NextDeadline = "SELECT deadline FROM message WHERE tenant = ?1 AND state = 2 AND deadline IS NOT NULL \
+        AND deadline > ?2 ORDER BY deadline LIMIT 1";
+
+    RecordVersion = "SELECT version FROM record WHERE id = ?1";
+    RecordAlias = "SELECT merged_into FROM record WHERE id = ?1 AND tenant = ?2";
+    Record = record!(), "WHERE id = ?1 AND tenant = ?2";
+    PutRecord = "INSERT INTO record (id, tenant, version, entity, schema, merged_into, created_at, updated_at, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+        ON CONFLICT (id) DO UPDATE SET (tenant, version, entity, schema, merged_into, created_at, updated_at, sealed) = \
+        (excluded.tenant, excluded.version, excluded.entity, excluded.schema, excluded.merged_into, \
+        excluded.created_at, excluded.updated_at, excluded.sealed)";
+
+    LinksOfObject = link!(), "WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4";
+    LinksById = link!(), "WHERE tenant = ?1 AND system = ?2 AND external_id = ?3";
+    LinksOfRecord = link!(), "WHERE record = ?1 AND tenant = ?2";
+    LinkOfRecord = "SELECT external_id FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
+    AnyLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3";
+    AnyLinkOfObject = "SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4 LIMIT 1";
+    PutLink = "INSERT OR REPLACE INTO link (tenant, system, external_id, object, instance, entity, record, created_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    DropLink = "DELETE FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4 \
+        AND instance = ?5 AND record = ?6";
+
+    MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
+    OtherMatch = "SELECT 1 FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3 LIMIT 1";
+    PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";
+
+    Fact = fact!(), "WHERE id = ?1 AND tenant = ?2";
+    FactsOfRecord = fact!(), "WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
+    PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+
+    PutDecision = "INSERT INTO decision (record, body) VALUES (?1, ?2)";
+    DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
+
+    Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
+    ObligationAt = "SELECT ", obligation!(), " FROM obligation WHERE seq = ?1";
+    ObligationsOfRecord = "SELECT ", obligation!(), " FROM obligation WHERE seq IN ( \
+        SELECT seq FROM obligation WHERE subject = ?1 AND kind = 0 \
+        UNION ALL SELECT seq FROM obligation WHERE record = ?1 AND kind = 1) ORDER BY seq";
+    PutObligation = "INSERT INTO obligation (tenant, route, kind, subject, system, object, entity, record, lane, \
+        wanted_version, wanted_generation, reached_version, reached_generation, state, held, attempts, due, raised_at, \
+        folded, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, 0, ?13, ?14, 1, ?15) \
+        ON CONFLICT DO NOTHING";
+    /// A level folded in: nothing that an index holds.
+    FoldObligation = "UPDATE obligation SET wanted_version = ?2, wanted_generation = ?3, folded = ?4, trace = ?5 WHERE seq = ?1";
+    MoveObligation = "UPDATE obligation SET lane = ?2, wanted_version = ?3, wanted_generation = ?4, reached_version = ?5, \
+        reached_generation = ?6, state = ?7, held = ?8, attempts = ?9, due = ?10, raised_at = ?11, folded = ?12, \
+        wait_record = ?13, wait_object = ?14, wait_until = ?15, fingerprint = ?16, reason = ?17, trace = ?18 WHERE seq = ?1";
+    HoldObligation = "UPDATE obligation SET held = ?2 WHERE seq = ?1";
+    FirstInLine = "SELECT seq, held FROM obligation WHERE record = ?1 AND route = ?2 AND tenant = ?3 \
+        AND state <= 2 AND kind = 1 AND seq <> ?4 ORDER BY seq LIMIT 1";
+    WaitingObligations = "SELECT ", obligation!(), " FROM obligation WHERE wait_record = ?1 AND wait_object = ?2 \
+        AND system = ?3 AND tenant = ?4 AND state = 2 AND wait_record IS NOT NULL ORDER BY seq";
+    Claim = "SELECT ", head!(), " FROM obligation INDEXED BY obligation_claim \
+        WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 \
+        AND due <= ?4 AND (due, seq) > (?5, ?6) ORDER BY due, seq LIMIT ?7";
+    NextDue = "SELECT due FROM obligation INDEXED BY obligation_claim \
+        WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 \
+        AND due > ?4 AND (due, seq) > (?5, ?6) ORDER BY due, seq LIMIT 1";
+    OldestOpen = "SELECT raised_at FROM obligation INDEXED BY obligation_open \
+        WHERE tenant = ?1 AND system = ?2 AND state <= 2 ORDER BY raised_at LIMIT 1";
+    AddTally = "INSERT INTO tally (tenant, system, state, n) VALUES (?1, ?2, ?3, ?4) \
+        ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
+
+    PutIntent = "INSERT INTO intent (id, tenant, route, kind, subject, system, object, record, level_version, \
+        level_generation, operation, class, class_value, whole, external_id, scope, state, sends, probes, created_at, \
+        arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+        ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) \
+        ON CONFLICT (id) DO NOTHING";
+    /// What moves in the life of an intent; the rest is as it was rendered.
+    MoveIntent = "UPDATE intent SET external_id = ?2, scope = ?3, state = ?4, sends = ?5, probes = ?6, \
+        arrives_until = ?7, due = ?8, outcome = ?9, reason = ?10, closed_at = ?11, token = ?12 WHERE id = ?1";
+    PutCall = "INSERT INTO intent_call (seq, sealed) VALUES (?1, ?2)";
+    PutRequest = "INSERT INTO intent_request (seq, sealed) VALUES (?1, ?2)";
+    DropRequest = "DELETE FROM intent_request WHERE seq = (SELECT seq FROM intent WHERE id = ?1)";
+    OpenIntent = intent!(), "WHERE i.record = ?1 AND i.system = ?2 AND i.object = ?3 AND i.tenant = ?4 AND i.state < 2 \
+        ORDER BY i.seq LIMIT 1";
+    OpenIntentsOfRecord = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.state < 2 ORDER BY i.seq";
+    OpenIntents = "SELECT seq FROM intent INDEXED BY intent_open WHERE tenant = ?1 AND system = ?2 AND state < 2 ORDER BY seq";
+    Intent = intent!(), "WHERE i.seq = ?1";
+    IntentsOfRecord = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.seq DESC LIMIT ?3";
+    IntentsOfDelivery = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 AND i.subject = ?5 \
+        ORDER BY i.seq DESC LIMIT ?6";
+    CountCreates = "SELECT count(*) FROM intent i CROSS JOIN obligation o ON o.subject = i.subject AND o.route = i.route \
+        AND o.tenant = i.tenant AND o.kind = i.kind WHERE i.tenant = ?1 AND i.system = ?2 AND i.object = ?3 \
+        AND i.state < 2 AND i.external_id IS NULL AND o.entity = ?4";
+
+    PutAttempt = "INSERT INTO attempt (record, body) VALUES (?1, ?2)";
+    AttemptsOfRecord = "SELECT body FROM attempt WHERE record = ?1 ORDER BY seq DESC";
+
+    ShadowRevision = "SELECT revision FROM shadow WHERE record = ?1 AND system = ?2 AND object = ?3";
+    PutShadow = "INSERT INTO shadow (record, system, object, tenant, revision, level_version, level_generation, sealed) \
+        VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET tenant = excluded.tenant, revision = revision + 1, \
+        level_version = excluded.level_version, level_generation = excluded.level_generation, sealed = excluded.sealed";
+    Shadow = shadow!(), "WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
+    ShadowsInSystem = shadow!(), "WHERE record = ?1 AND system = ?2 AND tenant = ?3";
+    ShadowsOfRecord = shadow!(), "WHERE record = ?1 AND tenant = ?2";
+
+    Fetch = fetch!(), "WHERE tenant = ?1 AND system = ?2 AND object = ?3 AND external_id = ?4";
+    PutFetch = "INSERT INTO fetch (tenant, system, object, external_id, hinted_at, due, attempts, trace) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    MoveFetch = "UPDATE fetch SET hinted_at = ?2, due = ?3, attempts = ?4, trace = ?5 WHERE seq = ?1";
+    DropFetch = "DELETE FROM fetch WHERE seq = ?1";
+    DueFetches = fetch!(), "WHERE tenant = ?1 AND system = ?2 AND due <= ?3 ORDER BY due, seq LIMIT ?4";
+    NextFetch = "SELECT due FROM fetch WHERE tenant = ?1 AND system = ?2 AND due > ?3 ORDER BY due LIMIT 1";
+
+    PutCursor = "INSERT INTO cursor (tenant, system, object, cursor, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT DO UPDATE SET cursor = excluded.cursor, at = excluded.at";
+    Cursors = "SELECT object, cursor FROM cursor WHERE tenant = ?1 AND system = ?2";
+    /// The credential of a row that is there is another hand's.
+    PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET instance = excluded.instance, paused = excluded.paused";
+    PutCredential = "INSERT INTO system_state (tenant, system, credential, credential_generation) VALUES (?1, ?2, ?3, ?4) \
+        ON CONFLICT DO UPDATE SET credential = coalesce(excluded.credential, credential), \
+        credential_generation = excluded.credential_generation";
+    System = "SELECT tenant, system, instance, paused, credential, credential_generation FROM system_state \
+        WHERE tenant = ?1 AND system = ?2";
+    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation FROM system_state WHERE tenant = ?1";
+}

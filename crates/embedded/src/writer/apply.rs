@@ -1,0 +1,414 @@
+//! Applies units in the writer's transaction: what is required first, then the operations in order.
+//!
+//! After its requirements nothing in a unit can fail for a reason of its own, except a sealed key that can't be read:
+//! then the writer does the batch again with a savepoint per commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
+use intake::{Link, Message};
+use ledger::{Intent, IntentState, Shadow, Subject};
+use store::{Attempt, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
+
+use super::seal::Sealer;
+use crate::book::Book;
+use crate::fault::Outcome;
+use crate::rows::{self, intent, message, record, shadow, work};
+use crate::sql::Sql;
+
+/// What one transaction works with.
+pub(crate) struct Desk<'w, 'c> {
+    pub(crate) book: &'w mut Book<'c>,
+    pub(crate) sealer: &'w mut Sealer,
+    /// (tenant, system, state) → how many more obligations.
+    pub(crate) tally: &'w mut BTreeMap<(i64, i64, i64), i64>,
+}
+
+impl Desk<'_, '_> {
+    pub(crate) fn unit(&mut self, unit: &Unit) -> Outcome<Receipt> {
+        for require in &unit.require {
+            if !self.holds(require)? {
+                return Ok(Receipt::Conflict);
+            }
+        }
+        let mut heads = Vec::new();
+        for op in &unit.ops {
+            self.op(op, &mut heads)?;
+        }
+        Ok(Receipt::Done(heads))
+    }
+
+    fn holds(&mut self, require: &Require) -> Outcome<bool> {
+        match require {
+            Require::Unseen { tenant, source, event_id } => {
+                let params = (self.name(tenant.as_str())?, self.name(source.as_str())?, event_id);
+                Ok(self.book.one(Sql::SeenHash, params, |_, _| Ok(()))?.is_none())
+            }
+            Require::RecordAt { record, version } => {
+                let found =
+                    self.book.one(Sql::RecordVersion, [record.as_bytes()], |row, _| Ok(row.get(0)?))?;
+                Ok(found.unwrap_or(0) == *version)
+            }
+            Require::Unlinked { tenant, external } => {
+                let (system, object) =
+                    (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
+                let params = (self.name(tenant.as_str())?, system, &external.id, object);
+                Ok(self.book.one(Sql::AnyLinkOfObject, params, |_, _| Ok(()))?.is_none())
+            }
+            Require::NotYetLinked { record, system, object } => {
+                let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
+                Ok(self.book.one(Sql::AnyLinkOfRecord, params, |_, _| Ok(()))?.is_none())
+            }
+            Require::ShadowAt { record, system, object, revision } => {
+                let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
+                let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
+                Ok(found.unwrap_or(0) == *revision)
+            }
+            Require::MatchFree { tenant, entity, key, value, record } => {
+                let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
+                let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
+                Ok(self.book.one(Sql::OtherMatch, params, |_, _| Ok(()))?.is_none())
+            }
+        }
+    }
+
+    fn op(&mut self, op: &Op, heads: &mut Vec<Head>) -> Outcome<()> {
+        match op {
+            Op::Seen { tenant, source, event_id, hash, at } => {
+                let (tenant, source) = (self.name(tenant.as_str())?, self.name(source.as_str())?);
+                self.book.run(Sql::PutSeen, (tenant, source, event_id, hash, at.micros())).map(drop)
+            }
+            Op::PutMessage(message) => self.put_message(message),
+            Op::MessageState { id, state, reason } => {
+                let reason = rows::reason_in(reason.as_ref())?;
+                let params = (id.as_bytes(), message::state_number(*state), reason);
+                self.book.run(Sql::MessageState, params).map(drop)
+            }
+            Op::PutRecord(record) => self.put_record(record),
+            Op::PutLink(link) => self.put_link(link, heads),
+            Op::DropLink(link) => self.drop_link(link),
+            Op::PutMatch { tenant, entity, key, value, record } => {
+                let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
+                let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
+                self.book.run(Sql::PutMatch, params).map(drop)
+            }
+            Op::DropMatch { tenant, entity, key, value, record } => {
+                let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
+                let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
+                self.book.run(Sql::DropMatch, params).map(drop)
+            }
+            Op::PutFact(fact) => self.put_fact(fact),
+            Op::Raise(raise) => self.raise(raise, heads),
+            Op::PutDecision(decision) => {
+                let body = rows::to_text(decision, "decision")?;
+                self.book.run(Sql::PutDecision, (decision.record.as_bytes(), body)).map(drop)
+            }
+            Op::PutIntent(intent) => self.put_intent(intent),
+            Op::Settle { key, level, reached, state, attempts, due, waiting, reason, at } => {
+                let settled = rules::Settled {
+                    level: *level,
+                    reached: *reached,
+                    state: *state,
+                    attempts: *attempts,
+                    due: *due,
+                    waiting: waiting.as_ref(),
+                    reason: reason.as_ref(),
+                    at: *at,
+                };
+                self.settle(key, &settled, heads)
+            }
+            Op::PutShadow(shadow) => self.put_shadow(shadow),
+            Op::PutAttempt(attempt) => self.put_attempt(attempt),
+            Op::WantFetch(hint) => self.want_fetch(hint),
+            Op::DoneFetch { tenant, external, started } => self.done_fetch(tenant, external, *started),
+            Op::DelayFetch { tenant, external, due, attempts } => {
+                let Some((seq, row)) = self.fetch(tenant, external)? else { return Ok(()) };
+                self.move_fetch(seq, &Fetch { due: *due, attempts: *attempts, ..row })
+            }
+            Op::PutCursor { tenant, system, object, cursor, at } => {
+                let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
+                let params = (tenant, system, self.name(object.as_str())?, cursor, at.micros());
+                self.book.run(Sql::PutCursor, params).map(drop)
+            }
+            Op::PutSystem(state) => self.put_system(state),
+            Op::PutCredential { tenant, system, credential, generation } => {
+                let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
+                self.book.run(Sql::PutCredential, (tenant, system, credential, generation)).map(drop)
+            }
+        }
+    }
+
+    /// The number of a name, given when it has none.
+    pub(super) fn name(&mut self, text: &str) -> Outcome<i64> {
+        self.book.desk.names.intern(text)
+    }
+
+    fn place_of(&mut self, external: Option<&ExternalRef>) -> Outcome<(Option<i64>, Option<i64>)> {
+        let Some(external) = external else { return Ok((None, None)) };
+        Ok((Some(self.name(external.system.as_str())?), Some(self.name(external.object.as_str())?)))
+    }
+
+    fn put_message(&mut self, message: &Message) -> Outcome<()> {
+        let place = rows::message_place(&message.tenant, message.id);
+        let sealed =
+            self.sealer.of_day(self.book, &message.tenant, message.received_at, &place, &message.raw)?;
+        let (about_system, about_object) = self.place_of(message.about.as_ref())?;
+        let (wait_system, wait_object) = self.place_of(message.waiting.as_ref())?;
+        let (tenant, source) = (self.name(message.tenant.as_str())?, self.name(message.source.as_str())?);
+        self.book.run(
+            Sql::PutMessage,
+            rusqlite::params![
+                message.id.as_bytes(),
+                tenant,
+                source,
+                message::state_number(message.state),
+                message.read,
+                message.event_id,
+                about_system,
+                about_object,
+                message.about.as_ref().map(|about| &about.id),
+                wait_system,
+                wait_object,
+                message.waiting.as_ref().map(|waiting| &waiting.id),
+                message.deadline.map(canonical::Wall::micros),
+                message.received_at.micros(),
+                message.as_of.micros(),
+                rows::trace_in(&message.trace),
+                rows::reason_in(message.reason.as_ref())?,
+                sealed,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn put_record(&mut self, record: &Record) -> Outcome<()> {
+        let place = rows::record_place(&record.tenant, record.id);
+        let plain = record::record_document(record)?;
+        if record.version == 1 {
+            // Without a look: it has no key yet.
+            self.sealer.expect_new(self.book, &record.tenant, record.id)?;
+        }
+        let sealed = self.sealer.of_record(self.book, &record.tenant, record.id, &place, &plain)?;
+        self.book.desk.keys.vault.recent().keep(&sealed, Arc::new(record.clone()));
+        let (tenant, entity) = (self.name(record.tenant.as_str())?, self.name(record.entity.as_str())?);
+        self.book.run(
+            Sql::PutRecord,
+            rusqlite::params![
+                record.id.as_bytes(),
+                tenant,
+                record.version,
+                entity,
+                record.schema,
+                record::merged_into(&record.alive).map(|into| *into.as_bytes()),
+                record.created_at.micros(),
+                record.updated_at.micros(),
+                sealed,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn put_link(&mut self, link: &Link, heads: &mut Vec<Head>) -> Outcome<()> {
+        let (tenant, system) = (self.name(link.tenant.as_str())?, self.name(link.system.as_str())?);
+        let (object, entity) = (self.name(link.object.as_str())?, self.name(link.entity.as_str())?);
+        let (record, at) = (link.record.as_bytes(), link.created_at.micros());
+        let row = (tenant, system, &link.external_id, object, &link.instance, entity, record, at);
+        self.book.run(Sql::PutLink, row)?;
+        self.wake(link, (tenant, system, object), heads)?;
+        self.book.run(Sql::WakeMessages, (tenant, system, object, &link.external_id))?;
+        Ok(())
+    }
+
+    fn drop_link(&mut self, link: &Link) -> Outcome<()> {
+        let (tenant, system) = (self.name(link.tenant.as_str())?, self.name(link.system.as_str())?);
+        let object = self.name(link.object.as_str())?;
+        let row = (tenant, system, &link.external_id, object, &link.instance, link.record.as_bytes());
+        self.book.run(Sql::DropLink, row).map(drop)
+    }
+
+    fn put_fact(&mut self, fact: &Fact) -> Outcome<()> {
+        let place = rows::fact_place(&fact.tenant, fact.id);
+        let plain = rows::document(&fact.data, "event")?;
+        let sealed = self.sealer.of_record(self.book, &fact.tenant, fact.record, &place, &plain)?;
+        let (tenant, kind) = (self.name(fact.tenant.as_str())?, self.name(&fact.kind)?);
+        let (entity, source) = (self.name(fact.entity.as_str())?, self.name(fact.source.as_str())?);
+        self.book.run(
+            Sql::PutFact,
+            rusqlite::params![
+                fact.id.as_bytes(),
+                tenant,
+                kind,
+                entity,
+                fact.record.as_bytes(),
+                fact.version,
+                source,
+                fact.at.micros(),
+                fact.occurrence,
+                rows::trace_in(&fact.trace),
+                sealed,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn put_intent(&mut self, intent: &Intent) -> Outcome<()> {
+        // What is mostly the case is tried first: a first put is open and was not answered yet.
+        let first = intent.state == IntentState::Open && intent.outcome.is_none();
+        if (first && self.new_intent(intent)?) || self.move_intent(intent)? {
+            return Ok(());
+        }
+        self.new_intent(intent).map(drop)
+    }
+
+    /// Moves an intent that is there. Says whether it is.
+    fn move_intent(&mut self, intent: &Intent) -> Outcome<bool> {
+        let moved = self.book.run(
+            Sql::MoveIntent,
+            rusqlite::params![
+                intent.id.as_bytes(),
+                intent.external_id,
+                intent.scope,
+                intent::state_number(intent.state),
+                intent.sends,
+                intent.probes,
+                intent.arrives_until.micros(),
+                intent.due.micros(),
+                intent.outcome.map(rows::class_number),
+                rows::reason_in(intent.reason.as_ref())?,
+                intent.closed_at.map(canonical::Wall::micros),
+                intent.token.map(|token| token.0),
+            ],
+        )?;
+        if intent.state == IntentState::Closed && moved > 0 {
+            self.book.run(Sql::DropRequest, [intent.id.as_bytes()])?;
+        }
+        Ok(moved > 0)
+    }
+
+    /// Inserts an intent that is not there. Says whether it was not.
+    fn new_intent(&mut self, intent: &Intent) -> Outcome<bool> {
+        let (kind, subject) = rows::subject_parts(&intent.obligation.subject);
+        let (class, class_value) = intent::class_parts(&intent.class);
+        let (tenant, route) =
+            (self.name(intent.tenant().as_str())?, self.name(intent.obligation.route.as_str())?);
+        let (system, object) = (self.name(intent.system.as_str())?, self.name(intent.object.as_str())?);
+        let operation = self.name(&intent.operation)?;
+        let inserted = self.book.run(
+            Sql::PutIntent,
+            rusqlite::params![
+                intent.id.as_bytes(),
+                tenant,
+                route,
+                kind,
+                subject,
+                system,
+                object,
+                intent.record.as_bytes(),
+                intent.level.version,
+                intent.level.generation,
+                operation,
+                class,
+                class_value,
+                intent.full,
+                intent.external_id,
+                intent.scope,
+                intent::state_number(intent.state),
+                intent.sends,
+                intent.probes,
+                intent.created_at.micros(),
+                intent.arrives_until.micros(),
+                i64::try_from(intent.processing_max.as_nanos()).unwrap_or(i64::MAX),
+                intent.due.micros(),
+                intent.outcome.map(rows::class_number),
+                rows::reason_in(intent.reason.as_ref())?,
+                intent.closed_at.map(canonical::Wall::micros),
+                intent.token.map(|token| token.0),
+                rows::trace_in(&intent.trace),
+            ],
+        )?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+        let seq = self.book.connection.last_insert_rowid();
+        let place = rows::call_place(intent.tenant(), intent.id);
+        let call = self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &intent.call)?;
+        self.book.run(Sql::PutCall, (seq, call))?;
+        if intent.state != IntentState::Closed {
+            let place = rows::request_place(intent.tenant(), intent.id);
+            let request =
+                self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &intent.request)?;
+            self.book.run(Sql::PutRequest, (seq, request))?;
+        }
+        Ok(true)
+    }
+
+    fn put_shadow(&mut self, shadow: &Shadow) -> Outcome<()> {
+        let (system, object) = (shadow.system.as_str(), shadow.object.as_str());
+        let place = rows::shadow_place(&shadow.tenant, shadow.record, system, object);
+        let plain = shadow::shadow_document(shadow)?;
+        let sealed = self.sealer.of_record(self.book, &shadow.tenant, shadow.record, &place, &plain)?;
+        let (system, object) = (self.name(system)?, self.name(object)?);
+        let tenant = self.name(shadow.tenant.as_str())?;
+        let level = shadow.level;
+        let row = (shadow.record.as_bytes(), system, object, tenant, level.version, level.generation, sealed);
+        self.book.run(Sql::PutShadow, row).map(drop)
+    }
+
+    fn put_attempt(&mut self, attempt: &Attempt) -> Outcome<()> {
+        let record: Option<RecordId> = match attempt.obligation.subject {
+            Subject::Record(record) => Some(record),
+            Subject::Event(_) => self.obligation(&attempt.obligation)?.map(|found| found.row.record),
+        };
+        let body = rows::to_text(attempt, "attempt")?;
+        self.book.run(Sql::PutAttempt, (record.map(|record| *record.as_bytes()), body)).map(drop)
+    }
+
+    fn fetch(&mut self, tenant: &Tenant, external: &ExternalRef) -> Outcome<Option<(i64, Fetch)>> {
+        let (tenant, system, object) = self.fetch_place(tenant, &external.system, &external.object)?;
+        self.book.one(Sql::Fetch, (tenant, system, object, &external.id), work::fetch)
+    }
+
+    fn fetch_place(&mut self, tenant: &Tenant, system: &System, object: &Object) -> Outcome<(i64, i64, i64)> {
+        Ok((self.name(tenant.as_str())?, self.name(system.as_str())?, self.name(object.as_str())?))
+    }
+
+    fn want_fetch(&mut self, hint: &Fetch) -> Outcome<()> {
+        let external = &hint.external;
+        if let Some((seq, mut row)) = self.fetch(&hint.tenant, external)? {
+            rules::hint_again(&mut row, hint);
+            return self.move_fetch(seq, &row);
+        }
+        let (tenant, system, object) = self.fetch_place(&hint.tenant, &external.system, &external.object)?;
+        let (hinted, due) = (hint.hinted_at.micros(), hint.due.micros());
+        let trace = rows::trace_in(&hint.trace);
+        let row = (tenant, system, object, &external.id, hinted, due, hint.attempts, trace);
+        self.book.run(Sql::PutFetch, row).map(drop)
+    }
+
+    fn done_fetch(
+        &mut self,
+        tenant: &Tenant,
+        external: &ExternalRef,
+        started: canonical::Wall,
+    ) -> Outcome<()> {
+        let Some((seq, mut row)) = self.fetch(tenant, external)? else { return Ok(()) };
+        if rules::fetched(&mut row, started) {
+            self.book.run(Sql::DropFetch, [seq]).map(drop)
+        } else {
+            self.move_fetch(seq, &row)
+        }
+    }
+
+    fn move_fetch(&mut self, seq: i64, row: &Fetch) -> Outcome<()> {
+        let (hinted, due, trace) = (row.hinted_at.micros(), row.due.micros(), rows::trace_in(&row.trace));
+        self.book.run(Sql::MoveFetch, (seq, hinted, due, row.attempts, trace)).map(drop)
+    }
+
+    fn put_system(&mut self, state: &SystemState) -> Outcome<()> {
+        let (tenant, system) = (self.name(state.tenant.as_str())?, self.name(state.system.as_str())?);
+        let generation = state.credential_generation;
+        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation);
+        self.book.run(Sql::PutSystem, row).map(drop)
+    }
+}

@@ -1,0 +1,366 @@
+//! The intake machine: takes in what sources say, in batches; acknowledges after the commit; tells the spokes.
+//!
+//! One batch is found, decided and committed at a time; what arrives meanwhile makes the next, so that batches grow
+//! with the load and a lone message waits for nobody.
+
+mod prepare;
+mod units;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{Mono, Now, System};
+use config::Configuration;
+use store::{Query, Receipt, Rows, StoreError};
+
+use crate::mark::Mark;
+use crate::turn::{
+    Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, Ticket, Turn,
+};
+use prepare::Item;
+use units::Batch;
+
+/// Most messages in one batch.
+const BATCH_MAX: usize = 512;
+/// Most bytes of messages waiting in memory before offers are refused (I19).
+const QUEUE_MAX: usize = 8192;
+/// How soon an offer refused for pressure should come again.
+const BUSY_RETRY: Duration = Duration::from_secs(2);
+/// How often parked messages past their deadline are looked for when nothing else wakes them.
+const READY_EVERY: Duration = Duration::from_secs(5);
+
+/// Accepts what sources say.
+#[derive(Debug)]
+pub struct Intake {
+    config: Arc<Configuration>,
+    /// Account ids of systems, as their spokes told; part of new links.
+    instances: BTreeMap<System, String>,
+    next_ticket: u64,
+    queue: VecDeque<Item>,
+    /// Offers not yet answered.
+    offers: BTreeMap<u64, OpenOffer>,
+    next_offer: u64,
+    step: Step,
+    /// Whether parked messages should be looked for.
+    ready_wanted: bool,
+    ready_due: Mono,
+    /// Not before this: the disk is full or the store failed softly.
+    hold_until: Option<Mono>,
+    orders: BTreeMap<Ticket, Ticket>,
+    draining: bool,
+    drained: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Idle,
+    Finding(Ticket, Vec<Item>),
+    LookingForReady(Ticket),
+    Committing(Ticket, Batch),
+}
+
+/// An offer of which something is still undecided.
+#[derive(Debug)]
+struct OpenOffer {
+    ticket: Ticket,
+    origin: Origin,
+    source: System,
+    left: usize,
+    taken: Vec<Option<Taken>>,
+}
+
+impl Intake {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(config: Arc<Configuration>) -> Self {
+        Self {
+            config,
+            instances: BTreeMap::new(),
+            next_ticket: 0,
+            queue: VecDeque::new(),
+            offers: BTreeMap::new(),
+            next_offer: 0,
+            step: Step::Idle,
+            ready_wanted: true,
+            ready_due: Mono(0),
+            hold_until: None,
+            orders: BTreeMap::new(),
+            draining: false,
+            drained: false,
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    fn offer(&mut self, offer: Offer, turn: &mut Turn<'_>) {
+        let full =
+            self.queue.len() >= QUEUE_MAX || self.hold_until.is_some_and(|until| until > turn.now.mono);
+        if full || (self.draining && offer.origin == Origin::Pushed) {
+            let why = if self.draining { "the hub is stopping" } else { "intake is full or the disk is" };
+            turn.note(Mark::Refused { source: offer.source.clone() });
+            return refuse(offer.ticket, &offer.origin, &offer.source, why, turn);
+        }
+        self.next_offer += 1;
+        let number = self.next_offer;
+        let count = offer.arrivals.len();
+        let mut open = OpenOffer {
+            ticket: offer.ticket,
+            origin: offer.origin.clone(),
+            source: offer.source.clone(),
+            left: count,
+            taken: vec![None; count],
+        };
+        if count == 0 && offer.origin == Origin::Pushed {
+            turn.effect(Effect::Ack(offer.ticket, Ack::Taken(Vec::new())));
+            return;
+        }
+        if count == 0 {
+            // A page without news still moves the cursor; a fetch without object still ends.
+            open.left = 1;
+            self.queue.push_back(Item::bare(number, &offer));
+        }
+        let source = offer.source;
+        for (index, arrival) in offer.arrivals.into_iter().enumerate() {
+            let instance = self.instances.get(&source).map_or("", String::as_str);
+            let item = prepare::prepare(
+                &self.config,
+                instance,
+                &source,
+                &open.origin,
+                offer.as_of,
+                number,
+                index,
+                arrival,
+                turn,
+            );
+            self.queue.push_back(item);
+        }
+        self.offers.insert(number, open);
+        self.advance(turn);
+    }
+
+    /// Starts the next batch, when nothing is under way.
+    fn advance(&mut self, turn: &mut Turn<'_>) {
+        if !matches!(self.step, Step::Idle) || self.hold_until.is_some_and(|until| until > turn.now.mono) {
+            return;
+        }
+        self.hold_until = None;
+        if !self.queue.is_empty() {
+            let count = self.queue.len().min(BATCH_MAX);
+            let items: Vec<Item> = self.queue.drain(..count).collect();
+            let ticket = self.ticket();
+            let asks = items.iter().map(|item| item.ask.clone()).collect();
+            turn.effect(Effect::Find(ticket, Query::Intake { tenant: self.config.tenant.clone(), asks }));
+            self.step = Step::Finding(ticket, items);
+        } else if self.ready_wanted || self.ready_due <= turn.now.mono {
+            self.ready_wanted = false;
+            self.ready_due = turn.now.mono + READY_EVERY;
+            if self.draining {
+                return self.settle_drain(turn);
+            }
+            let ticket = self.ticket();
+            let query =
+                Query::Ready { tenant: self.config.tenant.clone(), now: turn.now.wall, limit: BATCH_MAX };
+            turn.effect(Effect::Find(ticket, query));
+            self.step = Step::LookingForReady(ticket);
+        } else {
+            self.settle_drain(turn);
+        }
+    }
+
+    fn settle_drain(&mut self, turn: &mut Turn<'_>) {
+        if self.draining && !self.drained {
+            self.drained = true;
+            turn.effect(Effect::Drained);
+        }
+    }
+
+    fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
+        match (std::mem::replace(&mut self.step, Step::Idle), rows) {
+            (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
+                let mut batch = units::decide_batch(&self.config, &mut view, items, turn);
+                let commit = self.ticket();
+                turn.effect(Effect::Commit(commit, batch.units()));
+                self.step = Step::Committing(commit, batch);
+            }
+            (Step::LookingForReady(wanted), Ok(Rows::Ready(messages, next))) if wanted == ticket => {
+                if let Some(next) = next {
+                    self.ready_due = self.ready_due.min(turn.now.mono_of(next));
+                }
+                self.ready_wanted = messages.len() >= BATCH_MAX;
+                for message in messages {
+                    let instance = self.instances.get(&message.source).map_or("", String::as_str);
+                    let item = prepare::again(&self.config, instance, message, turn);
+                    self.queue.push_back(item);
+                }
+                self.advance(turn);
+            }
+            (Step::Finding(wanted, items), Err(error)) if wanted == ticket => {
+                for item in items.into_iter().rev() {
+                    self.queue.push_front(item);
+                }
+                self.trouble(&error, turn);
+            }
+            (Step::LookingForReady(_), Err(error)) => self.trouble(&error, turn),
+            (step, _) => self.step = step,
+        }
+    }
+
+    fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
+        if let Some(outside) = self.orders.remove(&ticket) {
+            let ack = match result {
+                Ok(_) => Ack::Done,
+                Err(error) => Ack::Refused(error.to_string()),
+            };
+            self.ready_wanted = true;
+            turn.effect(Effect::Ack(outside, ack));
+            return self.advance(turn);
+        }
+        match (std::mem::replace(&mut self.step, Step::Idle), result) {
+            (Step::Committing(wanted, batch), Ok(receipts)) if wanted == ticket => {
+                let outcome = batch.conclude(receipts, turn);
+                for (offer, index, taken) in outcome.done {
+                    self.conclude(offer, index, taken, turn);
+                }
+                for item in outcome.again.into_iter().rev() {
+                    self.queue.push_front(item);
+                }
+                if outcome.linked {
+                    self.ready_wanted = true;
+                }
+                for (system, heads) in outcome.raised {
+                    turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::Raised(heads)));
+                }
+                for system in outcome.fetches {
+                    turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::FetchWanted));
+                }
+                self.advance(turn);
+            }
+            (Step::Committing(wanted, batch), Err(error)) if wanted == ticket => {
+                for item in batch.into_items().into_iter().rev() {
+                    self.queue.push_front(item);
+                }
+                self.trouble(&error, turn);
+            }
+            (step, _) => self.step = step,
+        }
+    }
+
+    /// One arrival is durable; when it was the offer's last, the offerer is told.
+    fn conclude(&mut self, offer: u64, index: usize, taken: Taken, turn: &mut Turn<'_>) {
+        let Some(open) = self.offers.get_mut(&offer) else { return };
+        if let Some(slot) = open.taken.get_mut(index) {
+            *slot = Some(taken);
+        }
+        open.left = open.left.saturating_sub(1);
+        if open.left > 0 {
+            return;
+        }
+        if let Some(open) = self.offers.remove(&offer) {
+            turn.note(Mark::Accepted { source: open.source.clone(), count: open.taken.len() });
+            match open.origin {
+                Origin::Pushed => {
+                    let taken = open.taken.into_iter().flatten().collect();
+                    turn.effect(Effect::Ack(open.ticket, Ack::Taken(taken)));
+                }
+                Origin::Polled { .. } | Origin::Fetched { .. } => {
+                    let notice = Notice::Taken(open.ticket, Ok(()));
+                    turn.effect(Effect::Tell(MachineId::Spoke(open.source), notice));
+                }
+            }
+        }
+    }
+
+    /// The store refused. On a full disk offers are refused until it heals; on a broken one the process stops (I2).
+    fn trouble(&mut self, error: &StoreError, turn: &mut Turn<'_>) {
+        match error {
+            StoreError::Full { .. } => {
+                self.hold_until = Some(turn.now.mono + BUSY_RETRY);
+                let offers = std::mem::take(&mut self.offers);
+                // Nothing of a refused offer was committed unless some of it was: those stay, to be finished.
+                for (number, open) in offers {
+                    if open.left == open.taken.len() {
+                        self.queue.retain(|item| item.offer != Some(number));
+                        refuse(open.ticket, &open.origin, &open.source, &error.to_string(), turn);
+                    } else {
+                        self.offers.insert(number, open);
+                    }
+                }
+            }
+            StoreError::Closed if self.draining => {}
+            StoreError::Broken { .. }
+            | StoreError::Closed
+            | StoreError::Corrupt { .. }
+            | StoreError::Refused { .. } => {
+                turn.effect(Effect::Stop(error.to_string()));
+            }
+        }
+    }
+
+    fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
+        match units::order(order) {
+            Ok(unit) => {
+                let ticket = self.ticket();
+                self.orders.insert(ticket, outside);
+                turn.effect(Effect::Commit(ticket, vec![unit]));
+            }
+            Err(why) => turn.effect(Effect::Ack(outside, Ack::Refused(why))),
+        }
+    }
+}
+
+/// Tells an offerer that nothing was taken.
+fn refuse(ticket: Ticket, origin: &Origin, source: &System, why: &str, turn: &mut Turn<'_>) {
+    let busy = Busy { why: why.to_owned(), retry_after: BUSY_RETRY };
+    match origin {
+        Origin::Pushed => turn.effect(Effect::Ack(ticket, Ack::Busy(busy))),
+        Origin::Polled { .. } | Origin::Fetched { .. } => {
+            turn.effect(Effect::Tell(MachineId::Spoke(source.clone()), Notice::Taken(ticket, Err(busy))));
+        }
+    }
+}
+
+impl Machine for Intake {
+    fn handle(&mut self, input: Input, turn: &mut Turn<'_>) {
+        match input {
+            Input::Start | Input::Tick => self.advance(turn),
+            Input::Offer(offer) => self.offer(offer, turn),
+            Input::Found(ticket, rows) => self.found(ticket, rows, turn),
+            Input::Committed(ticket, result) => self.committed(ticket, result, turn),
+            Input::Told(Notice::Linked) => {
+                self.ready_wanted = true;
+                self.advance(turn);
+            }
+            Input::Told(Notice::Connected(system, instance)) => {
+                self.instances.insert(system, instance);
+            }
+            Input::Told(Notice::Do(ticket, order)) => self.order(ticket, order, turn),
+            Input::Drain => {
+                self.draining = true;
+                self.advance(turn);
+            }
+            Input::Told(_) | Input::Answered { .. } | Input::Authorised { .. } => {}
+        }
+    }
+
+    fn next_wakeup(&self, now: Now) -> Option<Mono> {
+        if !matches!(self.step, Step::Idle) {
+            return None;
+        }
+        match self.hold_until {
+            Some(until) if until > now.mono => Some(until),
+            _ => Some(self.ready_due),
+        }
+    }
+}
+
+/// The arrivals of an offer, for tests and drivers that build one by hand.
+impl From<connector::Observation> for Arrival {
+    fn from(observation: connector::Observation) -> Self {
+        Self::Read(observation)
+    }
+}

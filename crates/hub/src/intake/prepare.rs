@@ -1,0 +1,345 @@
+//! Before the batch: read an arrival, normalise it, and list what must be known to decide it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Wall};
+use config::Configuration;
+use connector::{Observation, Seen};
+use intake::{Ask, Incoming, Message, MessageState};
+use ledger::Reason;
+use mapping::Mapping;
+
+use crate::turn::{Arrival, Offer, Origin, Turn};
+
+/// How long a message waits for an object it refers to.
+pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
+/// How long an unlinked object waits for an open create in its system, in all.
+pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// One arrival on its way through intake.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// The offer it came with; `None` for a message taken in again.
+    pub(super) offer: Option<u64>,
+    /// Its place in the offer.
+    pub(super) index: usize,
+    /// The source.
+    pub(super) source: System,
+    /// The message as it will be kept.
+    pub(super) message: Message,
+    /// Whether it is already stored (taken in again).
+    pub(super) stored: bool,
+    /// Whether it was pushed: then the source may not have it any more.
+    pub(super) pushed: bool,
+    /// Names a read state, so that what waits for a person is not put there again by every poll.
+    pub(super) read_key: Option<String>,
+    /// Hash of the content.
+    pub(super) hash: [u8; 32],
+    /// What to do with it.
+    pub(super) task: Task,
+    /// What must be known.
+    pub(super) ask: Ask,
+    /// A cursor or a finished fetch that is kept with it.
+    pub(super) origin: Option<Origin>,
+    /// How often it was decided and conflicted.
+    pub(super) tries: u32,
+}
+
+/// What to do with an arrival.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    /// Decide and merge.
+    Merge(Box<Merge>),
+    /// Fetch the object.
+    Fetch(ExternalRef),
+    /// Keep it for a person.
+    Quarantine(Reason),
+    /// Only keep the cursor, or end the fetch.
+    Nothing,
+}
+
+/// A state or deletion, normalised.
+#[derive(Clone, Debug)]
+pub(super) struct Merge {
+    pub(super) incoming: Incoming,
+    pub(super) schema: Arc<EntitySchema>,
+    pub(super) mapping: Arc<Mapping>,
+}
+
+impl Item {
+    /// By what it is known again: the source's own id, or the name of what was read.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.message.event_id.as_deref().or(self.read_key.as_deref())
+    }
+
+    /// An offer that holds nothing, but has a cursor to keep.
+    pub(super) fn bare(offer: u64, from: &Offer) -> Self {
+        Self {
+            offer: Some(offer),
+            index: 0,
+            source: from.source.clone(),
+            message: blank(from.source.clone(), from.as_of),
+            stored: true,
+            pushed: false,
+            read_key: None,
+            hash: [0; 32],
+            task: Task::Nothing,
+            ask: Ask::default(),
+            origin: Some(from.origin.clone()),
+            tries: 0,
+        }
+    }
+}
+
+fn blank(source: System, as_of: Wall) -> Message {
+    Message {
+        id: MessageId(uuid::Uuid::nil()),
+        tenant: nobody(),
+        source,
+        event_id: None,
+        about: None,
+        state: MessageState::Accepted,
+        raw: Vec::new(),
+        read: false,
+        reason: None,
+        waiting: None,
+        deadline: None,
+        received_at: as_of,
+        as_of,
+        trace: String::new(),
+    }
+}
+
+fn nobody() -> canonical::Tenant {
+    #[expect(clippy::expect_used, reason = "a literal that is a name")]
+    canonical::Tenant::new("none").expect("a name")
+}
+
+/// Reads and normalises one arrival.
+#[expect(clippy::too_many_arguments, reason = "each is a different fact about the arrival")]
+pub(super) fn prepare(
+    config: &Configuration,
+    instance: &str,
+    source: &System,
+    origin: &Origin,
+    as_of: Wall,
+    offer: u64,
+    index: usize,
+    arrival: Arrival,
+    turn: &mut Turn<'_>,
+) -> Item {
+    let trace = format!("{:032x}", turn.wide_entropy());
+    let mut message = blank(source.clone(), as_of);
+    message.id = MessageId::from_parts(turn.now.wall, turn.wide_entropy());
+    message.tenant = config.tenant.clone();
+    message.received_at = turn.now.wall;
+    message.trace = trace;
+    let mut item = Item {
+        offer: Some(offer),
+        index,
+        source: source.clone(),
+        message,
+        stored: false,
+        pushed: *origin == Origin::Pushed,
+        read_key: None,
+        hash: [0; 32],
+        task: Task::Nothing,
+        ask: Ask::default(),
+        origin: (index == 0 && *origin != Origin::Pushed).then(|| origin.clone()),
+        tries: 0,
+    };
+    match arrival {
+        Arrival::Read(observation) => {
+            item.message.raw = serde_json::to_vec(&observation).unwrap_or_default();
+            item.message.read = true;
+            // What a read brings has no event id; the same state read twice changes nothing by itself.
+            item.message.event_id = observation.event_id.clone();
+            item.hash = content_hash(&observation);
+            let read = *origin != Origin::Pushed;
+            // Without an order a state may come back as it was: then it is news.
+            if read && observation.order.is_some() {
+                item.read_key =
+                    Some(read_key(&format!("{}/{}", observation.object, observation.external_id), item.hash));
+            }
+            fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
+        }
+        Arrival::Garbled { why, raw, event_id } => {
+            item.hash = hash(&raw);
+            item.message.raw = raw;
+            item.message.event_id = event_id.clone();
+            item.read_key = (!item.pushed).then(|| read_key("garbled", item.hash));
+            item.task = Task::Quarantine(reason("garbled", format!("{why}: see what the source sends")));
+        }
+    }
+    if let Some(name) = item.name() {
+        item.ask.event = Some((source.clone(), name.to_owned()));
+    }
+    item
+}
+
+/// A name for what was read of an object.
+fn read_key(what: &str, hash: [u8; 32]) -> String {
+    let hex = blake3::Hash::from_bytes(hash).to_hex();
+    format!("read/{what}/{}", &hex[..16])
+}
+
+/// A kept message is taken in again: its link came, its deadline passed, or a person asked.
+pub(super) fn again(config: &Configuration, instance: &str, message: Message, turn: &mut Turn<'_>) -> Item {
+    let mut item = Item {
+        offer: None,
+        index: 0,
+        source: message.source.clone(),
+        message: message.clone(),
+        stored: true,
+        pushed: true,
+        read_key: None,
+        hash: [0; 32],
+        task: Task::Nothing,
+        ask: Ask::default(),
+        origin: None,
+        tries: 0,
+    };
+    let late = message.deadline.is_some_and(|deadline| deadline <= turn.now.wall);
+    if message.state == MessageState::Parked
+        && late
+        && let Some(waiting) = &message.waiting
+    {
+        let text = format!(
+            "it refers to {waiting}, which was not linked in time: \
+             see why that object does not arrive, then retry this message"
+        );
+        item.task = Task::Quarantine(reason("missing_link", text));
+        return item;
+    }
+    match serde_json::from_slice::<Observation>(&message.raw) {
+        Ok(observation) if message.read => {
+            let as_of = message.as_of;
+            fill(config, instance, &mut item, observation, false, as_of, turn.now.wall);
+        }
+        _ => {
+            let kept = message.reason.clone();
+            item.task = Task::Quarantine(kept.unwrap_or_else(|| {
+                reason("garbled", "it could not be read when it came, and still cannot".to_owned())
+            }));
+        }
+    }
+    item
+}
+
+/// Finds the mapping, normalises, and lists what must be known.
+fn fill(
+    config: &Configuration,
+    instance: &str,
+    item: &mut Item,
+    observation: Observation,
+    read: bool,
+    as_of: Wall,
+    now: Wall,
+) {
+    let about = ExternalRef {
+        system: item.source.clone(),
+        object: observation.object.clone(),
+        id: observation.external_id.clone(),
+    };
+    item.message.about = Some(about.clone());
+    if let Some(trace) = &observation.trace {
+        item.message.trace.clone_from(trace);
+    }
+    let fetchable = config
+        .systems
+        .get(&item.source)
+        .is_some_and(|system| system.connector.can_fetch(&observation.object));
+    let Some((mapping, schema)) = config.inbound(&item.source, &observation.object) else {
+        let text = format!(
+            "no mapping reads {}/{}: add mappings for it, or leave it out of the subscription at {}",
+            item.source, observation.object, item.source
+        );
+        item.task = Task::Quarantine(reason("no_mapping", text));
+        return;
+    };
+    item.ask.objects.push(about.clone());
+    let empty = canonical::Fields::new();
+    let (fields, deleted) = match &observation.seen {
+        Seen::Hint => {
+            item.task = if fetchable {
+                Task::Fetch(about)
+            } else {
+                let text =
+                    format!("{about} is only named and cannot be fetched: its connector has no read by id");
+                Task::Quarantine(reason("not_fetchable", text))
+            };
+            return;
+        }
+        Seen::State { fields } => (fields, false),
+        Seen::Deleted | Seen::Merged { .. } => (&empty, true),
+    };
+    // Pushed state without an order of its own cannot be placed: it is a hint, where the object can be read.
+    if !read && !deleted && observation.order.is_none() && fetchable {
+        item.task = Task::Fetch(about);
+        return;
+    }
+    let patch = match if deleted { Ok(mapping::Patch::default()) } else { mapping.normalise(fields) } {
+        Ok(patch) => patch,
+        Err(misfit) => {
+            let mut why = reason("misfit", format!("{about}: {misfit}"));
+            why.field = Some(misfit.path.clone());
+            item.task = Task::Quarantine(why);
+            return;
+        }
+    };
+    let writer = config.outbound(&item.source, &observation.object).map(|(mapping, _)| mapping);
+    let references = patch.references.iter().map(|(field, reference)| {
+        let object = reference.object.clone();
+        let external = ExternalRef { system: item.source.clone(), object, id: reference.external_id.clone() };
+        (field.clone(), external)
+    });
+    let references: Vec<_> = references.collect();
+    item.ask.objects.extend(references.iter().map(|(_, object)| object.clone()));
+    let matches = intake::match_values(schema, &patch.fields);
+    let entity = schema.entity.clone();
+    item.ask.matches =
+        matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
+    if writer.is_some() {
+        item.ask.creating = Some((entity, item.source.clone(), observation.object.clone()));
+    }
+    let order = observation.order.or(Some(OrderToken(as_of.micros())));
+    let incoming = Incoming {
+        about,
+        instance: instance.to_owned(),
+        deleted,
+        seen_paths: writer.map_or_else(canonical::Fields::new, |writer| writer.observe(fields)),
+        fields: patch.fields,
+        references,
+        extensions: patch.extensions,
+        order,
+        as_of,
+        occurred_at: observation.occurred_at,
+        read,
+        complete: read,
+        fetchable,
+        patient: now.since(item.message.received_at) >= CREATE_PATIENCE,
+        mapping: mapping.version(),
+        matches,
+        known: canonical::Fields::new(),
+        writing: canonical::Fields::new(),
+        silent: false,
+        trace: item.message.trace.clone(),
+    };
+    let merge = Merge { incoming, schema: Arc::clone(schema), mapping: Arc::clone(mapping) };
+    item.task = Task::Merge(Box::new(merge));
+}
+
+pub(super) fn reason(class: &str, message: String) -> Reason {
+    Reason { class: class.to_owned(), message, ..Reason::default() }
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    *blake3::hash(bytes).as_bytes()
+}
+
+/// The content without what differs between two deliveries of the same message.
+fn content_hash(observation: &Observation) -> [u8; 32] {
+    let content = (&observation.object, &observation.external_id, &observation.seen, observation.order);
+    hash(&serde_json::to_vec(&content).unwrap_or_default())
+}

@@ -1,0 +1,455 @@
+//! From decisions to units: one unit per record, folded, so that units of a commit touch disjoint keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use canonical::{EventId, ExternalRef, RecordId, System, Wall};
+use config::Configuration;
+use intake::{Accepted, Context, Incoming, Link, MessageState, Verdict, View};
+use ledger::{Reason, Route};
+use store::{Fetch, Head, Op, Receipt, Require, Unit};
+
+use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Task, reason};
+use crate::mark::Mark;
+use crate::turn::{Order, Origin, Taken, TakenAs, Turn};
+
+/// How soon an object that waits for an open create is judged again.
+const CREATE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A decided batch on its way to the store.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    built: Vec<Built>,
+}
+
+/// One unit under construction, and whom it answers.
+#[derive(Debug, Default)]
+struct Built {
+    require: Vec<Require>,
+    ops: Vec<Op>,
+    /// Place of the record's newest `PutRecord` and `PutShadow` in `ops`: later ones replace it.
+    record_at: Option<usize>,
+    shadow_at: BTreeMap<(System, canonical::Object), usize>,
+    items: Vec<(Item, Taken)>,
+    linked: bool,
+    fetches: BTreeSet<System>,
+    marks: Vec<Mark>,
+}
+
+/// What a commit led to.
+#[derive(Debug, Default)]
+pub(super) struct Concluded {
+    /// Durable arrivals: (offer, place, how).
+    pub(super) done: Vec<(u64, usize, Taken)>,
+    /// To be decided again.
+    pub(super) again: Vec<Item>,
+    /// Obligations raised or woken, per system, in order.
+    pub(super) raised: BTreeMap<System, Vec<Head>>,
+    /// Systems that have something to fetch.
+    pub(super) fetches: BTreeSet<System>,
+    /// Whether links were made: parked messages may be ready.
+    pub(super) linked: bool,
+}
+
+/// Decides a batch on its view.
+pub(super) fn decide_batch(
+    config: &Configuration,
+    view: &mut View,
+    items: Vec<Item>,
+    turn: &mut Turn<'_>,
+) -> Batch {
+    let mut batch = Batch::default();
+    let mut by_record: BTreeMap<RecordId, usize> = BTreeMap::new();
+    for item in items {
+        if let Some(taken) = seen_before(view, &item, turn) {
+            let mut built = Built::default();
+            built.origin(&item, turn.now.wall);
+            built.items.push((item, taken));
+            batch.built.push(built);
+            continue;
+        }
+        remember(view, &item);
+        decide_item(config, view, item, &mut batch, &mut by_record, turn);
+    }
+    batch
+}
+
+/// Dedupe by (source, event id) with a content hash: same id and other content is quarantined, not dropped.
+fn seen_before(view: &View, item: &Item, turn: &mut Turn<'_>) -> Option<Taken> {
+    if item.stored {
+        return None;
+    }
+    let hash = view.seen.get(&(item.source.clone(), item.name()?.to_owned()))?;
+    if *hash != item.hash {
+        return None;
+    }
+    turn.note(Mark::Duplicate { source: item.source.clone() });
+    Some(Taken { message: None, how: TakenAs::Duplicate })
+}
+
+fn remember(view: &mut View, item: &Item) {
+    if let (Some(event), false) = (&item.message.event_id, item.stored) {
+        view.seen.entry((item.source.clone(), event.clone())).or_insert(item.hash);
+    }
+}
+
+fn decide_item(
+    config: &Configuration,
+    view: &mut View,
+    mut item: Item,
+    batch: &mut Batch,
+    by_record: &mut BTreeMap<RecordId, usize>,
+    turn: &mut Turn<'_>,
+) {
+    let known = item.message.event_id.as_ref().and_then(|event| {
+        view.seen
+            .get(&(item.source.clone(), event.clone()))
+            .filter(|hash| **hash != item.hash && !item.stored)
+    });
+    if known.is_some() {
+        let text = "a message with this id was taken in before with other content: \
+                    see why the source uses one id twice, then retry or discard";
+        item.task = Task::Quarantine(reason("id_reused", text.to_owned()));
+        // The first message keeps the id.
+        item.message.event_id = None;
+    }
+    let (state, why) = match item.task.clone() {
+        Task::Quarantine(why) => (MessageState::Quarantined, Some(why)),
+        Task::Nothing => {
+            let mut built = Built::default();
+            built.origin(&item, turn.now.wall);
+            let taken = Taken { message: None, how: TakenAs::Accepted };
+            built.items.push((item, taken));
+            batch.built.push(built);
+            return;
+        }
+        Task::Fetch(external) => {
+            let mut built = Built::default();
+            built.want_fetch(&item, external, turn.now.wall);
+            built.keep(item, MessageState::Accepted, None, turn);
+            batch.built.push(built);
+            return;
+        }
+        Task::Merge(merge) => {
+            let merge = *merge;
+            let mut incoming = merge.incoming;
+            recall(view, &merge.mapping, &mut incoming);
+            let routes: Vec<&Route> = config.routes_of(&merge.schema.entity).iter().map(|r| &**r).collect();
+            let context = Context {
+                tenant: &config.tenant,
+                schema: &merge.schema,
+                routes: &routes,
+                now: turn.now.wall,
+                event: EventId::from_parts(turn.now.wall, turn.wide_entropy()),
+                fresh: RecordId::from_parts(turn.now.wall, turn.wide_entropy()),
+            };
+            match intake::decide(context, view, &incoming) {
+                Verdict::Accept(accepted) => {
+                    return accept(config, item, &incoming, *accepted, batch, by_record, turn);
+                }
+                Verdict::Park { waiting } => {
+                    return park(config, item, Some(waiting), batch, turn);
+                }
+                Verdict::Wait => return park(config, item, None, batch, turn),
+                Verdict::Quarantine(why) => (MessageState::Quarantined, Some(why)),
+            }
+        }
+    };
+    let mut built = Built::default();
+    built.keep(item, state, why, turn);
+    batch.built.push(built);
+}
+
+/// What our last write there, and the one on its way, would read as.
+fn recall(view: &View, mapping: &mapping::Mapping, incoming: &mut Incoming) {
+    let Some(link) = view.links.get(&incoming.about) else { return };
+    // A value that only looks different there (case, rounding) says nothing new.
+    if let Some(record) = view.records.get(&link.record) {
+        for (name, value) in &mut incoming.fields {
+            if let (Some(held), Ok(field)) = (record.fields.get(name), canonical::Field::new(name))
+                && value != held
+                && mapping.equal_on(&field, value, held)
+            {
+                value.clone_from(held);
+            }
+        }
+    }
+    let key = (link.record, incoming.about.system.clone(), incoming.about.object.clone());
+    if let Some(shadow) = view.shadows.get(&key) {
+        incoming.known = mapping.recall(&shadow.fields);
+    }
+    if let Some(intent) = view.intents.get(&key) {
+        incoming.writing = mapping.recall(&intent.fields);
+    }
+}
+
+/// A message that waits: for a link, or for an open create.
+fn park(
+    config: &Configuration,
+    mut item: Item,
+    waiting: Option<ExternalRef>,
+    batch: &mut Batch,
+    turn: &mut Turn<'_>,
+) {
+    let now = turn.now.wall;
+    let mut built = Built::default();
+    if let Some(waiting) = &waiting {
+        let fetchable = config
+            .systems
+            .get(&waiting.system)
+            .is_some_and(|system| system.connector.can_fetch(&waiting.object));
+        if fetchable {
+            built.want_fetch(&item, waiting.clone(), now);
+        }
+        item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
+    } else {
+        item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + CREATE_PATIENCE));
+    }
+    item.message.waiting = waiting;
+    built.marks.push(Mark::MessageParked { source: item.source.clone() });
+    built.keep(item, MessageState::Parked, None, turn);
+    batch.built.push(built);
+}
+
+fn accept(
+    config: &Configuration,
+    item: Item,
+    incoming: &Incoming,
+    accepted: Accepted,
+    batch: &mut Batch,
+    by_record: &mut BTreeMap<RecordId, usize>,
+    turn: &mut Turn<'_>,
+) {
+    let index = match accepted.about.and_then(|id| by_record.get(&id).copied()) {
+        Some(index) => index,
+        None => {
+            batch.built.push(Built::default());
+            batch.built.len() - 1
+        }
+    };
+    if let Some(id) = accepted.about {
+        by_record.insert(id, index);
+    }
+    let Some(built) = batch.built.get_mut(index) else { return };
+    built.merge(config, incoming, accepted, turn.now.wall);
+    built.keep(item, MessageState::Accepted, None, turn);
+}
+
+impl Built {
+    /// The operations of one accepted message, folded with the earlier ones about the same record.
+    fn merge(&mut self, config: &Configuration, incoming: &Incoming, accepted: Accepted, now: Wall) {
+        let tenant = &config.tenant;
+        let Some(id) = accepted.about else { return };
+        for decision in &accepted.decisions {
+            let source = decision.system.clone();
+            let entity = accepted.record.as_ref().map(|(record, _)| record.entity.clone());
+            if let Some(entity) = entity {
+                self.marks.push(Mark::Decided { kind: decision.kind.name(), entity, source });
+            }
+        }
+        if let Some((record, before)) = accepted.record {
+            if record.version != before {
+                self.marks.push(Mark::Merged {
+                    entity: record.entity.clone(),
+                    source: incoming.about.system.clone(),
+                    trace: incoming.trace.clone(),
+                });
+            }
+            let entity = record.entity.clone();
+            match self.record_at {
+                Some(at) => self.replace(at, Op::PutRecord(record)),
+                None => {
+                    self.require.push(Require::RecordAt { record: id, version: before });
+                    self.record_at = Some(self.ops.len());
+                    self.ops.push(Op::PutRecord(record));
+                }
+            }
+            for (key, value) in accepted.matches_dropped {
+                let (tenant, entity) = (tenant.clone(), entity.clone());
+                self.ops.push(Op::DropMatch { tenant, entity, key, value, record: id });
+            }
+            for (key, value) in accepted.matches_added {
+                let (tenant, entity) = (tenant.clone(), entity.clone());
+                self.ops.push(Op::PutMatch { tenant, entity, key, value, record: id });
+            }
+        }
+        self.link(accepted.link, accepted.unlink);
+        if let Some((shadow, before)) = accepted.shadow {
+            let key = (shadow.system.clone(), shadow.object.clone());
+            match self.shadow_at.get(&key) {
+                Some(at) => self.replace(*at, Op::PutShadow(shadow)),
+                None => {
+                    let (system, object) = key.clone();
+                    self.require.push(Require::ShadowAt { record: id, system, object, revision: before });
+                    self.shadow_at.insert(key, self.ops.len());
+                    self.ops.push(Op::PutShadow(shadow));
+                }
+            }
+        }
+        for fact in accepted.facts {
+            self.marks.push(Mark::Happened { kind: fact.kind.clone() });
+            self.ops.push(Op::PutFact(fact));
+        }
+        self.ops.extend(accepted.raises.into_iter().map(Op::Raise));
+        self.ops.extend(accepted.decisions.into_iter().map(Op::PutDecision));
+        if accepted.refetch {
+            let trace = incoming.trace.clone();
+            self.fetch(config.tenant.clone(), incoming.about.clone(), trace, now);
+        }
+    }
+
+    fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
+        if let Some(link) = unlink {
+            self.ops.push(Op::DropLink(link));
+        }
+        if let Some(link) = link {
+            self.require.push(Require::Unlinked { tenant: link.tenant.clone(), external: link.external() });
+            self.ops.push(Op::PutLink(link));
+            self.linked = true;
+        }
+    }
+
+    fn replace(&mut self, at: usize, op: Op) {
+        if let Some(slot) = self.ops.get_mut(at) {
+            *slot = op;
+        }
+    }
+
+    fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
+        self.fetch(item.message.tenant.clone(), external, item.message.trace.clone(), now);
+    }
+
+    fn fetch(&mut self, tenant: canonical::Tenant, external: ExternalRef, trace: String, now: Wall) {
+        self.fetches.insert(external.system.clone());
+        self.ops.push(Op::WantFetch(Fetch {
+            tenant,
+            external,
+            hinted_at: now,
+            due: now,
+            attempts: 0,
+            trace,
+        }));
+    }
+
+    /// Keeps the cursor that came with the item, or ends its fetch.
+    fn origin(&mut self, item: &Item, now: Wall) {
+        let tenant = &item.message.tenant;
+        match &item.origin {
+            Some(Origin::Polled { object, cursor }) => self.ops.push(Op::PutCursor {
+                tenant: tenant.clone(),
+                system: item.source.clone(),
+                object: object.clone(),
+                cursor: cursor.clone(),
+                at: now,
+            }),
+            Some(Origin::Fetched { external }) => self.ops.push(Op::DoneFetch {
+                tenant: tenant.clone(),
+                external: external.clone(),
+                started: item.message.as_of,
+            }),
+            Some(Origin::Pushed) | None => {}
+        }
+    }
+
+    /// Keeps the message itself, its dedupe row and its cursor, and answers for it.
+    fn keep(&mut self, mut item: Item, state: MessageState, why: Option<Reason>, turn: &mut Turn<'_>) {
+        let now = turn.now.wall;
+        self.origin(&item, now);
+        let mut how = TakenAs::Accepted;
+        if state == MessageState::Quarantined && item.message.event_id.is_none() {
+            item.message.event_id.clone_from(&item.read_key);
+        }
+        if let Some(why) = &why {
+            how = TakenAs::Quarantined(why.message.clone());
+            self.marks.push(Mark::Quarantined {
+                source: item.source.clone(),
+                class: why.class.clone(),
+                message: why.message.clone(),
+            });
+        }
+        if let (Some(event_id), false) = (&item.message.event_id, item.stored) {
+            let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
+            self.require.push(Require::Unseen {
+                tenant: tenant.clone(),
+                source: source.clone(),
+                event_id: event_id.clone(),
+            });
+            self.ops.push(Op::Seen { tenant, source, event_id: event_id.clone(), hash: item.hash, at: now });
+        }
+        let id = item.message.id;
+        item.message.state = state;
+        item.message.reason.clone_from(&why);
+        // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
+        // everything that waits or needs a person, is kept.
+        let keep = state != MessageState::Accepted || item.pushed;
+        if item.stored && state == MessageState::Accepted {
+            self.ops.push(Op::MessageState { id, state, reason: None });
+        } else if keep {
+            self.ops.push(Op::PutMessage(item.message.clone()));
+        }
+        let taken = Taken { message: keep.then_some(id), how };
+        self.items.push((item, taken));
+    }
+}
+
+impl Batch {
+    /// The units to commit. What was built of them is given away; who asked stays.
+    pub(super) fn units(&mut self) -> Vec<Unit> {
+        let built = self.built.iter_mut();
+        built
+            .map(|built| Unit {
+                require: std::mem::take(&mut built.require),
+                ops: std::mem::take(&mut built.ops),
+            })
+            .collect()
+    }
+
+    /// Everything in it, undecided again.
+    pub(super) fn into_items(self) -> Vec<Item> {
+        self.built.into_iter().flat_map(|built| built.items).map(|(item, _)| item).collect()
+    }
+
+    /// Reads the receipts.
+    pub(super) fn conclude(self, receipts: Vec<Receipt>, turn: &mut Turn<'_>) -> Concluded {
+        let mut out = Concluded::default();
+        for (built, receipt) in self.built.into_iter().zip(receipts) {
+            match receipt {
+                Receipt::Done(heads) => {
+                    for mark in built.marks {
+                        turn.note(mark);
+                    }
+                    out.linked |= built.linked;
+                    out.fetches.extend(built.fetches);
+                    for head in heads {
+                        out.raised.entry(head.system.clone()).or_default().push(head);
+                    }
+                    let done = built.items.into_iter();
+                    out.done.extend(done.filter_map(|(item, taken)| Some((item.offer?, item.index, taken))));
+                }
+                Receipt::Conflict => {
+                    turn.note(Mark::DecidedAgain);
+                    out.again.extend(built.items.into_iter().map(|(mut item, _)| {
+                        item.tries += 1;
+                        item
+                    }));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The unit of an operator's order to intake.
+pub(super) fn order(order: Order) -> Result<Unit, String> {
+    let op = match order {
+        Order::Retake { message } => {
+            Op::MessageState { id: message, state: MessageState::Ready, reason: None }
+        }
+        Order::DiscardMessage { message, reason: why } => Op::MessageState {
+            id: message,
+            state: MessageState::Discarded,
+            reason: Some(reason("discarded", why)),
+        },
+        other => return Err(format!("intake does not take this order: {other:?}")),
+    };
+    Ok(Unit { require: Vec::new(), ops: vec![op] })
+}

@@ -1,0 +1,234 @@
+//! Marks: what happened, as data. The runtime maps them to metrics and logs, the simulation to coverage.
+
+use std::time::Duration;
+
+use canonical::{Entity, Object, System};
+use ledger::{Class, Lane};
+
+/// Something that happened. Holds no values and no unbounded labels besides the trace of log-worthy ones.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Mark {
+    /// Messages of a source were taken in durably.
+    Accepted {
+        /// The source.
+        source: System,
+        /// How many.
+        count: usize,
+    },
+    /// A message was seen before.
+    Duplicate {
+        /// The source.
+        source: System,
+    },
+    /// A message needs a person.
+    Quarantined {
+        /// The source.
+        source: System,
+        /// The class of reason.
+        class: String,
+        /// For people.
+        message: String,
+    },
+    /// A message waits for a link.
+    MessageParked {
+        /// The source.
+        source: System,
+    },
+    /// An offer was refused because of pressure.
+    Refused {
+        /// The source.
+        source: System,
+    },
+    /// A record got a new version.
+    Merged {
+        /// Its type.
+        entity: Entity,
+        /// The source.
+        source: System,
+        /// Its trace.
+        trace: String,
+    },
+    /// A decision was recorded (rejected, reverted, frozen, stale, echo).
+    Decided {
+        /// Its name.
+        kind: &'static str,
+        /// The type of record.
+        entity: Entity,
+        /// The source.
+        source: System,
+    },
+    /// A domain event was made.
+    Happened {
+        /// Its kind.
+        kind: String,
+    },
+    /// A unit conflicted and is decided again.
+    DecidedAgain,
+    /// A request left.
+    Sent {
+        /// The target.
+        system: System,
+        /// The operation.
+        operation: String,
+    },
+    /// An answer, or its absence, was classified.
+    Answered {
+        /// The target.
+        system: System,
+        /// The operation.
+        operation: String,
+        /// What it means.
+        class: Class,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A target reached a level.
+    Delivered {
+        /// The target.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// Its lane.
+        lane: Lane,
+        /// From the oldest level it covered to now.
+        lag: Duration,
+        /// Levels it covered: more than one were coalesced.
+        folded: u32,
+        /// Its trace.
+        trace: String,
+    },
+    /// Nothing had to be said.
+    Skipped {
+        /// The target.
+        system: System,
+    },
+    /// A delivery tries again later.
+    Retrying {
+        /// The target.
+        system: System,
+        /// Why.
+        class: Class,
+    },
+    /// A delivery is in doubt.
+    Doubtful {
+        /// The target.
+        system: System,
+        /// The idempotency class.
+        class: &'static str,
+    },
+    /// A doubt was resolved without a person.
+    Resolved {
+        /// The target.
+        system: System,
+        /// `resent`, `found`, `absent`.
+        how: &'static str,
+    },
+    /// A doubt needs a person.
+    NeedsPerson {
+        /// The target.
+        system: System,
+        /// For people.
+        message: String,
+    },
+    /// A delivery is dead.
+    Dead {
+        /// The target.
+        system: System,
+        /// Why.
+        class: String,
+        /// For people.
+        message: String,
+        /// Its trace.
+        trace: String,
+    },
+    /// A delivery waits for a link.
+    Parked {
+        /// The target.
+        system: System,
+    },
+    /// The bucket closed because the target said so.
+    Throttled {
+        /// The target.
+        system: System,
+    },
+    /// A breaker moved.
+    Breaker {
+        /// The target.
+        system: System,
+        /// The operation group.
+        operation: String,
+        /// `open`, `half_open`, `closed`.
+        state: &'static str,
+    },
+    /// A system was paused (with the reason) or went on.
+    Paused {
+        /// Which.
+        system: System,
+        /// Why; `None` when it goes on.
+        reason: Option<String>,
+    },
+    /// A token was fetched.
+    Authorised {
+        /// The target.
+        system: System,
+        /// Whether it worked.
+        ok: bool,
+    },
+    /// A system could not be connected; tries again by itself.
+    Unconnected {
+        /// Which.
+        system: System,
+        /// Why.
+        why: String,
+    },
+    /// A listing was read.
+    Polled {
+        /// The source.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// How many objects.
+        count: usize,
+    },
+    /// A listing failed; tries again by itself.
+    PollFailed {
+        /// The source.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// What it means.
+        class: Class,
+        /// For people.
+        why: String,
+    },
+    /// An object was read by id.
+    Fetched {
+        /// The source.
+        system: System,
+    },
+    /// An object was unlinked because it is not where the link pointed.
+    LinkRot {
+        /// The target.
+        system: System,
+    },
+    /// How a spoke stands, now and then: for gauges.
+    Gauges {
+        /// Which.
+        system: System,
+        /// Requests on the wire.
+        in_flight: usize,
+        /// Ready or waiting in memory, per lane.
+        held: [usize; 3],
+        /// Whether more is in the store.
+        behind: bool,
+        /// Doubtful intents.
+        doubtful: usize,
+        /// 0 closed, 1 half-open, 2 open: the worst of its breakers.
+        breaker: u8,
+        /// Whether the bucket is closed by the target.
+        throttled: bool,
+        /// Whether it is paused.
+        paused: bool,
+    },
+}

@@ -1,0 +1,468 @@
+//! The spoke machine: one per system. It alone owns the system's admission, so that deliveries, polls, fetches,
+//! probes and token refreshes share one budget.
+//!
+//! A delivery's way: head (in memory) → admitted → view (found) → rendered intent (committed) → sent → answered →
+//! settled (committed). Nothing is sent before its intent is durable; an intent that may have reached the target is
+//! finished as it was rendered before anything newer goes.
+
+mod draw;
+mod flight;
+mod heads;
+mod plan;
+mod settle;
+mod source;
+mod start;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use canonical::{ExternalRef, IntentId, Mono, Now, Object, System, Wall};
+use config::{Configuration, SystemConfig};
+use connector::{Call, Connector};
+use dispatch::{Change, Dispatcher, Permit};
+use ledger::{Lane, ObligationKey};
+use store::{Head, Query, Rows, StoreError, SystemState};
+
+use crate::mark::Mark;
+use crate::turn::{Ack, Effect, Input, Machine, Notice, Order, Ticket, Turn};
+use draw::Draw;
+use flight::{Doubt, Flight};
+use heads::Claim;
+use settle::After;
+use source::Poll;
+
+/// By what the dispatcher's wishes are found again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Token {
+    /// Resend or probe an intent in doubt.
+    Intent(IntentId),
+    /// Deliver an obligation.
+    Deliver(ObligationKey),
+    /// Read one object.
+    Fetch(ExternalRef),
+    /// Read changes.
+    Poll(Object),
+}
+
+/// What an outstanding effect was for.
+#[derive(Debug)]
+pub(crate) enum Await {
+    /// The system's own state, at start.
+    System,
+    /// Intents found open, at start.
+    Intents,
+    /// A lane's due obligations.
+    Claim(Lane),
+    /// Due fetches.
+    Fetches,
+    /// What must be known to render these.
+    View(Vec<(Head, Permit)>),
+    /// What must be known to settle this again: its unit conflicted.
+    Resettle(Box<settle::Settlement>),
+    /// Units, with what follows each.
+    Commit(Vec<After>),
+    /// An answer to a write or probe.
+    Answer(Box<Flight>),
+    /// The object a duplicate answer named.
+    Adopt(Box<Flight>, Call, String),
+    /// An object read by id.
+    FetchAnswer(ExternalRef, Wall, Permit, Call),
+    /// A page of a listing.
+    PollAnswer(Object, Wall, Permit, Call),
+    /// Which account is this?
+    Identity,
+    /// A token.
+    Token,
+    /// An operator's order: whom to answer, and what to do then.
+    Order(Ticket, Order),
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Reading its own state.
+    Loading,
+    /// Getting a token.
+    Authorising,
+    /// Asking for the account's identity.
+    Identifying,
+    /// At work.
+    Running,
+    /// Could not connect: tries again then.
+    Waiting(Mono),
+}
+
+/// Talks to one system.
+#[derive(Debug)]
+pub struct Spoke {
+    pub(crate) config: Arc<Configuration>,
+    pub(crate) system: System,
+    pub(crate) settings: SystemConfig,
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) dispatcher: Option<Dispatcher<Token>>,
+    pub(crate) phase: Phase,
+    pub(crate) state: SystemState,
+    next_ticket: u64,
+    awaiting: BTreeMap<Ticket, Await>,
+    /// Offered to the dispatcher, not admitted yet.
+    pub(crate) heads: BTreeMap<ObligationKey, Head>,
+    /// Admitted and not settled.
+    pub(crate) active: BTreeSet<ObligationKey>,
+    /// Raised again while active: offered when settled.
+    pub(crate) raised_again: BTreeSet<ObligationKey>,
+    /// Admitted in this turn, to be found together.
+    pub(crate) admitted: Vec<(Head, Permit)>,
+    /// What deliveries draw that were found to need more than their permit, until they are admitted again.
+    pub(crate) draws: BTreeMap<ObligationKey, Draw>,
+    pub(crate) claims: [Claim; 3],
+    /// Intents in doubt.
+    pub(crate) doubts: BTreeMap<IntentId, Doubt>,
+    /// Sends that met a stale token: they go on with the fresh one.
+    pub(crate) unauthorised: Vec<Flight>,
+    /// How often in a row the target refused a fresh token.
+    pub(crate) refusals: u32,
+    pub(crate) connect_tries: u32,
+    pub(crate) polls: BTreeMap<Object, Poll>,
+    pub(crate) fetching: BTreeMap<ExternalRef, u32>,
+    pub(crate) fetch_wanted: bool,
+    pub(crate) fetch_looking: bool,
+    pub(crate) fetch_due: Option<Mono>,
+    /// Offers to intake not yet durable.
+    pub(crate) offers: BTreeMap<Ticket, source::Offered>,
+    /// Work to be committed with this turn's other work: units and what follows them.
+    pub(crate) outbox: Vec<(store::Unit, After)>,
+    pub(crate) hold_until: Option<Mono>,
+    draining: bool,
+    drained: bool,
+}
+
+impl Spoke {
+    /// A machine for `system`, which must be in `config`. It reads its own state first.
+    #[must_use]
+    pub fn new(config: Arc<Configuration>, system: System) -> Option<Self> {
+        let settings = config.systems.get(&system)?.clone();
+        let connector = Arc::clone(&settings.connector);
+        let state = SystemState {
+            tenant: config.tenant.clone(),
+            system: system.clone(),
+            instance: None,
+            paused: None,
+            credential: None,
+            credential_generation: 0,
+        };
+        Some(Self {
+            config,
+            system,
+            settings,
+            connector,
+            dispatcher: None,
+            phase: Phase::Loading,
+            state,
+            next_ticket: 0,
+            awaiting: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            active: BTreeSet::new(),
+            raised_again: BTreeSet::new(),
+            admitted: Vec::new(),
+            draws: BTreeMap::new(),
+            claims: Default::default(),
+            doubts: BTreeMap::new(),
+            unauthorised: Vec::new(),
+            refusals: 0,
+            connect_tries: 0,
+            polls: BTreeMap::new(),
+            fetching: BTreeMap::new(),
+            fetch_wanted: true,
+            fetch_looking: false,
+            fetch_due: None,
+            offers: BTreeMap::new(),
+            outbox: Vec::new(),
+            hold_until: None,
+            draining: false,
+            drained: false,
+        })
+    }
+
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    /// Asks the store; the answer comes back as `what`.
+    pub(crate) fn find(&mut self, query: Query, what: Await, turn: &mut Turn<'_>) {
+        let ticket = self.ticket();
+        self.awaiting.insert(ticket, what);
+        turn.effect(Effect::Find(ticket, query));
+    }
+
+    /// Sends a request; the answer comes back as `what`.
+    pub(crate) fn send(&mut self, request: connector::Request, what: Await, turn: &mut Turn<'_>) {
+        let ticket = self.ticket();
+        self.awaiting.insert(ticket, what);
+        turn.note(Mark::Sent { system: self.system.clone(), operation: request.operation.clone() });
+        turn.effect(Effect::Send(ticket, request));
+    }
+
+    pub(crate) fn authorise(&mut self, turn: &mut Turn<'_>) {
+        self.phase = Phase::Authorising;
+        let ticket = self.ticket();
+        self.awaiting.insert(ticket, Await::Token);
+        turn.effect(Effect::Authorise(ticket));
+    }
+
+    /// Everything decided in this turn goes to the store in one commit, so that it shares one sync.
+    fn flush(&mut self, turn: &mut Turn<'_>) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let (units, after) = std::mem::take(&mut self.outbox).into_iter().unzip();
+        let ticket = self.ticket();
+        self.awaiting.insert(ticket, Await::Commit(after));
+        turn.effect(Effect::Commit(ticket, units));
+    }
+
+    /// Lets go whatever may go now.
+    fn pump(&mut self, turn: &mut Turn<'_>) {
+        let held = self.hold_until.is_some_and(|until| until > turn.now.mono);
+        if self.phase == Phase::Running && !held && !self.draining {
+            self.hold_until = None;
+            self.look_for_work(turn);
+            while let Some((wanted, permit)) = self.dispatcher.as_mut().and_then(|d| d.admit(turn.now.mono)) {
+                match wanted.token {
+                    Token::Deliver(key) => match self.heads.remove(&key) {
+                        Some(head) => {
+                            self.draws.remove(&key);
+                            self.active.insert(key);
+                            self.admitted.push((head, permit));
+                        }
+                        None => self.unused(permit, turn),
+                    },
+                    Token::Intent(id) => self.go_on(id, permit, turn),
+                    Token::Fetch(external) => self.fetch(external, permit, turn),
+                    Token::Poll(object) => self.poll(object, permit, turn),
+                }
+            }
+            self.view(turn);
+        }
+        self.flush(turn);
+        self.note_changes(turn);
+        self.settle_drain(turn);
+    }
+
+    /// Finds, in one question, what must be known to render everything admitted in this turn.
+    fn view(&mut self, turn: &mut Turn<'_>) {
+        if self.admitted.is_empty() {
+            return;
+        }
+        let admitted = std::mem::take(&mut self.admitted);
+        let asks = admitted.iter().map(|(head, _)| self.ask(head)).collect();
+        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
+        self.find(query, Await::View(admitted), turn);
+    }
+
+    pub(crate) fn release(&mut self, permit: Permit, turn: &Turn<'_>) {
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.release(permit, turn.now.mono);
+        }
+    }
+
+    fn note_changes(&mut self, turn: &mut Turn<'_>) {
+        let Some(dispatcher) = &mut self.dispatcher else { return };
+        let changes = dispatcher.events();
+        if changes.is_empty() {
+            return;
+        }
+        for change in changes {
+            let system = self.system.clone();
+            turn.note(match change {
+                Change::BreakerOpened { operation } => Mark::Breaker { system, operation, state: "open" },
+                Change::BreakerHalfOpen { operation } => {
+                    Mark::Breaker { system, operation, state: "half_open" }
+                }
+                Change::BreakerClosed { operation } => Mark::Breaker { system, operation, state: "closed" },
+                Change::BucketClosed { .. } => Mark::Throttled { system },
+                Change::BucketReopened => continue,
+            });
+        }
+        let gauges = self.gauges(turn.now);
+        turn.note(gauges);
+    }
+
+    /// How it stands, for gauges.
+    fn gauges(&self, now: Now) -> Mark {
+        let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(now.mono));
+        let mut held = [0; 3];
+        for head in self.heads.values() {
+            if let Some(count) = held.get_mut(usize::from(head.lane.number())) {
+                *count += 1;
+            }
+        }
+        let breaker = snapshot.iter().flat_map(|s| &s.breakers).map(|breaker| severity(breaker.state)).max();
+        Mark::Gauges {
+            system: self.system.clone(),
+            in_flight: snapshot.as_ref().map_or(0, |s| s.in_flight),
+            held,
+            behind: self.claims.iter().any(|claim| claim.behind),
+            doubtful: self.doubts.len(),
+            breaker: breaker.unwrap_or(0),
+            throttled: snapshot
+                .as_ref()
+                .is_some_and(|s| s.closed_until.is_some_and(|until| until > now.mono)),
+            paused: self.state.paused.is_some(),
+        }
+    }
+
+    fn settle_drain(&mut self, turn: &mut Turn<'_>) {
+        let busy = self
+            .awaiting
+            .values()
+            .any(|what| !matches!(what, Await::Claim(_) | Await::Fetches | Await::System | Await::Intents));
+        if self.draining && !self.drained && !busy {
+            self.drained = true;
+            turn.effect(Effect::Drained);
+        }
+    }
+
+    fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
+        let Some(what) = self.awaiting.remove(&ticket) else { return };
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(StoreError::Closed) if self.draining => return,
+            Err(error) => return turn.effect(Effect::Stop(error.to_string())),
+        };
+        match (what, rows) {
+            (Await::System, Rows::System(state, cursors)) => self.loaded(state, cursors, turn),
+            (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),
+            (Await::Claim(lane), Rows::Claim(claimed)) => self.claimed(lane, claimed, turn),
+            (Await::Fetches, Rows::Fetches(fetches, next)) => self.fetches(fetches, next, turn),
+            (Await::View(admitted), Rows::Spoke(rows)) => {
+                for ((head, permit), row) in admitted.into_iter().zip(rows) {
+                    self.plan(head, permit, row, turn);
+                }
+            }
+            (Await::Resettle(settlement), Rows::Spoke(mut rows)) => {
+                if let Some(row) = rows.pop() {
+                    self.resettle(*settlement, row, turn);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(
+        &mut self,
+        ticket: Ticket,
+        answer: &Result<connector::Response, connector::Failure>,
+        took: std::time::Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        match self.awaiting.remove(&ticket) {
+            Some(Await::Answer(flight)) => self.landed(*flight, answer, took, turn),
+            Some(Await::Adopt(flight, call, external_id)) => {
+                self.adopt(*flight, &call, external_id, answer, turn)
+            }
+            Some(Await::FetchAnswer(external, started, permit, call)) => {
+                self.fetched(external, started, permit, &call, answer, took, turn);
+            }
+            Some(Await::PollAnswer(object, started, permit, call)) => {
+                self.polled(&object, started, permit, &call, answer, took, turn);
+            }
+            Some(Await::Identity) => self.identified(answer, turn),
+            _ => {}
+        }
+    }
+
+    fn told(&mut self, notice: Notice, turn: &mut Turn<'_>) {
+        match notice {
+            Notice::Raised(heads) => self.raised(heads, turn.now),
+            Notice::FetchWanted => self.fetch_wanted = true,
+            Notice::Taken(ticket, result) => self.taken(ticket, result.is_ok(), turn),
+            Notice::Do(outside, order) => self.order(outside, order, turn),
+            Notice::Linked | Notice::Connected(..) => {}
+        }
+    }
+
+    /// The answer to an operator: done, or why not.
+    pub(crate) fn answer(outside: Ticket, result: Result<(), String>, turn: &mut Turn<'_>) {
+        let ack = match result {
+            Ok(()) => Ack::Done,
+            Err(why) => Ack::Refused(why),
+        };
+        turn.effect(Effect::Ack(outside, ack));
+    }
+}
+
+/// 0 closed, 1 half-open, 2 open.
+const fn severity(state: dispatch::BreakerState) -> u8 {
+    match state {
+        dispatch::BreakerState::Closed => 0,
+        dispatch::BreakerState::HalfOpen => 1,
+        dispatch::BreakerState::Open { .. } => 2,
+    }
+}
+
+/// Whether sends need a token that must first be fetched.
+pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
+    use connector::AuthKind;
+    matches!(
+        auth,
+        AuthKind::Oauth2ClientCredentials { .. }
+            | AuthKind::Oauth2Refresh { .. }
+            | AuthKind::SessionJsonrpc { .. }
+    )
+}
+
+impl Machine for Spoke {
+    fn handle(&mut self, input: Input, turn: &mut Turn<'_>) {
+        match input {
+            Input::Start => self.start(turn),
+            Input::Tick => self.tick(turn),
+            Input::Found(ticket, rows) => self.found(ticket, rows, turn),
+            Input::Committed(ticket, result) => match self.awaiting.remove(&ticket) {
+                Some(Await::Commit(after)) => self.committed(after, result, turn),
+                Some(Await::Order(outside, order)) => self.ordered(outside, order, result, turn),
+                _ => {}
+            },
+            Input::Answered { ticket, answer, took } => self.answered(ticket, &answer, took, turn),
+            Input::Authorised { ticket, result } => {
+                if let Some(Await::Token) = self.awaiting.remove(&ticket) {
+                    self.authorised(result, turn);
+                }
+            }
+            Input::Told(notice) => self.told(notice, turn),
+            Input::Drain => self.draining = true,
+            Input::Offer(_) => {}
+        }
+        self.pump(turn);
+    }
+
+    fn next_wakeup(&self, now: Now) -> Option<Mono> {
+        if self.draining {
+            return None;
+        }
+        match self.phase {
+            Phase::Waiting(until) => return Some(until),
+            Phase::Running => {}
+            _ => return None,
+        }
+        let mut due: Option<Mono> = self.hold_until.filter(|until| *until > now.mono);
+        if due.is_some() {
+            return due;
+        }
+        let mut at = |time: Option<Mono>| {
+            if let Some(time) = time {
+                due = Some(due.map_or(time, |due: Mono| due.min(time)));
+            }
+        };
+        at(self.dispatcher.as_ref().and_then(|dispatcher| dispatcher.next_wakeup(now.mono)));
+        for claim in &self.claims {
+            at(claim.wakeup());
+        }
+        at(self.fetch_due);
+        for poll in self.polls.values() {
+            at(poll.wakeup());
+        }
+        due
+    }
+}

@@ -1,0 +1,476 @@
+//! Requests on the wire, and intents in doubt: sent, answered, sent or probed again.
+
+use std::time::Duration;
+
+use canonical::{Now, Wall};
+use connector::{Call, Failure, Request, Response, Seen, Write};
+use dispatch::{Permit, Wanted};
+use ledger::{
+    Class, Intent, IntentState, Lane, Next, Obligation, OnExit, Outcome, Reason, Settling, Shadow, State,
+    Wait,
+};
+use store::{Attempt, Head, Op, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::plan::reason;
+use crate::spoke::settle::{After, Ending, Settlement};
+use crate::spoke::{Await, Phase, Spoke};
+use crate::turn::Turn;
+
+/// Between making a send durable and the send itself at most so much may pass, or it is made durable again.
+pub(crate) const ARRIVAL_SLACK: Duration = Duration::from_secs(2);
+/// How often a fresh token may be refused before the system pauses.
+const REFUSALS_MAX: u32 = 2;
+
+/// What an intent needs next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    /// Its bytes go out.
+    Send,
+    /// Look whether they arrived.
+    Probe,
+}
+
+/// A write or probe on its way, with everything needed to settle it.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) intent: Intent,
+    pub(crate) write: Write,
+    pub(crate) request: Request,
+    /// `None` after a restart: the store brings it back when the intent is settled.
+    pub(crate) head: Option<Head>,
+    pub(crate) obligation: Option<Obligation>,
+    pub(crate) shadow: Option<Shadow>,
+    pub(crate) matches: Vec<(String, String)>,
+    pub(crate) mapping: (String, u32),
+    pub(crate) exit: Option<OnExit>,
+    pub(crate) permit: Permit,
+    pub(crate) action: Action,
+    /// The stored intent covers this send: it counts it, and its bytes' last possible arrival.
+    pub(crate) durable: bool,
+}
+
+/// An intent that may have been applied, waiting to be sent or probed again. Its record's lock is kept.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) intent: Intent,
+    pub(crate) write: Write,
+    pub(crate) head: Option<Head>,
+    pub(crate) action: Action,
+    pub(crate) matches: Vec<(String, String)>,
+}
+
+impl Spoke {
+    /// Keeps an intent in doubt, locks its record, and asks for its turn when it is due.
+    pub(crate) fn doubt(&mut self, doubt: Doubt, due: Wall, now: Now) {
+        let token = Self::intent_token(&doubt.intent);
+        let lane = doubt.head.as_ref().map_or(Lane::Critical, |head| head.lane);
+        let draw = self.draw_of_doubt(&doubt.intent, doubt.action);
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.hold(doubt.intent.record, &doubt.intent.object, token.clone());
+            dispatcher.offer(Wanted {
+                token,
+                lane,
+                lock: None,
+                due: now.mono_of(due),
+                seq: 0,
+                operation: if doubt.action == Action::Probe { "read" } else { "write" }.to_owned(),
+                buckets: draw.buckets,
+                cost: draw.cost,
+                safe: true,
+                poison: false,
+            });
+        }
+        self.doubts.insert(doubt.intent.id, doubt);
+    }
+
+    /// An intent in doubt may go on.
+    pub(crate) fn go_on(&mut self, id: canonical::IntentId, permit: Permit, turn: &mut Turn<'_>) {
+        let Some(doubt) = self.doubts.remove(&id) else { return self.release(permit, turn) };
+        let request: Option<Request> = serde_json::from_slice(&doubt.intent.request).ok();
+        let Some(request) = request else {
+            self.release(permit, turn);
+            let why = reason("unreadable", "the stored request can't be read: discard or retry it");
+            return self.give_to_person(&doubt.intent, why, turn);
+        };
+        let mut action = doubt.action;
+        // The wait may have outlasted the key: then only a look is safe.
+        let scope = self.state.credential_generation.to_string();
+        if action == Action::Send && !doubt.intent.key_lives(&scope, turn.now.wall) {
+            action = Action::Probe;
+            let draw = self.draw_of_doubt(&doubt.intent, action);
+            if !permit.covers(draw.buckets, draw.cost) {
+                self.unused(permit, turn);
+                return self.doubt(Doubt { action, ..doubt }, turn.now.wall, turn.now);
+            }
+        }
+        let flight = Flight {
+            intent: doubt.intent,
+            write: doubt.write,
+            request,
+            head: doubt.head,
+            obligation: None,
+            shadow: None,
+            matches: doubt.matches,
+            mapping: (String::new(), 0),
+            exit: None,
+            permit,
+            action,
+            durable: false,
+        };
+        self.launch(flight, turn);
+    }
+
+    /// Its intent is durable: it goes.
+    pub(crate) fn launch(&mut self, mut flight: Flight, turn: &mut Turn<'_>) {
+        let request = match flight.action {
+            Action::Send => {
+                let arrives = turn.now.wall + Duration::from_millis(flight.request.timeout_ms);
+                if !flight.durable || arrives > flight.intent.arrives_until {
+                    flight.intent.sends += u32::from(!flight.durable);
+                    flight.intent.arrives_until = arrives + ARRIVAL_SLACK;
+                    flight.intent.state = IntentState::Open;
+                    flight.durable = true;
+                    let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };
+                    return self.outbox.push((unit, After::Launch(Box::new(flight))));
+                }
+                flight.request.clone()
+            }
+            Action::Probe if !self.can_probe(&flight) => {
+                self.release(flight.permit, turn);
+                return self.give_to_person(&flight.intent, ledger::unprobed(&flight.intent), turn);
+            }
+            Action::Probe => match self.connector.render(&Call::Probe(flight.write.clone())) {
+                Ok(request) => request,
+                Err(error) => {
+                    let why = reason(
+                        "uncertain",
+                        format!("no probe can be rendered ({error}): look at the target"),
+                    );
+                    let intent = flight.intent.clone();
+                    self.release(flight.permit, turn);
+                    return self.give_to_person(&intent, why, turn);
+                }
+            },
+        };
+        flight.permit.use_for(self.draw_of_intent(&flight.intent, flight.action).buckets);
+        self.send(request, Await::Answer(Box::new(flight)), turn);
+    }
+
+    fn can_probe(&self, flight: &Flight) -> bool {
+        self.connector
+            .operation(&flight.intent.operation, &flight.intent.object)
+            .is_some_and(|spec| spec.probe)
+    }
+
+    /// After a fresh token: the same intent goes again.
+    pub(crate) fn resume_flight(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        // Its permit paid for the call that was refused.
+        self.spend(self.draw_of_intent(&flight.intent, flight.action), turn);
+        self.launch(flight, turn);
+    }
+
+    /// An answer, or its absence.
+    pub(crate) fn landed(
+        &mut self,
+        flight: Flight,
+        answer: &Result<Response, Failure>,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let probe = flight.action == Action::Probe;
+        let call = if probe { Call::Probe(flight.write.clone()) } else { Call::Write(flight.write.clone()) };
+        let outcome = self.connector.classify(&call, answer, turn.now.wall);
+        self.learn(&flight.permit, &flight.intent.operation, &outcome, took, turn);
+        let next = ledger::settle(
+            Settling {
+                intent: &flight.intent,
+                attempts: flight.head.as_ref().map_or(0, |head| head.attempts),
+                probe,
+                policy: self.settings.retry,
+                now: turn.now.wall,
+                jitter: turn.entropy(),
+            },
+            &outcome,
+        );
+        self.act(flight, outcome, next, took, turn);
+    }
+
+    pub(crate) fn learn(
+        &mut self,
+        permit: &Permit,
+        operation: &str,
+        outcome: &Outcome,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        turn.note(Mark::Answered {
+            system: self.system.clone(),
+            operation: operation.to_owned(),
+            class: outcome.class,
+            took,
+        });
+        let span = |wait: Wait| match wait {
+            Wait::For(span) => span,
+            Wait::Until(at) => at.since(turn.now.wall),
+        };
+        let remaining = outcome.remaining.as_ref();
+        let remaining = remaining.map(|(name, left, reset)| (name.as_str(), *left, reset.map(span)));
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.learn(permit, outcome.class, outcome.wait.map(span), remaining, took, turn.now.mono);
+        }
+    }
+
+    fn act(&mut self, flight: Flight, outcome: Outcome, next: Next, took: Duration, turn: &mut Turn<'_>) {
+        let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
+        match next {
+            Next::Delivered => {
+                let probe = flight.action == Action::Probe;
+                if flight.intent.sends > u32::from(!probe) {
+                    let how = if probe { "found" } else { "resent" };
+                    turn.note(Mark::Resolved { system: self.system.clone(), how });
+                }
+                // Found before it was ever sent: an earlier create left it there, with older values.
+                let stale = probe && flight.intent.sends == 0;
+                let ending = if stale { Ending::Found } else { Ending::Delivered };
+                self.end(flight, outcome, ending, None, turn);
+            }
+            Next::Retry { due, spent } => {
+                turn.note(Mark::Retrying { system: self.system.clone(), class: outcome.class });
+                self.end(flight, outcome, Ending::Retry { due, spent }, Some(attempt), turn);
+            }
+            Next::Resend { due } => {
+                if flight.action == Action::Probe {
+                    turn.note(Mark::Resolved { system: self.system.clone(), how: "absent" });
+                }
+                self.keep_doubt(flight, Action::Send, due, &outcome, attempt, turn);
+            }
+            Next::Probe { due } => self.keep_doubt(flight, Action::Probe, due, &outcome, attempt, turn),
+            Next::Person(why) => {
+                turn.note(Mark::NeedsPerson { system: self.system.clone(), message: why.message.clone() });
+                self.end(flight, outcome, Ending::Person(why), Some(attempt), turn);
+            }
+            Next::Dead(mut why) => {
+                let (mapping, version) = &flight.mapping;
+                why.fingerprint = ledger::fingerprint(
+                    &self.system,
+                    outcome.class.name(),
+                    &outcome.refusal,
+                    mapping,
+                    *version,
+                );
+                self.end(flight, outcome, Ending::Dead(why), Some(attempt), turn);
+            }
+            Next::Adopt { external_id } => self.ask_to_adopt(flight, external_id, turn),
+            Next::LinkRot => {
+                turn.note(Mark::LinkRot { system: self.system.clone() });
+                self.end(flight, outcome, Ending::LinkRot, Some(attempt), turn);
+            }
+            Next::Refetch => self.end(flight, outcome, Ending::Refetch, Some(attempt), turn),
+            Next::Reauthorise
+                if self.refusals < REFUSALS_MAX && super::needs_token(self.connector.auth()) =>
+            {
+                self.unauthorised.push(flight);
+                if self.phase == Phase::Running {
+                    self.refusals += 1;
+                    self.authorise(turn);
+                }
+            }
+            Next::Reauthorise => {
+                let why = "the target refuses its credential: renew it, then resume the system";
+                self.hold_over_pause(flight, outcome, attempt, turn);
+                self.pause(why.to_owned(), turn);
+            }
+            Next::PauseSystem(why) => {
+                self.hold_over_pause(flight, outcome, attempt, turn);
+                self.pause(why.message, turn);
+            }
+        }
+    }
+
+    /// The system pauses. What was certainly not applied is rendered anew afterwards; what is in doubt stays so.
+    fn hold_over_pause(&mut self, flight: Flight, outcome: Outcome, attempt: Attempt, turn: &mut Turn<'_>) {
+        let now = turn.now.wall;
+        let doubt = flight.intent.state == IntentState::Doubtful
+            || flight.intent.sends > u32::from(flight.action == Action::Send);
+        if doubt {
+            let action = flight.action;
+            self.keep_doubt(flight, action, now, &outcome, attempt, turn);
+        } else {
+            self.end(flight, outcome, Ending::Retry { due: now, spent: false }, Some(attempt), turn);
+        }
+    }
+
+    pub(crate) fn attempt(&self, flight: &Flight, outcome: &Outcome, took: Duration, at: Wall) -> Attempt {
+        Attempt {
+            intent: flight.intent.id,
+            obligation: flight.intent.obligation.clone(),
+            system: self.system.clone(),
+            operation: flight.intent.operation.clone(),
+            probe: flight.action == Action::Probe,
+            class: outcome.class,
+            reason: Reason {
+                class: outcome.class.name().to_owned(),
+                code: outcome.refusal.code.clone(),
+                field: outcome.refusal.field.clone(),
+                message: outcome.refusal.message.clone(),
+                fingerprint: String::new(),
+            },
+            at,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// May have been applied: the intent stays as it is, durably doubtful, until it is sent or probed again.
+    fn keep_doubt(
+        &mut self,
+        mut flight: Flight,
+        action: Action,
+        due: Wall,
+        outcome: &Outcome,
+        attempt: Attempt,
+        turn: &mut Turn<'_>,
+    ) {
+        if flight.action == Action::Probe && outcome.class == Class::Absent {
+            flight.intent.probes += 1;
+        }
+        // Nothing was sent yet and the look found nothing: now it goes, under the permit it has.
+        if flight.action == Action::Probe && action == Action::Send && flight.intent.sends == 0 {
+            flight.action = Action::Send;
+            return self.launch(flight, turn);
+        }
+        turn.note(Mark::Doubtful { system: self.system.clone(), class: flight.intent.class.name() });
+        if let Some(head) = &mut flight.head {
+            head.attempts += u32::from(outcome.class.spends_attempt());
+        }
+        flight.intent.state = IntentState::Doubtful;
+        flight.intent.due = due;
+        flight.intent.outcome = Some(outcome.class);
+        flight.intent.reason = Some(attempt.reason.clone());
+        let mut ops = vec![Op::PutIntent(flight.intent.clone()), Op::PutAttempt(attempt)];
+        if let Some(head) = &flight.head {
+            ops.push(Op::Settle {
+                key: head.key.clone(),
+                level: flight.intent.level,
+                reached: false,
+                state: State::Retrying,
+                attempts: head.attempts,
+                due,
+                waiting: None,
+                reason: flight.intent.reason.clone(),
+                at: turn.now.wall,
+            });
+        }
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.release_keeping_lock(flight.permit, turn.now.mono);
+        }
+        let doubt = Doubt {
+            intent: flight.intent,
+            write: flight.write,
+            head: flight.head,
+            action,
+            matches: flight.matches,
+        };
+        self.outbox.push((Unit { require: Vec::new(), ops }, After::Doubt(Box::new(doubt), due)));
+    }
+
+    /// A person must look: the intent stays doubtful, the obligation uncertain, the record free for others to see.
+    pub(crate) fn give_to_person(&mut self, intent: &Intent, why: Reason, turn: &mut Turn<'_>) {
+        turn.note(Mark::NeedsPerson { system: self.system.clone(), message: why.message.clone() });
+        let mut intent = intent.clone();
+        intent.state = IntentState::Doubtful;
+        intent.reason = Some(why.clone());
+        let settle = Op::Settle {
+            key: intent.obligation.clone(),
+            level: intent.level,
+            reached: false,
+            state: State::Uncertain,
+            attempts: 0,
+            due: turn.now.wall,
+            waiting: None,
+            reason: Some(why),
+            at: turn.now.wall,
+        };
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.unlock(intent.record, &intent.object);
+        }
+        self.active.remove(&intent.obligation);
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent), settle] };
+        self.outbox.push((unit, After::Nothing));
+    }
+
+    /// The target says it is there already: read it before believing that it is ours.
+    fn ask_to_adopt(&mut self, flight: Flight, external_id: String, turn: &mut Turn<'_>) {
+        let call = Call::Fetch { object: flight.intent.object.clone(), external_id: external_id.clone() };
+        match self.connector.render(&call) {
+            Ok(request) => {
+                self.spend(self.draw_of(&call), turn);
+                self.send(request, Await::Adopt(Box::new(flight), call, external_id), turn);
+            }
+            Err(error) => self.refuse_adoption(flight, &external_id, &error.to_string(), turn),
+        }
+    }
+
+    /// Adopts only what has one of the record's match keys, is unlinked (the commit checks), and of this account.
+    pub(crate) fn adopt(
+        &mut self,
+        flight: Flight,
+        call: &Call,
+        external_id: String,
+        answer: &Result<Response, Failure>,
+        turn: &mut Turn<'_>,
+    ) {
+        let agrees = answer.as_ref().ok().and_then(|response| {
+            let observation = self.connector.read_object(call, response).ok()??;
+            let Seen::State { fields } = observation.seen else { return None };
+            let (mapping, schema) = self.config.inbound(&self.system, &flight.intent.object)?;
+            let patch = mapping.normalise(&fields).ok()?;
+            let found = intake::match_values(schema, &patch.fields);
+            Some(found.iter().any(|pair| flight.matches.contains(pair)))
+        });
+        match agrees {
+            Some(true) => {
+                let mut outcome = Outcome::of(Class::Applied);
+                outcome.external_id = Some(external_id);
+                turn.note(Mark::Resolved { system: self.system.clone(), how: "adopted" });
+                self.end(flight, outcome, Ending::Found, None, turn);
+            }
+            Some(false) => self.refuse_adoption(flight, &external_id, "none of its match keys agree", turn),
+            None => self.refuse_adoption(flight, &external_id, "it could not be read to compare", turn),
+        }
+    }
+
+    pub(crate) fn refuse_adoption(
+        &mut self,
+        flight: Flight,
+        external_id: &str,
+        why: &str,
+        turn: &mut Turn<'_>,
+    ) {
+        let message = format!(
+            "{} says {}/{external_id} is there already, but it was not adopted: {why}; link or merge them by hand, then retry",
+            self.system, flight.intent.object
+        );
+        let refusal = ledger::Refusal { message: message.clone(), ..ledger::Refusal::default() };
+        let (mapping, version) = &flight.mapping;
+        let fingerprint = ledger::fingerprint(&self.system, "duplicate", &refusal, mapping, *version);
+        let why = Reason { class: "duplicate".to_owned(), message, fingerprint, ..Reason::default() };
+        let outcome = Outcome::of(Class::Duplicate);
+        let attempt = self.attempt(&flight, &outcome, Duration::ZERO, turn.now.wall);
+        self.end(flight, outcome, Ending::Dead(why), Some(attempt), turn);
+    }
+
+    /// Ends an intent: the unit is built from its settlement.
+    pub(crate) fn end(
+        &mut self,
+        flight: Flight,
+        outcome: Outcome,
+        ending: Ending,
+        attempt: Option<Attempt>,
+        turn: &mut Turn<'_>,
+    ) {
+        let settlement =
+            Settlement::new(flight, outcome, ending, attempt, self.dispatcher.as_mut(), turn.now.mono);
+        self.settle(settlement, turn);
+    }
+}

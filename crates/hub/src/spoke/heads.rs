@@ -1,0 +1,199 @@
+//! Which obligations are held in memory: a bounded window of due ones, refilled from the store by walking a cursor.
+
+use std::time::Duration;
+
+use canonical::{Mono, Now, Wall};
+use dispatch::Wanted;
+use ledger::{Lane, State};
+use store::{Claimed, Head, Query, SpokeAsk};
+
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::Turn;
+
+/// Heads due later than this are left to the store.
+const HOLD_AHEAD: Duration = Duration::from_secs(2);
+/// Heads asked for at once.
+const CLAIM_MAX: usize = 256;
+/// A lane is looked over from its start this often, whatever is believed.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// How far a lane has been read.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// Due obligations may be in the store that are not in memory.
+    pub(crate) behind: bool,
+    /// Where the walk goes on.
+    after: Option<(Wall, i64)>,
+    /// A question is out.
+    asking: bool,
+    /// Something was raised or set back while the question was out.
+    stale: bool,
+    /// The next obligation in the store is due then.
+    due: Option<Mono>,
+    /// The next walk from the start.
+    sweep: Mono,
+}
+
+impl Default for Claim {
+    fn default() -> Self {
+        Self { behind: true, after: None, asking: false, stale: false, due: None, sweep: Mono(0) }
+    }
+}
+
+impl Claim {
+    pub(crate) fn wakeup(&self) -> Option<Mono> {
+        if self.asking {
+            return None;
+        }
+        Some(self.due.map_or(self.sweep, |due| due.min(self.sweep)))
+    }
+
+    /// Something in this lane will be due then, and memory does not hold it.
+    pub(crate) fn later(&mut self, due: Mono) {
+        self.due = Some(self.due.map_or(due, |at| at.min(due)));
+    }
+}
+
+impl Spoke {
+    /// Asks the store for more heads, for fetches, for polls that are due.
+    pub(crate) fn look_for_work(&mut self, turn: &mut Turn<'_>) {
+        for lane in Lane::ALL {
+            self.claim(lane, turn);
+        }
+        self.look_for_fetches(turn);
+        self.offer_polls(turn.now);
+    }
+
+    fn claim(&mut self, lane: Lane, turn: &mut Turn<'_>) {
+        let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(lane));
+        let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
+        let now = turn.now.mono;
+        if claim.due.is_some_and(|due| due <= now) || claim.sweep <= now {
+            claim.behind = true;
+        }
+        if !claim.behind || claim.asking || !room {
+            return;
+        }
+        if claim.sweep <= now || claim.due.is_some_and(|due| due <= now) {
+            claim.sweep = now + SWEEP_EVERY;
+            claim.due = None;
+            claim.after = None;
+        }
+        claim.asking = true;
+        claim.stale = false;
+        let query = Query::Claim {
+            tenant: self.config.tenant.clone(),
+            system: self.system.clone(),
+            lane,
+            after: claim.after,
+            due_by: turn.now.wall,
+            limit: CLAIM_MAX,
+        };
+        self.find(query, Await::Claim(lane), turn);
+    }
+
+    pub(crate) fn claimed(&mut self, lane: Lane, claimed: Claimed, turn: &mut Turn<'_>) {
+        let more = claimed.heads.len() >= CLAIM_MAX;
+        let last = claimed.heads.last().map(|head| (head.due, head.seq));
+        if let Some(claim) = self.claims.get_mut(usize::from(lane.number())) {
+            claim.asking = false;
+            claim.behind = more || claim.stale;
+            claim.after = if more { last } else { None };
+            if let Some(next) = claimed.next_due {
+                claim.later(turn.now.mono_of(next));
+            }
+        }
+        for head in claimed.heads {
+            self.hold(head, turn.now);
+        }
+    }
+
+    /// Obligations were raised or woken; they go straight into memory unless older ones are still in the store.
+    pub(crate) fn raised(&mut self, heads: Vec<Head>, now: Now) {
+        for head in heads {
+            if !matches!(head.state, State::Pending | State::Retrying) {
+                continue;
+            }
+            if self.active.contains(&head.key) {
+                self.raised_again.insert(head.key.clone());
+                continue;
+            }
+            let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
+            let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
+            if claim.asking {
+                claim.stale = true;
+            }
+            if claim.behind || claim.asking || !room || self.phase != crate::spoke::Phase::Running {
+                claim.behind = true;
+                continue;
+            }
+            self.hold(head, now);
+        }
+    }
+
+    /// Keeps a head in memory and offers it, unless it is already on its way or due much later.
+    pub(crate) fn hold(&mut self, head: Head, now: Now) {
+        if self.active.contains(&head.key) {
+            return;
+        }
+        let due = now.mono_of(head.due);
+        if now.mono.until(due) > HOLD_AHEAD {
+            if let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) {
+                claim.later(due);
+            }
+            return;
+        }
+        let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
+        let draw = self.draw_of_head(&head);
+        let Some(dispatcher) = &mut self.dispatcher else { return };
+        let wanted = Wanted {
+            token: Token::Deliver(head.key.clone()),
+            lane: head.lane,
+            lock: Some((head.record, head.object.clone())),
+            due,
+            seq: head.seq,
+            operation: "write".to_owned(),
+            buckets: draw.buckets,
+            cost: draw.cost,
+            safe: repeatable && head.attempts == 0,
+            poison: head.attempts > 0,
+        };
+        dispatcher.offer(wanted);
+        self.heads.insert(head.key.clone(), head);
+    }
+
+    /// An obligation is settled: it leaves memory, or comes back when it was raised meanwhile or is due again.
+    pub(crate) fn settled(&mut self, mut head: Head, due: Option<Wall>, now: Now) {
+        self.active.remove(&head.key);
+        let again = self.raised_again.remove(&head.key);
+        match due {
+            Some(due) => {
+                head.due = due;
+                self.hold(head, now);
+            }
+            // What was raised meanwhile is in the store, due at once; its attempts count from zero again.
+            None if again => {
+                head.due = now.wall;
+                head.attempts = 0;
+                self.hold(head, now);
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn ask(&self, head: &Head) -> SpokeAsk {
+        let mapping = self.config.route(&head.key.route).and_then(|route| self.config.mapping_of(route));
+        let references = mapping.map(|mapping| {
+            mapping
+                .references()
+                .map(|reference| (reference.field.clone(), reference.object.clone()))
+                .collect()
+        });
+        SpokeAsk {
+            key: head.key.clone(),
+            record: head.record,
+            object: head.object.clone(),
+            references: references.unwrap_or_default(),
+        }
+    }
+}

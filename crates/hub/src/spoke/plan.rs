@@ -1,0 +1,401 @@
+//! What to do about one admitted obligation, judged on the newest version of its record.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use canonical::value::is_empty;
+use canonical::{Alive, EntitySchema, Fields, Record, Wall};
+use dispatch::Permit;
+use ledger::{Level, Obligation, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
+use mapping::Mapping;
+use store::{Head, Op, Require, SpokeRow, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::Spoke;
+use crate::spoke::settle::After;
+use crate::turn::Turn;
+
+/// How long a delivery waits for the object it refers to before it is dead.
+const LINK_WAIT: Duration = Duration::from_secs(3600);
+
+/// What the judgement came to.
+pub(crate) enum Plan {
+    /// Nothing to do any more.
+    Gone,
+    /// An intent that was not known of is open: it is finished first.
+    Unfinished(Box<ledger::Intent>),
+    /// It rests without a call.
+    Rest(Rest),
+    /// It is to be written.
+    Write(Box<Wanted>),
+}
+
+/// An obligation that comes to rest, or waits, without a call.
+pub(crate) struct Rest {
+    pub(crate) state: State,
+    pub(crate) reached: bool,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) require: Vec<Require>,
+}
+
+/// What is to be written.
+pub(crate) struct Wanted {
+    /// The manifest's operation; `None`: the connector chooses by whether the object is linked.
+    pub(crate) operation: Option<String>,
+    /// The exit that it carries out.
+    pub(crate) exit: Option<OnExit>,
+    /// Upsert key or marker.
+    pub(crate) key: String,
+    /// The object's id there.
+    pub(crate) external_id: Option<String>,
+    /// The whole projection.
+    pub(crate) whole: Fields,
+    /// What the target does not certainly have of it.
+    pub(crate) difference: Fields,
+    pub(crate) shadow: Shadow,
+    pub(crate) matches: Vec<(String, String)>,
+    pub(crate) mapping: (String, u32),
+}
+
+pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
+    Reason { class: class.to_owned(), message: message.into(), ..Reason::default() }
+}
+
+fn rest(state: State, reached: bool, reason: Option<Reason>) -> Plan {
+    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new() })
+}
+
+fn skip(class: &str, message: impl Into<String>) -> Plan {
+    rest(State::Skipped, true, Some(reason(class, message)))
+}
+
+impl Spoke {
+    /// Judges one row and does what follows.
+    pub(crate) fn plan(&mut self, head: Head, permit: Permit, row: SpokeRow, turn: &mut Turn<'_>) {
+        let Some(obligation) = row.obligation.clone() else {
+            self.unused(permit, turn);
+            return self.settled(head, None, turn.now);
+        };
+        match self.judge(&obligation, row, turn.now.wall) {
+            Plan::Gone => {
+                self.unused(permit, turn);
+                self.settled(head, None, turn.now);
+            }
+            Plan::Unfinished(intent) => {
+                // Known to the store and not to memory: it waits for what `recovered` or a person decides.
+                self.unused(permit, turn);
+                let why =
+                    reason("uncertain", format!("intent {} is still in doubt: see the delivery", intent.id));
+                let known = self.doubts.contains_key(&intent.id);
+                let state = if known { State::Retrying } else { State::Uncertain };
+                let due = known.then(|| turn.now.wall + Duration::from_secs(1));
+                self.come_to_rest(
+                    head,
+                    &obligation,
+                    Rest { state, reached: false, reason: Some(why), waiting: None, require: Vec::new() },
+                    due,
+                    turn,
+                );
+            }
+            Plan::Rest(resting) => {
+                self.unused(permit, turn);
+                self.come_to_rest(head, &obligation, resting, None, turn);
+            }
+            Plan::Write(wanted) => {
+                let spec = self.operation_for(&obligation.object, &wanted);
+                let draw = spec.map(|spec| self.draw_of_write(spec, &obligation.object, &wanted));
+                match draw {
+                    Some(draw) if !permit.covers(draw.buckets, draw.cost) => {
+                        self.ask_again(head, permit, draw, turn)
+                    }
+                    _ => self.write(head, permit, obligation, *wanted, turn),
+                }
+            }
+        }
+    }
+
+    fn judge(&self, obligation: &Obligation, row: SpokeRow, now: Wall) -> Plan {
+        if !obligation.state.is_open() || obligation.waiting == Some(Waiting::Operator) {
+            return Plan::Gone;
+        }
+        if let Some(intent) = row.intent {
+            return Plan::Unfinished(Box::new(intent));
+        }
+        let Some(route) = self.config.route(&obligation.key.route) else {
+            return skip("no_route", "the configuration no longer has its route");
+        };
+        let Some(mapping) = self.config.mapping_of(route) else {
+            return skip("no_mapping", "the configuration no longer has its mapping");
+        };
+        let Some(schema) = self.config.entities.get(&route.entity) else {
+            return skip("no_entity", "the configuration no longer has its entity");
+        };
+        let Some(record) = row.record else {
+            return skip("erased", "the record is gone");
+        };
+        let shadow = fitting_shadow(self, obligation, row.shadow, row.link.as_deref());
+        let links = |_: &canonical::Entity, object: &canonical::Object, id: &canonical::RecordId| {
+            row.links.get(&(*id, object.clone())).cloned()
+        };
+        match route.kind {
+            RouteKind::Notify => {
+                let Some(fact) = row.fact else { return skip("erased", "the event is gone") };
+                let mut fields = record.fields.clone();
+                fields.extend(fact.data.clone());
+                let projection = match mapping.project(&fields, &links) {
+                    Ok(projection) => projection,
+                    Err(error) => return self.unfit(&error, mapping),
+                };
+                if let Some(operation) = &route.operation
+                    && row.link.is_none()
+                    && self.connector.operation(operation, &route.object).is_some_and(|spec| spec.linked)
+                {
+                    return wait_for(record.id, route, now, obligation);
+                }
+                Plan::Write(Box::new(Wanted {
+                    operation: route.operation.clone(),
+                    exit: None,
+                    key: fact.id.to_string(),
+                    external_id: row.link,
+                    difference: projection.fields.clone(),
+                    whole: projection.fields,
+                    shadow,
+                    matches: Vec::new(),
+                    mapping: (mapping.id().to_owned(), mapping.version()),
+                }))
+            }
+            RouteKind::Sync => {
+                self.judge_sync(obligation, route, mapping, schema, &record, shadow, row.link, &links, now)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a different fact about the delivery")]
+    fn judge_sync(
+        &self,
+        obligation: &Obligation,
+        route: &Route,
+        mapping: &Mapping,
+        schema: &EntitySchema,
+        record: &Record,
+        shadow: Shadow,
+        link: Option<String>,
+        links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
+        now: Wall,
+    ) -> Plan {
+        let stands = record.alive == Alive::Live;
+        let passes = stands && route.filter.iter().all(|condition| condition.holds(&record.fields));
+        if !passes {
+            return leave(route, record, shadow, link, mapping, stands);
+        }
+        let lacking =
+            schema.required.iter().find(|field| record.fields.get(field.as_str()).is_none_or(is_empty));
+        if let Some(field) = lacking {
+            return skip("incomplete", format!("the record has no {field} yet, which its schema requires"));
+        }
+        let mut projection = match mapping.project(&record.fields, links) {
+            Ok(projection) => projection,
+            Err(error) => return self.unfit(&error, mapping),
+        };
+        if let Some(missing) = projection.missing.first() {
+            let until = waiting_until(obligation, now);
+            if until <= now {
+                let text = format!(
+                    "{} refers to {} {}, which is not in {} as {} after an hour: see why it is not delivered there, then retry",
+                    missing.field, missing.entity, missing.record, self.system, missing.object
+                );
+                return rest(State::Dead, false, Some(self.failure("missing_link", text, mapping)));
+            }
+            let why = reason(
+                "parked",
+                format!("waits for {} {} to be linked there", missing.entity, missing.record),
+            );
+            return Plan::Rest(Rest {
+                state: State::Parked,
+                reached: false,
+                reason: Some(why),
+                waiting: Some(Waiting::Link {
+                    record: missing.record,
+                    object: missing.object.clone(),
+                    until,
+                }),
+                require: vec![Require::NotYetLinked {
+                    record: missing.record,
+                    system: self.system.clone(),
+                    object: missing.object.clone(),
+                }],
+            });
+        }
+        mapping.keep_seen(&mut projection, &shadow.fields);
+        let mut difference = shadow.difference(&projection.fields, &BTreeSet::new());
+        if link.is_some() {
+            // No write carries a field to its owner (I5): there the owner's value stands.
+            let own = self.own_paths(mapping, schema);
+            difference.retain(|path, _| !own.contains(path.as_str()));
+            if difference.is_empty() {
+                return skip("no_change", "the target has it already");
+            }
+            for path in own {
+                match shadow.fields.get(path) {
+                    Some(value) => projection.fields.insert(path.to_owned(), value.clone()),
+                    None => projection.fields.remove(path),
+                };
+            }
+        }
+        Plan::Write(Box::new(Wanted {
+            operation: None,
+            exit: None,
+            key: record.id.to_string(),
+            external_id: link,
+            difference,
+            whole: projection.fields,
+            shadow,
+            matches: intake::match_values(schema, &record.fields),
+            mapping: (mapping.id().to_owned(), mapping.version()),
+        }))
+    }
+
+    /// Paths of this mapping that carry a field which the target's system owns.
+    fn own_paths<'a>(&self, mapping: &'a Mapping, schema: &EntitySchema) -> BTreeSet<&'a str> {
+        let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
+        rows.filter(|row| {
+            let spec = row.field.and_then(|field| schema.fields.get(field));
+            spec.is_some_and(|spec| spec.owner.as_ref() == Some(&self.system))
+        })
+        .map(|row| row.path)
+        .collect()
+    }
+
+    /// A record that the mapping can't bring over.
+    fn unfit(&self, error: &mapping::ProjectError, mapping: &Mapping) -> Plan {
+        rest(State::Dead, false, Some(self.failure("misfit", error.to_string(), mapping)))
+    }
+
+    pub(crate) fn failure(&self, class: &str, message: String, mapping: &Mapping) -> Reason {
+        let refusal = ledger::Refusal { message, ..ledger::Refusal::default() };
+        let fingerprint = ledger::fingerprint(&self.system, class, &refusal, mapping.id(), mapping.version());
+        Reason { class: class.to_owned(), message: refusal.message, fingerprint, ..Reason::default() }
+    }
+
+    /// Writes down that an obligation rests or waits.
+    pub(crate) fn come_to_rest(
+        &mut self,
+        head: Head,
+        obligation: &Obligation,
+        resting: Rest,
+        due: Option<Wall>,
+        turn: &mut Turn<'_>,
+    ) {
+        let system = self.system.clone();
+        match resting.state {
+            State::Skipped => turn.note(Mark::Skipped { system }),
+            State::Parked => turn.note(Mark::Parked { system }),
+            State::Dead => {
+                let why = resting.reason.clone().unwrap_or_default();
+                let trace = obligation.trace.clone();
+                turn.note(Mark::Dead { system, class: why.class, message: why.message, trace });
+            }
+            _ => {}
+        }
+        let level = Level { version: obligation.wanted.version, generation: obligation.wanted.generation };
+        let due_or_deadline = match &resting.waiting {
+            Some(Waiting::Link { until, .. }) => *until,
+            _ => due.unwrap_or(turn.now.wall),
+        };
+        let op = Op::Settle {
+            key: obligation.key.clone(),
+            level,
+            reached: resting.reached,
+            state: resting.state,
+            attempts: obligation.attempts,
+            due: due_or_deadline,
+            waiting: resting.waiting,
+            reason: resting.reason,
+            at: turn.now.wall,
+        };
+        let parked = resting.state == State::Parked;
+        let unit = Unit { require: resting.require, ops: vec![op] };
+        self.outbox.push((unit, After::Rested { head, due, parked }));
+    }
+}
+
+/// The shadow, when it is about the object the link names; else a blank one.
+fn fitting_shadow(
+    spoke: &Spoke,
+    obligation: &Obligation,
+    shadow: Option<Shadow>,
+    link: Option<&str>,
+) -> Shadow {
+    let blank = || {
+        Shadow::blank(
+            obligation.key.tenant.clone(),
+            obligation.record,
+            spoke.system.clone(),
+            obligation.object.clone(),
+        )
+    };
+    match shadow {
+        Some(shadow) if shadow.external_id.as_deref() == link => shadow,
+        // A shadow of another object, or of one no longer linked: nothing in it holds, but its revision does.
+        Some(shadow) => Shadow { revision: shadow.revision, ..blank() },
+        None => blank(),
+    }
+}
+
+/// A record that left the filter, or is deleted.
+fn leave(
+    route: &Route,
+    record: &Record,
+    shadow: Shadow,
+    link: Option<String>,
+    mapping: &Mapping,
+    stands: bool,
+) -> Plan {
+    let exit = if stands || route.on_exit != OnExit::Keep { route.on_exit } else { OnExit::Keep };
+    let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
+    let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
+        return skip("outside", why);
+    };
+    Plan::Write(Box::new(Wanted {
+        operation: Some(operation.to_owned()),
+        exit: Some(exit),
+        key: record.id.to_string(),
+        external_id: Some(external_id),
+        difference: Fields::new(),
+        whole: shadow.fields.clone(),
+        shadow,
+        matches: Vec::new(),
+        mapping: (mapping.id().to_owned(), mapping.version()),
+    }))
+}
+
+fn waiting_until(obligation: &Obligation, now: Wall) -> Wall {
+    match &obligation.waiting {
+        Some(Waiting::Link { until, .. }) => *until,
+        _ => now + LINK_WAIT,
+    }
+}
+
+/// A notification whose object is not there yet.
+fn wait_for(record: canonical::RecordId, route: &Route, now: Wall, obligation: &Obligation) -> Plan {
+    let until = waiting_until(obligation, now);
+    if until <= now {
+        let text = format!(
+            "its own object is not in {} as {} after an hour: see why, then retry",
+            route.system, route.object
+        );
+        return rest(State::Dead, false, Some(reason("missing_link", text)));
+    }
+    Plan::Rest(Rest {
+        state: State::Parked,
+        reached: false,
+        reason: Some(reason("parked", "waits for its own object to be linked there")),
+        waiting: Some(Waiting::Link { record, object: route.object.clone(), until }),
+        require: vec![Require::NotYetLinked {
+            record,
+            system: route.system.clone(),
+            object: route.object.clone(),
+        }],
+    })
+}

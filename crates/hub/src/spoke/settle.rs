@@ -1,0 +1,507 @@
+//! Settling: the unit that ends an intent, and what follows each commit.
+
+use canonical::{Mono, Wall};
+use dispatch::Dispatcher;
+use intake::Link;
+use ledger::{IntentState, Level, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject};
+use store::{Attempt, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::flight::{Doubt, Flight};
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::{Order, Ticket, Turn};
+
+/// How often a settlement may conflict before its link is taken for somebody else's.
+const CONFLICTS_MAX: u32 = 3;
+/// How long everything waits after the disk was full.
+const FULL_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How an intent ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// The target has the level.
+    Delivered,
+    /// The object is there, with older values: link it, then update it.
+    Found,
+    /// Certainly not applied: again, anew.
+    Retry { due: Wall, spent: bool },
+    /// A person must look.
+    Person(Reason),
+    /// Never.
+    Dead(Reason),
+    /// The object is not where the link points.
+    LinkRot,
+    /// Somebody else wrote.
+    Refetch,
+}
+
+/// An intent's end, on its way to the store; kept to be built again when its unit conflicts.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    pub(crate) intent: ledger::Intent,
+    pub(crate) head: Option<Head>,
+    obligation: Option<ledger::Obligation>,
+    shadow: Option<Shadow>,
+    exit: Option<OnExit>,
+    outcome: Outcome,
+    ending: Ending,
+    attempt: Option<Attempt>,
+    conflicts: u32,
+    /// Already linked there, as read again after a conflict.
+    linked: Option<String>,
+}
+
+impl Settlement {
+    pub(crate) fn new(
+        flight: Flight,
+        outcome: Outcome,
+        ending: Ending,
+        attempt: Option<Attempt>,
+        dispatcher: Option<&mut Dispatcher<Token>>,
+        now: Mono,
+    ) -> Self {
+        // The slot is free at once; the record's lock stays until the end is durable.
+        if let Some(dispatcher) = dispatcher {
+            dispatcher.release_keeping_lock(flight.permit, now);
+        }
+        let linked = flight.intent.external_id.clone();
+        Self {
+            intent: flight.intent,
+            head: flight.head,
+            obligation: flight.obligation,
+            shadow: flight.shadow,
+            exit: flight.exit,
+            outcome,
+            ending,
+            attempt,
+            conflicts: 0,
+            linked,
+        }
+    }
+}
+
+/// What follows a unit's commit.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// Nothing.
+    Nothing,
+    /// An obligation rests, or waits.
+    Rested { head: Head, due: Option<Wall>, parked: bool },
+    /// An intent is durable: send it.
+    Launch(Box<Flight>),
+    /// An intent is durably doubtful.
+    Doubt(Box<Doubt>, Wall),
+    /// An intent has ended.
+    Settled(Box<Settlement>),
+}
+
+impl Spoke {
+    /// Builds the unit that ends an intent. Without its shadow (after a restart or a conflict) it is read first.
+    pub(crate) fn settle(&mut self, settlement: Settlement, turn: &mut Turn<'_>) {
+        let touches = match settlement.ending {
+            Ending::Delivered | Ending::Found | Ending::LinkRot | Ending::Person(_) => true,
+            Ending::Dead(_) => settlement.intent.sends > 1,
+            Ending::Retry { .. } | Ending::Refetch => false,
+        };
+        if touches && settlement.shadow.is_none() {
+            return self.look_again(settlement, turn);
+        }
+        let unit = self.unit(&settlement, turn);
+        self.outbox.push((unit, After::Settled(Box::new(settlement))));
+    }
+
+    fn look_again(&mut self, settlement: Settlement, turn: &mut Turn<'_>) {
+        let intent = &settlement.intent;
+        let ask = SpokeAsk {
+            key: intent.obligation.clone(),
+            record: intent.record,
+            object: intent.object.clone(),
+            references: Vec::new(),
+        };
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        let query = Query::Spoke { tenant, system, asks: vec![ask] };
+        self.find(query, Await::Resettle(Box::new(settlement)), turn);
+    }
+
+    /// The view for a settlement that conflicted, or had none.
+    pub(crate) fn resettle(&mut self, mut settlement: Settlement, row: SpokeRow, turn: &mut Turn<'_>) {
+        let intent = &settlement.intent;
+        settlement.linked = row.link.clone();
+        settlement.shadow = Some(row.shadow.unwrap_or_else(|| {
+            Shadow::blank(
+                intent.obligation.tenant.clone(),
+                intent.record,
+                self.system.clone(),
+                intent.object.clone(),
+            )
+        }));
+        settlement.obligation = row.obligation.or(settlement.obligation);
+        if settlement.conflicts > CONFLICTS_MAX {
+            let message = format!(
+                "{} answered with an object that is linked to another record: merge the two by hand, then retry",
+                self.system
+            );
+            settlement.ending = Ending::Dead(super::plan::reason("duplicate", message));
+        }
+        let unit = self.unit(&settlement, turn);
+        self.outbox.push((unit, After::Settled(Box::new(settlement))));
+    }
+
+    fn unit(&self, settlement: &Settlement, turn: &Turn<'_>) -> Unit {
+        let now = turn.now.wall;
+        let mut unit = Unit::default();
+        let mut intent = settlement.intent.clone();
+        intent.outcome = Some(settlement.outcome.class);
+        intent.token = settlement.outcome.token;
+        intent.state = IntentState::Closed;
+        intent.closed_at = Some(now);
+        intent.reason = settlement.attempt.as_ref().map(|attempt| attempt.reason.clone());
+        let attempts = settlement.head.as_ref().map_or(0, |head| head.attempts);
+        let (state, reached, due, reason, attempts) = match &settlement.ending {
+            Ending::Delivered => (State::Delivered, true, now, None, attempts),
+            Ending::Found => (State::Pending, false, now, None, attempts),
+            Ending::Retry { due, spent } => {
+                let state = if *spent { State::Retrying } else { State::Pending };
+                (state, false, *due, intent.reason.clone(), attempts + u32::from(*spent))
+            }
+            Ending::Person(why) => {
+                intent.state = IntentState::Doubtful;
+                intent.closed_at = None;
+                intent.reason = Some(why.clone());
+                (State::Uncertain, false, now, Some(why.clone()), attempts)
+            }
+            Ending::Dead(why) => (State::Dead, false, now, Some(why.clone()), attempts),
+            Ending::LinkRot | Ending::Refetch => {
+                (State::Retrying, false, now, intent.reason.clone(), attempts + 1)
+            }
+        };
+        let level = intent.level;
+        self.effects_there(settlement, &intent, &mut unit, now);
+        if intent.state == IntentState::Closed {
+            intent.request = Vec::new();
+        }
+        let key = intent.obligation.clone();
+        unit.ops.push(Op::PutIntent(intent));
+        unit.ops.extend(settlement.attempt.clone().map(Op::PutAttempt));
+        let waiting = None;
+        unit.ops.push(Op::Settle { key, level, reached, state, attempts, due, waiting, reason, at: now });
+        unit
+    }
+
+    /// What an ending means for link and shadow.
+    fn effects_there(&self, settlement: &Settlement, intent: &ledger::Intent, unit: &mut Unit, now: Wall) {
+        let Some(old) = &settlement.shadow else { return };
+        let sync = matches!(intent.obligation.subject, Subject::Record(_));
+        let external_id = settlement.outcome.external_id.clone().or_else(|| intent.external_id.clone());
+        let mut shadow = old.clone();
+        match &settlement.ending {
+            Ending::Delivered if sync => {
+                shadow.confirm(&intent.fields);
+                shadow.token = settlement.outcome.token.or(shadow.token).max(shadow.token);
+                shadow.written_at = Some(now);
+                shadow.level = Level { ..intent.level };
+                shadow.external_id.clone_from(&external_id);
+                if matches!(settlement.exit, Some(OnExit::Archive | OnExit::Delete)) {
+                    let known = shadow.external_id.clone().or(settlement.linked.clone());
+                    unit.ops.extend(self.link(intent, known, now).map(Op::DropLink));
+                    shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+                } else if settlement.linked != external_id {
+                    self.relink(settlement, intent, external_id, unit, now);
+                }
+            }
+            Ending::Found if sync => {
+                shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+                shadow.external_id.clone_from(&external_id);
+                if settlement.linked != external_id {
+                    self.relink(settlement, intent, external_id, unit, now);
+                }
+            }
+            Ending::LinkRot if sync => {
+                unit.ops.extend(self.link(intent, settlement.linked.clone(), now).map(Op::DropLink));
+                shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+            }
+            // An earlier send of it may have been applied: what it said is not known there any more.
+            Ending::Person(_) if sync => shadow.doubt(&intent.fields),
+            Ending::Dead(_) if sync && intent.sends > 1 => shadow.doubt(&intent.fields),
+            Ending::Refetch => {
+                if let Some(id) = external_id {
+                    let external = canonical::ExternalRef {
+                        system: self.system.clone(),
+                        object: intent.object.clone(),
+                        id,
+                    };
+                    let tenant = intent.obligation.tenant.clone();
+                    let trace = intent.trace.clone();
+                    unit.ops.push(Op::WantFetch(Fetch {
+                        tenant,
+                        external,
+                        hinted_at: now,
+                        due: now,
+                        attempts: 0,
+                        trace,
+                    }));
+                }
+                return;
+            }
+            _ => return,
+        }
+        unit.require.push(Require::ShadowAt {
+            record: intent.record,
+            system: self.system.clone(),
+            object: intent.object.clone(),
+            revision: old.revision,
+        });
+        unit.ops.push(Op::PutShadow(shadow));
+    }
+
+    fn relink(
+        &self,
+        settlement: &Settlement,
+        intent: &ledger::Intent,
+        external_id: Option<String>,
+        unit: &mut Unit,
+        now: Wall,
+    ) {
+        let Some(link) = self.link(intent, external_id, now) else { return };
+        if let Some(old) = self.link(intent, settlement.linked.clone(), now) {
+            unit.ops.push(Op::DropLink(old));
+        }
+        unit.require.push(Require::Unlinked { tenant: link.tenant.clone(), external: link.external() });
+        unit.ops.push(Op::PutLink(link));
+    }
+
+    fn link(&self, intent: &ledger::Intent, external_id: Option<String>, now: Wall) -> Option<Link> {
+        let route = self.config.route(&intent.obligation.route)?;
+        if route.kind != RouteKind::Sync {
+            return None;
+        }
+        Some(Link {
+            tenant: intent.obligation.tenant.clone(),
+            system: self.system.clone(),
+            instance: self.state.instance.clone().unwrap_or_default(),
+            object: intent.object.clone(),
+            external_id: external_id?,
+            entity: route.entity.clone(),
+            record: intent.record,
+            created_at: now,
+        })
+    }
+
+    fn blank(&self, intent: &ledger::Intent) -> Shadow {
+        Shadow::blank(
+            intent.obligation.tenant.clone(),
+            intent.record,
+            self.system.clone(),
+            intent.object.clone(),
+        )
+    }
+
+    /// A commit was answered.
+    pub(crate) fn committed(
+        &mut self,
+        after: Vec<After>,
+        result: Result<Vec<Receipt>, StoreError>,
+        turn: &mut Turn<'_>,
+    ) {
+        match result {
+            Ok(receipts) => {
+                for (after, receipt) in after.into_iter().zip(receipts) {
+                    match receipt {
+                        Receipt::Done(woken) => {
+                            self.follow(after, turn);
+                            self.spread(woken, turn);
+                        }
+                        Receipt::Conflict => self.conflicted(after, turn),
+                    }
+                }
+            }
+            Err(StoreError::Full { .. }) => {
+                self.hold_until = Some(turn.now.mono + FULL_WAIT);
+                for after in after {
+                    self.set_back(after, turn);
+                }
+            }
+            Err(error) => turn.effect(crate::turn::Effect::Stop(error.to_string())),
+        }
+    }
+
+    /// Heads that a commit raised or woke: ours go into memory, others' to their spokes, and intake hears of links.
+    fn spread(&mut self, woken: Vec<Head>, turn: &mut Turn<'_>) {
+        if woken.is_empty() {
+            return;
+        }
+        let (own, others): (Vec<Head>, Vec<Head>) =
+            woken.into_iter().partition(|head| head.system == self.system);
+        self.raised(own, turn.now);
+        for head in others {
+            let to = crate::turn::MachineId::Spoke(head.system.clone());
+            turn.effect(crate::turn::Effect::Tell(to, crate::turn::Notice::Raised(vec![head])));
+        }
+    }
+
+    fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
+        match after {
+            After::Nothing => {}
+            After::Rested { head, due, .. } => self.settled(head, due, turn.now),
+            After::Launch(flight) => self.launch(*flight, turn),
+            After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
+            After::Settled(settlement) => self.concluded(*settlement, turn),
+        }
+    }
+
+    /// An intent's end is durable.
+    fn concluded(&mut self, settlement: Settlement, turn: &mut Turn<'_>) {
+        let intent = settlement.intent;
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.unlock(intent.record, &intent.object);
+        }
+        match &settlement.ending {
+            Ending::Delivered => {
+                let obligation = settlement.obligation.as_ref();
+                let (lane, raised, folded) = match (&settlement.head, obligation) {
+                    (Some(head), Some(obligation)) => (head.lane, obligation.raised_at, obligation.folded),
+                    (_, Some(obligation)) => (obligation.lane, obligation.raised_at, obligation.folded),
+                    _ => (ledger::Lane::Standard, intent.created_at, 1),
+                };
+                turn.note(Mark::Delivered {
+                    system: self.system.clone(),
+                    object: intent.object.clone(),
+                    lane,
+                    lag: turn.now.wall.since(raised),
+                    folded,
+                    trace: intent.trace.clone(),
+                });
+                if settlement.linked != settlement.outcome.external_id {
+                    turn.effect(crate::turn::Effect::Tell(
+                        crate::turn::MachineId::Intake,
+                        crate::turn::Notice::Linked,
+                    ));
+                }
+            }
+            Ending::Dead(why) => turn.note(Mark::Dead {
+                system: self.system.clone(),
+                class: why.class.clone(),
+                message: why.message.clone(),
+                trace: intent.trace.clone(),
+            }),
+            Ending::Refetch => self.fetch_wanted = true,
+            _ => {}
+        }
+        let due = match &settlement.ending {
+            Ending::Retry { due, .. } => Some(*due),
+            Ending::Found | Ending::LinkRot | Ending::Refetch => Some(turn.now.wall),
+            _ => None,
+        };
+        match settlement.head {
+            Some(mut head) => {
+                if matches!(
+                    settlement.ending,
+                    Ending::Retry { spent: true, .. } | Ending::LinkRot | Ending::Refetch
+                ) {
+                    head.attempts += 1;
+                }
+                self.settled(head, due, turn.now);
+            }
+            // Recovered after a restart: whatever is still wanted is in the store.
+            None => self.look_in_store(),
+        }
+    }
+
+    pub(crate) fn look_in_store(&mut self) {
+        for claim in &mut self.claims {
+            claim.behind = true;
+        }
+    }
+
+    /// Something a unit required does not hold: look again, decide again.
+    fn conflicted(&mut self, after: After, turn: &mut Turn<'_>) {
+        turn.note(Mark::DecidedAgain);
+        match after {
+            After::Settled(mut settlement) => {
+                settlement.conflicts += 1;
+                self.look_again(*settlement, turn);
+            }
+            // A park whose link has come meanwhile: judge it again at once.
+            After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
+            After::Rested { head, due, .. } => self.settled(head, due, turn.now),
+            After::Launch(flight) => self.set_back(After::Launch(flight), turn),
+            After::Nothing | After::Doubt(..) => {}
+        }
+    }
+
+    /// Nothing of it was written (the disk is full): it waits and is tried again. An outcome is never forgotten.
+    fn set_back(&mut self, after: After, turn: &mut Turn<'_>) {
+        match after {
+            After::Nothing => {}
+            After::Rested { head, .. } => self.settled(head, Some(turn.now.wall), turn.now),
+            After::Launch(flight) => {
+                if let Some(dispatcher) = &mut self.dispatcher {
+                    dispatcher.release(flight.permit, turn.now.mono);
+                }
+                if let Some(head) = flight.head {
+                    self.settled(head, Some(turn.now.wall), turn.now);
+                }
+            }
+            After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
+            After::Settled(settlement) => {
+                let unit = self.unit(&settlement, turn);
+                self.outbox.push((unit, After::Settled(settlement)));
+            }
+        }
+    }
+
+    /// An operator's order.
+    pub(crate) fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
+        let now = turn.now.wall;
+        let settle = |key: &ledger::ObligationKey, state: State, class: &str, why: &str| Op::Settle {
+            key: key.clone(),
+            level: Level { version: i64::MAX, generation: i64::MAX },
+            reached: false,
+            state,
+            attempts: 0,
+            due: now,
+            waiting: None,
+            reason: Some(super::plan::reason(class, why)),
+            at: now,
+        };
+        let op = match &order {
+            Order::Pause { reason } => {
+                self.pause(reason.clone(), turn);
+                return Self::answer(outside, Ok(()), turn);
+            }
+            Order::Resume => {
+                self.go(turn);
+                let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
+                self.outbox.push((unit, After::Nothing));
+                return Self::answer(outside, Ok(()), turn);
+            }
+            Order::Retry { key, reason } => settle(key, State::Pending, "retried", reason),
+            Order::Discard { key, reason } => settle(key, State::Discarded, "discarded", reason),
+            Order::Retake { .. } | Order::DiscardMessage { .. } => {
+                return Self::answer(outside, Err("this order is for intake".to_owned()), turn);
+            }
+        };
+        let ticket = self.ticket();
+        self.awaiting.insert(ticket, Await::Order(outside, order));
+        let unit = Unit { require: Vec::new(), ops: vec![op] };
+        turn.effect(crate::turn::Effect::Commit(ticket, vec![unit]));
+    }
+
+    pub(crate) fn ordered(
+        &mut self,
+        outside: Ticket,
+        order: Order,
+        result: Result<Vec<Receipt>, StoreError>,
+        turn: &mut Turn<'_>,
+    ) {
+        match result {
+            Ok(_) => {
+                if matches!(order, Order::Retry { .. }) {
+                    self.look_in_store();
+                }
+                Self::answer(outside, Ok(()), turn);
+            }
+            Err(error) => Self::answer(outside, Err(error.to_string()), turn),
+        }
+    }
+}

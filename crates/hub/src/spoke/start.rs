@@ -1,0 +1,230 @@
+//! Connecting: own state, intents found open, token, the account's identity; and waiting when that fails.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::Object;
+use connector::{Call, Failure, Response};
+use dispatch::Dispatcher;
+use ledger::{Class, Intent, Recovery};
+use store::{Op, Query, SystemState, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::flight::{Action, Doubt};
+use crate::spoke::settle::After;
+use crate::spoke::source::Poll;
+use crate::spoke::{Await, Phase, Spoke, Token};
+use crate::turn::{Effect, MachineId, Notice, Turn};
+
+/// First and longest wait between tries to connect.
+const CONNECT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+impl Spoke {
+    pub(crate) fn start(&mut self, turn: &mut Turn<'_>) {
+        self.dispatcher = Some(Dispatcher::new(self.settings.limits.clone(), turn.now.mono));
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        self.find(Query::System { tenant, system }, Await::System, turn);
+    }
+
+    pub(crate) fn loaded(
+        &mut self,
+        state: Option<SystemState>,
+        cursors: BTreeMap<Object, String>,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(state) = state {
+            self.state = state;
+        }
+        if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {
+            dispatcher.pause(reason.clone());
+            turn.note(Mark::Paused { system: self.system.clone(), reason: Some(reason.clone()) });
+        }
+        for (object, every) in &self.settings.poll {
+            let cursor =
+                cursors.get(object).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            self.polls.insert(object.clone(), Poll::new(*every, cursor, turn.now.mono));
+        }
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        self.find(Query::Intents { tenant, system }, Await::Intents, turn);
+    }
+
+    /// Intents found open may have reached the target: each is finished before anything newer of its record goes.
+    pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
+        let scope = self.state.credential_generation.to_string();
+        for mut intent in intents {
+            let recovery = ledger::recover(&intent, &scope, turn.now.wall);
+            turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
+            let action = match recovery {
+                Recovery::Resend { not_before } => (Action::Send, not_before),
+                Recovery::Probe { not_before } => (Action::Probe, not_before),
+                Recovery::Person(reason) => {
+                    self.give_to_person(&intent, reason, turn);
+                    continue;
+                }
+            };
+            let Ok(Call::Write(write)) = serde_json::from_slice::<Call>(&intent.call) else {
+                let reason =
+                    super::plan::reason("unreadable", "the stored call can't be read: discard or retry it");
+                self.give_to_person(&intent, reason, turn);
+                continue;
+            };
+            intent.fields.clone_from(&write.fields);
+            self.doubt(
+                Doubt { intent, write, head: None, action: action.0, matches: Vec::new() },
+                action.1,
+                turn.now,
+            );
+        }
+        self.connect(turn);
+    }
+
+    pub(crate) fn connect(&mut self, turn: &mut Turn<'_>) {
+        if self.state.paused.is_some() {
+            self.phase = Phase::Running;
+            return;
+        }
+        if super::needs_token(self.connector.auth()) {
+            return self.authorise(turn);
+        }
+        self.identify(turn);
+    }
+
+    fn identify(&mut self, turn: &mut Turn<'_>) {
+        if !self.connector.has_identity() {
+            return self.connected(turn);
+        }
+        match self.connector.render(&Call::Identity) {
+            Ok(request) => {
+                self.phase = Phase::Identifying;
+                self.spend(self.draw_of(&Call::Identity), turn);
+                self.send(request, Await::Identity, turn);
+            }
+            Err(error) => self.pause(format!("its identity request can't be rendered: {error}"), turn),
+        }
+    }
+
+    /// A fresh token is in place, or not.
+    pub(crate) fn authorised(&mut self, result: Result<Result<i64, String>, Failure>, turn: &mut Turn<'_>) {
+        turn.note(Mark::Authorised { system: self.system.clone(), ok: matches!(result, Ok(Ok(_))) });
+        match result {
+            // A fresh token is not another credential: keys at the target live on.
+            Ok(Ok(_)) => {
+                if self.state.instance.is_some() && !self.unauthorised.is_empty() {
+                    self.phase = Phase::Running;
+                    let flights = std::mem::take(&mut self.unauthorised);
+                    for flight in flights {
+                        self.resume_flight(flight, turn);
+                    }
+                } else {
+                    self.identify(turn);
+                }
+            }
+            Ok(Err(why)) => {
+                self.pause(
+                    format!("its credential is refused ({why}): renew it, then resume the system"),
+                    turn,
+                );
+            }
+            Err(failure) => self.wait_to_connect(&failure.detail, turn),
+        }
+    }
+
+    pub(crate) fn identified(&mut self, answer: &Result<Response, Failure>, turn: &mut Turn<'_>) {
+        let outcome = self.connector.classify(&Call::Identity, answer, turn.now.wall);
+        match (outcome.class, answer) {
+            (Class::Applied, Ok(response)) => match self.connector.identity(response) {
+                Ok(instance) => self.pin(instance, turn),
+                Err(garbled) => self.wait_to_connect(&garbled.to_string(), turn),
+            },
+            (Class::AuthExpired, _) if super::needs_token(self.connector.auth()) && self.refusals == 0 => {
+                self.refusals += 1;
+                self.authorise(turn);
+            }
+            (Class::AuthExpired | Class::AuthRevoked | Class::Permission, _) => {
+                let said = outcome.refusal.message;
+                self.pause(
+                    format!("its credential is refused ({said}): renew it, then resume the system"),
+                    turn,
+                );
+            }
+            _ => self.wait_to_connect(&outcome.refusal.message, turn),
+        }
+    }
+
+    /// Links pin the account: another one than before pauses the system.
+    fn pin(&mut self, instance: String, turn: &mut Turn<'_>) {
+        match &self.state.instance {
+            Some(known) if *known != instance => {
+                let why = format!(
+                    "it is now account {instance}, but its links belong to account {known}: connect the right account, \
+                     or remove the links, then resume the system"
+                );
+                return self.pause(why, turn);
+            }
+            Some(_) => {}
+            None => {
+                self.state.instance = Some(instance);
+                let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
+                self.outbox.push((unit, After::Nothing));
+            }
+        }
+        self.connected(turn);
+    }
+
+    fn connected(&mut self, turn: &mut Turn<'_>) {
+        self.phase = Phase::Running;
+        self.connect_tries = 0;
+        self.refusals = 0;
+        if let Some(instance) = &self.state.instance {
+            let notice = Notice::Connected(self.system.clone(), instance.clone());
+            turn.effect(Effect::Tell(MachineId::Intake, notice));
+        }
+        for flight in std::mem::take(&mut self.unauthorised) {
+            self.resume_flight(flight, turn);
+        }
+    }
+
+    fn wait_to_connect(&mut self, why: &str, turn: &mut Turn<'_>) {
+        self.connect_tries = self.connect_tries.saturating_add(1);
+        let ceiling = CONNECT_RETRY.0.saturating_mul(1 << self.connect_tries.min(6)).min(CONNECT_RETRY.1);
+        let ceiling = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX).max(2);
+        let wait = Duration::from_micros(ceiling / 2 + turn.entropy() % (ceiling / 2));
+        turn.note(Mark::Unconnected { system: self.system.clone(), why: why.to_owned() });
+        self.phase = Phase::Waiting(turn.now.mono + wait);
+    }
+
+    pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) {
+        if let Phase::Waiting(until) = self.phase
+            && until <= turn.now.mono
+        {
+            self.connect(turn);
+        }
+    }
+
+    /// Holds everything, durably. Nothing is dropped.
+    pub(crate) fn pause(&mut self, reason: String, turn: &mut Turn<'_>) {
+        self.phase = Phase::Running;
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.pause(reason.clone());
+        }
+        turn.note(Mark::Paused { system: self.system.clone(), reason: Some(reason.clone()) });
+        self.state.paused = Some(reason);
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
+        self.outbox.push((unit, After::Nothing));
+    }
+
+    pub(crate) fn go(&mut self, turn: &mut Turn<'_>) {
+        self.state.paused = None;
+        self.refusals = 0;
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.resume();
+        }
+        turn.note(Mark::Paused { system: self.system.clone(), reason: None });
+        self.connect(turn);
+    }
+
+    /// The dispatcher's token of an intent in doubt.
+    pub(crate) fn intent_token(intent: &Intent) -> Token {
+        Token::Intent(intent.id)
+    }
+}

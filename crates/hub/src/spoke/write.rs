@@ -1,0 +1,150 @@
+//! Rendering: from what is wanted to a durable intent.
+
+use std::time::Duration;
+
+use canonical::{Fields, IntentId, Object};
+use connector::{Call, Write, WriteSpec};
+use dispatch::Permit;
+use ledger::{Intent, IntentState, Level, Obligation, State};
+use store::{Head, Op, Unit};
+
+use crate::spoke::Spoke;
+use crate::spoke::draw::looks_first;
+use crate::spoke::flight::{ARRIVAL_SLACK, Action, Flight};
+use crate::spoke::plan::{Rest, Wanted};
+use crate::spoke::settle::After;
+use crate::turn::Turn;
+
+impl Spoke {
+    /// Renders the request and makes its intent durable; the commit's answer sends it.
+    pub(crate) fn write(
+        &mut self,
+        head: Head,
+        permit: Permit,
+        obligation: Obligation,
+        wanted: Wanted,
+        turn: &mut Turn<'_>,
+    ) {
+        let id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
+        let rendered = self.render(id, &obligation, &wanted);
+        let (spec, write, request) = match rendered {
+            Ok(rendered) => rendered,
+            Err(why) => {
+                self.unused(permit, turn);
+                let refusal = ledger::Refusal { message: why, ..ledger::Refusal::default() };
+                let (mapping, version) = &wanted.mapping;
+                let fingerprint = ledger::fingerprint(&self.system, "render", &refusal, mapping, *version);
+                let reason = ledger::Reason {
+                    class: "render".to_owned(),
+                    message: refusal.message,
+                    fingerprint,
+                    ..ledger::Reason::default()
+                };
+                let resting = Rest {
+                    state: State::Dead,
+                    reached: false,
+                    reason: Some(reason),
+                    waiting: None,
+                    require: Vec::new(),
+                };
+                return self.come_to_rest(head, &obligation, resting, None, turn);
+            }
+        };
+        let now = turn.now.wall;
+        let first = looks_first(&spec, &wanted);
+        let call = Call::Write(write);
+        let intent = Intent {
+            id,
+            obligation: obligation.key.clone(),
+            system: self.system.clone(),
+            object: obligation.object.clone(),
+            record: obligation.record,
+            level: Level { ..obligation.wanted },
+            operation: spec.name.to_string(),
+            class: spec.idempotency.clone(),
+            call: serde_json::to_vec(&call).unwrap_or_default(),
+            request: serde_json::to_vec(&request).unwrap_or_default(),
+            fields: Fields::new(),
+            full: !spec.partial,
+            external_id: wanted.external_id.clone(),
+            scope: self.state.credential_generation.to_string(),
+            state: IntentState::Open,
+            sends: u32::from(!first),
+            probes: 0,
+            created_at: now,
+            arrives_until: now + Duration::from_millis(request.timeout_ms) + ARRIVAL_SLACK,
+            processing_max: spec.processing_max,
+            due: now,
+            outcome: None,
+            reason: None,
+            closed_at: None,
+            token: None,
+            trace: obligation.trace.clone(),
+        };
+        let Call::Write(write) = call else { return };
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
+        let flight = Flight {
+            intent: Intent { fields: write.fields.clone(), ..intent },
+            write,
+            request,
+            head: Some(head),
+            obligation: Some(obligation),
+            shadow: Some(wanted.shadow),
+            matches: wanted.matches,
+            mapping: wanted.mapping,
+            exit: wanted.exit,
+            permit,
+            action: if first { Action::Probe } else { Action::Send },
+            durable: !first,
+        };
+        self.outbox.push((unit, After::Launch(Box::new(flight))));
+    }
+
+    /// The operation that writes it.
+    pub(crate) fn operation_for(&self, object: &Object, wanted: &Wanted) -> Option<&WriteSpec> {
+        let linked = wanted.external_id.is_some();
+        match (&wanted.operation, wanted.exit) {
+            (Some(exit), Some(_)) => self.connector.choose(object, linked, Some(exit)),
+            (Some(name), None) => self.connector.operation(name, object),
+            (None, _) => self.connector.choose(object, linked, None),
+        }
+    }
+
+    fn render(
+        &self,
+        id: IntentId,
+        obligation: &Obligation,
+        wanted: &Wanted,
+    ) -> Result<(WriteSpec, Write, connector::Request), String> {
+        let object = &obligation.object;
+        let linked = wanted.external_id.is_some();
+        let Some(spec) = self.operation_for(object, wanted) else {
+            let what = wanted.operation.as_deref().unwrap_or(if linked { "update" } else { "create" });
+            return Err(format!(
+                "connector {} has no operation {what} for {object}: choose another object or add it to the manifest",
+                self.connector.name()
+            ));
+        };
+        let partial = spec.partial && linked;
+        let write = Write {
+            object: object.clone(),
+            operation: spec.name.to_string(),
+            key: wanted.key.clone(),
+            external_id: wanted.external_id.clone(),
+            fields: if partial { wanted.difference.clone() } else { wanted.whole.clone() },
+            whole: wanted.whole.clone(),
+            known: wanted.shadow.fields.clone(),
+            expected: wanted.shadow.token.map(|token| token.0.to_string()),
+            intent: id.to_string(),
+        };
+        let call = Call::Write(write);
+        let mut request = self.connector.render(&call).map_err(|error| error.to_string())?;
+        request.timeout_ms = request.timeout_ms.min(millis(self.settings.connection.request_timeout));
+        let Call::Write(write) = call else { return Err("not a write".to_owned()) };
+        Ok((spec.clone(), write, request))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,156 @@
+//! `POST /v1/events`: `CloudEvents` 1.0 over HTTP, in binary, structured and batched mode.
+
+mod envelope;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use canonical::{CloudEvent, System};
+use connector::Connector;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hub::{Arrival, Taken, TakenAs};
+use serde::Serialize;
+use telemetry::Refused;
+use web::{Caller, Problem, RequestId, kinds};
+
+use crate::app::{App, Speaker};
+use crate::keys::{self, Begun};
+
+/// The answer to a request that was taken in.
+#[derive(Serialize)]
+struct Receipt<'a> {
+    request_id: &'a str,
+    /// One per event, in their order.
+    results: Vec<Outcome>,
+}
+
+/// What became of one event.
+#[derive(Serialize)]
+struct Outcome {
+    /// The event's own id.
+    id: String,
+    /// `accepted`, `duplicate` or `quarantined`.
+    outcome: &'static str,
+    /// The stored message, when one was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    /// Why it needs a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (system, speaker) = app.speaker(&caller)?;
+    app.paced(system, &speaker.pace)?;
+    let (parts, raw) = request.into_parts();
+    let (raw, _room) = app.body(system, &parts, raw).await?;
+    let events =
+        envelope::read(&parts.headers, &raw, app.limits).map_err(|problem| app.unread(system, problem))?;
+    let now = app.hub.now().mono;
+    let begun = match keys::key(&parts.headers).map_err(|problem| app.unread(system, problem))? {
+        None => None,
+        Some(key) => match app.keys.begin(system, key, fingerprint(&parts.headers, &raw), now) {
+            Ok(Begun::First(open)) => Some(open),
+            Ok(Begun::Replay(answer)) => return Ok(accepted(answer, true)),
+            Err(problem) => {
+                let busy = problem.kind() == kinds::BUSY;
+                app.refused(Some(system), if busy { Refused::Busy } else { Refused::KeyReused });
+                return Err(problem);
+            }
+        },
+    };
+    let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+    let arrivals: Vec<Arrival> = events.into_iter().map(|event| arrival(&speaker.connector, event)).collect();
+    let taken = if arrivals.is_empty() {
+        Vec::new()
+    } else {
+        app.hub.offer(system, arrivals, raw.len()).await.map_err(|busy| app.busy(system, busy))?
+    };
+    let results = ids.into_iter().zip(taken).map(|(id, taken)| outcome(id, taken)).collect();
+    // Texts only: it cannot fail.
+    let answer = Bytes::from(serde_json::to_vec(&Receipt { request_id: &id.0, results }).unwrap_or_default());
+    if let Some(open) = begun {
+        open.finish(answer.clone(), app.hub.now().mono);
+    }
+    Ok(accepted(answer, false))
+}
+
+/// An event as the connector reads it. One that it cannot place is kept for a person: the sender's part was right.
+fn arrival(connector: &Connector, event: CloudEvent) -> Arrival {
+    match connector.read_cloud_event(&event) {
+        Ok(observation) => Arrival::Read(observation),
+        Err(why) => {
+            let raw = serde_json::to_vec(&event.to_json()).unwrap_or_default();
+            // As the connector makes it: unique together (CloudEvents 1.0, section 3.1.1).
+            let event_id = Some(format!("{}#{}", event.source, event.id));
+            Arrival::Garbled { why, raw, event_id }
+        }
+    }
+}
+
+fn outcome(id: String, taken: Taken) -> Outcome {
+    let (outcome, message) = match taken.how {
+        TakenAs::Accepted => ("accepted", None),
+        TakenAs::Duplicate => ("duplicate", None),
+        TakenAs::Quarantined(why) => ("quarantined", Some(why)),
+    };
+    Outcome { id, outcome, message_id: taken.message.map(|id| id.to_string()), message }
+}
+
+fn accepted(answer: Bytes, replayed: bool) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if replayed {
+        headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+    }
+    (StatusCode::ACCEPTED, headers, answer).into_response()
+}
+
+/// What makes two requests the same: the body, and what else says something about the events.
+fn fingerprint(headers: &HeaderMap, raw: &[u8]) -> blake3::Hash {
+    let mut parts: Vec<(&str, &[u8])> = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("ce-") || *name == CONTENT_TYPE)
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    parts.sort_unstable();
+    let mut hash = blake3::Hasher::new();
+    for (name, value) in parts {
+        for part in [name.as_bytes(), value] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    hash.update(raw);
+    hash.finalize()
+}
+
+impl App {
+    /// In whose name the caller speaks.
+    fn speaker(&self, caller: &Caller) -> Result<(&System, &Speaker), Problem> {
+        let system = caller.system.as_ref().and_then(|system| self.speakers.get_key_value(system));
+        let (system, speaker) = system.ok_or_else(|| {
+            self.refused(caller.system.as_ref(), Refused::Unauthorised);
+            let detail =
+                format!("token `{}` speaks for no system: give it one under `intake.clients`", caller.name);
+            Problem::new(kinds::FORBIDDEN, detail)
+        })?;
+        if !speaker.connector.takes_cloud_events() {
+            self.refused(Some(system), Refused::Unauthorised);
+            let detail = format!(
+                "the connector `{}` of system `{system}` reads no CloudEvents: use `cloudevents` for it",
+                speaker.connector.name()
+            );
+            return Err(Problem::new(kinds::FORBIDDEN, detail));
+        }
+        Ok((system, speaker))
+    }
+}

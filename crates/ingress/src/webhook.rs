@@ -1,0 +1,202 @@
+//! Webhooks: verify over the raw bytes, read, offer, acknowledge.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use connector::{Garbled, Handshake, WebhookSpec};
+use guard::Secret;
+use guard::signature::{RawRequest, Refusal, Scheme, Verified, verify};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use hub::Arrival;
+use subtle::{Choice, ConstantTimeEq as _};
+use telemetry::Refused;
+use web::{Problem, RequestId, kinds};
+
+use crate::app::{App, Pusher};
+use crate::trace;
+
+/// Of requests that are not authentic, the first and every so-many-th are logged.
+const FORGED_LOGGED_EVERY: u64 = 100;
+
+/// `POST /v1/webhooks/{path}`
+pub(crate) async fn plain(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    Path(path): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    take(&app, &id, &path, None, request).await
+}
+
+/// `POST /v1/webhooks/{path}/{secret}`: of sources that do not sign.
+pub(crate) async fn secret(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    Path((path, secret)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    take(&app, &id, &path, Some(&secret), request).await
+}
+
+/// `GET` of the same address: vendors that check it want a 200.
+pub(crate) async fn greet(
+    State(app): State<Arc<App>>,
+    Path(path): Path<String>,
+) -> Result<StatusCode, Problem> {
+    greeting(&app, &path, None)
+}
+
+/// The same with a secret.
+pub(crate) async fn greet_secret(
+    State(app): State<Arc<App>>,
+    Path((path, secret)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    greeting(&app, &path, Some(&secret))
+}
+
+fn greeting(app: &App, path: &str, secret: Option<&str>) -> Result<StatusCode, Problem> {
+    let (pusher, spec) = app.pusher(path)?;
+    pusher.address(spec, secret)?;
+    match spec.handshake {
+        Handshake::Get200 => Ok(StatusCode::OK),
+        Handshake::None => Err(Problem::new(kinds::METHOD, "this source only posts")),
+    }
+}
+
+async fn take(
+    app: &App,
+    id: &RequestId,
+    path: &str,
+    secret: Option<&str>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (pusher, spec) = app.pusher(path)?;
+    app.paced(&pusher.system, &pusher.pace)?;
+    let (parts, raw) = request.into_parts();
+    let (raw, _room) = app.body(&pusher.system, &parts, raw).await?;
+    let verified = pusher
+        .address(spec, secret)
+        .and_then(|()| app.authentic(pusher, spec, &parts, &raw))
+        .inspect_err(|problem| app.not_authentic(pusher, problem, id, &raw))?;
+    let arrivals = read(app, pusher, &parts, &raw, verified);
+    if !arrivals.is_empty() {
+        let offered = app.hub.offer(&pusher.system, arrivals, raw.len()).await;
+        offered.map_err(|busy| app.busy(&pusher.system, busy))?;
+    }
+    // What was quarantined is acknowledged too: it is kept, and sending it again changes nothing.
+    Ok(StatusCode::from_u16(spec.ack).unwrap_or(StatusCode::OK).into_response())
+}
+
+/// Everything a verified message says. What can't be read arrives as it is, to be kept for a person.
+fn read(app: &App, pusher: &Pusher, parts: &Parts, raw: &Bytes, verified: Verified) -> Vec<Arrival> {
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let whole =
+        |why: Garbled| vec![Arrival::Garbled { why, raw: raw.to_vec(), event_id: verified.id.clone() }];
+    let form =
+        content_type.is_some_and(|kind| kind.trim_start().starts_with("application/x-www-form-urlencoded"));
+    if !form
+        && let Err(deep) = guard::limits::check_json(raw, app.limits.depth_max, app.limits.body_bytes_max)
+    {
+        return whole(Garbled { what: deep.to_string(), place: "the body".to_owned() });
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    // The message's own trace is the one that started it; the request's is only its last hop.
+    let hop = trace::of(&parts.headers);
+    match pusher.connector.read_webhook(content_type, query, raw) {
+        Ok(messages) => messages
+            .into_iter()
+            .map(|message| match message {
+                Ok(mut observation) => {
+                    observation.trace = observation.trace.or_else(|| hop.clone());
+                    Arrival::Read(observation)
+                }
+                Err((why, raw)) => Arrival::Garbled { why, raw, event_id: None },
+            })
+            .collect(),
+        Err(why) => whole(why),
+    }
+}
+
+impl App {
+    fn pusher(&self, path: &str) -> Result<(&Pusher, &WebhookSpec), Problem> {
+        let pusher = self.sources.get(path);
+        let found = pusher.and_then(|pusher| Some((pusher, pusher.connector.webhook()?)));
+        found.ok_or_else(|| {
+            self.refused(None, Refused::Unknown);
+            Problem::new(kinds::UNKNOWN_SOURCE, "no source with webhooks has this path")
+        })
+    }
+
+    /// Judges the signature over what arrived.
+    fn authentic(
+        &self,
+        pusher: &Pusher,
+        spec: &WebhookSpec,
+        parts: &Parts,
+        raw: &Bytes,
+    ) -> Result<Verified, Problem> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri = format!("{}{path}", self.public_url);
+        let headers: Vec<(&str, &[u8])> =
+            parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = RawRequest { method: parts.method.as_str(), uri: &uri, headers: &headers, body: raw };
+        verify(&spec.scheme, &request, &pusher.secrets, self.hub.now().wall).map_err(|refusal| {
+            let kind = match refusal {
+                Refusal::Stale { .. } | Refusal::Ahead { .. } => kinds::STALE,
+                _ => kinds::FORGED,
+            };
+            Problem::new(kind, refusal.to_string())
+        })
+    }
+
+    /// Counted always, logged sometimes: with the body's hash, never its content.
+    fn not_authentic(&self, pusher: &Pusher, problem: &Problem, id: &RequestId, raw: &[u8]) {
+        let reason = if problem.kind() == kinds::STALE { Refused::Stale } else { Refused::Forged };
+        self.refused(Some(&pusher.system), reason);
+        let before = pusher.forged.fetch_add(1, Ordering::Relaxed);
+        if before.is_multiple_of(FORGED_LOGGED_EVERY) {
+            let (system, class, request, count) = (&pusher.system, reason.name(), &id.0, before + 1);
+            let body = blake3::hash(raw).to_hex();
+            let body_blake3 = &body[..16];
+            tracing::warn!(
+                target: "concord", %system, class, request, body_blake3, count,
+                "a webhook is not authentic"
+            );
+        }
+    }
+}
+
+impl Pusher {
+    /// Judges the secret part of the address: a source that does not sign must know it, others have none.
+    fn address(&self, spec: &WebhookSpec, given: Option<&str>) -> Result<(), Problem> {
+        match (&spec.scheme, given) {
+            (Scheme::None(_), Some(given)) if known(&self.secrets, given) => Ok(()),
+            (Scheme::None(_), Some(_)) => {
+                Err(Problem::new(kinds::FORGED, "the secret part of the address is not one of this source's"))
+            }
+            (Scheme::None(_), None) => Err(Problem::new(
+                kinds::FORGED,
+                "this source does not sign: its address ends with a secret part",
+            )),
+            (_, None) => Ok(()),
+            (_, Some(_)) => {
+                Err(Problem::new(kinds::UNKNOWN_SOURCE, "this source's address has no further part"))
+            }
+        }
+    }
+}
+
+/// Every secret is compared, in constant time.
+fn known(secrets: &[Secret], given: &str) -> bool {
+    let mut any = Choice::from(0);
+    for secret in secrets {
+        let same = secret.expose().ct_eq(given.as_bytes());
+        any |= same & Choice::from(u8::from(!secret.is_empty()));
+    }
+    any.into()
+}

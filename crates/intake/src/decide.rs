@@ -1,0 +1,201 @@
+//! The decision on one message: identity, then order, then existence, then the merge field by field.
+
+use canonical::{Alive, Fields, Marks, Record, RecordId};
+
+use crate::identity::{self, Identity};
+use crate::link::Link;
+use crate::merge;
+use crate::raise;
+use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Verdict};
+use crate::view::View;
+
+/// Decides on one message and updates the view, so that the next message of the batch sees its effects.
+#[must_use]
+pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Verdict {
+    let (id, link) = match identity::resolve(context, view, incoming) {
+        Identity::Record { record, link } => (record, link),
+        Identity::Nobody => return Verdict::Accept(Box::default()),
+        Identity::Wait => return Verdict::Wait,
+        Identity::Quarantine(reason) => return Verdict::Quarantine(reason),
+    };
+    let references = match identity::references(view, incoming) {
+        Ok(references) => references,
+        Err(waiting) => return Verdict::Park { waiting },
+    };
+    let mut accepted = Accepted { about: Some(id), ..Accepted::default() };
+    let before = view.records.get(&id).cloned();
+    let record = before.clone().unwrap_or_else(|| blank(context, id));
+    let after = if incoming.deleted {
+        delete(context, view, incoming, record, &mut accepted)
+    } else {
+        merge::merge(context, view, incoming, references, record, &mut accepted)
+    };
+    if let Some(after) = after {
+        changed(context, incoming, before.as_ref(), after, &mut accepted);
+    }
+    let stands = accepted.record.as_ref().map(|(record, _)| record.clone()).or_else(|| before.clone());
+    if let Some(record) = stands {
+        raise::revert(context, incoming, &record, &mut accepted);
+    }
+    // A link is only worth having to a record that stands; a new object that changed nothing still links.
+    if let Some(link) = link
+        && !incoming.deleted
+        && (before.is_some() || accepted.record.is_some())
+    {
+        accepted.link = Some(link);
+    }
+    apply(view, incoming, &accepted);
+    Verdict::Accept(Box::new(accepted))
+}
+
+/// A record that nobody has said anything about.
+fn blank(context: Context<'_>, id: RecordId) -> Record {
+    Record {
+        tenant: context.tenant.clone(),
+        entity: context.schema.entity.clone(),
+        id,
+        version: 0,
+        schema: context.schema.version,
+        alive: Alive::Live,
+        fields: Fields::new(),
+        provenance: Default::default(),
+        marks: Default::default(),
+        extensions: Default::default(),
+        counter_writes: Default::default(),
+        occurrences: Default::default(),
+        created_at: context.now,
+        updated_at: context.now,
+    }
+}
+
+/// A new version: number it, derive its facts, raise what must be reached, move its match keys.
+fn changed(
+    context: Context<'_>,
+    incoming: &Incoming,
+    before: Option<&Record>,
+    mut after: Record,
+    accepted: &mut Accepted,
+) {
+    after.version = before.map_or(0, |record| record.version) + 1;
+    after.schema = context.schema.version;
+    after.updated_at = context.now;
+    accepted.facts = raise::facts(context, incoming, before, &mut after);
+    raise::raises(context, incoming, before, &after, accepted);
+    let old = before.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
+    let new = match after.alive {
+        Alive::Live => identity::match_values(context.schema, &after.fields),
+        _ => Vec::new(),
+    };
+    accepted.matches_added = new.iter().filter(|pair| !old.contains(pair)).cloned().collect();
+    accepted.matches_dropped = old.into_iter().filter(|pair| !new.contains(pair)).collect();
+    accepted.record = Some((after, before.map_or(0, |record| record.version)));
+}
+
+/// A proven deletion. Returns the tombstone, when it counts.
+fn delete(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    mut record: Record,
+    accepted: &mut Accepted,
+) -> Option<Record> {
+    let source = &incoming.about.system;
+    let link = view.links.get(&incoming.about)?;
+    let mark = record.marks.get(source).and_then(|marks| marks.object);
+    if let (Some(order), Some(mark)) = (incoming.order, mark)
+        && order < mark
+    {
+        accepted.decisions.push(decision(
+            context,
+            incoming,
+            &record,
+            DecisionKind::Stale,
+            "an older deletion",
+        ));
+        return None;
+    }
+    let marks: &mut Marks = record.marks.entry(source.clone()).or_default();
+    marks.object = marks.object.max(incoming.order);
+    accepted.unlink = Some(link.clone());
+    let counts = context.schema.deleters.contains(source)
+        && context.schema.on_delete == canonical::schema::OnDelete::Archive
+        && record.alive == Alive::Live;
+    if !counts {
+        let rule = format!(
+            "{source} may not delete a {}: the object is unlinked, the record stays",
+            context.schema.entity
+        );
+        accepted.decisions.push(decision(context, incoming, &record, DecisionKind::Rejected, &rule));
+        return None;
+    }
+    record.alive = Alive::Deleted { by: source.clone(), at: context.now };
+    Some(record)
+}
+
+/// A decision about the whole message.
+pub(crate) fn decision(
+    context: Context<'_>,
+    incoming: &Incoming,
+    record: &Record,
+    kind: DecisionKind,
+    rule: &str,
+) -> Decision {
+    Decision {
+        tenant: context.tenant.clone(),
+        record: record.id,
+        field: None,
+        system: incoming.about.system.clone(),
+        kind,
+        version: record.version,
+        rule: rule.to_owned(),
+        at: context.now,
+    }
+}
+
+/// Lets the rest of the batch see this decision.
+fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
+    let Some(id) = accepted.about else { return };
+    if let Some((record, _)) = &accepted.record {
+        let entity = record.entity.clone();
+        for (key, value) in &accepted.matches_dropped {
+            if let Some(ids) = view.matches.get_mut(&(entity.clone(), key.clone(), value.clone())) {
+                ids.retain(|other| *other != id);
+            }
+        }
+        for (key, value) in &accepted.matches_added {
+            let ids = view.matches.entry((entity.clone(), key.clone(), value.clone())).or_default();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        view.records.insert(id, record.clone());
+    }
+    if let Some(link) = &accepted.link {
+        view.linked.insert((link.record, link.system.clone(), link.object.clone()), link.external_id.clone());
+        view.links.insert(link.external(), link.clone());
+    }
+    if let Some(link) = &accepted.unlink {
+        view.linked.remove(&(link.record, link.system.clone(), link.object.clone()));
+        view.links.remove(&link.external());
+        view.shadows.remove(&(id, incoming.about.system.clone(), incoming.about.object.clone()));
+    }
+    if let Some((shadow, _)) = &accepted.shadow {
+        let mut shadow = shadow.clone();
+        shadow.revision += 1;
+        view.shadows.insert((id, shadow.system.clone(), shadow.object.clone()), shadow);
+    }
+}
+
+/// The link an inbound object gets.
+pub(crate) fn link_for(context: Context<'_>, incoming: &Incoming, record: RecordId) -> Link {
+    Link {
+        tenant: context.tenant.clone(),
+        system: incoming.about.system.clone(),
+        instance: incoming.instance.clone(),
+        object: incoming.about.object.clone(),
+        external_id: incoming.about.id.clone(),
+        entity: context.schema.entity.clone(),
+        record,
+        created_at: context.now,
+    }
+}

@@ -1,0 +1,153 @@
+//! Which record is it? Link first, then declared match keys, else create. Two matches quarantine.
+
+use std::collections::BTreeSet;
+
+use canonical::{Alive, EntitySchema, ExternalRef, Field, Fields, RecordId};
+use ledger::Reason;
+use serde_json::Value;
+
+use crate::decide::link_for;
+use crate::link::Link;
+use crate::verdict::{Context, Incoming};
+use crate::view::View;
+
+/// Who a message is about.
+pub(crate) enum Identity {
+    /// This record; with the link it gets, when it had none.
+    Record { record: RecordId, link: Option<Link> },
+    /// Nobody: a deletion of something never linked.
+    Nobody,
+    /// A create of that entity is open there.
+    Wait,
+    /// A person must say.
+    Quarantine(Reason),
+}
+
+/// Match keys of a record in comparing form: (key, value). Keys with an empty part are left out.
+#[must_use]
+pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for key in &schema.match_keys {
+        let mut whole = String::new();
+        let complete = key.fields.iter().all(|field| {
+            let part = match fields.get(field.as_str()) {
+                Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
+                Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+                _ => return false,
+            };
+            whole.push_str(&if key.fold { part.to_lowercase() } else { part });
+            whole.push('\u{1f}');
+            true
+        });
+        if complete {
+            out.push((key.name.clone(), whole));
+        }
+    }
+    out
+}
+
+fn quarantine(class: &str, message: String) -> Identity {
+    Identity::Quarantine(Reason { class: class.to_owned(), message, ..Reason::default() })
+}
+
+/// Finds the record a message is about.
+pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
+    let about = &incoming.about;
+    if let Some(link) = view.links.get(about) {
+        if !link.instance.is_empty() && !incoming.instance.is_empty() && link.instance != incoming.instance {
+            return quarantine(
+                "other_account",
+                format!(
+                    "{about} is linked in account {}, but {} now speaks for account {}: \
+                     reconnect the right account, then retry",
+                    link.instance, about.system, incoming.instance
+                ),
+            );
+        }
+        return Identity::Record { record: survivor(view, link.record), link: None };
+    }
+    if incoming.deleted {
+        return Identity::Nobody;
+    }
+    let found: BTreeSet<RecordId> = incoming
+        .matches
+        .iter()
+        .filter_map(|(key, value)| {
+            view.matches.get(&(context.schema.entity.clone(), key.clone(), value.clone()))
+        })
+        .flatten()
+        .map(|id| survivor(view, *id))
+        .collect();
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => quarantine(
+            "ambiguous_match",
+            format!("{about} matches several records by its match keys: merge them or link it by hand"),
+        ),
+        (Some(record), None) => matched(context, view, incoming, record),
+        (None, _) => create(context, view, incoming),
+    }
+}
+
+/// One record has the same match key.
+fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId) -> Identity {
+    let about = &incoming.about;
+    if let Some(other) = view.linked.get(&(record, about.system.clone(), about.object.clone())) {
+        return quarantine(
+            "duplicate_there",
+            format!(
+                "{about} has the match key of record {record}, which is linked to {}/{other} there: \
+                 one of the two objects is a duplicate; merge them in {}",
+                about.object, about.system
+            ),
+        );
+    }
+    Identity::Record { record, link: Some(link_for(context, incoming, record)) }
+}
+
+/// Nobody has it yet.
+fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
+    let about = &incoming.about;
+    let key = (context.schema.entity.clone(), about.system.clone(), about.object.clone());
+    if !incoming.patient && view.creates_open.get(&key).is_some_and(|open| *open > 0) {
+        return Identity::Wait;
+    }
+    let creators = &context.schema.creators;
+    if !creators.is_empty() && !creators.contains(&about.system) {
+        let may: Vec<&str> = creators.iter().map(canonical::System::as_str).collect();
+        return quarantine(
+            "not_a_creator",
+            format!(
+                "{about} is unknown and {} may not create a {} (only {} may): \
+                 create it there, or link this object",
+                about.system,
+                context.schema.entity,
+                may.join(", ")
+            ),
+        );
+    }
+    Identity::Record { record: context.fresh, link: Some(link_for(context, incoming, context.fresh)) }
+}
+
+/// Follows aliases. Bounded: an alias never points at an alias for long, and a loop must not hang intake.
+fn survivor(view: &View, mut id: RecordId) -> RecordId {
+    for _ in 0..8 {
+        match view.records.get(&id).map(|record| &record.alive) {
+            Some(Alive::Merged { into }) => id = *into,
+            _ => break,
+        }
+    }
+    id
+}
+
+/// Translates the source's ids of referenced objects into records, or names the first that is not linked.
+pub(crate) fn references(view: &View, incoming: &Incoming) -> Result<Vec<(Field, RecordId)>, ExternalRef> {
+    incoming
+        .references
+        .iter()
+        .map(|(field, object)| match view.links.get(object) {
+            Some(link) => Ok((field.clone(), survivor(view, link.record))),
+            None => Err(object.clone()),
+        })
+        .collect()
+}

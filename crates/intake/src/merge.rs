@@ -1,0 +1,310 @@
+//! The merge, field by field: the source's order, then ownership, then the field's policy.
+
+use std::time::Duration;
+
+use canonical::value::is_empty;
+use canonical::{Alive, Field, FieldSpec, OnConflict, OrderToken, Provenance, Record, RecordId};
+use ledger::Shadow;
+use serde_json::Value;
+
+use crate::decide::decision;
+use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
+use crate::view::View;
+
+/// Counter-writes are counted over this window.
+const COUNTER_WRITE_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Merges a message into the record. Returns the record when anything changed.
+pub(crate) fn merge(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    references: Vec<(Field, RecordId)>,
+    mut record: Record,
+    accepted: &mut Accepted,
+) -> Option<Record> {
+    let fresh = record.version == 0;
+    let mut changed = fresh;
+    if !revive(context, incoming, &mut record, &mut changed, accepted) {
+        return None;
+    }
+    if see(context, view, incoming, &record, accepted) {
+        accepted.refetch = incoming.fetchable;
+    }
+    let order = incoming.order;
+    let mut stale = false;
+    let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
+    for (name, value) in values.chain(links) {
+        let Some((field, spec)) = context.schema.fields.get_key_value(name) else { continue };
+        let known = record.fields.get(name);
+        let mark = record.marks.get(&incoming.about.system).and_then(|marks| marks.of(field));
+        let age = age(order, mark, incoming.read);
+        if age == Age::Older && known.is_some() {
+            stale = stale || known != Some(&value);
+            continue;
+        }
+        if age == Age::Tie && known.is_some_and(|known| *known != value) {
+            // The source's clock is too coarse to tell: look at what is there now.
+            accepted.refetch = accepted.refetch || incoming.fetchable;
+            if incoming.fetchable {
+                continue;
+            }
+        }
+        if known == Some(&value) {
+            continue;
+        }
+        match judge(context, incoming, &mut record, field, spec, &value, accepted) {
+            Judgement::Take => {
+                take(context, incoming, &mut record, field, value);
+                changed = true;
+            }
+            Judgement::Leave => {}
+        }
+    }
+    if stale {
+        accepted.decisions.push(decision(
+            context,
+            incoming,
+            &record,
+            DecisionKind::Stale,
+            "older than what is known",
+        ));
+    }
+    changed |= extend(incoming, &mut record);
+    let moved = advance(context, incoming, &mut record);
+    // Watermarks and counters must stand even when no value changed, but make no version of their own: they are
+    // written with the record under its old version number.
+    if !changed && (moved || !accepted.decisions.is_empty()) && !fresh {
+        let version = record.version;
+        accepted.record = Some((record, version));
+        return None;
+    }
+    changed.then_some(record)
+}
+
+/// A tombstone hears only what is newer, from who may create. Returns whether to go on.
+fn revive(
+    context: Context<'_>,
+    incoming: &Incoming,
+    record: &mut Record,
+    changed: &mut bool,
+    accepted: &mut Accepted,
+) -> bool {
+    let Alive::Deleted { at, .. } = &record.alive else { return true };
+    let source = &incoming.about.system;
+    let may = context.schema.creators.is_empty() || context.schema.creators.contains(source);
+    let mark = record.marks.get(source).and_then(|marks| marks.object);
+    let newer = match (incoming.order, mark) {
+        (Some(order), Some(mark)) => order > mark,
+        _ => incoming.read && incoming.as_of > *at,
+    };
+    if may && newer {
+        record.alive = Alive::Live;
+        *changed = true;
+        return true;
+    }
+    accepted.decisions.push(decision(
+        context,
+        incoming,
+        record,
+        DecisionKind::Stale,
+        "the record is deleted",
+    ));
+    false
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Newer,
+    Tie,
+    Older,
+}
+
+fn age(order: Option<OrderToken>, mark: Option<OrderToken>, read: bool) -> Age {
+    match (order, mark) {
+        (Some(order), Some(mark)) if order < mark => Age::Older,
+        (Some(order), Some(mark)) if order == mark && !read => Age::Tie,
+        _ => Age::Newer,
+    }
+}
+
+enum Judgement {
+    Take,
+    Leave,
+}
+
+/// Who may say this? Owner's value wins; a blank owner value accepts the first that is not blank.
+fn judge(
+    context: Context<'_>,
+    incoming: &Incoming,
+    record: &mut Record,
+    field: &Field,
+    spec: &FieldSpec,
+    value: &Value,
+    accepted: &mut Accepted,
+) -> Judgement {
+    let source = &incoming.about.system;
+    let name = field.as_str();
+    let blank = record.fields.get(name).is_none_or(is_empty);
+    let own = spec.owner.as_ref() == Some(source);
+    if own {
+        return Judgement::Take;
+    }
+    if incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
+        // What we last knew there, or what we are writing there right now: nobody edited anything (I6).
+        return Judgement::Leave;
+    }
+    let Some(owner) = &spec.owner else { return Judgement::Take };
+    if blank {
+        return if is_empty(value) { Judgement::Leave } else { Judgement::Take };
+    }
+    let (kind, rule) = match spec.on_conflict {
+        OnConflict::Reject => (DecisionKind::Rejected, format!("{owner} owns {field}: on_conflict reject")),
+        OnConflict::Revert if may_counter_write(context, record, field) => {
+            (DecisionKind::Reverted, format!("{owner} owns {field}: on_conflict revert"))
+        }
+        OnConflict::Revert => (
+            DecisionKind::Frozen,
+            format!(
+                "{owner} owns {field}: on_conflict revert, but {} counter-writes within the hour: \
+                 frozen until somebody looks who keeps changing it in {source}",
+                context.schema.counter_writes_max
+            ),
+        ),
+    };
+    accepted.decisions.push(Decision {
+        tenant: context.tenant.clone(),
+        record: record.id,
+        field: Some(field.clone()),
+        system: source.clone(),
+        kind,
+        version: record.version,
+        rule,
+        at: context.now,
+    });
+    Judgement::Leave
+}
+
+/// Automatic counter-writes are bounded per record, field and window.
+fn may_counter_write(context: Context<'_>, record: &mut Record, field: &Field) -> bool {
+    let (since, count) = record.counter_writes.entry(field.clone()).or_insert((context.now, 0));
+    if context.now.since(*since) > COUNTER_WRITE_WINDOW {
+        (*since, *count) = (context.now, 0);
+    }
+    if *count >= context.schema.counter_writes_max {
+        return false;
+    }
+    *count += 1;
+    true
+}
+
+fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &Field, value: Value) {
+    record.fields.insert(field.as_str().to_owned(), value);
+    record.provenance.insert(
+        field.clone(),
+        Provenance {
+            system: incoming.about.system.clone(),
+            event: context.event,
+            at: context.now,
+            mapping: incoming.mapping,
+        },
+    );
+}
+
+/// Values that only this system knows.
+fn extend(incoming: &Incoming, record: &mut Record) -> bool {
+    let mut changed = false;
+    if !incoming.extensions.is_empty() {
+        let kept = record.extensions.entry(incoming.about.system.clone()).or_default();
+        for (name, value) in &incoming.extensions {
+            if kept.get(name) != Some(value) {
+                kept.insert(name.clone(), value.clone());
+                changed = true;
+            }
+        }
+    }
+    changed
+}
+
+/// Moves the source's watermarks. Returns whether they moved.
+fn advance(context: Context<'_>, incoming: &Incoming, record: &mut Record) -> bool {
+    let Some(order) = incoming.order else { return false };
+    let marks = record.marks.entry(incoming.about.system.clone()).or_default();
+    if incoming.complete {
+        if marks.object >= Some(order) {
+            return false;
+        }
+        marks.object = Some(order);
+        marks.fields.retain(|_, mark| *mark > order);
+        return true;
+    }
+    let mut moved = false;
+    let named = incoming.fields.keys().map(String::as_str);
+    let named = named.chain(incoming.references.iter().map(|(field, _)| field.as_str()));
+    for name in named {
+        let Some((field, _)) = context.schema.fields.get_key_value(name) else { continue };
+        if marks.of(field) < Some(order) {
+            marks.fields.insert(field.clone(), order);
+            moved = true;
+        }
+    }
+    moved
+}
+
+/// Brings the shadow up to what was seen there. Returns whether the sight may be older than our own last write, so
+/// that only a fetch can tell.
+fn see(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    record: &Record,
+    accepted: &mut Accepted,
+) -> bool {
+    if incoming.seen_paths.is_empty() {
+        return false;
+    }
+    let about = &incoming.about;
+    let key = (record.id, about.system.clone(), about.object.clone());
+    let old = view.shadows.get(&key);
+    let mut shadow = old.cloned().unwrap_or_else(|| {
+        Shadow::blank(context.tenant.clone(), record.id, about.system.clone(), about.object.clone())
+    });
+    let differs = incoming
+        .seen_paths
+        .iter()
+        .any(|(path, value)| shadow.fields.get(path) != Some(value) || shadow.unknown.contains(path));
+    let by_token = incoming.order.zip(shadow.token).map(|(order, token)| order.cmp(&token));
+    let outdated = match by_token {
+        Some(std::cmp::Ordering::Less) => return false,
+        Some(std::cmp::Ordering::Equal) => !incoming.read,
+        Some(std::cmp::Ordering::Greater) => false,
+        None => shadow.written_at.is_some_and(|written| incoming.as_of <= written),
+    };
+    if outdated {
+        return differs;
+    }
+    let writing = view.intents.get(&key);
+    for (path, value) in &incoming.seen_paths {
+        // What an open intent is changing right now is not known until it is closed.
+        if writing.is_some_and(|intent| intent.fields.contains_key(path)) {
+            continue;
+        }
+        shadow.unknown.remove(path);
+        shadow.fields.insert(path.clone(), value.clone());
+    }
+    shadow.external_id = Some(about.id.clone());
+    shadow.token = shadow.token.max(incoming.order);
+    shadow.seen_at = Some(incoming.as_of);
+    let moved = old.is_none_or(|old| {
+        old.fields != shadow.fields
+            || old.unknown != shadow.unknown
+            || old.token != shadow.token
+            || old.external_id != shadow.external_id
+    });
+    if moved {
+        let revision = shadow.revision;
+        accepted.shadow = Some((shadow, revision));
+    }
+    false
+}

@@ -1,0 +1,76 @@
+//! Inbound messages as stored: raw, with what became of them.
+
+use canonical::{ExternalRef, MessageId, System, Tenant, Wall};
+use serde::{Deserialize, Serialize};
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// Merged, or found to change nothing.
+    Accepted,
+    /// Needs a person; replayable.
+    Quarantined,
+    /// Waits for the link of an object it refers to.
+    Parked,
+    /// Its link has come: to be taken in again.
+    Ready,
+    /// A named person gave it up, with a reason.
+    Discarded,
+}
+
+impl MessageState {
+    /// Its name, as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Quarantined => "quarantined",
+            Self::Parked => "parked",
+            Self::Ready => "ready",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Accepted, Self::Quarantined, Self::Parked, Self::Ready, Self::Discarded]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}
+
+/// One inbound message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// Whose.
+    pub tenant: Tenant,
+    /// The system it came from.
+    pub source: System,
+    /// The source's own id of it, when it has one.
+    pub event_id: Option<String>,
+    /// The object it is about, when that could be read.
+    pub about: Option<ExternalRef>,
+    /// What became of it.
+    pub state: MessageState,
+    /// The bytes: a serialised `connector::Observation` once it was read, else as they came. Sealed at rest under
+    /// a key per tenant and day.
+    pub raw: Vec<u8>,
+    /// Whether `raw` is a serialised observation.
+    pub read: bool,
+    /// Why it stands where it stands; no values.
+    pub reason: Option<ledger::Reason>,
+    /// The object whose link it waits for.
+    pub waiting: Option<ExternalRef>,
+    /// When waiting becomes quarantine.
+    pub deadline: Option<Wall>,
+    /// When it was received.
+    pub received_at: Wall,
+    /// When its state of the object was read at the source (fetch or poll start; receipt for pushed ones).
+    pub as_of: Wall,
+    /// Follows the change across systems.
+    pub trace: String,
+}

@@ -1,0 +1,174 @@
+//! What follows from a change: facts with occurrence keys, and the levels that systems must now reach.
+
+use canonical::{Alive, EventId, Fact, Fields, Record, RouteId};
+use ledger::{ObligationKey, Route, RouteKind, Subject};
+
+use crate::verdict::{Accepted, Context, DecisionKind, Incoming, Raise};
+
+/// The generic event of the change, and the declared domain events whose conditions have come true.
+pub(crate) fn facts(
+    context: Context<'_>,
+    incoming: &Incoming,
+    before: Option<&Record>,
+    after: &mut Record,
+) -> Vec<Fact> {
+    if incoming.silent {
+        return Vec::new();
+    }
+    let prefix = context.schema.event_prefix();
+    let what = match (before, &after.alive) {
+        (None, _) => "created",
+        (Some(_), Alive::Deleted { .. }) => "deleted",
+        _ => "updated",
+    };
+    let none = Fields::new();
+    let old = before.map_or(&none, |record| &record.fields);
+    let data = after.fields.iter().filter(|(name, value)| old.get(*name) != Some(*value));
+    let data: Fields = data.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut facts =
+        vec![fact(context, incoming, after, context.event, format!("{prefix}.{what}"), None, data)];
+    if after.alive != Alive::Live {
+        return facts;
+    }
+    for (index, rule) in context.schema.facts.iter().enumerate() {
+        let holds = |fields: &Fields| rule.when.iter().all(|condition| condition.holds(fields));
+        if !holds(&after.fields) || (before.is_some() && holds(old)) {
+            continue;
+        }
+        let parts = rule
+            .occurrence
+            .iter()
+            .map(|field| after.fields.get(field.as_str()).map(ToString::to_string).unwrap_or_default());
+        let occurrence = format!("{}/{}", rule.event, parts.collect::<Vec<_>>().join("\u{1f}"));
+        if !after.occurrences.insert(occurrence.clone()) {
+            continue;
+        }
+        let carried = rule.carries.iter();
+        let carried: Fields = carried
+            .filter_map(|field| Some((field.as_str().to_owned(), after.fields.get(field.as_str())?.clone())))
+            .collect();
+        let data = if rule.carries.is_empty() { after.fields.clone() } else { carried };
+        let key = format!("{}/{occurrence}", after.id);
+        facts.push(fact(
+            context,
+            incoming,
+            after,
+            sibling(context.event, index),
+            rule.event.clone(),
+            Some(key),
+            data,
+        ));
+    }
+    facts
+}
+
+/// A further id of the same turn: the last bytes count up, so that ids stay ordered and unique.
+fn sibling(id: EventId, index: usize) -> EventId {
+    let number = id.0.as_u128();
+    let low = u64::try_from(index).unwrap_or(u64::MAX).wrapping_add(1);
+    EventId(uuid::Uuid::from_u128(number ^ u128::from(low)))
+}
+
+fn fact(
+    context: Context<'_>,
+    incoming: &Incoming,
+    record: &Record,
+    id: EventId,
+    kind: String,
+    occurrence: Option<String>,
+    data: Fields,
+) -> Fact {
+    Fact {
+        id,
+        tenant: context.tenant.clone(),
+        kind,
+        entity: record.entity.clone(),
+        record: record.id,
+        version: record.version,
+        source: incoming.about.system.clone(),
+        at: incoming.occurred_at.unwrap_or(context.now),
+        occurrence,
+        trace: incoming.trace.clone(),
+        data,
+    }
+}
+
+/// Raises every route the change concerns.
+pub(crate) fn raises(
+    context: Context<'_>,
+    incoming: &Incoming,
+    before: Option<&Record>,
+    after: &Record,
+    accepted: &mut Accepted,
+) {
+    for route in context.routes {
+        match route.kind {
+            RouteKind::Sync => {
+                let own = route.system == incoming.about.system && route.object == incoming.about.object;
+                if own || !concerned(route, before, after) {
+                    continue;
+                }
+                accepted.raises.push(raise(
+                    context,
+                    incoming,
+                    after,
+                    route,
+                    Subject::Record(after.id),
+                    false,
+                ));
+            }
+            RouteKind::Notify => {
+                let wanted = accepted.facts.iter().filter(|fact| route.events.contains(&fact.kind));
+                let passes = route.filter.iter().all(|condition| condition.holds(&after.fields));
+                let wanted = wanted.filter(|_| passes).map(|fact| Subject::Event(fact.id));
+                let raised: Vec<Raise> =
+                    wanted.map(|subject| raise(context, incoming, after, route, subject, false)).collect();
+                accepted.raises.extend(raised);
+            }
+        }
+    }
+}
+
+/// Whether a sync route has to do with the record before or after the change: leaving a filter is an obligation too.
+fn concerned(route: &Route, before: Option<&Record>, after: &Record) -> bool {
+    let passes = |fields: &Fields| route.filter.iter().all(|condition| condition.holds(fields));
+    passes(&after.fields) || before.is_some_and(|record| passes(&record.fields))
+}
+
+/// After a refused edit that is to be reverted: the source's own object must be told again.
+pub(crate) fn revert(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
+    if !accepted.decisions.iter().any(|decision| decision.kind == DecisionKind::Reverted) {
+        return;
+    }
+    let own = context.routes.iter().filter(|route| {
+        route.kind == RouteKind::Sync
+            && route.system == incoming.about.system
+            && route.object == incoming.about.object
+    });
+    for route in own {
+        accepted.raises.push(raise(context, incoming, record, route, Subject::Record(record.id), true));
+    }
+}
+
+fn raise(
+    context: Context<'_>,
+    incoming: &Incoming,
+    record: &Record,
+    route: &Route,
+    subject: Subject,
+    again: bool,
+) -> Raise {
+    Raise {
+        key: ObligationKey { tenant: context.tenant.clone(), route: RouteId(route.id.0.clone()), subject },
+        system: route.system.clone(),
+        object: route.object.clone(),
+        entity: record.entity.clone(),
+        record: record.id,
+        lane: route.lane,
+        version: record.version,
+        again,
+        due: context.now,
+        at: context.now,
+        trace: incoming.trace.clone(),
+    }
+}

@@ -1,0 +1,194 @@
+//! What goes into a decision on one message, and what comes out.
+
+use canonical::{
+    EntitySchema, EventId, ExternalRef, Fact, Field, Fields, OrderToken, Record, RecordId, System, Tenant,
+    Wall,
+};
+use ledger::{Lane, ObligationKey, Reason, Route, Shadow};
+use serde::{Deserialize, Serialize};
+
+use crate::link::Link;
+
+/// What became of one field's value, or of a whole message, that was not simply merged. Recorded, never a log
+/// line only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionKind {
+    /// A non-owner's edit was refused.
+    Rejected,
+    /// A non-owner's edit was refused and the owner's value is written back.
+    Reverted,
+    /// Reverting stopped: too many in the window. An item opens.
+    Frozen,
+    /// Older than what is known: only fields never seen were filled.
+    Stale,
+    /// Our own write coming back.
+    Echo,
+}
+
+impl DecisionKind {
+    /// Its name, as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Reverted => "reverted",
+            Self::Frozen => "frozen",
+            Self::Stale => "stale",
+            Self::Echo => "echo",
+        }
+    }
+}
+
+/// A recorded decision. Holds no values.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The record.
+    pub record: RecordId,
+    /// The field, when it is about one.
+    pub field: Option<Field>,
+    /// The system whose message it was.
+    pub system: System,
+    /// What was decided.
+    pub kind: DecisionKind,
+    /// The version of the record it was judged at.
+    pub version: i64,
+    /// The rule behind it, for people.
+    pub rule: String,
+    /// When.
+    pub at: Wall,
+}
+
+/// A level to be raised.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Raise {
+    /// The obligation.
+    pub key: ObligationKey,
+    /// The target.
+    pub system: System,
+    /// The kind of object there.
+    pub object: canonical::Object,
+    /// The record's type.
+    pub entity: canonical::Entity,
+    /// The record.
+    pub record: RecordId,
+    /// Its lane.
+    pub lane: Lane,
+    /// The version to reach.
+    pub version: i64,
+    /// Say it again even if this version was said: the generation counts up.
+    pub again: bool,
+    /// Not before.
+    pub due: Wall,
+    /// When it was raised.
+    pub at: Wall,
+    /// Follows the change.
+    pub trace: String,
+}
+
+/// What one message says, normalised by its mapping.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Incoming {
+    /// The object it is about.
+    pub about: ExternalRef,
+    /// The account it came from.
+    pub instance: String,
+    /// Deleted there, with proof.
+    pub deleted: bool,
+    /// Canonical values in normal form.
+    pub fields: Fields,
+    /// References by the source's ids: field → object there.
+    pub references: Vec<(Field, ExternalRef)>,
+    /// What only this system knows.
+    pub extensions: Fields,
+    /// What it said in its own form per mapped target path, for the shadow; empty when nothing is written there.
+    pub seen_paths: Fields,
+    /// The source's order.
+    pub order: Option<OrderToken>,
+    /// When this state was read there (fetch or poll start; receipt for pushed ones).
+    pub as_of: Wall,
+    /// When it happened there.
+    pub occurred_at: Option<Wall>,
+    /// It is a read of the object as it stands (fetched or polled), not something pushed: ties are taken.
+    pub read: bool,
+    /// It names the whole object: what it does not name was not touched since.
+    pub complete: bool,
+    /// A further fetch can settle a doubt.
+    pub fetchable: bool,
+    /// It has waited long enough for an open create: decide now.
+    pub patient: bool,
+    /// The mapping's version.
+    pub mapping: u32,
+    /// Match keys in comparing form.
+    pub matches: Vec<(String, String)>,
+    /// What our last write there would read as, through the same mapping: the basis for telling edits from echoes.
+    pub known: Fields,
+    /// What the open intent there would read as.
+    pub writing: Fields,
+    /// Older than every replayable horizon or a snapshot: may carry state, fires no facts.
+    pub silent: bool,
+    /// Follows the change.
+    pub trace: String,
+}
+
+/// Everything else a decision needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Whose.
+    pub tenant: &'a Tenant,
+    /// The entity.
+    pub schema: &'a EntitySchema,
+    /// All routes of the entity.
+    pub routes: &'a [&'a Route],
+    /// Now.
+    pub now: Wall,
+    /// The id of the event this message would make.
+    pub event: EventId,
+    /// The id of the record this message would make.
+    pub fresh: RecordId,
+}
+
+/// A message that was taken in: everything to be written for it, all or nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Accepted {
+    /// The record as it now stands, when it changed; with the version it had before (0: new).
+    pub record: Option<(Record, i64)>,
+    /// A new link.
+    pub link: Option<Link>,
+    /// A link that goes.
+    pub unlink: Option<Link>,
+    /// Match keys that the record newly has, and those it no longer has: (key, value).
+    pub matches_added: Vec<(String, String)>,
+    /// See above.
+    pub matches_dropped: Vec<(String, String)>,
+    /// The shadow as it now stands, when it changed; with the revision it had before.
+    pub shadow: Option<(Shadow, i64)>,
+    /// What happened.
+    pub facts: Vec<Fact>,
+    /// What must now be reached.
+    pub raises: Vec<Raise>,
+    /// What was not simply merged.
+    pub decisions: Vec<Decision>,
+    /// A doubt that a fetch settles.
+    pub refetch: bool,
+    /// The record it is about, changed or not.
+    pub about: Option<RecordId>,
+}
+
+/// The verdict on one message.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Verdict {
+    /// Taken in (possibly changing nothing).
+    Accept(Box<Accepted>),
+    /// An object it refers to is not linked yet: it waits.
+    Park {
+        /// The object whose link it waits for.
+        waiting: ExternalRef,
+    },
+    /// A create of that entity is open in that system: it waits until that is closed, then is judged again.
+    Wait,
+    /// Needs a person.
+    Quarantine(Reason),
+}

@@ -1,0 +1,45 @@
+//! The view: what intake must know to decide a batch. It carries the batch: each decision updates it.
+
+use std::collections::BTreeMap;
+
+use canonical::{Entity, ExternalRef, Object, Record, RecordId, System, Tenant};
+use ledger::{Intent, Shadow};
+
+use crate::link::Link;
+
+/// What one message needs to be decided.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Ask {
+    /// The source's id of the message with the source: asks whether it was seen, and with which content hash.
+    pub event: Option<(System, String)>,
+    /// Objects whose links, records, shadows and open intents are needed: the message's own first.
+    pub objects: Vec<ExternalRef>,
+    /// Match keys: entity, key name, value in comparing form. Asks which records have them.
+    pub matches: Vec<(Entity, String, String)>,
+    /// Systems and objects that the record would be sent to and that the source shares: an open create there makes
+    /// an unlinked inbound object wait.
+    pub creating: Option<(Entity, System, Object)>,
+}
+
+/// What the store knows of a batch's asks, kept up to date by the decisions already made in it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct View {
+    /// (source, event id) → content hash, for those seen before.
+    pub seen: BTreeMap<(System, String), [u8; 32]>,
+    /// Links of the asked objects.
+    pub links: BTreeMap<ExternalRef, Link>,
+    /// Records that links or match keys lead to. Aliases are followed: the surviving record is present too.
+    pub records: BTreeMap<RecordId, Record>,
+    /// Which records have a match key: (entity, key, value) → records.
+    pub matches: BTreeMap<(Entity, String, String), Vec<RecordId>>,
+    /// Links of those records in the asking system, per object: (record, system, object) → external id.
+    pub linked: BTreeMap<(RecordId, System, Object), String>,
+    /// Shadows of the asked objects' records in the source's system.
+    pub shadows: BTreeMap<(RecordId, System, Object), Shadow>,
+    /// Open and doubtful intents of those records in that system.
+    pub intents: BTreeMap<(RecordId, System, Object), Intent>,
+    /// Creates not yet closed in the source's system, per (tenant, entity, system, object): how many.
+    pub creates_open: BTreeMap<(Entity, System, Object), u64>,
+    /// Whose.
+    pub tenant: Option<Tenant>,
+}

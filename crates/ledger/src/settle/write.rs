@@ -1,0 +1,112 @@
+//! What the answer to a write means.
+
+use canonical::Wall;
+
+use super::{Next, Settling, pace};
+use crate::intent::{IdempotencyClass, IntentState};
+use crate::outcome::{Class, Outcome};
+use crate::recover::{Recovery, way_on};
+use crate::words;
+
+pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
+    match outcome.class {
+        Class::Applied if outcome.created == Some(true) && at.is_update() => Next::LinkRot,
+        Class::Applied => Next::Delivered,
+        Class::RateLimited => throttled(at, outcome, false),
+        Class::QuotaExhausted => throttled(at, outcome, true),
+        Class::AuthExpired => Next::Reauthorise,
+        Class::AuthRevoked => Next::PauseSystem(words::revoked(at.intent, outcome)),
+        Class::Validation | Class::TooLarge => Next::Dead(words::refused(at.intent, outcome)),
+        Class::Permission | Class::Permanent => refused(at, outcome),
+        Class::Duplicate => match outcome.external_id.as_deref().filter(|id| !id.is_empty()) {
+            Some(id) => Next::Adopt { external_id: id.to_owned() },
+            None => refused(at, outcome),
+        },
+        Class::NotFound if !at.is_update() => refused(at, outcome),
+        Class::NotFound | Class::Gone => Next::LinkRot,
+        Class::Conflict => conflict(at, outcome),
+        Class::Locked => again(at, outcome, pace::short(at, outcome)),
+        Class::Retryable | Class::BatchRejected => again(at, outcome, pace::back_off(at, outcome)),
+        Class::Uncertain | Class::Absent => doubtful(at, outcome),
+    }
+}
+
+/// Not applied, and no fault of the delivery.
+fn throttled(at: Settling<'_>, outcome: &Outcome, long: bool) -> Next {
+    let due = pace::throttled(at, outcome, long);
+    if at.earlier_doubt() { go_on(at, due) } else { Next::Retry { due, spent: false } }
+}
+
+/// Not applied, worth another try.
+pub(super) fn again(at: Settling<'_>, outcome: &Outcome, due: Wall) -> Next {
+    match (at.exhausted(), at.earlier_doubt()) {
+        (true, true) => Next::Person(words::doubt(at.intent, outcome)),
+        (true, false) => Next::Dead(words::exhausted(at.intent, outcome, at.attempts)),
+        (false, true) => go_on(at, due),
+        (false, false) => Next::Retry { due, spent: true },
+    }
+}
+
+/// Refused for a reason other than its content. The same bytes may have been taken earlier: then a person looks.
+fn refused(at: Settling<'_>, outcome: &Outcome) -> Next {
+    if at.earlier_doubt() {
+        Next::Person(words::doubt(at.intent, outcome))
+    } else {
+        Next::Dead(words::refused(at.intent, outcome))
+    }
+}
+
+/// Somebody else wrote; or, for a key in doubt, our own first send is still at work under the same key. A new
+/// rendering has a new key and would be a second effect.
+fn conflict(at: Settling<'_>, outcome: &Outcome) -> Next {
+    let keyed = matches!(at.intent.class, IdempotencyClass::NativeKey { .. });
+    if keyed && at.earlier_doubt() {
+        again(at, outcome, pace::short(at, outcome))
+    } else if at.exhausted() {
+        Next::Dead(words::exhausted(at.intent, outcome, at.attempts))
+    } else {
+        Next::Refetch
+    }
+}
+
+/// May have been applied. A look costs nothing at the target, so that it is made even after the last attempt.
+fn doubtful(at: Settling<'_>, outcome: &Outcome) -> Next {
+    match at.intent.class {
+        IdempotencyClass::SearchFirst { .. } => {
+            go_on(at, at.now + pace::asked(at, outcome).unwrap_or_default())
+        }
+        IdempotencyClass::None => Next::Person(words::doubt(at.intent, outcome)),
+        _ if at.exhausted() => Next::Person(words::doubt(at.intent, outcome)),
+        // A server error stored under a native key comes back for every resend: attempts run out, a person looks.
+        _ => go_on(at, pace::back_off(at, outcome)),
+    }
+}
+
+/// On with an intent in doubt, not before `due`.
+fn go_on(at: Settling<'_>, due: Wall) -> Next {
+    match way_on(at.intent, due, true) {
+        Recovery::Resend { not_before } => Next::Resend { due: not_before },
+        Recovery::Probe { not_before } => Next::Probe { due: not_before },
+        Recovery::Person(reason) => Next::Person(reason),
+    }
+}
+
+impl Settling<'_> {
+    /// Whether the object was known there when the write was rendered.
+    pub(super) fn is_update(&self) -> bool {
+        self.intent.external_id.is_some()
+    }
+
+    /// Whether this answer used up the last attempt.
+    pub(super) fn exhausted(&self) -> bool {
+        self.attempts.saturating_add(1) >= self.policy.attempts_max
+    }
+
+    /// Whether an earlier send of the same intent may have been applied. The other classes send again only once
+    /// that is excluded.
+    fn earlier_doubt(&self) -> bool {
+        let resends =
+            matches!(self.intent.class, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
+        resends && (self.intent.sends > 1 || self.intent.state == IntentState::Doubtful)
+    }
+}

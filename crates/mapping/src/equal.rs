@@ -1,0 +1,97 @@
+//! When two values count as the same although they differ: what keeps lossy rows from echoing for ever.
+
+use canonical::value::is_empty;
+use canonical::{Field, Fields};
+use serde_json::Value;
+
+use crate::mapping::Mapping;
+use crate::project::Projection;
+use crate::row::{Origin, OutRow};
+use crate::source::Equal;
+use crate::step::fold;
+
+impl Mapping {
+    /// Whether two values at a written path mean the same: they are equal, both are empty, or they read to the
+    /// same canonical value under the row's `equal`. So `"12.50"` is `"12.5"`, and of two codes that one lookup
+    /// row reads alike neither overwrites the other. `false` for paths that are not written.
+    #[must_use]
+    pub fn equal_at(&self, path: &str, one: &Value, other: &Value) -> bool {
+        if one == other || (is_empty(one) && is_empty(other)) {
+            return true;
+        }
+        let Some(row) = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at)) else {
+            return false;
+        };
+        match (row.meaning(one.clone()), row.meaning(other.clone())) {
+            (Some(one), Some(other)) => row.alike(&one, &other),
+            _ => row.equal.is_some_and(|equal| same_text(equal, one, other)),
+        }
+    }
+
+    /// Whether two canonical values of a field that is read mean the same in this system: they are equal, equal
+    /// under the row's `equal`, or written alike by a row that rounds. What an owner keeps in more detail than
+    /// the system can hold must not come back from there as an edit.
+    #[must_use]
+    pub fn equal_on(&self, field: &Field, one: &Value, other: &Value) -> bool {
+        if one == other {
+            return true;
+        }
+        let Some(row) = self.inner.by_field.get(field).and_then(|at| self.inner.ins.get(*at)) else {
+            return false;
+        };
+        let Some(equal) = row.equal else { return false };
+        if equal != Equal::Rounded {
+            return same_text(equal, one, other);
+        }
+        match row.twin.and_then(|twin| self.inner.outs.get(twin)) {
+            Some(twin) => twin.alike(one, other),
+            None => false,
+        }
+    }
+
+    /// Replaces each projected value that means the same as what the system is seen to hold by the latter, so
+    /// that a plain comparison shows only real differences. `seen` is flat, by path, like the projection.
+    pub fn keep_seen(&self, projection: &mut Projection, seen: &Fields) {
+        for (path, value) in &mut projection.fields {
+            if let Some(held) = seen.get(path)
+                && held != value
+                && self.equal_at(path, value, held)
+            {
+                *value = held.clone();
+            }
+        }
+    }
+}
+
+impl OutRow {
+    /// Whether two canonical values mean the same under this row.
+    fn alike(&self, one: &Value, other: &Value) -> bool {
+        if one == other {
+            return true;
+        }
+        let rendered = |value: &Value| match self.render(value.clone()) {
+            Ok(Origin::Value(value)) => Some(value),
+            _ => None,
+        };
+        match self.equal {
+            None => false,
+            Some(Equal::Rounded) => rendered(one).is_some_and(|one| Some(one) == rendered(other)),
+            Some(equal) => same_text(equal, one, other),
+        }
+    }
+}
+
+fn same_text(equal: Equal, one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => match equal {
+            Equal::CaseInsensitive => fold(one) == fold(other),
+            Equal::Trimmed => one.trim() == other.trim(),
+            Equal::Folded => fold(one.trim()) == fold(other.trim()),
+            Equal::Rounded => false,
+        },
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_text(equal, one, other))
+        }
+        _ => one == other,
+    }
+}

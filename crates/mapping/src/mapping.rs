@@ -1,0 +1,182 @@
+//! A compiled mapping: immutable, cheap to clone, and what it says about itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use canonical::{Entity, EntitySchema, Field, Object, System};
+use serde_json::Value;
+
+use crate::error::{ExampleFailure, MappingError};
+use crate::lookup::Lookup;
+use crate::path::Path;
+use crate::row::{InRow, OutRow, Source};
+use crate::source::{Direction, ExampleSource, MappingSource};
+use crate::{compile, example};
+
+/// A field table, checked against its entity and resolved. Clones share it.
+#[derive(Clone)]
+pub struct Mapping {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What compiling leaves.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) id: String,
+    pub(crate) version: u32,
+    pub(crate) entity: Entity,
+    pub(crate) system: System,
+    pub(crate) object: Object,
+    pub(crate) digest: String,
+    pub(crate) ins: Vec<InRow>,
+    pub(crate) outs: Vec<OutRow>,
+    pub(crate) constants: Vec<(Path, Value)>,
+    pub(crate) extensions: Vec<Path>,
+    pub(crate) examples: Vec<ExampleSource>,
+    /// Written path to its place in `outs`.
+    pub(crate) by_path: BTreeMap<String, usize>,
+    /// Read field to its place in `ins`.
+    pub(crate) by_field: BTreeMap<Field, usize>,
+}
+
+/// One arrow between a path and a field.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Lineage<'a> {
+    /// In the system's object.
+    pub path: &'a str,
+    /// In the entity. `None`: a constant.
+    pub field: Option<&'a Field>,
+    /// Which way values go.
+    pub direction: Direction,
+}
+
+/// A field that refers to a record by another object's id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Reference<'a> {
+    /// The field.
+    pub field: &'a Field,
+    /// The type of the record it refers to.
+    pub entity: &'a Entity,
+    /// The system's kind of object that stands for it.
+    pub object: &'a Object,
+}
+
+impl Mapping {
+    /// Checks a mapping against its entity and its lookup tables, and resolves it.
+    ///
+    /// # Errors
+    /// With everything that is wrong, in the order of the file.
+    pub fn compile(
+        source: &MappingSource,
+        schema: &EntitySchema,
+        lookups: &BTreeMap<String, Lookup>,
+    ) -> Result<Self, Vec<MappingError>> {
+        compile::compile(source, schema, lookups).map(|inner| Self { inner: Arc::new(inner) })
+    }
+
+    /// Its immutable name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Its version; counts up.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.inner.version
+    }
+
+    /// The canonical type.
+    #[must_use]
+    pub fn entity(&self) -> &Entity {
+        &self.inner.entity
+    }
+
+    /// The system.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.inner.system
+    }
+
+    /// The system's kind of object.
+    #[must_use]
+    pub fn object(&self) -> &Object {
+        &self.inner.object
+    }
+
+    /// A text that changes when anything changes that could change a result: rows, the fields they use, the
+    /// tables they look up. Examples and the version do not count. The same on every machine.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.inner.digest
+    }
+
+    /// The fields it can say something about when reading.
+    pub fn in_fields(&self) -> impl Iterator<Item = &Field> {
+        self.inner.ins.iter().map(|row| &row.field)
+    }
+
+    /// The fields it writes, each once.
+    pub fn out_fields(&self) -> impl Iterator<Item = &Field> {
+        let fields: std::collections::BTreeSet<&Field> =
+            self.inner.outs.iter().flat_map(|row| row.fields()).collect();
+        fields.into_iter()
+    }
+
+    /// The paths it can write.
+    pub fn out_paths(&self) -> impl Iterator<Item = &str> {
+        let constants = self.inner.constants.iter().map(|(path, _)| path.as_str());
+        self.inner.outs.iter().map(|row| row.path.as_str()).chain(constants)
+    }
+
+    /// The fields that refer to other records, read or written, each once per kind of object.
+    pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
+        let read = self.inner.ins.iter().filter_map(|row| {
+            let (entity, object) = row.reference.as_ref()?;
+            Some(Reference { field: &row.field, entity, object })
+        });
+        let written = self.inner.outs.iter().filter_map(|row| match &row.source {
+            Source::Link(entity, object) => Some(Reference { field: &row.field, entity, object }),
+            Source::Field | Source::Joined(_) => None,
+        });
+        let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).collect();
+        all.into_iter()
+    }
+
+    /// Every arrow between a path and a field, in the order of the file: which field feeds what, and which
+    /// path fed it. Rows that join several give one arrow each.
+    #[must_use]
+    pub fn lineage(&self) -> Vec<Lineage<'_>> {
+        let mut rows = Vec::new();
+        for row in &self.inner.ins {
+            let direction = if row.twin.is_some() { Direction::Both } else { Direction::In };
+            let more = row.more.iter().flat_map(|joined| joined.parts.iter().skip(1));
+            for path in std::iter::once(&row.path).chain(more) {
+                rows.push(Lineage { path: path.as_str(), field: Some(&row.field), direction });
+            }
+        }
+        for row in self.inner.outs.iter().filter(|row| row.direction == Direction::Out) {
+            for field in row.fields() {
+                let path = row.path.as_str();
+                rows.push(Lineage { path, field: Some(field), direction: Direction::Out });
+            }
+        }
+        for (path, _) in &self.inner.constants {
+            rows.push(Lineage { path: path.as_str(), field: None, direction: Direction::Out });
+        }
+        rows
+    }
+
+    /// Runs the examples of the file. Empty: all come out as they say.
+    #[must_use]
+    pub fn run_examples(&self) -> Vec<ExampleFailure> {
+        example::run(self)
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{} ({})", self.inner.id, self.inner.version, self.inner.digest)
+    }
+}

@@ -1,0 +1,36 @@
+//! What a shadow keeps: an object's values at the written paths, flat; and what such a memory would read as.
+
+use canonical::Fields;
+
+use crate::mapping::Mapping;
+use crate::path::Found;
+use crate::row::Said;
+
+impl Mapping {
+    /// The values that an observed object has at the paths this mapping writes, flat, by path. What is not there,
+    /// or cannot be reached, is left out.
+    #[must_use]
+    pub fn observe(&self, observed: &Fields) -> Fields {
+        let constants = self.inner.constants.iter().map(|(path, _)| path);
+        let mut seen = Fields::new();
+        for path in self.inner.outs.iter().map(|row| &row.path).chain(constants) {
+            if let Found::Value(value) = path.find(observed) {
+                seen.insert(path.as_str().to_owned(), value.clone());
+            }
+        }
+        seen
+    }
+
+    /// The canonical values that a flat memory of the object, path to value, would read as. Fields whose path it
+    /// does not have or whose value does not fit are left out, and so are references.
+    #[must_use]
+    pub fn recall(&self, memory: &Fields) -> Fields {
+        let mut fields = Fields::new();
+        for row in self.inner.ins.iter().filter(|row| row.reference.is_none()) {
+            if let Ok(Said::Value(value)) = row.recall(memory) {
+                fields.insert(row.field.as_str().to_owned(), value);
+            }
+        }
+        fields
+    }
+}

@@ -1,0 +1,90 @@
+//! Writing: from a record to the system's form.
+
+use canonical::{Entity, Field, Fields, Object, RecordId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::flaw::{Flaw, ProjectError};
+use crate::mapping::Mapping;
+use crate::row::{Origin, OutRow, Said, Source};
+
+/// A record in a system's form.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Projection {
+    /// Path to value, flat: what is not there is left as it is in the system, null is cleared.
+    pub fields: Fields,
+    /// References that have no link in the system yet. Their paths are not in `fields`.
+    pub missing: Vec<MissingLink>,
+}
+
+/// A referenced record that the system does not have yet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MissingLink {
+    /// The field that refers to it.
+    pub field: Field,
+    /// Its type.
+    pub entity: Entity,
+    /// The system's kind of object it would be.
+    pub object: Object,
+    /// The record.
+    pub record: RecordId,
+}
+
+/// Finds the id that a record has in the system.
+type Links<'a> = &'a dyn Fn(&Entity, &Object, &RecordId) -> Option<String>;
+
+impl Mapping {
+    /// Brings a record's fields into the system's form. `links` answers the id that a record has there.
+    ///
+    /// # Errors
+    /// With the first row whose value cannot be written exactly.
+    pub fn project(&self, record: &Fields, links: Links<'_>) -> Result<Projection, ProjectError> {
+        let mut projection = Projection::default();
+        for (path, value) in &self.inner.constants {
+            projection.fields.insert(path.as_str().to_owned(), value.clone());
+        }
+        for row in &self.inner.outs {
+            let said = row.put(record, links, &mut projection.missing);
+            let said = said.map_err(|flaw| flaw.writing(row.path.as_str(), &row.field))?;
+            if let Said::Value(value) = said {
+                projection.fields.insert(row.path.as_str().to_owned(), value);
+            }
+        }
+        Ok(projection)
+    }
+}
+
+impl OutRow {
+    fn put(&self, record: &Fields, links: Links<'_>, missing: &mut Vec<MissingLink>) -> Result<Said, Flaw> {
+        let value = match self.origin(record)? {
+            Origin::Missing => return self.policies.missing(),
+            Origin::Null => return self.policies.null(),
+            Origin::Empty => return Ok(self.policies.empty()),
+            Origin::Value(value) => value,
+        };
+        let value = match &self.source {
+            Source::Link(entity, object) => {
+                let record = record_id(&value)?;
+                match links(entity, object, &record) {
+                    Some(id) => Value::String(id),
+                    None => {
+                        let (field, entity, object) = (self.field.clone(), entity.clone(), object.clone());
+                        missing.push(MissingLink { field, entity, object, record });
+                        return Ok(Said::Keep);
+                    }
+                }
+            }
+            _ => value,
+        };
+        Ok(match self.render(value)? {
+            Origin::Value(value) => Said::Value(value),
+            Origin::Empty => self.policies.empty(),
+            Origin::Missing | Origin::Null => Said::Value(Value::Null),
+        })
+    }
+}
+
+fn record_id(value: &Value) -> Result<RecordId, Flaw> {
+    let flaw = || Flaw::of("the id of a record", value);
+    value.as_str().ok_or_else(flaw)?.parse().map_err(|_| flaw())
+}

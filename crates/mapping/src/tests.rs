@@ -1,0 +1,13 @@
+//! What mappings do, by tables and by properties.
+
+mod compiling;
+mod equality;
+mod examples;
+mod lookups;
+mod moments;
+mod policies;
+mod properties;
+mod references;
+mod support;
+mod transforms;
+mod written;

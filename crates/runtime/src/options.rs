@@ -1,0 +1,67 @@
+//! What a runtime is started with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{System, Tenant};
+use hub::{Machine, MachineId};
+use telemetry::Registry;
+
+use crate::clock::Clock;
+use crate::ports::{Network, Storage};
+
+/// Everything a runtime needs. It reads nothing else.
+pub struct Options {
+    /// Whose hub it is.
+    pub tenant: Tenant,
+    /// The machines to drive; [`MachineId::Intake`] once.
+    pub machines: Vec<(MachineId, Box<dyn Machine>)>,
+    /// Where state is kept.
+    pub store: Arc<dyn Storage>,
+    /// What carries requests.
+    pub network: Arc<dyn Network>,
+    /// What is told of everything that happens.
+    pub telemetry: Arc<Registry>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Bounds.
+    pub limits: Limits,
+    /// Called at named points, so that a test can end the process exactly there.
+    pub crash: Option<CrashHook>,
+}
+
+/// Bounds of what is taken from outside (I19).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Offers that may wait for their acknowledgement at once.
+    pub offers_max: usize,
+    /// Bytes of messages in those offers.
+    pub offer_bytes_max: usize,
+    /// How long an offer waits for room before it is refused.
+    pub offer_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { offers_max: 1024, offer_bytes_max: 64 * 1024 * 1024, offer_wait: Duration::from_millis(500) }
+    }
+}
+
+/// A moment at which a crash must lose nothing and double nothing (I1, I3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CrashPoint {
+    /// Messages are durable, and nobody has been told yet.
+    AcceptCommitted,
+    /// An intent is durable, and its request has not left.
+    IntentCommitted(System),
+    /// A target has answered, and what it said is not durable.
+    EffectAnswered {
+        /// The target.
+        system: System,
+        /// The manifest's operation.
+        operation: String,
+    },
+}
+
+/// Called at each crash point.
+pub type CrashHook = Arc<dyn Fn(&CrashPoint) + Send + Sync>;

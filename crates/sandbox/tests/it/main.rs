@@ -1,0 +1,6 @@
+//! The vendors' official SDKs talk to the running sandbox: what they accept is what the vendor means.
+#![cfg(test)]
+
+mod hubspot;
+mod mailchimp;
+mod sdk;

@@ -1,0 +1,448 @@
+//! The scheduler: one heap of things to happen, ordered by virtual time; machines are driven one input at a time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use canonical::{Mono, Now, System, Wall};
+use config::Configuration;
+use connector::{Failure, FailureKind, Observation, Reached, Request, Response};
+use hub::{
+    Ack, Arrival, Effect, Input, Intake, Machine, MachineId, Mark, Offer, Origin, Spoke, TakenAs, Ticket,
+    Turn,
+};
+use store::Store as _;
+use store::memory::Memory;
+
+use crate::target::{Faults, Reply, Target};
+
+/// Virtual wall-clock time at the start: 2026-01-01T00:00:00Z.
+const START: Wall = Wall(1_767_225_600_000_000);
+/// The hub starts again so long after a crash.
+const DOWN_FOR: Duration = Duration::from_millis(200);
+/// The source offers again what was not acknowledged within this time.
+const OFFER_AGAIN: Duration = Duration::from_secs(3);
+
+/// How a run goes.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// Crash right before performing these effects, counted over the whole run.
+    pub crash_at: Vec<u64>,
+    /// What the targets do wrong, until `heal_after`.
+    pub faults: Faults,
+    /// Virtual time after which nothing goes wrong any more.
+    pub heal_after: Duration,
+    /// Virtual time at which the run ends whatever stands.
+    pub end_after: Duration,
+}
+
+/// Something that happens at a time.
+#[derive(Debug)]
+enum Event {
+    /// A machine gets an input.
+    Input(MachineId, Input),
+    /// A machine's timer.
+    Timer(MachineId),
+    /// The disk has synced.
+    Sync,
+    /// A request arrives at a target.
+    Arrive { system: System, ticket: Ticket, request: Request, life: u64 },
+    /// An effect that a target performs late.
+    Late { system: System, request: Request },
+    /// The source says something (again, if need be).
+    Say(usize),
+    /// The hub starts.
+    Start,
+}
+
+/// What the source wants to tell, and whether it has been acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Saying {
+    pub(crate) at: Duration,
+    pub(crate) observation: Observation,
+    pub(crate) acknowledged: bool,
+}
+
+/// A run.
+pub struct Simulation {
+    options: Options,
+    config: Arc<Configuration>,
+    store: Arc<Memory>,
+    machines: BTreeMap<MachineId, Box<dyn DebugMachine>>,
+    queue: BinaryHeap<Reverse<(u64, u64, Slot)>>,
+    events: BTreeMap<u64, Event>,
+    sequence: u64,
+    now: u64,
+    rng: u64,
+    /// Answers of the store, until they are queued.
+    answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
+    pub(crate) targets: BTreeMap<System, Target>,
+    /// Targets with faults of their own, instead of everybody's.
+    sick: BTreeMap<System, Faults>,
+    pub(crate) sayings: Vec<Saying>,
+    /// Counts up with each start of the hub: what belongs to an earlier life is not answered.
+    life: u64,
+    effects: u64,
+    crashes: u64,
+    timers: BTreeMap<MachineId, u64>,
+    pub(crate) marks: BTreeMap<String, u64>,
+    trace: u64,
+    stopped: Option<String>,
+}
+
+/// Key into `events`; ordered by nothing but its number.
+type Slot = u64;
+
+trait DebugMachine: Machine + std::fmt::Debug {}
+impl<T: Machine + std::fmt::Debug> DebugMachine for T {}
+
+impl Simulation {
+    /// A run over `config`, whose source says `sayings` and whose targets are `targets`.
+    #[must_use]
+    pub fn new(
+        options: Options,
+        config: Arc<Configuration>,
+        sayings: Vec<(Duration, Observation)>,
+        targets: BTreeMap<System, Target>,
+    ) -> Self {
+        let rng = options.seed ^ 0x5851_f42d_4c95_7f2d;
+        let sayings = sayings.into_iter();
+        let sayings: Vec<Saying> =
+            sayings.map(|(at, observation)| Saying { at, observation, acknowledged: false }).collect();
+        let mut run = Self {
+            options,
+            config,
+            store: Arc::new(Memory::holding()),
+            machines: BTreeMap::new(),
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            sequence: 0,
+            now: 0,
+            rng,
+            answers: Arc::default(),
+            targets,
+            sick: BTreeMap::new(),
+            sayings,
+            life: 0,
+            effects: 0,
+            crashes: 0,
+            timers: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            trace: 0xcbf2_9ce4_8422_2325,
+            stopped: None,
+        };
+        run.at(0, Event::Start);
+        for index in 0..run.sayings.len() {
+            let at = micros(run.sayings.get(index).map_or(Duration::ZERO, |saying| saying.at));
+            run.at(at, Event::Say(index));
+        }
+        run
+    }
+
+    /// Runs to the end; gives how many effects were performed.
+    pub fn run(&mut self) -> u64 {
+        let end = micros(self.options.end_after);
+        while let Some(Reverse((at, _, slot))) = self.queue.pop() {
+            if at > end || self.stopped.is_some() {
+                break;
+            }
+            self.now = at;
+            if let Some(event) = self.events.remove(&slot) {
+                self.happen(event);
+            }
+        }
+        self.effects
+    }
+
+    /// Gives one target faults of its own, until everything heals.
+    pub fn make_sick(&mut self, system: &System, faults: Faults) {
+        self.sick.insert(system.clone(), faults);
+    }
+
+    /// When a target saw its last effect, in virtual microseconds.
+    #[must_use]
+    pub fn last_effect(&self, system: &System) -> u64 {
+        self.targets.get(system).and_then(|target| target.effects.last()).map_or(0, |effect| effect.at)
+    }
+
+    /// A digest of everything that happened, in order (I18).
+    #[must_use]
+    pub const fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    /// How often a mark was made.
+    #[must_use]
+    pub fn marked(&self, name: &str) -> u64 {
+        self.marks.get(name).copied().unwrap_or(0)
+    }
+
+    /// Why the hub stopped itself, if it did.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
+    }
+
+    /// How often the hub crashed.
+    #[must_use]
+    pub const fn crashes(&self) -> u64 {
+        self.crashes
+    }
+
+    fn clock(&self) -> Now {
+        let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX));
+        Now { mono: Mono(self.now), wall }
+    }
+
+    fn at(&mut self, time: u64, event: Event) {
+        self.sequence += 1;
+        self.events.insert(self.sequence, event);
+        self.queue.push(Reverse((time.max(self.now), self.sequence, self.sequence)));
+    }
+
+    fn random(&mut self) -> u64 {
+        self.rng = self.rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.rng;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.random() % (high - low).max(1)
+    }
+
+    fn remember(&mut self, what: &str) {
+        for byte in what.bytes().chain(self.now.to_le_bytes()) {
+            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Start => self.start(),
+            Event::Input(id, input) => self.drive(&id, input),
+            Event::Timer(id) => {
+                let due = self.timers.get(&id).is_some_and(|due| *due <= self.now);
+                if due {
+                    self.timers.remove(&id);
+                    self.drive(&id, Input::Tick);
+                }
+            }
+            Event::Sync => {
+                self.store.sync();
+                self.collect();
+            }
+            Event::Arrive { system, ticket, request, life } => self.arrive(&system, ticket, &request, life),
+            Event::Late { system, request } => {
+                let now = self.now;
+                if let Some(target) = self.targets.get_mut(&system) {
+                    target.apply(&request, now);
+                }
+            }
+            Event::Say(index) => self.say(index),
+        }
+    }
+
+    fn start(&mut self) {
+        self.life += 1;
+        self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
+        let systems: Vec<System> = self.targets.keys().cloned().collect();
+        for system in systems {
+            if let Some(spoke) = Spoke::new(Arc::clone(&self.config), system.clone()) {
+                self.machines.insert(MachineId::Spoke(system), Box::new(spoke));
+            }
+        }
+        let ids: Vec<MachineId> = self.machines.keys().cloned().collect();
+        for id in ids {
+            self.drive(&id, Input::Start);
+        }
+    }
+
+    /// Everything that was not synced is lost, and everything in memory.
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.remember("crash");
+        self.machines.clear();
+        self.timers.clear();
+        self.store.crash();
+        self.answers.lock().map(|mut answers| answers.clear()).unwrap_or_default();
+        // Requests on the wire go on; inputs and timers of the dead hub do not.
+        self.events.retain(|_, event| !matches!(event, Event::Input(..) | Event::Timer(_) | Event::Sync));
+        self.at(self.now + micros(DOWN_FOR), Event::Start);
+    }
+
+    fn drive(&mut self, id: &MachineId, input: Input) {
+        let mut effects = Vec::new();
+        let seed = self.random();
+        let now = self.clock();
+        let Some(machine) = self.machines.get_mut(id) else { return };
+        machine.handle(input, &mut Turn::new(now, seed, &mut effects));
+        let wakeup = machine.next_wakeup(now);
+        for effect in effects {
+            self.effects += 1;
+            if self.options.crash_at.contains(&self.effects) {
+                return self.crash();
+            }
+            self.perform(id, effect);
+        }
+        if let Some(due) = wakeup {
+            let due = due.0.max(self.now + 1);
+            if self.timers.get(id).is_none_or(|known| *known != due) {
+                self.timers.insert(id.clone(), due);
+                self.at(due, Event::Timer(id.clone()));
+            }
+        } else {
+            self.timers.remove(id);
+        }
+    }
+
+    fn perform(&mut self, id: &MachineId, effect: Effect) {
+        match effect {
+            Effect::Find(ticket, query) => {
+                let answers = Arc::clone(&self.answers);
+                let to = id.clone();
+                let reply = Box::new(move |rows| push(&answers, to, Input::Found(ticket, rows)));
+                self.store.find(query, reply);
+                self.collect();
+            }
+            Effect::Commit(ticket, units) => {
+                self.remember(&format!("{id:?} commits {} units", units.len()));
+                let answers = Arc::clone(&self.answers);
+                let to = id.clone();
+                let reply = Box::new(move |receipts| push(&answers, to, Input::Committed(ticket, receipts)));
+                self.store.commit(units, reply);
+                let latency = self.between(200, 3_000);
+                self.at(self.now + latency, Event::Sync);
+            }
+            Effect::Send(ticket, request) => {
+                let MachineId::Spoke(system) = id.clone() else { return };
+                self.remember(&format!("{system} sends {} {}", request.method, request.path));
+                let latency = self.between(300, 20_000);
+                let life = self.life;
+                self.at(self.now + latency, Event::Arrive { system, ticket, request, life });
+            }
+            Effect::Authorise(ticket) => {
+                let input = Input::Authorised { ticket, result: Ok(Ok(1)) };
+                self.at(self.now + 1_000, Event::Input(id.clone(), input));
+            }
+            Effect::Ack(ticket, ack) => self.acknowledged(ticket, &ack),
+            Effect::Offer(offer) => {
+                self.at(self.now + 10, Event::Input(MachineId::Intake, Input::Offer(offer)))
+            }
+            Effect::Tell(to, notice) => self.at(self.now + 10, Event::Input(to, Input::Told(notice))),
+            Effect::Note(mark) => self.note(&mark),
+            Effect::Stop(reason) => self.stopped = Some(reason),
+            Effect::Drained => {}
+        }
+    }
+
+    /// Queues what the store has answered.
+    fn collect(&mut self) {
+        let answers =
+            self.answers.lock().map(|mut answers| std::mem::take(&mut *answers)).unwrap_or_default();
+        for (id, input) in answers {
+            let latency = self.between(5, 200);
+            self.at(self.now + latency, Event::Input(id, input));
+        }
+    }
+
+    fn note(&mut self, mark: &Mark) {
+        let text = format!("{mark:?}");
+        let name = text.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
+        self.remember(&name);
+        *self.marks.entry(name).or_default() += 1;
+    }
+
+    fn arrive(&mut self, system: &System, ticket: Ticket, request: &Request, life: u64) {
+        let own = self.sick.get(system).copied().unwrap_or(self.options.faults);
+        let faults = if self.now < micros(self.options.heal_after) { own } else { Faults::default() };
+        let (now, random) = (self.now, self.random());
+        let Some(target) = self.targets.get_mut(system) else { return };
+        let reply = target.serve(request, now, random, &faults);
+        let (answer, after) = match reply {
+            Reply::Answer(response, after) => (Ok(response), after),
+            Reply::Refused => (Err(failure(Reached::NotSent, FailureKind::Connect)), 100),
+            Reply::Lost(after) => (Err(failure(Reached::MaybeSent, FailureKind::Reset)), after),
+            Reply::Late(after) => {
+                // The answer never comes; the effect does, within what the operation may take.
+                let event = Event::Late { system: system.clone(), request: request.clone() };
+                self.at(self.now + after, event);
+                let timeout = request.timeout_ms * 1_000;
+                (Err(failure(Reached::MaybeSent, FailureKind::Timeout)), timeout)
+            }
+        };
+        if life != self.life {
+            return;
+        }
+        let took = Duration::from_micros(after);
+        let input = Input::Answered { ticket, answer, took };
+        self.at(self.now + after, Event::Input(MachineId::Spoke(system.clone()), input));
+    }
+
+    fn say(&mut self, index: usize) {
+        let Some(saying) = self.sayings.get(index) else { return };
+        if saying.acknowledged {
+            return;
+        }
+        let now = self.clock().wall;
+        let offer = Offer {
+            ticket: Ticket(index as u64),
+            origin: Origin::Pushed,
+            source: self.source(),
+            as_of: now,
+            arrivals: vec![Arrival::Read(saying.observation.clone())],
+        };
+        self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
+        self.at(self.now + micros(OFFER_AGAIN), Event::Say(index));
+    }
+
+    fn source(&self) -> System {
+        let known = self.config.systems.keys().find(|system| !self.targets.contains_key(*system));
+        known.or_else(|| self.config.systems.keys().next()).cloned().unwrap_or_else(unreachable_system)
+    }
+
+    fn acknowledged(&mut self, ticket: Ticket, ack: &Ack) {
+        let Ack::Taken(taken) = ack else { return };
+        self.remember("ack");
+        let fine = taken.iter().all(|taken| matches!(taken.how, TakenAs::Accepted | TakenAs::Duplicate));
+        let index = usize::try_from(ticket.0).unwrap_or(usize::MAX);
+        if let Some(saying) = self.sayings.get_mut(index) {
+            saying.acknowledged = true;
+            if !fine {
+                *self.marks.entry("SayingQuarantined".to_owned()).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[expect(clippy::panic, reason = "a scenario without systems is a broken scenario")]
+fn unreachable_system() -> System {
+    panic!("the scenario has no systems")
+}
+
+fn push(answers: &Arc<Mutex<Vec<(MachineId, Input)>>>, to: MachineId, input: Input) {
+    if let Ok(mut answers) = answers.lock() {
+        answers.push((to, input));
+    }
+}
+
+fn failure(reached: Reached, kind: FailureKind) -> Failure {
+    Failure { reached, kind, detail: "simulated".to_owned() }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An answer of a target.
+pub(crate) fn response(status: u16, body: &serde_json::Value) -> Response {
+    Response {
+        status,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: serde_json::to_vec(body).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,160 @@
+//! Lists for operators: filtered, newest first, paged by position. A second trait, so that the console's filters
+//! don't fatten the hot port.
+
+use canonical::{Entity, EventId, Fact, MessageId, Record, RecordId, System, Tenant, Wall};
+use intake::{Decision, Link, Message, MessageState};
+use ledger::{Intent, Obligation, ObligationKey, Shadow, State};
+use serde::{Deserialize, Serialize};
+
+use crate::op::{Attempt, SystemState};
+use crate::{Reply, StoreError};
+
+/// At most so many rows on one page.
+pub const LIST_ROWS_MAX: usize = 1000;
+/// At most so many of the newest rows of each kind on one sheet.
+pub const SHEET_ROWS_MAX: usize = 200;
+/// Open obligations are counted up to here.
+pub const OPEN_COUNT_MAX: u64 = 1_000_000;
+
+/// A filter over obligations. `None` means any.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct DeliveryFilter {
+    /// Target.
+    pub system: Option<System>,
+    /// States.
+    pub states: Vec<State>,
+    /// Record.
+    pub record: Option<RecordId>,
+    /// Route.
+    pub route: Option<String>,
+    /// Failure group.
+    pub fingerprint: Option<String>,
+    /// Positions below this one (newest first); `None` from the newest.
+    pub before: Option<i64>,
+    /// At most so many; the store caps it at 1000.
+    pub limit: usize,
+}
+
+/// A filter over events.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct EventFilter {
+    /// Kind.
+    pub kind: Option<String>,
+    /// Type of record.
+    pub entity: Option<Entity>,
+    /// Record.
+    pub record: Option<RecordId>,
+    /// Source.
+    pub source: Option<System>,
+    /// Positions below this one.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A filter over messages.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct MessageFilter {
+    /// Source.
+    pub source: Option<System>,
+    /// States.
+    pub states: Vec<MessageState>,
+    /// Positions below this one.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Everything known of one record.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecordSheet {
+    /// The record.
+    pub record: Record,
+    /// Its links.
+    pub links: Vec<Link>,
+    /// Its shadows.
+    pub shadows: Vec<Shadow>,
+    /// Its events, newest first, at most 200.
+    pub facts: Vec<Fact>,
+    /// Its obligations.
+    pub obligations: Vec<Obligation>,
+    /// Its intents, newest first, at most 200.
+    pub intents: Vec<Intent>,
+    /// Attempts that did not simply succeed, newest first, at most 200.
+    pub attempts: Vec<Attempt>,
+    /// Decisions, newest first, at most 200.
+    pub decisions: Vec<Decision>,
+}
+
+/// Counts per system, kept incrementally or read from small indexes: never a scan of the backlog.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SystemCounts {
+    /// Open obligations, capped at 1,000,000 (then it means "at least").
+    pub open: u64,
+    /// Dead ones.
+    pub dead: u64,
+    /// Uncertain ones.
+    pub uncertain: u64,
+    /// Parked ones.
+    pub parked: u64,
+    /// When the oldest open level was raised.
+    pub oldest: Option<Wall>,
+}
+
+/// A question of an operator.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Look {
+    /// Obligations; answered with [`Page::Deliveries`].
+    Deliveries(DeliveryFilter),
+    /// One obligation with its intents and attempts; answered with [`Page::Delivery`].
+    Delivery(ObligationKey),
+    /// Events; answered with [`Page::Events`].
+    Events(EventFilter),
+    /// One event; answered with [`Page::Events`].
+    Event(EventId),
+    /// Messages; answered with [`Page::Messages`].
+    Messages(MessageFilter),
+    /// One message; answered with [`Page::Messages`].
+    Message(MessageId),
+    /// One record: by id, or by an external id; answered with [`Page::Record`].
+    Record(RecordId),
+    /// The record an object is linked to; answered with [`Page::Record`].
+    RecordByLink {
+        /// The system.
+        system: System,
+        /// The object's id there.
+        external_id: String,
+    },
+    /// Systems with their counts; answered with [`Page::Systems`].
+    Systems,
+}
+
+/// An answer. Positions are those to pass as `before` for the next page.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one answer at a time, moved once")]
+pub enum Page {
+    /// Obligations with their positions.
+    Deliveries(Vec<(i64, Obligation)>),
+    /// One obligation with its intents and attempts, newest first.
+    Delivery(Option<(Obligation, Vec<Intent>, Vec<Attempt>)>),
+    /// Events with their positions.
+    Events(Vec<(i64, Fact)>),
+    /// Messages with their positions.
+    Messages(Vec<(i64, Message)>),
+    /// A record.
+    Record(Option<Box<RecordSheet>>),
+    /// Systems.
+    Systems(Vec<(SystemState, SystemCounts)>),
+}
+
+/// Lists for operators.
+pub trait Browse: Send + Sync {
+    /// Answers an operator's question within one tenant.
+    fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>);
+
+    /// Writes a consistent, verified copy of the store to `path` while it runs; backends without files refuse.
+    ///
+    /// # Errors
+    /// When the backend cannot, or the disk does not take it.
+    fn copy_to(&self, path: &std::path::Path) -> Result<(), StoreError>;
+}

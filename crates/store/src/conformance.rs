@@ -1,0 +1,129 @@
+//! One suite for every backend: what the port promises, told as cases, and random units whose answers two backends
+//! must share. A backend's tests call [`crate::conformance_suite`]; [`random::agree`] compares two.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test suite: a broken promise ends the test")]
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "lists of one and of many compare alike")]
+
+use std::any::Any;
+use std::sync::{Arc, mpsc};
+
+use canonical::Tenant;
+
+use crate::browse::{Browse, Look, Page};
+use crate::query::{Head, Query, Rows};
+use crate::{Op, Receipt, Require, Store, StoreError, Unit};
+
+pub mod commits;
+pub mod make;
+pub mod obligations;
+pub mod pages;
+pub mod questions;
+pub mod random;
+pub mod views;
+
+/// A backend under test, with whatever must live as long as it does (a folder, a server).
+pub struct Backend {
+    /// The backend.
+    pub store: Arc<dyn Both>,
+    /// Dropped after it.
+    pub keep: Box<dyn Any>,
+}
+
+/// Both ports of a backend.
+pub trait Both: Store + Browse {}
+impl<T: Store + Browse> Both for T {}
+
+/// Makes an empty backend.
+pub type Make<'a> = &'a dyn Fn() -> Backend;
+/// One promise.
+pub type Case = fn(&Backend);
+
+impl Backend {
+    /// A backend that needs nothing besides itself.
+    pub fn new(store: impl Store + Browse + 'static) -> Self {
+        Self { store: Arc::new(store), keep: Box::new(()) }
+    }
+
+    /// Commits and waits for the answer.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn try_commit(&self, units: Vec<Unit>) -> Result<Vec<Receipt>, StoreError> {
+        let (send, receive) = mpsc::channel();
+        self.store.commit(units, Box::new(move |answer| drop(send.send(answer))));
+        receive.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Commits units that must be answered.
+    #[must_use]
+    pub fn commit(&self, units: Vec<Unit>) -> Vec<Receipt> {
+        self.try_commit(units).unwrap()
+    }
+
+    /// Applies operations that require nothing; gives the heads.
+    pub fn apply(&self, ops: Vec<Op>) -> Vec<Head> {
+        let mut receipts = self.commit(vec![Unit { require: vec![], ops }]);
+        match (receipts.pop(), receipts.is_empty()) {
+            (Some(Receipt::Done(heads)), true) => heads,
+            other => panic!("expected one receipt that is done, found {other:?}"),
+        }
+    }
+
+    /// Whether a unit with nothing but this requirement is applied.
+    #[must_use]
+    pub fn holds(&self, require: Require) -> bool {
+        self.commit(vec![Unit { require: vec![require], ops: vec![] }]) == [Receipt::Done(vec![])]
+    }
+
+    /// Asks and waits for the answer.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn try_find(&self, query: Query) -> Result<Rows, StoreError> {
+        let (send, receive) = mpsc::channel();
+        self.store.find(query, Box::new(move |answer| drop(send.send(answer))));
+        receive.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Asks what must be answered.
+    #[must_use]
+    pub fn find(&self, query: Query) -> Rows {
+        self.try_find(query).unwrap()
+    }
+
+    /// Looks as an operator of a tenant.
+    #[must_use]
+    pub fn look(&self, tenant: &Tenant, look: Look) -> Page {
+        let (send, receive) = mpsc::channel();
+        self.store.look(tenant.clone(), look, Box::new(move |answer| drop(send.send(answer))));
+        receive.recv().unwrap().unwrap()
+    }
+}
+
+/// Makes a `#[test]` of each case, for the backend that the named function beside it makes.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($make:ident) => {
+        $crate::conformance_suite! { $make;
+            commits: conflict_applies_nothing_and_harms_no_other_unit, seen_once, record_version_is_required,
+                links_are_unique_both_ways, park_checks_its_link, shadow_revision_is_required, match_keys_are_free_or_ones_own,
+                messages_move_on, facts_are_kept_once, a_commit_of_nothing_is_answered;
+            obligations: raises_fold_and_keep_their_turn, rest_opens_for_more_only, discarded_and_erased_stay,
+                operator_parking_holds, lanes_go_up_while_open, settling_an_older_level_puts_back, settling_nothing_is_harmless,
+                links_wake_in_order, notify_keeps_order, notify_reopened_goes_first, claims_page_through_in_order,
+                claims_keep_lanes_systems_and_tenants_apart, claims_say_when_to_look_again;
+            questions: intents_keep_their_bytes, unfinished_intents_oldest_first, fetches_keep_the_newest_hint,
+                systems_keep_state_and_cursors, messages_wait_for_links_and_deadlines, tenants_see_their_own_only;
+            views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,
+                intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases,
+                nothing_is_found_in_an_empty_store;
+            pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
+                messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted;
+        }
+    };
+    ($make:ident; $($room:ident: $($case:ident),+;)+) => {$(
+        mod $room {
+            $(#[test] fn $case() { $crate::conformance::$room::$case(&super::$make()); })+
+        }
+    )+};
+}

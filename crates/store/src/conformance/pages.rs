@@ -1,0 +1,249 @@
+//! Lists for operators.
+
+use intake::{DecisionKind, MessageState};
+use ledger::{ObligationKey, State};
+
+use super::Backend;
+use super::make::*;
+use crate::Op;
+use crate::browse::{
+    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, SHEET_ROWS_MAX, SystemCounts,
+};
+use crate::op::SystemState;
+
+fn deliveries(backend: &Backend, filter: DeliveryFilter) -> Vec<(i64, ObligationKey)> {
+    match backend.look(&acme(), Look::Deliveries(filter)) {
+        Page::Deliveries(rows) => rows.into_iter().map(|(at, row)| (at, row.key)).collect(),
+        other => panic!("not deliveries: {other:?}"),
+    }
+}
+
+/// Each filter alone, all together, and pages from the newest.
+pub fn deliveries_are_filtered_and_paged(backend: &Backend) {
+    for number in 1..=6 {
+        backend.apply(vec![Op::Raise(raise("r", number, 1))]);
+    }
+    backend.apply(vec![
+        Op::Raise(intake::Raise { system: system("marketing"), ..raise("m", 1, 1) }),
+        Op::Raise(notify("n", 1, 1)),
+        settle(sync_key("r", 2), 1, State::Dead),
+        settle(sync_key("r", 3), 1, State::Delivered),
+        settle(sync_key("r", 4), 1, State::Retrying),
+        settle(sync_key("r", 5), 1, State::Dead),
+    ]);
+    let all = || DeliveryFilter { limit: 99, ..DeliveryFilter::default() };
+    let some = |filter| deliveries(backend, filter).into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+    assert_eq!(some(all()).len(), 8);
+    assert_eq!(some(DeliveryFilter { system: Some(system("marketing")), ..all() }), [sync_key("m", 1)]);
+    assert_eq!(some(DeliveryFilter { route: Some("n".to_owned()), ..all() }), [notify_key("n", 1)]);
+    assert_eq!(some(DeliveryFilter { route: Some("unheard".to_owned()), ..all() }), []);
+    let dead = [sync_key("r", 5), sync_key("r", 2)];
+    assert_eq!(some(DeliveryFilter { states: vec![State::Dead], ..all() }), dead);
+    let two = DeliveryFilter { states: vec![State::Delivered, State::Retrying], ..all() };
+    assert_eq!(some(two), [sync_key("r", 4), sync_key("r", 3)]);
+    let pending = DeliveryFilter { states: vec![State::Pending], system: Some(system("erp")), ..all() };
+    assert_eq!(some(pending), [notify_key("n", 1), sync_key("r", 6), sync_key("r", 1)]);
+    let of_record = DeliveryFilter { record: Some(rec(1)), ..all() };
+    assert_eq!(some(of_record), [notify_key("n", 1), sync_key("m", 1), sync_key("r", 1)]);
+    let group = DeliveryFilter { fingerprint: Some("fp1_a".to_owned()), ..all() };
+    assert_eq!(some(group.clone()), [sync_key("r", 5), sync_key("r", 4), sync_key("r", 2)]);
+    let both = DeliveryFilter { states: vec![State::Dead], record: Some(rec(2)), ..group };
+    assert_eq!(some(both), [sync_key("r", 2)]);
+
+    let everything = deliveries(backend, all());
+    let mut paged = Vec::new();
+    let mut before = None;
+    loop {
+        let page = deliveries(backend, DeliveryFilter { before, limit: 3, ..DeliveryFilter::default() });
+        let Some((last, _)) = page.last() else { break };
+        before = Some(*last);
+        paged.extend(page);
+    }
+    assert_eq!(paged, everything);
+    assert!(everything.is_sorted_by(|a, b| a.0 > b.0));
+    assert_eq!(
+        deliveries(backend, DeliveryFilter { limit: usize::MAX, ..all() }).len(),
+        8.min(LIST_ROWS_MAX)
+    );
+    assert_eq!(deliveries(backend, DeliveryFilter::default()), []);
+}
+
+/// A delivery's own intents and attempts, newest first.
+pub fn a_delivery_with_its_intents_and_attempts(backend: &Backend) {
+    let of_event = |number| {
+        let mut intent = intent(number, "n", 1);
+        intent.obligation = notify_key("n", 1);
+        intent
+    };
+    let mut attempt_of_event = attempt(9, "n", 1);
+    attempt_of_event.obligation = notify_key("n", 1);
+    backend.apply(vec![
+        Op::Raise(raise("r", 1, 1)),
+        Op::Raise(raise("q", 1, 1)),
+        Op::Raise(notify("n", 1, 1)),
+        Op::PutIntent(intent(1, "r", 1)),
+        Op::PutIntent(intent(2, "q", 1)),
+        Op::PutIntent(of_event(9)),
+        Op::PutIntent(intent(3, "r", 1)),
+        Op::PutAttempt(attempt(1, "r", 1)),
+        Op::PutAttempt(attempt(2, "q", 1)),
+        Op::PutAttempt(attempt_of_event.clone()),
+        Op::PutAttempt(crate::Attempt { probe: true, ..attempt(1, "r", 1) }),
+    ]);
+    let delivery = |key| match backend.look(&acme(), Look::Delivery(key)) {
+        Page::Delivery(found) => found,
+        other => panic!("not a delivery: {other:?}"),
+    };
+    let (row, intents, attempts) = delivery(sync_key("r", 1)).unwrap();
+    assert_eq!(row.key, sync_key("r", 1));
+    assert_eq!(intents, [intent(3, "r", 1), intent(1, "r", 1)]);
+    assert_eq!(attempts, [crate::Attempt { probe: true, ..attempt(1, "r", 1) }, attempt(1, "r", 1)]);
+    let (_, intents, attempts) = delivery(notify_key("n", 1)).unwrap();
+    assert_eq!((intents, attempts), (vec![of_event(9)], vec![attempt_of_event]));
+    assert_eq!(delivery(sync_key("r", 2)), None);
+}
+
+/// Events by kind, entity, record, source, position, id.
+pub fn events_are_filtered(backend: &Backend) {
+    let lead = canonical::Fact { kind: "LeadConverted".to_owned(), entity: entity("Lead"), ..fact(2, 2) };
+    let from_erp = canonical::Fact { source: system("erp"), ..fact(3, 1) };
+    backend.apply([fact(1, 1), lead.clone(), from_erp.clone()].map(Op::PutFact).to_vec());
+    let all = || EventFilter { limit: 9, ..EventFilter::default() };
+    let some = |filter| match backend.look(&acme(), Look::Events(filter)) {
+        Page::Events(rows) => rows,
+        other => panic!("not events: {other:?}"),
+    };
+    let only = |filter| some(filter).into_iter().map(|(_, fact)| fact).collect::<Vec<_>>();
+    assert_eq!(only(all()), [from_erp.clone(), lead.clone(), fact(1, 1)]);
+    assert_eq!(only(EventFilter { kind: Some("LeadConverted".to_owned()), ..all() }), [lead.clone()]);
+    assert_eq!(only(EventFilter { entity: Some(entity("Lead")), ..all() }), [lead.clone()]);
+    assert_eq!(only(EventFilter { record: Some(rec(1)), ..all() }), [from_erp.clone(), fact(1, 1)]);
+    assert_eq!(only(EventFilter { source: Some(system("erp")), ..all() }), [from_erp.clone()]);
+    assert_eq!(only(EventFilter { kind: Some("unheard".to_owned()), ..all() }), []);
+    let newest = some(EventFilter { limit: 1, ..all() });
+    let older = EventFilter { before: Some(newest[0].0), record: Some(rec(1)), ..all() };
+    assert_eq!(only(older), [fact(1, 1)]);
+    let one = |number| match backend.look(&acme(), Look::Event(evt(number))) {
+        Page::Events(rows) => rows.into_iter().map(|(_, fact)| fact).collect::<Vec<_>>(),
+        other => panic!("not events: {other:?}"),
+    };
+    assert_eq!((one(2), one(4)), (vec![lead], vec![]));
+}
+
+/// Messages by source, state and position.
+pub fn messages_are_filtered(backend: &Backend) {
+    let quarantined = intake::Message {
+        state: MessageState::Quarantined,
+        reason: Some(reason("fp1_m")),
+        event_id: None,
+        about: None,
+        read: false,
+        ..message(2)
+    };
+    let from_erp = intake::Message { source: system("erp"), trace: "not hex".to_owned(), ..message(3) };
+    backend.apply([message(1), quarantined.clone(), from_erp.clone()].map(Op::PutMessage).to_vec());
+    let all = || MessageFilter { limit: 9, ..MessageFilter::default() };
+    let some = |filter| match backend.look(&acme(), Look::Messages(filter)) {
+        Page::Messages(rows) => rows,
+        other => panic!("not messages: {other:?}"),
+    };
+    let only = |filter| some(filter).into_iter().map(|(_, message)| message).collect::<Vec<_>>();
+    assert_eq!(only(all()), [from_erp.clone(), quarantined.clone(), message(1)]);
+    assert_eq!(only(MessageFilter { source: Some(system("erp")), ..all() }), [from_erp]);
+    let states = vec![MessageState::Quarantined, MessageState::Parked];
+    assert_eq!(only(MessageFilter { states, ..all() }), [quarantined.clone()]);
+    let newest = some(MessageFilter { limit: 1, ..all() });
+    assert_eq!(only(MessageFilter { before: Some(newest[0].0), limit: 1, ..all() }), [quarantined]);
+    let one = |tenant: &canonical::Tenant, number| backend.look(tenant, Look::Message(message(number).id));
+    assert_eq!(one(&acme(), 3), Page::Messages(newest), "with its position");
+    assert_eq!(one(&acme(), 9), Page::Messages(vec![]));
+    assert_eq!(one(&other(), 3), Page::Messages(vec![]), "tenants see their own only");
+}
+
+/// Everything known of a record, by its id or by a link.
+pub fn a_record_sheet_holds_everything(backend: &Backend) {
+    let mut attempt_of_event = attempt(9, "n", 1);
+    attempt_of_event.obligation = notify_key("n", 1);
+    backend.apply(vec![
+        Op::PutRecord(record(1, 1)),
+        Op::PutRecord(record(2, 1)),
+        Op::PutLink(link(1, "erp", "b")),
+        Op::PutLink(link(1, "crm", "a")),
+        Op::PutLink(link(2, "crm", "c")),
+        Op::PutShadow(shadow(1, "erp", "customer")),
+        Op::PutShadow(shadow(2, "erp", "customer")),
+        Op::PutFact(fact(1, 1)),
+        Op::PutFact(fact(2, 2)),
+        Op::Raise(raise("r", 1, 1)),
+        Op::Raise(notify("n", 1, 1)),
+        Op::Raise(raise("r", 2, 1)),
+        Op::PutIntent(intent(1, "r", 1)),
+        Op::PutIntent(intent(2, "r", 2)),
+        Op::PutAttempt(attempt(1, "r", 1)),
+        Op::PutAttempt(attempt_of_event.clone()),
+        Op::PutAttempt(attempt(2, "r", 2)),
+        Op::PutDecision(decision(1, DecisionKind::Rejected)),
+        Op::PutDecision(decision(2, DecisionKind::Echo)),
+        Op::PutDecision(intake::Decision { field: None, ..decision(1, DecisionKind::Stale) }),
+    ]);
+    let sheet = |look| match backend.look(&acme(), look) {
+        Page::Record(found) => found,
+        other => panic!("not a sheet: {other:?}"),
+    };
+    let found = sheet(Look::Record(rec(1))).unwrap();
+    assert_eq!(found.record, record(1, 1));
+    assert_eq!(found.links, [link(1, "crm", "a"), link(1, "erp", "b")]);
+    assert_eq!(found.shadows, [ledger::Shadow { revision: 1, ..shadow(1, "erp", "customer") }]);
+    assert_eq!(found.facts, [fact(1, 1)]);
+    let keys: Vec<_> = found.obligations.iter().map(|row| row.key.clone()).collect();
+    assert_eq!(keys, [sync_key("r", 1), notify_key("n", 1)]);
+    assert_eq!(found.intents, [intent(1, "r", 1)]);
+    assert_eq!(found.attempts, [attempt_of_event, attempt(1, "r", 1)]);
+    let stale = intake::Decision { field: None, ..decision(1, DecisionKind::Stale) };
+    assert_eq!(found.decisions, [stale, decision(1, DecisionKind::Rejected)]);
+    let by_link =
+        |name: &str, id: &str| sheet(Look::RecordByLink { system: system(name), external_id: id.to_owned() });
+    assert_eq!(by_link("erp", "b"), Some(found));
+    assert_eq!(by_link("erp", "a"), None);
+    assert_eq!(sheet(Look::Record(rec(3))), None);
+
+    let many = 0..SHEET_ROWS_MAX as u64 + 5;
+    backend.apply(many.map(|number| Op::PutFact(fact(100 + number, 1))).collect());
+    let facts = sheet(Look::Record(rec(1))).unwrap().facts;
+    assert_eq!(facts.len(), SHEET_ROWS_MAX);
+    assert_eq!(facts[0], fact(104 + SHEET_ROWS_MAX as u64, 1));
+}
+
+/// Systems that have a state or deliveries, with counts that follow every move.
+pub fn systems_are_counted(backend: &Backend) {
+    let systems = || match backend.look(&acme(), Look::Systems) {
+        Page::Systems(found) => found,
+        other => panic!("not systems: {other:?}"),
+    };
+    assert_eq!(systems(), []);
+    backend.apply(vec![Op::PutSystem(system_state("crm"))]);
+    assert_eq!(systems(), [(system_state("crm"), SystemCounts::default())]);
+    for number in 1..=6 {
+        let at = at(10 + i64::try_from(number).unwrap());
+        backend.apply(vec![Op::Raise(intake::Raise { at, ..raise("r", number, 1) })]);
+    }
+    backend.apply(vec![
+        settle(sync_key("r", 1), 1, State::Delivered),
+        settle(sync_key("r", 2), 1, State::Dead),
+        settle(sync_key("r", 3), 1, State::Uncertain),
+        settle(sync_key("r", 4), 1, State::Retrying),
+        settle(sync_key("r", 5), 1, State::Parked),
+    ]);
+    let counts = SystemCounts { open: 3, dead: 1, uncertain: 1, parked: 1, oldest: Some(at(14)) };
+    let erp = SystemState::blank(acme(), system("erp"));
+    let expected = [(system_state("crm"), SystemCounts::default()), (erp.clone(), counts.clone())];
+    assert_eq!(systems(), expected);
+    let refused = backend.commit(vec![crate::Unit {
+        require: vec![crate::Require::RecordAt { record: rec(1), version: 9 }],
+        ops: vec![Op::Raise(raise("r", 9, 1))],
+    }]);
+    assert_eq!((refused, systems()), (vec![crate::Receipt::Conflict], expected.to_vec()));
+    let moves = (2..=6).map(|number| settle(sync_key("r", number), 1, State::Discarded)).collect();
+    backend.apply(moves);
+    assert_eq!(systems()[1], (erp, SystemCounts::default()));
+}

@@ -1,0 +1,219 @@
+//! Intents, fetches, systems, messages to be taken in again.
+
+use std::collections::BTreeMap;
+
+use canonical::Tenant;
+use intake::{Message, MessageState};
+use ledger::{Class, Intent, IntentState};
+
+use super::Backend;
+use super::make::*;
+use crate::browse::{Look, Page};
+use crate::op::{Fetch, SystemState};
+use crate::{Op, Query, Rows};
+
+fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
+    match backend.find(Query::Intents { tenant, system: system(name) }) {
+        Rows::Intents(found) => found,
+        other => panic!("not intents: {other:?}"),
+    }
+}
+
+/// Same key, same bytes: what is put again keeps its call and request; the request goes with the end.
+pub fn intents_keep_their_bytes(backend: &Backend) {
+    let first = Intent { fields: fields("not stored"), ..intent(1, "r", 1) };
+    backend.apply(vec![Op::Raise(raise("r", 1, 1)), Op::PutIntent(first)]);
+    assert_eq!(unfinished(backend, acme(), "erp"), [intent(1, "r", 1)]);
+    let doubtful = Intent {
+        state: IntentState::Doubtful,
+        sends: 2,
+        probes: 1,
+        due: at(60),
+        outcome: Some(Class::Uncertain),
+        reason: Some(reason("fp1_u")),
+        token: Some(canonical::OrderToken(8)),
+        ..intent(1, "r", 1)
+    };
+    let other_bytes = Intent { call: b"other".to_vec(), request: vec![], ..doubtful.clone() };
+    backend.apply(vec![Op::PutIntent(other_bytes)]);
+    assert_eq!(unfinished(backend, acme(), "erp"), [doubtful.clone()]);
+    let closed = Intent {
+        state: IntentState::Closed,
+        closed_at: Some(at(70)),
+        outcome: Some(Class::Applied),
+        ..doubtful
+    };
+    backend.apply(vec![Op::PutIntent(closed.clone())]);
+    assert_eq!(unfinished(backend, acme(), "erp"), []);
+    let Page::Delivery(Some((_, intents, _))) = backend.look(&acme(), Look::Delivery(sync_key("r", 1)))
+    else {
+        panic!("no delivery")
+    };
+    assert_eq!(intents, [Intent { request: vec![], ..closed }]);
+}
+
+/// Unfinished intents of one system of one tenant, in the order they were first put.
+pub fn unfinished_intents_oldest_first(backend: &Backend) {
+    let elsewhere = Intent { system: system("marketing"), ..intent(3, "r", 3) };
+    let closed = Intent { state: IntentState::Closed, request: vec![], ..intent(4, "r", 4) };
+    let mut foreign = intent(5, "r", 5);
+    foreign.obligation.tenant = other();
+    let puts = [intent(2, "r", 2), intent(1, "r", 1), elsewhere.clone(), closed, foreign.clone()];
+    backend.apply(puts.into_iter().map(Op::PutIntent).collect());
+    let doubtful = Intent { state: IntentState::Doubtful, ..intent(2, "r", 2) };
+    backend.apply(vec![Op::PutIntent(doubtful.clone())]);
+    assert_eq!(unfinished(backend, acme(), "erp"), [doubtful, intent(1, "r", 1)]);
+    assert_eq!(unfinished(backend, acme(), "marketing"), [elsewhere]);
+    assert_eq!(unfinished(backend, other(), "erp"), [foreign]);
+}
+
+/// A fetch waits once per object; a hint that came after the fetch began keeps it waiting.
+pub fn fetches_keep_the_newest_hint(backend: &Backend) {
+    let due = |due_by, limit| match backend.find(Query::Fetches {
+        tenant: acme(),
+        system: system("crm"),
+        due_by: at(due_by),
+        limit,
+    }) {
+        Rows::Fetches(found, later) => (found, later),
+        other => panic!("not fetches: {other:?}"),
+    };
+    let done = |id: &str, started| Op::DoneFetch {
+        tenant: acme(),
+        external: external("crm", "contacts", id),
+        started: at(started),
+    };
+    backend.apply(vec![Op::WantFetch(fetch("a", 10, 12)), Op::WantFetch(fetch("b", 11, 11))]);
+    assert_eq!(due(5, 9), (vec![], Some(at(11))));
+    assert_eq!(due(11, 9), (vec![fetch("b", 11, 11)], Some(at(12))));
+    assert_eq!(due(20, 9), (vec![fetch("b", 11, 11), fetch("a", 10, 12)], None));
+    assert_eq!(due(20, 1).0, [fetch("b", 11, 11)]);
+
+    backend.apply(vec![Op::WantFetch(Fetch { trace: trace(4), ..fetch("a", 20, 15) })]);
+    backend.apply(vec![Op::WantFetch(Fetch { trace: trace(5), ..fetch("a", 9, 5) })]);
+    let newest = Fetch { hinted_at: at(20), due: at(5), trace: trace(4), ..fetch("a", 10, 12) };
+    assert_eq!(due(10, 9).0, [newest.clone()]);
+    backend.apply(vec![done("a", 19), done("b", 11), done("c", 1)]);
+    assert_eq!(due(30, 9), (vec![Fetch { due: at(20), ..newest.clone() }], None));
+
+    let external = newest.external.clone();
+    backend.apply(vec![Op::DelayFetch { tenant: acme(), external, due: at(100), attempts: 2 }]);
+    backend.apply(vec![Op::WantFetch(fetch("a", 40, 40))]);
+    assert_eq!(due(99, 9), (vec![], Some(at(100))), "a hint does not end a back-off");
+    backend.apply(vec![done("a", 45)]);
+    assert_eq!(due(999, 9), (vec![], None));
+}
+
+/// A system's state is kept whole; cursors are kept per object.
+pub fn systems_keep_state_and_cursors(backend: &Backend) {
+    let cursor = |kind: &str, text: &str| Op::PutCursor {
+        tenant: acme(),
+        system: system("crm"),
+        object: object(kind),
+        cursor: text.to_owned(),
+        at: at(1),
+    };
+    let now = || backend.find(Query::System { tenant: acme(), system: system("crm") });
+    assert_eq!(now(), Rows::System(None, BTreeMap::new()));
+    backend.apply(vec![cursor("contacts", "1"), cursor("companies", "2"), cursor("contacts", "3")]);
+    let cursors =
+        BTreeMap::from([(object("companies"), "2".to_owned()), (object("contacts"), "3".to_owned())]);
+    assert_eq!(now(), Rows::System(None, cursors.clone()));
+    backend.apply(vec![Op::PutSystem(system_state("crm"))]);
+    assert_eq!(now(), Rows::System(Some(system_state("crm")), cursors.clone()));
+    let paused = SystemState { paused: Some("by anna".to_owned()), ..system_state("crm") };
+    let stale = SystemState { credential: None, credential_generation: 0, ..paused.clone() };
+    backend.apply(vec![Op::PutSystem(stale)]);
+    assert_eq!(
+        now(),
+        Rows::System(Some(paused.clone()), cursors.clone()),
+        "the credential is another hand's"
+    );
+
+    let put = |credential: Option<Vec<u8>>, generation| Op::PutCredential {
+        tenant: acme(),
+        system: system("crm"),
+        credential,
+        generation,
+    };
+    backend.apply(vec![put(Some(vec![9]), 5)]);
+    let rotated = SystemState { credential: Some(vec![9]), credential_generation: 5, ..paused };
+    assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone()));
+    backend.apply(vec![put(None, 6)]);
+    assert_eq!(now(), Rows::System(Some(SystemState { credential_generation: 6, ..rotated }), cursors));
+}
+
+fn parked(number: u64, on: Option<&str>, deadline: Option<i64>) -> Message {
+    Message {
+        state: MessageState::Parked,
+        waiting: on.map(|id| external("erp", "contacts", id)),
+        deadline: deadline.map(at),
+        ..message(number)
+    }
+}
+
+/// Messages whose link came are ready at once; the others when their deadline passes.
+pub fn messages_wait_for_links_and_deadlines(backend: &Backend) {
+    let ready = |now, limit| match backend.find(Query::Ready { tenant: acme(), now: at(now), limit }) {
+        Rows::Ready(found, later) => (found.iter().map(|message| message.id).collect::<Vec<_>>(), later),
+        other => panic!("not messages: {other:?}"),
+    };
+    let messages = [
+        parked(1, Some("a"), Some(500)),
+        parked(2, Some("a"), None),
+        parked(3, Some("b"), Some(400)),
+        parked(4, None, Some(300)),
+        message(5),
+    ];
+    backend.apply(messages.into_iter().map(Op::PutMessage).collect());
+    assert_eq!(ready(100, 9), (vec![], Some(at(300))));
+    assert_eq!(ready(400, 9), (vec![msg(4), msg(3)], Some(at(500))));
+    backend.apply(vec![Op::PutLink(link(9, "crm", "a"))]);
+    assert_eq!(ready(100, 9), (vec![], Some(at(300))), "another system's object");
+    backend.apply(vec![Op::PutLink(link(9, "erp", "a"))]);
+    assert_eq!(ready(100, 9), (vec![msg(1), msg(2)], Some(at(300))));
+    assert_eq!(ready(400, 3), (vec![msg(1), msg(2), msg(4)], None));
+    let Rows::Ready(found, _) = backend.find(Query::Ready { tenant: acme(), now: at(0), limit: 1 }) else {
+        panic!("not messages")
+    };
+    assert_eq!(found, [Message { state: MessageState::Ready, ..parked(1, Some("a"), Some(500)) }]);
+    backend.apply(vec![
+        Op::MessageState { id: msg(1), state: MessageState::Accepted, reason: None },
+        Op::MessageState { id: msg(4), state: MessageState::Quarantined, reason: Some(reason("fp1_q")) },
+    ]);
+    assert_eq!(ready(1000, 9), (vec![msg(2), msg(3)], None));
+}
+
+/// Nothing of one tenant is found by another.
+pub fn tenants_see_their_own_only(backend: &Backend) {
+    backend.apply(vec![
+        Op::PutRecord(record(1, 1)),
+        Op::PutLink(link(1, "crm", "a")),
+        Op::PutFact(fact(1, 1)),
+        Op::Raise(raise("r", 1, 1)),
+        Op::PutIntent(intent(1, "r", 1)),
+        Op::PutMessage(parked(1, None, Some(1))),
+        Op::WantFetch(fetch("a", 1, 1)),
+        Op::PutSystem(system_state("crm")),
+    ]);
+    let empty = |look| match backend.look(&other(), look) {
+        Page::Deliveries(rows) => rows.is_empty(),
+        Page::Delivery(row) => row.is_none(),
+        Page::Events(rows) => rows.is_empty(),
+        Page::Messages(rows) => rows.is_empty(),
+        Page::Record(sheet) => sheet.is_none(),
+        Page::Systems(rows) => rows.is_empty(),
+    };
+    let filter = crate::browse::DeliveryFilter { limit: 9, ..<_>::default() };
+    assert!(empty(Look::Deliveries(filter)));
+    assert!(empty(Look::Delivery(sync_key("r", 1))));
+    assert!(empty(Look::Event(evt(1))));
+    assert!(empty(Look::Record(rec(1))));
+    assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
+    assert!(empty(Look::Systems));
+    assert_eq!(unfinished(backend, other(), "erp"), []);
+    let ready = Query::Ready { tenant: other(), now: at(1000), limit: 9 };
+    assert_eq!(backend.find(ready), Rows::Ready(vec![], None));
+    let fetches = Query::Fetches { tenant: other(), system: system("crm"), due_by: at(1000), limit: 9 };
+    assert_eq!(backend.find(fetches), Rows::Fetches(vec![], None));
+}

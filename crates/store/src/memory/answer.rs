@@ -1,0 +1,232 @@
+//! Answers the set questions of the hot port.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
+use intake::{Ask, Message, View};
+use ledger::{Intent, Lane, Subject};
+
+use super::tables::Tables;
+use crate::op::{Fetch, SystemState};
+use crate::query::{Claimed, Query, Rows, SpokeAsk, SpokeRow};
+use crate::rules;
+
+impl Tables {
+    pub(super) fn answer(&self, query: Query) -> Rows {
+        match query {
+            Query::Intake { tenant, asks } => Rows::Intake(Box::new(self.view(tenant, &asks))),
+            Query::Spoke { tenant, system, asks } => {
+                Rows::Spoke(asks.iter().map(|ask| self.spoke(&tenant, &system, ask)).collect())
+            }
+            Query::Claim { tenant, system, lane, after, due_by, limit } => {
+                Rows::Claim(self.claim(&tenant, &system, lane, (after, due_by), limit))
+            }
+            Query::Intents { tenant, system } => Rows::Intents(self.unfinished_of(&tenant, &system)),
+            Query::Fetches { tenant, system, due_by, limit } => {
+                let (fetches, next) = self.fetches_due(&tenant, &system, due_by, limit);
+                Rows::Fetches(fetches, next)
+            }
+            Query::System { tenant, system } => {
+                let (state, cursors) = self.system(&tenant, &system);
+                Rows::System(state, cursors)
+            }
+            Query::Ready { tenant, now, limit } => {
+                let (messages, next) = self.messages_ready(&tenant, now, limit);
+                Rows::Ready(messages, next)
+            }
+        }
+    }
+
+    fn view(&self, tenant: Tenant, asks: &[Ask]) -> View {
+        let mut view = View::default();
+        let mut systems = BTreeSet::new();
+        for ask in asks {
+            if let Some((source, event_id)) = &ask.event {
+                systems.insert(source.clone());
+                let key = (tenant.clone(), source.clone(), event_id.clone());
+                if let Some(hash) = self.seen.get(&key) {
+                    view.seen.insert((source.clone(), event_id.clone()), *hash);
+                }
+            }
+            for external in &ask.objects {
+                systems.insert(external.system.clone());
+                if let Some(link) = self.link(&tenant, external) {
+                    view.links.insert(external.clone(), link.clone());
+                    self.add_record(&tenant, link.record, &mut view);
+                }
+            }
+            for (entity, key, value) in &ask.matches {
+                let full = (tenant.clone(), entity.clone(), key.clone(), value.clone());
+                if let Some(having) = self.matches.get(&full) {
+                    let key = (entity.clone(), key.clone(), value.clone());
+                    view.matches.insert(key, having.iter().copied().collect());
+                    having.iter().for_each(|record| self.add_record(&tenant, *record, &mut view));
+                }
+            }
+            if let Some(create) = &ask.creating {
+                let count = self.creates_open(&tenant, create);
+                if count > 0 {
+                    view.creates_open.insert(create.clone(), count);
+                }
+            }
+        }
+        self.add_surroundings(&systems, &mut view);
+        view.tenant = Some(tenant);
+        view
+    }
+
+    fn add_record(&self, tenant: &Tenant, id: RecordId, view: &mut View) {
+        let mut next = Some(id);
+        for _ in 0..=rules::ALIAS_HOPS_MAX {
+            let Some(record) = next.and_then(|id| self.record(tenant, id)) else { break };
+            next = match &record.alive {
+                Alive::Merged { into } => Some(*into),
+                Alive::Live | Alive::Deleted { .. } => None,
+            };
+            view.records.insert(record.id, record.clone());
+        }
+    }
+
+    /// Links, shadows and unfinished intents of the records in the asked systems.
+    fn add_surroundings(&self, systems: &BTreeSet<System>, view: &mut View) {
+        let ids: Vec<RecordId> = view.records.keys().copied().collect();
+        for id in ids {
+            let full = |key: &(System, Object)| (id, key.0.clone(), key.1.clone());
+            for (key, at) in self.linked.of(id).filter(|(key, _)| systems.contains(&key.0)) {
+                view.linked.insert(full(key), at.1.id.clone());
+            }
+            for (key, shadow) in self.shadows.of(id).filter(|(key, _)| systems.contains(&key.0)) {
+                view.shadows.insert(full(key), shadow.clone());
+            }
+            for (key, open) in self.unfinished.of(id).filter(|(key, _)| systems.contains(&key.0)) {
+                let oldest = open.first().and_then(|at| self.intents.rows.get(at));
+                view.intents.extend(oldest.map(|intent| (full(key), intent.clone())));
+            }
+        }
+    }
+
+    fn creates_open(&self, tenant: &Tenant, create: &(Entity, System, Object)) -> u64 {
+        let (entity, system, object) = create;
+        let counts = |intent: &&Intent| {
+            intent.tenant() == tenant
+                && intent.system == *system
+                && intent.object == *object
+                && intent.external_id.is_none()
+                && self.obligations.get(&intent.obligation).is_some_and(|row| row.entity == *entity)
+        };
+        self.unfinished.all().flatten().filter_map(|at| self.intents.rows.get(at)).filter(counts).count()
+            as u64
+    }
+
+    fn spoke(&self, tenant: &Tenant, system: &System, ask: &SpokeAsk) -> SpokeRow {
+        let fact = match ask.key.subject {
+            Subject::Event(event) => self.facts.get(&event).filter(|fact| fact.tenant == *tenant).cloned(),
+            Subject::Record(_) => None,
+        };
+        let record = self.survivor(tenant, ask.record).cloned();
+        let mut links = BTreeMap::new();
+        for (field, object) in &ask.references {
+            for referred in referred(field, record.as_ref(), fact.as_ref()) {
+                if let Some(id) = self.link_of_reference(tenant, referred, system, object) {
+                    links.insert((referred, object.clone()), id);
+                }
+            }
+        }
+        SpokeRow {
+            obligation: self.obligations.get(&ask.key).cloned(),
+            shadow: self.shadows.get(ask.record, system, &ask.object).cloned(),
+            link: self.linked(ask.record, system, &ask.object).map(|link| link.external_id.clone()),
+            intent: self.intent(ask.record, system, &ask.object).cloned(),
+            record,
+            fact,
+            links,
+        }
+    }
+
+    /// The record's own link, else that of the record that stands for it.
+    fn link_of_reference(
+        &self,
+        tenant: &Tenant,
+        record: RecordId,
+        system: &System,
+        object: &Object,
+    ) -> Option<String> {
+        let own = self.linked(record, system, object);
+        let link = own.or_else(|| self.linked(self.survivor(tenant, record)?.id, system, object))?;
+        (link.tenant == *tenant).then(|| link.external_id.clone())
+    }
+
+    fn claim(
+        &self,
+        tenant: &Tenant,
+        system: &System,
+        lane: Lane,
+        (after, due_by): (Option<(Wall, i64)>, Wall),
+        limit: usize,
+    ) -> Claimed {
+        let (due, seq) = after.unwrap_or((Wall(i64::MIN), i64::MIN));
+        let from = (tenant.clone(), system.clone(), lane, due, seq);
+        let mut turns = self
+            .turns
+            .range((std::ops::Bound::Excluded(from), std::ops::Bound::Unbounded))
+            .take_while(|turn| turn.0 == *tenant && turn.1 == *system && turn.2 == lane)
+            .filter_map(|turn| self.obligations.rows.get(&turn.4))
+            .filter(|row| self.claimable(row))
+            .peekable();
+        let mut heads = Vec::new();
+        while heads.len() < limit {
+            let Some(row) = turns.next_if(|row| row.due <= due_by) else { break };
+            heads.push(rules::head(row));
+        }
+        let next_due = if heads.len() < limit { turns.next().map(|row| row.due) } else { None };
+        Claimed { heads, next_due }
+    }
+
+    fn unfinished_of(&self, tenant: &Tenant, system: &System) -> Vec<Intent> {
+        let open: BTreeSet<&i64> = self.unfinished.all().flatten().collect();
+        let intents = open.into_iter().filter_map(|at| self.intents.rows.get(at));
+        intents.filter(|intent| intent.tenant() == tenant && intent.system == *system).cloned().collect()
+    }
+
+    fn fetches_due(
+        &self,
+        tenant: &Tenant,
+        system: &System,
+        due_by: Wall,
+        limit: usize,
+    ) -> (Vec<Fetch>, Option<Wall>) {
+        let mut all: Vec<(Wall, i64)> = self
+            .fetches
+            .rows
+            .iter()
+            .filter(|(_, row)| row.tenant == *tenant && row.external.system == *system)
+            .map(|(at, row)| (row.due, *at))
+            .collect();
+        all.sort_unstable();
+        let due = all.iter().take_while(|(due, _)| *due <= due_by).take(limit);
+        let later = all.iter().map(|(due, _)| *due).find(|due| *due > due_by);
+        (due.map(|(_, at)| self.fetches.rows[at].clone()).collect(), later)
+    }
+
+    fn system(&self, tenant: &Tenant, system: &System) -> (Option<SystemState>, BTreeMap<Object, String>) {
+        let cursors = self.cursors.iter().filter(|((whose, which, _), _)| whose == tenant && which == system);
+        let cursors = cursors.map(|((_, _, object), cursor)| (object.clone(), cursor.clone())).collect();
+        (self.systems.get(&(tenant.clone(), system.clone())).cloned(), cursors)
+    }
+
+    fn messages_ready(&self, tenant: &Tenant, now: Wall, limit: usize) -> (Vec<Message>, Option<Wall>) {
+        let ready = self.ready.iter().filter(|(whose, _)| whose == tenant).map(|(_, at)| *at);
+        let parked = self.parked.iter().filter(|(whose, _, _)| whose == tenant);
+        let dated = parked.filter_map(|(_, deadline, at)| deadline.map(|deadline| (deadline, *at)));
+        let late = dated.clone().filter(|(deadline, _)| *deadline <= now).map(|(_, at)| at);
+        let found = ready.chain(late).take(limit).map(|at| self.messages.rows[&at].clone()).collect();
+        let later = dated.map(|(deadline, _)| deadline).find(|deadline| *deadline > now);
+        (found, later)
+    }
+}
+
+/// The records that a reference field names: in the record, and in the event's data.
+fn referred(field: &Field, record: Option<&Record>, fact: Option<&canonical::Fact>) -> BTreeSet<RecordId> {
+    let bags = record.map(|record| &record.fields).into_iter().chain(fact.map(|fact| &fact.data));
+    bags.filter_map(|fields| fields.get(field.as_str())?.as_str()?.parse().ok()).collect()
+}

@@ -1,0 +1,224 @@
+//! Applies units: what is required first, then the operations in order.
+
+use std::collections::BTreeSet;
+
+use canonical::{Object, RecordId, System};
+use intake::{Link, MessageState, Raise};
+use ledger::{ObligationKey, Subject};
+
+use super::tables::{self, Tables};
+use crate::Receipt;
+use crate::op::{Fetch, Op, Require, SystemState, Unit};
+use crate::query::Head;
+use crate::rules::{self, Settled};
+
+impl Tables {
+    pub(super) fn apply(&mut self, units: Vec<Unit>) -> Vec<Receipt> {
+        units.into_iter().map(|unit| self.apply_unit(unit)).collect()
+    }
+
+    fn apply_unit(&mut self, unit: Unit) -> Receipt {
+        if !unit.require.iter().all(|require| self.holds(require)) {
+            return Receipt::Conflict;
+        }
+        let mut heads = Vec::new();
+        for op in unit.ops {
+            self.apply_op(op, &mut heads);
+        }
+        Receipt::Done(heads)
+    }
+
+    fn holds(&self, require: &Require) -> bool {
+        match require {
+            Require::Unseen { tenant, source, event_id } => {
+                !self.seen.contains_key(&(tenant.clone(), source.clone(), event_id.clone()))
+            }
+            Require::RecordAt { record, version } => {
+                self.records.get(record).map_or(0, |found| found.version) == *version
+            }
+            Require::Unlinked { tenant, external } => self.link(tenant, external).is_none(),
+            Require::NotYetLinked { record, system, object } => {
+                self.linked(*record, system, object).is_none()
+            }
+            Require::ShadowAt { record, system, object, revision } => {
+                self.revision(*record, system, object) == *revision
+            }
+            Require::MatchFree { tenant, entity, key, value, record } => {
+                let key = (tenant.clone(), entity.clone(), key.clone(), value.clone());
+                self.matches.get(&key).is_none_or(|having| having.iter().all(|one| one == record))
+            }
+        }
+    }
+
+    fn apply_op(&mut self, op: Op, heads: &mut Vec<Head>) {
+        match op {
+            Op::Seen { tenant, source, event_id, hash, at: _ } => {
+                self.seen.entry((tenant, source, event_id)).or_insert(hash);
+            }
+            Op::PutMessage(message) => self.put_message(message),
+            Op::MessageState { id, state, reason } => {
+                if let Some(message) = self.messages.get(&id).cloned() {
+                    self.put_message(intake::Message { state, reason, ..message });
+                }
+            }
+            Op::PutRecord(record) => drop(self.records.insert(record.id, record)),
+            Op::PutLink(link) => {
+                self.put_link(link.clone());
+                self.wake(&link, heads);
+            }
+            Op::DropLink(link) => self.drop_link(&link),
+            Op::PutMatch { tenant, entity, key, value, record } => {
+                self.matches.entry((tenant, entity, key, value)).or_default().insert(record);
+            }
+            Op::DropMatch { tenant, entity, key, value, record } => {
+                let key = (tenant, entity, key, value);
+                let having = self.matches.entry(key.clone()).or_default();
+                having.remove(&record);
+                if having.is_empty() {
+                    self.matches.remove(&key);
+                }
+            }
+            Op::PutFact(fact) => {
+                if self.facts.get(&fact.id).is_none() {
+                    self.facts.put(&fact.id.clone(), fact);
+                }
+            }
+            Op::Raise(raise) => self.raise(&raise, heads),
+            Op::PutDecision(decision) => self.decisions.push(decision),
+            Op::PutIntent(intent) => self.put_intent(intent),
+            Op::Settle { key, level, reached, state, attempts, due, waiting, reason, at } => {
+                let (waiting, reason) = (waiting.as_ref(), reason.as_ref());
+                let settled = Settled { level, reached, state, attempts, due, waiting, reason, at };
+                self.settle(&key, &settled, heads);
+            }
+            Op::PutShadow(shadow) => {
+                let before = self.revision(shadow.record, &shadow.system, &shadow.object);
+                let (record, system, object) = (shadow.record, shadow.system.clone(), shadow.object.clone());
+                self.shadows.put(record, &system, &object, rules::next_shadow(before, shadow));
+            }
+            Op::PutAttempt(attempt) => {
+                let record = match attempt.obligation.subject {
+                    Subject::Record(record) => Some(record),
+                    Subject::Event(_) => self.obligations.get(&attempt.obligation).map(|row| row.record),
+                };
+                self.attempts.push((record, attempt));
+            }
+            other => self.apply_work(other),
+        }
+    }
+
+    /// What keeps a system's own work going: fetches, cursors, its state.
+    fn apply_work(&mut self, op: Op) {
+        match op {
+            Op::WantFetch(hint) => self.want(hint),
+            Op::DoneFetch { tenant, external, started } => {
+                let key = (tenant, external);
+                let Some(mut row) = self.fetches.get(&key).cloned() else { return };
+                if rules::fetched(&mut row, started) {
+                    self.fetches.remove(&key);
+                } else {
+                    self.fetches.put(&key, row);
+                }
+            }
+            Op::DelayFetch { tenant, external, due, attempts } => {
+                let key = (tenant, external);
+                let Some(row) = self.fetches.get(&key).cloned() else { return };
+                self.fetches.put(&key, Fetch { due, attempts, ..row });
+            }
+            Op::PutCursor { tenant, system, object, cursor, at: _ } => {
+                self.cursors.insert((tenant, system, object), cursor);
+            }
+            Op::PutSystem(mut state) => {
+                let key = (state.tenant.clone(), state.system.clone());
+                if let Some(known) = self.systems.get(&key) {
+                    state.credential.clone_from(&known.credential);
+                    state.credential_generation = known.credential_generation;
+                }
+                self.systems.insert(key, state);
+            }
+            Op::PutCredential { tenant, system, credential, generation } => {
+                let key = (tenant.clone(), system.clone());
+                let row = self.systems.entry(key).or_insert_with(|| SystemState::blank(tenant, system));
+                row.credential = credential.or_else(|| row.credential.take());
+                row.credential_generation = generation;
+            }
+            _ => {}
+        }
+    }
+
+    fn want(&mut self, hint: Fetch) {
+        let key = (hint.tenant.clone(), hint.external.clone());
+        let row = match self.fetches.get(&key).cloned() {
+            None => hint,
+            Some(mut row) => {
+                rules::hint_again(&mut row, &hint);
+                row
+            }
+        };
+        self.fetches.put(&key, row);
+    }
+
+    fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) {
+        let row = match self.obligations.get(&raise.key).cloned() {
+            None => rules::first(raise),
+            Some(mut row) => {
+                rules::raise_again(&mut row, raise);
+                row
+            }
+        };
+        let at = self.put_obligation(row);
+        self.say(at, heads);
+    }
+
+    fn settle(&mut self, key: &ObligationKey, settled: &Settled<'_>, heads: &mut Vec<Head>) {
+        let Some(mut row) = self.obligations.get(key).cloned() else { return };
+        let line = tables::line(&row);
+        let (first, was_claimable) = (self.first_in_line(&line), rules::claimable(&row));
+        let again = rules::settle(&mut row, settled);
+        let (at, in_line) = (row.seq, rules::in_line(&row));
+        let opened = !was_claimable && rules::claimable(&row);
+        self.put_obligation(row);
+        if again || opened {
+            self.say(at, heads);
+        }
+        let next = self.first_in_line(&line);
+        if let Some(next) = next.filter(|_| in_line && first == Some(at) && next != first) {
+            self.say(next, heads);
+        }
+    }
+
+    /// Wakes what waits for a link: deliveries first, then messages.
+    fn wake(&mut self, link: &Link, heads: &mut Vec<Head>) {
+        for at in self.waiting_for(link.record, &link.system, &link.object) {
+            if let Some(mut row) = self.obligations.rows.get(&at).cloned() {
+                rules::wake(&mut row, link);
+                self.put_obligation(row);
+                self.say(at, heads);
+            }
+        }
+        let external = link.external();
+        let parked: BTreeSet<i64> = self
+            .parked
+            .iter()
+            .filter(|(tenant, _, _)| *tenant == link.tenant)
+            .map(|(_, _, at)| *at)
+            .collect();
+        for at in parked {
+            let Some(message) = self.messages.rows.get(&at) else { continue };
+            if message.waiting.as_ref() == Some(&external) {
+                let message = intake::Message { state: MessageState::Ready, ..message.clone() };
+                self.put_message(message);
+            }
+        }
+    }
+
+    /// Gives the head of an obligation that the hub can go on with.
+    fn say(&self, at: i64, heads: &mut Vec<Head>) {
+        let row = self.obligations.rows.get(&at).filter(|row| rules::ready(row) && self.claimable(row));
+        heads.extend(row.map(rules::head));
+    }
+
+    fn revision(&self, record: RecordId, system: &System, object: &Object) -> i64 {
+        self.shadows.get(record, system, object).map_or(0, |found| found.revision)
+    }
+}

@@ -1,0 +1,153 @@
+//! Answers operators' questions: plain filters over all rows, newest first.
+
+use std::collections::BTreeMap;
+
+use canonical::{RecordId, System, Tenant};
+use ledger::{ObligationKey, State};
+
+use super::tables::Tables;
+use crate::browse::{
+    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, OPEN_COUNT_MAX, Page, RecordSheet,
+    SHEET_ROWS_MAX, SystemCounts,
+};
+use crate::op::SystemState;
+
+impl Tables {
+    pub(super) fn look(&self, tenant: &Tenant, look: Look) -> Page {
+        match look {
+            Look::Deliveries(filter) => Page::Deliveries(self.deliveries(tenant, &filter)),
+            Look::Delivery(key) => Page::Delivery(self.delivery(tenant, &key)),
+            Look::Events(filter) => Page::Events(self.events(tenant, &filter)),
+            Look::Event(event) => {
+                let at =
+                    self.facts.at.get(&event).and_then(|at| Some((*at, self.facts.rows.get(at)?.clone())));
+                Page::Events(at.into_iter().filter(|(_, fact)| fact.tenant == *tenant).collect())
+            }
+            Look::Messages(filter) => Page::Messages(self.messages(tenant, &filter)),
+            Look::Message(id) => {
+                let at = self.messages.at.get(&id);
+                let row = at.and_then(|at| Some((*at, self.messages.rows.get(at)?.clone())));
+                Page::Messages(row.into_iter().filter(|(_, message)| message.tenant == *tenant).collect())
+            }
+            Look::Record(record) => Page::Record(self.sheet(tenant, record).map(Box::new)),
+            Look::RecordByLink { system, external_id } => {
+                let link = self.links.values().find(|link| {
+                    link.tenant == *tenant && link.system == system && link.external_id == external_id
+                });
+                Page::Record(link.and_then(|link| self.sheet(tenant, link.record)).map(Box::new))
+            }
+            Look::Systems => Page::Systems(self.all_systems(tenant)),
+        }
+    }
+
+    fn deliveries(&self, tenant: &Tenant, filter: &DeliveryFilter) -> Vec<(i64, ledger::Obligation)> {
+        let fingerprint =
+            |row: &ledger::Obligation| row.reason.as_ref().map(|reason| reason.fingerprint.clone());
+        newest(&self.obligations.rows, filter.before, filter.limit, |row: &ledger::Obligation| {
+            row.key.tenant == *tenant
+                && filter.system.as_ref().is_none_or(|system| row.system == *system)
+                && (filter.states.is_empty() || filter.states.contains(&row.state))
+                && filter.record.is_none_or(|record| row.record == record)
+                && filter.route.as_ref().is_none_or(|route| row.key.route.as_str() == route)
+                && filter.fingerprint.as_ref().is_none_or(|wanted| fingerprint(row).as_ref() == Some(wanted))
+        })
+    }
+
+    fn delivery(
+        &self,
+        tenant: &Tenant,
+        key: &ObligationKey,
+    ) -> Option<(ledger::Obligation, Vec<ledger::Intent>, Vec<crate::Attempt>)> {
+        let row = self.obligations.get(key).filter(|_| key.tenant == *tenant)?;
+        let intents = self.intents.rows.values().rev().filter(|intent| intent.obligation == *key);
+        let attempts = self
+            .attempts
+            .iter()
+            .rev()
+            .map(|(_, attempt)| attempt)
+            .filter(|attempt| attempt.obligation == *key);
+        Some((
+            row.clone(),
+            intents.take(SHEET_ROWS_MAX).cloned().collect(),
+            attempts.take(SHEET_ROWS_MAX).cloned().collect(),
+        ))
+    }
+
+    fn events(&self, tenant: &Tenant, filter: &EventFilter) -> Vec<(i64, canonical::Fact)> {
+        newest(&self.facts.rows, filter.before, filter.limit, |fact: &canonical::Fact| {
+            fact.tenant == *tenant
+                && filter.kind.as_ref().is_none_or(|kind| fact.kind == *kind)
+                && filter.entity.as_ref().is_none_or(|entity| fact.entity == *entity)
+                && filter.record.is_none_or(|record| fact.record == record)
+                && filter.source.as_ref().is_none_or(|source| fact.source == *source)
+        })
+    }
+
+    fn messages(&self, tenant: &Tenant, filter: &MessageFilter) -> Vec<(i64, intake::Message)> {
+        newest(&self.messages.rows, filter.before, filter.limit, |message: &intake::Message| {
+            message.tenant == *tenant
+                && filter.source.as_ref().is_none_or(|source| message.source == *source)
+                && (filter.states.is_empty() || filter.states.contains(&message.state))
+        })
+    }
+
+    fn sheet(&self, tenant: &Tenant, id: RecordId) -> Option<RecordSheet> {
+        let record = self.record(tenant, id)?.clone();
+        let attempts = self.attempts.iter().rev().filter(|(record, _)| *record == Some(id));
+        let links = self.linked.of(id).filter_map(|(_, at)| self.links.get(at));
+        let shadows = self.shadows.of(id).map(|(_, shadow)| shadow);
+        let facts = self.facts.rows.values().rev().filter(|fact| fact.record == id);
+        let obligations = self.obligations.rows.values().filter(|row| row.record == id);
+        let intents = self.intents.rows.values().rev().filter(|intent| intent.record == id);
+        let decisions = self.decisions.iter().rev().filter(|decision| decision.record == id);
+        Some(RecordSheet {
+            record,
+            links: links.cloned().collect(),
+            shadows: shadows.cloned().collect(),
+            facts: facts.take(SHEET_ROWS_MAX).cloned().collect(),
+            obligations: obligations.cloned().collect(),
+            intents: intents.take(SHEET_ROWS_MAX).cloned().collect(),
+            attempts: attempts.take(SHEET_ROWS_MAX).map(|(_, attempt)| attempt.clone()).collect(),
+            decisions: decisions.take(SHEET_ROWS_MAX).cloned().collect(),
+        })
+    }
+
+    fn all_systems(&self, tenant: &Tenant) -> Vec<(SystemState, SystemCounts)> {
+        let mut counts: BTreeMap<System, SystemCounts> = BTreeMap::new();
+        for (whose, system) in self.systems.keys() {
+            if whose == tenant {
+                counts.entry(system.clone()).or_default();
+            }
+        }
+        for row in self.obligations.rows.values().filter(|row| row.key.tenant == *tenant) {
+            let of = counts.entry(row.system.clone()).or_default();
+            of.open += u64::from(row.state.is_open());
+            of.dead += u64::from(row.state == State::Dead);
+            of.uncertain += u64::from(row.state == State::Uncertain);
+            of.parked += u64::from(row.state == State::Parked);
+            if row.state.is_open() {
+                of.oldest = Some(of.oldest.map_or(row.raised_at, |oldest| oldest.min(row.raised_at)));
+            }
+        }
+        let with_state = |(system, mut counts): (System, SystemCounts)| {
+            counts.open = counts.open.min(OPEN_COUNT_MAX);
+            let known = self.systems.get(&(tenant.clone(), system.clone())).cloned();
+            (known.unwrap_or_else(|| SystemState::blank(tenant.clone(), system)), counts)
+        };
+        counts.into_iter().map(with_state).collect()
+    }
+}
+
+fn newest<V: Clone>(
+    rows: &BTreeMap<i64, V>,
+    before: Option<i64>,
+    limit: usize,
+    wanted: impl Fn(&V) -> bool,
+) -> Vec<(i64, V)> {
+    rows.range(..before.unwrap_or(i64::MAX))
+        .rev()
+        .filter(|(_, row)| wanted(row))
+        .take(limit.min(LIST_ROWS_MAX))
+        .map(|(at, row)| (*at, row.clone()))
+        .collect()
+}

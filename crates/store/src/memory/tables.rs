@@ -1,0 +1,269 @@
+//! The tables and their indexes. Every change of an indexed row goes through one of the `put_` functions.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use canonical::{
+    Entity, EventId, ExternalRef, Fact, IntentId, MessageId, Object, Record, RecordId, RouteId, System,
+    Tenant, Wall,
+};
+use intake::{Decision, Link, Message, MessageState};
+use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State, Waiting};
+
+use crate::op::{Attempt, Fetch, SystemState};
+use crate::rules;
+
+/// Rows by position, with the position of each key.
+pub(super) struct Rows<K, V> {
+    pub(super) rows: BTreeMap<i64, V>,
+    pub(super) at: BTreeMap<K, i64>,
+}
+
+impl<K, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), at: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone, V> Rows<K, V> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.rows.get(self.at.get(key)?)
+    }
+
+    /// The key's position, a new one when it has none.
+    pub(super) fn position(&mut self, key: &K) -> i64 {
+        if let Some(at) = self.at.get(key) {
+            return *at;
+        }
+        let at = self.rows.last_key_value().map_or(1, |(last, _)| last + 1);
+        self.at.insert(key.clone(), at);
+        at
+    }
+
+    pub(super) fn put(&mut self, key: &K, value: V) -> Option<V> {
+        let at = self.position(key);
+        self.rows.insert(at, value)
+    }
+
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        let at = self.at.remove(key)?;
+        self.rows.remove(&at)
+    }
+}
+
+/// Rows of a record, per system and kind of object there.
+pub(super) struct PerObject<V>(BTreeMap<RecordId, BTreeMap<(System, Object), V>>);
+
+impl<V> Default for PerObject<V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<V> PerObject<V> {
+    pub(super) fn get(&self, record: RecordId, system: &System, object: &Object) -> Option<&V> {
+        self.0.get(&record)?.get(&(system.clone(), object.clone()))
+    }
+
+    pub(super) fn slot(
+        &mut self,
+        record: RecordId,
+        system: &System,
+        object: &Object,
+    ) -> Entry<'_, (System, Object), V> {
+        self.0.entry(record).or_default().entry((system.clone(), object.clone()))
+    }
+
+    pub(super) fn put(&mut self, record: RecordId, system: &System, object: &Object, value: V) -> Option<V> {
+        self.0.entry(record).or_default().insert((system.clone(), object.clone()), value)
+    }
+
+    pub(super) fn remove(&mut self, record: RecordId, system: &System, object: &Object) -> Option<V> {
+        self.0.get_mut(&record)?.remove(&(system.clone(), object.clone()))
+    }
+
+    pub(super) fn of(&self, record: RecordId) -> impl Iterator<Item = (&(System, Object), &V)> {
+        self.0.get(&record).into_iter().flatten()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &V> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+}
+
+/// Where a link is: the object, and the account it was made in.
+pub(super) type LinkKey = (Tenant, ExternalRef, String);
+/// What notify deliveries keep order by.
+pub(super) type Line = (Tenant, RouteId, RecordId);
+/// The order of claims.
+pub(super) type Turn = (Tenant, System, Lane, Wall, i64);
+
+/// Everything.
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) seen: BTreeMap<(Tenant, System, String), [u8; 32]>,
+    pub(super) messages: Rows<MessageId, Message>,
+    pub(super) ready: BTreeSet<(Tenant, i64)>,
+    pub(super) parked: BTreeSet<(Tenant, Option<Wall>, i64)>,
+    pub(super) records: BTreeMap<RecordId, Record>,
+    pub(super) links: BTreeMap<LinkKey, Link>,
+    pub(super) linked: PerObject<LinkKey>,
+    pub(super) matches: BTreeMap<(Tenant, Entity, String, String), BTreeSet<RecordId>>,
+    pub(super) facts: Rows<EventId, Fact>,
+    pub(super) obligations: Rows<ObligationKey, Obligation>,
+    pub(super) turns: BTreeSet<Turn>,
+    pub(super) lines: BTreeMap<Line, BTreeSet<i64>>,
+    pub(super) waiting: PerObject<BTreeSet<i64>>,
+    pub(super) intents: Rows<IntentId, Intent>,
+    pub(super) unfinished: PerObject<BTreeSet<i64>>,
+    pub(super) shadows: PerObject<Shadow>,
+    /// With the record each was about, as far as its obligation was known.
+    pub(super) attempts: Vec<(Option<RecordId>, Attempt)>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
+    pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
+    pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
+}
+
+impl Tables {
+    pub(super) fn put_obligation(&mut self, mut row: Obligation) -> i64 {
+        let at = self.obligations.position(&row.key);
+        row.seq = at;
+        if let Some(before) = self.obligations.rows.get(&at) {
+            self.turns.remove(&turn(before));
+            if let Some((record, object)) = wait(before) {
+                self.waiting.slot(record, &before.system, object).or_default().remove(&at);
+            }
+            if let Some(open) = self.lines.get_mut(&line(before)) {
+                open.remove(&at);
+            }
+        }
+        if rules::claimable(&row) {
+            self.turns.insert(turn(&row));
+        }
+        if let Some((record, object)) = wait(&row) {
+            self.waiting.slot(record, &row.system, object).or_default().insert(at);
+        }
+        if rules::in_line(&row) && row.state.is_open() {
+            self.lines.entry(line(&row)).or_default().insert(at);
+        }
+        self.obligations.rows.insert(at, row);
+        at
+    }
+
+    /// Obligations parked for a link, in their order.
+    pub(super) fn waiting_for(&self, record: RecordId, system: &System, object: &Object) -> Vec<i64> {
+        self.waiting.get(record, system, object).into_iter().flatten().copied().collect()
+    }
+
+    /// Whether a claim may hand it out once due.
+    pub(super) fn claimable(&self, row: &Obligation) -> bool {
+        rules::claimable(row) && (!rules::in_line(row) || self.first_in_line(&line(row)) == Some(row.seq))
+    }
+
+    pub(super) fn first_in_line(&self, line: &Line) -> Option<i64> {
+        self.lines.get(line)?.first().copied()
+    }
+
+    pub(super) fn put_message(&mut self, message: Message) {
+        let at = self.messages.position(&message.id);
+        let tenant = message.tenant.clone();
+        let (state, deadline) = (message.state, message.deadline);
+        if let Some(before) = self.messages.rows.insert(at, message) {
+            self.ready.remove(&(before.tenant.clone(), at));
+            self.parked.remove(&(before.tenant, before.deadline, at));
+        }
+        match state {
+            MessageState::Ready => drop(self.ready.insert((tenant, at))),
+            MessageState::Parked => drop(self.parked.insert((tenant, deadline, at))),
+            MessageState::Accepted | MessageState::Quarantined | MessageState::Discarded => {}
+        }
+    }
+
+    pub(super) fn put_link(&mut self, link: Link) {
+        let here = link_key(&link);
+        // Unique both ways: what either key held before goes.
+        if let Some(before) = self.links.remove(&here) {
+            self.linked.remove(before.record, &before.system, &before.object);
+        }
+        if let Some(before) = self.linked.put(link.record, &link.system, &link.object, here.clone()) {
+            self.links.remove(&before);
+        }
+        self.links.insert(here, link);
+    }
+
+    pub(super) fn drop_link(&mut self, link: &Link) {
+        let here = link_key(link);
+        if self.links.get(&here).is_some_and(|found| found.record == link.record) {
+            self.links.remove(&here);
+            self.linked.remove(link.record, &link.system, &link.object);
+        }
+    }
+
+    /// The link of an object: of the account it was linked in last, when there are several.
+    pub(super) fn link(&self, tenant: &Tenant, external: &ExternalRef) -> Option<&Link> {
+        let from = (tenant.clone(), external.clone(), String::new());
+        self.links
+            .range(from..)
+            .take_while(|(key, _)| key.0 == *tenant && key.1 == *external)
+            .map(|(_, link)| link)
+            .max_by(|a, b| (a.created_at, &a.instance).cmp(&(b.created_at, &b.instance)))
+    }
+
+    pub(super) fn linked(&self, record: RecordId, system: &System, object: &Object) -> Option<&Link> {
+        self.links.get(self.linked.get(record, system, object)?)
+    }
+
+    pub(super) fn put_intent(&mut self, intent: Intent) {
+        let before = self.intents.at.get(&intent.id).copied().and_then(|at| self.intents.rows.remove(&at));
+        let at = self.intents.position(&intent.id);
+        let kept = match before {
+            Some(before) => {
+                self.unfinished.slot(before.record, &before.system, &before.object).or_default().remove(&at);
+                rules::next_intent(before, intent)
+            }
+            None => rules::first_intent(intent),
+        };
+        if rules::unfinished(&kept) {
+            self.unfinished.slot(kept.record, &kept.system, &kept.object).or_default().insert(at);
+        }
+        self.intents.rows.insert(at, kept);
+    }
+
+    /// The oldest unfinished intent of a record and object.
+    pub(super) fn intent(&self, record: RecordId, system: &System, object: &Object) -> Option<&Intent> {
+        self.intents.rows.get(self.unfinished.get(record, system, object)?.first()?)
+    }
+
+    /// The record itself, or the one that stands for it.
+    pub(super) fn survivor(&self, tenant: &Tenant, record: RecordId) -> Option<&Record> {
+        let mut found = self.record(tenant, record)?;
+        for _ in 0..rules::ALIAS_HOPS_MAX {
+            let canonical::Alive::Merged { into } = &found.alive else { break };
+            let Some(next) = self.record(tenant, *into) else { break };
+            found = next;
+        }
+        Some(found)
+    }
+
+    pub(super) fn record(&self, tenant: &Tenant, record: RecordId) -> Option<&Record> {
+        self.records.get(&record).filter(|found| found.tenant == *tenant)
+    }
+}
+
+pub(super) fn turn(row: &Obligation) -> Turn {
+    (row.key.tenant.clone(), row.system.clone(), row.lane, row.due, row.seq)
+}
+
+pub(super) fn line(row: &Obligation) -> Line {
+    (row.key.tenant.clone(), row.key.route.clone(), row.record)
+}
+
+fn wait(row: &Obligation) -> Option<(RecordId, &Object)> {
+    let Some(Waiting::Link { record, object, .. }) = &row.waiting else { return None };
+    (row.state == State::Parked).then_some((*record, object))
+}
+
+fn link_key(link: &Link) -> LinkKey {
+    (link.tenant.clone(), link.external(), link.instance.clone())
+}

@@ -1,0 +1,291 @@
+//! Units and operations: everything that changes stored state.
+
+use canonical::{
+    Entity, ExternalRef, Fact, IntentId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
+};
+use intake::{Decision, Link, Message, MessageState, Raise};
+use ledger::{Class, Intent, Level, ObligationKey, Reason, Shadow, State, Waiting};
+use serde::{Deserialize, Serialize};
+
+/// All or nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Unit {
+    /// What must hold, or the unit conflicts.
+    pub require: Vec<Require>,
+    /// What to do, in order.
+    pub ops: Vec<Op>,
+}
+
+/// What must hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Require {
+    /// This message of this source was not seen before.
+    Unseen {
+        /// Whose.
+        tenant: Tenant,
+        /// The source.
+        source: System,
+        /// The source's id of the message.
+        event_id: String,
+    },
+    /// The record stands at this version (0: does not exist).
+    RecordAt {
+        /// The record.
+        record: RecordId,
+        /// Its version.
+        version: i64,
+    },
+    /// No record is linked to this object.
+    Unlinked {
+        /// Whose.
+        tenant: Tenant,
+        /// The object.
+        external: ExternalRef,
+    },
+    /// The record has no link as this kind of object there (a park checks it in its own transaction).
+    NotYetLinked {
+        /// The record.
+        record: RecordId,
+        /// The system.
+        system: System,
+        /// The kind of object.
+        object: Object,
+    },
+    /// The shadow stands at this revision (0: does not exist).
+    ShadowAt {
+        /// The record.
+        record: RecordId,
+        /// The system.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// Its revision.
+        revision: i64,
+    },
+    /// No record of the entity has this match key, or only this one has.
+    MatchFree {
+        /// Whose.
+        tenant: Tenant,
+        /// The entity.
+        entity: Entity,
+        /// The key's name.
+        key: String,
+        /// The value in comparing form.
+        value: String,
+        /// The record that may have it.
+        record: RecordId,
+    },
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Op {
+    /// A message of a source was seen: outlives the message itself. The first hash stands.
+    Seen {
+        /// Whose.
+        tenant: Tenant,
+        /// The source.
+        source: System,
+        /// Its id of the message.
+        event_id: String,
+        /// Hash of the content.
+        hash: [u8; 32],
+        /// When.
+        at: Wall,
+    },
+    /// Keep a message.
+    PutMessage(Message),
+    /// A kept message moved on. Nothing happens when it is not there.
+    MessageState {
+        /// Which.
+        id: MessageId,
+        /// Where to.
+        state: MessageState,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// Insert or replace a record.
+    PutRecord(Record),
+    /// Link; replaces what the object or the record was linked to before, and wakes what waits for it: obligations
+    /// parked for it become `pending`, due at the link's `created_at`, and messages parked for it become `ready`.
+    PutLink(Link),
+    /// Unlink.
+    DropLink(Link),
+    /// The record has a match key (stored as a keyed hash).
+    PutMatch {
+        /// Whose.
+        tenant: Tenant,
+        /// The entity.
+        entity: Entity,
+        /// The key's name.
+        key: String,
+        /// The value in comparing form.
+        value: String,
+        /// The record.
+        record: RecordId,
+    },
+    /// The record no longer has it.
+    DropMatch {
+        /// Whose.
+        tenant: Tenant,
+        /// The entity.
+        entity: Entity,
+        /// The key's name.
+        key: String,
+        /// The value in comparing form.
+        value: String,
+        /// The record.
+        record: RecordId,
+    },
+    /// Keep an event. Events are immutable: one that is there already stays as it is.
+    PutFact(Fact),
+    /// Raise an obligation (intake's columns): wanted and lane go up, a resting one opens again when what is wanted
+    /// went up beyond what was reached. See [`crate::rules::raise_again`].
+    Raise(Raise),
+    /// Keep a decision.
+    PutDecision(Decision),
+    /// Insert an intent, or move it on: what was rendered stays as it was put first (same key, same bytes), what
+    /// happens to it moves (see [`crate::rules::next_intent`]). Its request is dropped with its end; `fields` is not
+    /// stored.
+    PutIntent(Intent),
+    /// Move an obligation (the spoke's columns). If `level` no longer covers what is wanted, the row stays open:
+    /// `pending`, due at once, attempts from zero, whatever `state` says. Nothing happens when it is not there.
+    Settle {
+        /// Which.
+        key: ObligationKey,
+        /// The level that was judged.
+        level: Level,
+        /// Whether the target has reached it.
+        reached: bool,
+        /// Where it stands.
+        state: State,
+        /// Attempts spent.
+        attempts: u32,
+        /// Not before.
+        due: Wall,
+        /// What it waits for.
+        waiting: Option<Waiting>,
+        /// Why.
+        reason: Option<Reason>,
+        /// When it was settled.
+        at: Wall,
+    },
+    /// Insert or replace a shadow; its revision counts up by one.
+    PutShadow(Shadow),
+    /// Keep an attempt that did not simply succeed.
+    PutAttempt(Attempt),
+    /// An object is to be fetched: keeps the newest hint; a fetch that backs off goes on backing off.
+    WantFetch(Fetch),
+    /// It was fetched by a call that began at `started`: gone, unless a hint came after that; then it is due again.
+    DoneFetch {
+        /// Whose.
+        tenant: Tenant,
+        /// The object.
+        external: ExternalRef,
+        /// When the fetch began.
+        started: Wall,
+    },
+    /// A fetch failed for now.
+    DelayFetch {
+        /// Whose.
+        tenant: Tenant,
+        /// The object.
+        external: ExternalRef,
+        /// Not before.
+        due: Wall,
+        /// Attempts so far.
+        attempts: u32,
+    },
+    /// Where a poll continues.
+    PutCursor {
+        /// Whose.
+        tenant: Tenant,
+        /// The system.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// A serialised `connector::Cursor`.
+        cursor: String,
+        /// When.
+        at: Wall,
+    },
+    /// A system's own state. Of a row that is there, the credential and its generation stay as they are: another
+    /// hand moves them (see [`Op::PutCredential`]).
+    PutSystem(SystemState),
+    /// A system's credential and its generation, and nothing else of its row, which is made when there is none.
+    PutCredential {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        system: System,
+        /// The rotated credential, sealed; `None` leaves the one that is kept.
+        credential: Option<Vec<u8>>,
+        /// The key scope from now on.
+        generation: i64,
+    },
+}
+
+/// A send or probe that did not simply succeed. Holds no values.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The intent.
+    pub intent: IntentId,
+    /// What it served.
+    pub obligation: ObligationKey,
+    /// The target.
+    pub system: System,
+    /// The manifest's operation.
+    pub operation: String,
+    /// Whether it was a probe.
+    pub probe: bool,
+    /// How it ended.
+    pub class: Class,
+    /// What was said.
+    pub reason: Reason,
+    /// When the answer came or was given up.
+    pub at: Wall,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// An object to be fetched.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The object.
+    pub external: ExternalRef,
+    /// When the newest hint came.
+    pub hinted_at: Wall,
+    /// Not before.
+    pub due: Wall,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Follows the change.
+    pub trace: String,
+}
+
+/// What is known of a system besides its configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SystemState {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which.
+    pub system: System,
+    /// The account it was connected to, once probed.
+    pub instance: Option<String>,
+    /// Why it is paused, and by whom; `None` when it is not.
+    pub paused: Option<String>,
+    /// A rotating credential, sealed by egress' own means before it gets here. Stored as it is.
+    pub credential: Option<Vec<u8>>,
+    /// Counts up with each credential change: the key scope.
+    pub credential_generation: i64,
+}
+
+impl SystemState {
+    /// The state of a system of which nothing is known yet.
+    #[must_use]
+    pub const fn blank(tenant: Tenant, system: System) -> Self {
+        Self { tenant, system, instance: None, paused: None, credential: None, credential_generation: 0 }
+    }
+}

@@ -1,0 +1,170 @@
+//! Set questions: a handful, each answered for a whole batch at once.
+
+use std::collections::BTreeMap;
+
+use canonical::{Entity, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
+use intake::{Ask, Message, View};
+use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State};
+
+use crate::op::{Fetch, SystemState};
+
+/// A question.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Query {
+    /// What intake must know to decide a batch.
+    Intake {
+        /// Whose.
+        tenant: Tenant,
+        /// The batch.
+        asks: Vec<Ask>,
+    },
+    /// What a spoke must know to render a batch.
+    Spoke {
+        /// Whose.
+        tenant: Tenant,
+        /// The target.
+        system: System,
+        /// The batch.
+        asks: Vec<SpokeAsk>,
+    },
+    /// Open obligations of a system and lane that are due, in the order (due, seq), after a cursor. A `notify`
+    /// obligation is left out while an earlier one of the same route and record is open; one that an operator
+    /// parked is left out; one parked for a link is handed out when its `due` has passed.
+    Claim {
+        /// Whose.
+        tenant: Tenant,
+        /// The target.
+        system: System,
+        /// The lane.
+        lane: Lane,
+        /// Strictly after this.
+        after: Option<(Wall, i64)>,
+        /// Due at or before this.
+        due_by: Wall,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Open and doubtful intents of a system, oldest first.
+    Intents {
+        /// Whose.
+        tenant: Tenant,
+        /// The target.
+        system: System,
+    },
+    /// Objects of a system to be fetched that are due.
+    Fetches {
+        /// Whose.
+        tenant: Tenant,
+        /// The system.
+        system: System,
+        /// Due at or before this.
+        due_by: Wall,
+        /// At most so many.
+        limit: usize,
+    },
+    /// A system's state and its poll cursors (object → serialised cursor).
+    System {
+        /// Whose.
+        tenant: Tenant,
+        /// The system.
+        system: System,
+    },
+    /// Messages to be taken in again: those whose link came, in the order they were put, then parked ones past
+    /// their deadline, the longest past first.
+    Ready {
+        /// Whose.
+        tenant: Tenant,
+        /// Now.
+        now: Wall,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// One obligation a spoke was admitted for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SpokeAsk {
+    /// Which.
+    pub key: ObligationKey,
+    /// Its record.
+    pub record: RecordId,
+    /// The kind of object there.
+    pub object: Object,
+    /// Reference fields of the mapping, with the kind of object they become: their links are needed.
+    pub references: Vec<(Field, Object)>,
+}
+
+/// What the store knows of it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SpokeRow {
+    /// The obligation as it stands now; `None` when it is gone.
+    pub obligation: Option<Obligation>,
+    /// The record's newest version. For a merged record: the survivor.
+    pub record: Option<Record>,
+    /// The event, for `notify`.
+    pub fact: Option<Fact>,
+    /// The shadow.
+    pub shadow: Option<Shadow>,
+    /// The record's own link there.
+    pub link: Option<String>,
+    /// Links of the records its reference fields name: (record, object) → external id.
+    pub links: BTreeMap<(RecordId, Object), String>,
+    /// An open or doubtful intent of this record and object.
+    pub intent: Option<Intent>,
+}
+
+/// The head of an obligation: what admission needs.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Head {
+    /// Which.
+    pub key: ObligationKey,
+    /// Order of claims.
+    pub seq: i64,
+    /// Target.
+    pub system: System,
+    /// Kind of object there.
+    pub object: Object,
+    /// Type of the record.
+    pub entity: Entity,
+    /// Record.
+    pub record: RecordId,
+    /// Lane.
+    pub lane: Lane,
+    /// Not before.
+    pub due: Wall,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// When the oldest level not yet reached was raised.
+    pub raised_at: Wall,
+}
+
+/// The answer to [`Query::Claim`].
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Claimed {
+    /// The heads.
+    pub heads: Vec<Head>,
+    /// When fewer than the limit were found: the earliest due time after `due_by` of what can be claimed in that
+    /// lane, which is when to look again.
+    pub next_due: Option<Wall>,
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Rows {
+    /// To [`Query::Intake`].
+    Intake(Box<View>),
+    /// To [`Query::Spoke`]: in the order of the asks.
+    Spoke(Vec<SpokeRow>),
+    /// To [`Query::Claim`].
+    Claim(Claimed),
+    /// To [`Query::Intents`].
+    Intents(Vec<Intent>),
+    /// To [`Query::Fetches`], with the earliest later due time.
+    Fetches(Vec<Fetch>, Option<Wall>),
+    /// To [`Query::System`].
+    System(Option<SystemState>, BTreeMap<Object, String>),
+    /// To [`Query::Ready`], with the earliest later deadline.
+    Ready(Vec<Message>, Option<Wall>),
+}

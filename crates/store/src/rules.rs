@@ -1,0 +1,277 @@
+//! What an operation does to a row, in one place: every backend applies these functions, none has rules of its own.
+
+use canonical::Wall;
+use intake::{Link, Raise};
+use ledger::{Intent, IntentState, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
+
+use crate::op::{Fetch, Op, Unit};
+use crate::query::Head;
+
+/// How far an alias is followed. Longer chains do not arise: merging points the alias at the survivor of its time.
+pub const ALIAS_HOPS_MAX: usize = 16;
+
+/// The spoke's columns, as an [`Op::Settle`] brings them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Settled<'a> {
+    /// The level that was judged.
+    pub level: Level,
+    /// Whether the target has reached it.
+    pub reached: bool,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// Not before.
+    pub due: Wall,
+    /// What it waits for.
+    pub waiting: Option<&'a Waiting>,
+    /// Why.
+    pub reason: Option<&'a Reason>,
+    /// When it was settled.
+    pub at: Wall,
+}
+
+/// What a full disk stops first: the smaller goes on longer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Urgency {
+    /// How a send ended, and everything else that only moves on what is there: a reserve keeps room for it.
+    Outcome,
+    /// A new send is prepared.
+    Send,
+    /// New work comes in.
+    Intake,
+}
+
+/// The first raise of an obligation. Its `seq` is the store's to give.
+#[must_use]
+pub fn first(raise: &Raise) -> Obligation {
+    Obligation {
+        key: raise.key.clone(),
+        seq: 0,
+        system: raise.system.clone(),
+        object: raise.object.clone(),
+        entity: raise.entity.clone(),
+        record: raise.record,
+        lane: raise.lane,
+        wanted: Level { version: raise.version, generation: 0 },
+        reached: Level::default(),
+        state: State::Pending,
+        attempts: 0,
+        due: raise.due,
+        raised_at: raise.at,
+        folded: 1,
+        waiting: None,
+        reason: None,
+        trace: raise.trace.clone(),
+    }
+}
+
+/// A raise of an obligation that is there already. Says whether anything changed.
+///
+/// An open one keeps its turn (state, attempts, due) and folds the level in. A resting one opens again when what is
+/// wanted went up beyond what was reached; a discarded one only for a newer version, an erased one never.
+pub fn raise_again(row: &mut Obligation, raise: &Raise) -> bool {
+    let before = row.wanted;
+    row.wanted.version = before.version.max(raise.version);
+    row.wanted.generation += i64::from(raise.again);
+    let urgent = raise.lane < row.lane;
+    if row.wanted == before {
+        // Nothing new is wanted; only a more urgent lane still counts, and only while there is work to do.
+        if row.state.is_open() && urgent {
+            row.lane = raise.lane;
+            return true;
+        }
+        return false;
+    }
+    row.trace.clone_from(&raise.trace);
+    if row.state.is_open() {
+        row.lane = row.lane.min(raise.lane);
+        row.folded = row.folded.saturating_add(1);
+        return true;
+    }
+    let opens = match row.state {
+        State::Erased => false,
+        State::Discarded => row.wanted.version > before.version,
+        _ => true,
+    };
+    if opens && !row.reached.covers(row.wanted) {
+        // The lane is the highest of the levels covered: one that was reached no longer counts.
+        row.lane = if row.reached.covers(before) { raise.lane } else { row.lane.min(raise.lane) };
+        row.state = State::Pending;
+        row.attempts = 0;
+        row.due = raise.due;
+        row.raised_at = raise.at;
+        row.folded = 1;
+        row.waiting = None;
+        row.reason = None;
+    }
+    true
+}
+
+/// Settles an obligation. Says whether it was put back into line because more is wanted than was judged.
+pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
+    if settled.reached {
+        row.reached = row.reached.join(settled.level);
+    }
+    if settled.level.covers(row.wanted) {
+        row.state = settled.state;
+        row.attempts = settled.attempts;
+        row.due = settled.due;
+        row.waiting = settled.waiting.cloned();
+        row.reason = settled.reason.cloned();
+        return false;
+    }
+    if settled.reached {
+        // What is still wanted was raised after the judged level was rendered; when exactly is not kept.
+        row.raised_at = settled.at;
+        row.folded = 1;
+    }
+    row.state = State::Pending;
+    row.attempts = 0;
+    row.due = settled.at;
+    row.waiting = None;
+    row.reason = None;
+    true
+}
+
+/// The link an obligation was parked for has come.
+pub fn wake(row: &mut Obligation, link: &Link) {
+    row.state = State::Pending;
+    row.due = link.created_at;
+    row.waiting = None;
+    row.reason = None;
+}
+
+/// Whether a claim may hand it out once it is due: open, and not held by an operator. (A `notify` obligation must
+/// also be the first open one of its route and record.)
+#[must_use]
+pub fn claimable(row: &Obligation) -> bool {
+    row.state.is_open() && row.waiting != Some(Waiting::Operator)
+}
+
+/// Whether a receipt names it among those to go on with at once. A parked one is left to the claims.
+#[must_use]
+pub const fn ready(row: &Obligation) -> bool {
+    matches!(row.state, State::Pending | State::Retrying)
+}
+
+/// Whether deliveries of this row and its like (same tenant, route and record) are handed out one after the other.
+#[must_use]
+pub const fn in_line(row: &Obligation) -> bool {
+    matches!(row.key.subject, Subject::Event(_))
+}
+
+/// The head of an obligation.
+#[must_use]
+pub fn head(row: &Obligation) -> Head {
+    Head {
+        key: row.key.clone(),
+        seq: row.seq,
+        system: row.system.clone(),
+        object: row.object.clone(),
+        entity: row.entity.clone(),
+        record: row.record,
+        lane: row.lane,
+        due: row.due,
+        state: row.state,
+        attempts: row.attempts,
+        raised_at: row.raised_at,
+    }
+}
+
+/// What is kept of an intent put for the first time: `fields` is not stored, and a closed one has no request.
+#[must_use]
+pub fn first_intent(mut intent: Intent) -> Intent {
+    intent.fields.clear();
+    if intent.state == IntentState::Closed {
+        intent.request.clear();
+    }
+    intent
+}
+
+/// What is kept of an intent put again: what was rendered stays as it was (same key, same bytes); what happens to it
+/// moves. Its request is dropped with its end.
+#[must_use]
+pub fn next_intent(before: Intent, now: Intent) -> Intent {
+    first_intent(Intent {
+        external_id: now.external_id,
+        scope: now.scope,
+        state: now.state,
+        sends: now.sends,
+        probes: now.probes,
+        arrives_until: now.arrives_until,
+        due: now.due,
+        outcome: now.outcome,
+        reason: now.reason,
+        closed_at: now.closed_at,
+        token: now.token,
+        ..before
+    })
+}
+
+/// Whether an intent is still to be finished.
+#[must_use]
+pub fn unfinished(intent: &Intent) -> bool {
+    intent.state != IntentState::Closed
+}
+
+/// What is kept of a shadow: its revision counts up.
+#[must_use]
+pub fn next_shadow(before: i64, shadow: Shadow) -> Shadow {
+    Shadow { revision: before + 1, ..shadow }
+}
+
+/// A hint for an object that is to be fetched already: the newest hint is kept; a fetch that backs off goes on
+/// backing off.
+pub fn hint_again(row: &mut Fetch, hint: &Fetch) {
+    if hint.hinted_at >= row.hinted_at {
+        row.hinted_at = hint.hinted_at;
+        row.trace.clone_from(&hint.trace);
+    }
+    if row.attempts == 0 {
+        row.due = row.due.min(hint.due);
+    }
+}
+
+/// A fetch that began at `started` has come. Says whether the row goes: not when a hint came after that; then it is
+/// due again with that hint.
+pub fn fetched(row: &mut Fetch, started: Wall) -> bool {
+    if row.hinted_at <= started {
+        return true;
+    }
+    row.due = row.hinted_at;
+    row.attempts = 0;
+    false
+}
+
+/// How urgent a unit is when the disk is full (I2): by its least urgent operation.
+#[must_use]
+pub fn urgency(unit: &Unit) -> Urgency {
+    unit.ops.iter().map(op_urgency).max().unwrap_or(Urgency::Outcome)
+}
+
+fn op_urgency(op: &Op) -> Urgency {
+    match op {
+        Op::Seen { .. } | Op::PutMessage(_) | Op::PutFact(_) | Op::Raise(_) | Op::WantFetch(_) => {
+            Urgency::Intake
+        }
+        // Not sent before, as far as is known; a resend is on the way to an outcome.
+        Op::PutIntent(intent) if intent.state == IntentState::Open && intent.sends <= 1 => Urgency::Send,
+        Op::PutIntent(_)
+        | Op::MessageState { .. }
+        | Op::PutRecord(_)
+        | Op::PutLink(_)
+        | Op::DropLink(_)
+        | Op::PutMatch { .. }
+        | Op::DropMatch { .. }
+        | Op::PutDecision(_)
+        | Op::Settle { .. }
+        | Op::PutShadow(_)
+        | Op::PutAttempt(_)
+        | Op::DoneFetch { .. }
+        | Op::DelayFetch { .. }
+        | Op::PutCursor { .. }
+        | Op::PutSystem(_)
+        | Op::PutCredential { .. } => Urgency::Outcome,
+    }
+}

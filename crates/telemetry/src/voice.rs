@@ -1,0 +1,69 @@
+//! What the log says of a mark. One line per delivery would drown the rest: what is routine is counted, and told
+//! only at debug level; what a person must hear of is a warning with its system, class and trace.
+
+use guard::redact;
+use hub::Mark;
+use tracing::{debug, info, warn};
+
+/// The longest text of a mark that a line carries, in characters.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// Writes what there is to say.
+pub(crate) fn tell(mark: &Mark) {
+    // Formatting costs; most marks are silent.
+    match mark {
+        Mark::Merged { entity, source, trace } => {
+            debug!(target: "concord", %entity, %source, trace, "merged");
+        }
+        Mark::Delivered { system, object, lane, lag, trace, .. } => {
+            let (lane, lag_ms) = (lane.name(), u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+            debug!(target: "concord", %system, %object, lane, lag_ms, trace, "delivered");
+        }
+        Mark::Quarantined { source, class, message } => {
+            warn!(target: "concord", system = %source, class, detail = shown(message), "message quarantined");
+        }
+        Mark::Dead { system, class, message, trace } => {
+            warn!(target: "concord", %system, class, trace, detail = shown(message), "delivery dead");
+        }
+        Mark::NeedsPerson { system, message } => {
+            let detail = shown(message);
+            warn!(target: "concord", %system, class = "uncertain", detail, "a delivery in doubt needs a person");
+        }
+        Mark::Paused { system, reason: Some(reason) } => {
+            warn!(target: "concord", %system, class = "paused", detail = shown(reason), "system paused");
+        }
+        Mark::Paused { system, reason: None } => info!(target: "concord", %system, "system goes on"),
+        Mark::Breaker { system, operation, state: state @ "open" } => {
+            warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
+        }
+        Mark::Breaker { system, operation, state } => {
+            info!(target: "concord", %system, operation, state, "breaker moved");
+        }
+        Mark::Authorised { system, ok: false } => {
+            warn!(target: "concord", %system, class = "auth", "no token was given");
+        }
+        Mark::Unconnected { system, why } => {
+            let detail = shown(why);
+            warn!(target: "concord", %system, class = "unconnected", detail, "no connection; trying again");
+        }
+        Mark::PollFailed { system, object, class, why } => {
+            let (class, detail) = (class.name(), shown(why));
+            info!(target: "concord", %system, %object, class, detail, "listing failed; trying again");
+        }
+        Mark::LinkRot { system } => {
+            info!(target: "concord", %system, "a link pointed at nothing and was dropped");
+        }
+        Mark::Throttled { system } => debug!(target: "concord", %system, "throttled"),
+        Mark::Retrying { system, class } => {
+            debug!(target: "concord", %system, class = class.name(), "retrying")
+        }
+        Mark::Doubtful { system, class } => {
+            debug!(target: "concord", %system, idempotency = class, "in doubt")
+        }
+        _ => {}
+    }
+}
+
+fn shown(text: &str) -> String {
+    redact::text(text, TEXT_CHARS_MAX)
+}

@@ -1,0 +1,19 @@
+//! What Concord's own listeners share, so that ingress and console answer alike.
+//!
+//! A route cannot be added without saying who may call it ([`Routes`]); every error is a problem document
+//! ([`Problem`], RFC 9457) with the request's id; bodies are read within bounds ([`body::read`]); connections and
+//! heads have bounds of number, size and time ([`serve`]).
+
+mod access;
+pub mod body;
+mod problem;
+mod routes;
+mod server;
+
+pub use access::{Caller, Scope, Token, Tokens};
+pub use problem::{Flaw, Kind, Problem, kinds};
+pub use routes::{Access, RequestId, Route, Routes};
+pub use server::{Bounds, serve};
+
+#[cfg(test)]
+mod tests;

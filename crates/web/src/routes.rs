@@ -1,0 +1,180 @@
+//! Routes with declared access: there is no way to add one without saying who may call it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use runtime::Handle;
+
+use crate::access::{Scope, Tokens};
+use crate::problem::{Problem, kinds};
+
+pub use crate::access::RequestId;
+
+/// Who may call a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Anybody; the text says why that is right.
+    Open(&'static str),
+    /// Whoever signs as the source that the route names, or knows its secret address. The handler verifies it over
+    /// the raw bytes.
+    Signed,
+    /// Whoever has a token with this scope. Checked before the handler runs and before the body is read.
+    Token(Scope),
+}
+
+/// A route as declared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Its pattern.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// A router under construction, with its inventory.
+pub struct Routes<S> {
+    router: Router<S>,
+    inventory: Vec<Route>,
+    desk: Arc<Desk>,
+}
+
+/// What every request passes.
+struct Desk {
+    hub: Handle,
+    tokens: Tokens,
+    started: i64,
+    next: AtomicU64,
+}
+
+/// One route's part of it.
+#[derive(Clone)]
+struct Gate {
+    desk: Arc<Desk>,
+    pattern: &'static str,
+    scope: Option<Scope>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// No routes but the texts of problems, and answers to what is not there.
+    #[must_use]
+    pub fn new(hub: Handle, tokens: Tokens) -> Self {
+        let started = hub.now().wall.millis();
+        let desk = Arc::new(Desk { hub, tokens, started, next: AtomicU64::new(0) });
+        let routes = Self { router: Router::new(), inventory: Vec::new(), desk };
+        routes.get("/problems/{slug}", Access::Open("texts that explain errors, without data"), problem_page)
+    }
+
+    /// A route for GET.
+    #[must_use]
+    pub fn get<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add("GET", path, access, on(MethodFilter::GET, handler))
+    }
+
+    /// A route for POST.
+    #[must_use]
+    pub fn post<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add("POST", path, access, on(MethodFilter::POST, handler))
+    }
+
+    fn add(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        access: Access,
+        with: MethodRouter<S>,
+    ) -> Self {
+        let scope = match access {
+            Access::Token(scope) => Some(scope),
+            Access::Open(_) | Access::Signed => None,
+        };
+        let gate = Gate { desk: Arc::clone(&self.desk), pattern: path, scope };
+        self.router = self.router.route(path, with.route_layer(from_fn_with_state(gate, pass)));
+        self.inventory.push(Route { method, path, access });
+        self
+    }
+
+    /// Every route there is.
+    #[must_use]
+    pub fn inventory(&self) -> &[Route] {
+        &self.inventory
+    }
+
+    /// The router.
+    pub fn build(self, state: S) -> Router {
+        let desk = self.desk;
+        self.router
+            .fallback(|| async { Problem::new(kinds::NOT_FOUND, "no route has this address") })
+            .method_not_allowed_fallback(|| async { Problem::new(kinds::METHOD, "see the header `Allow`") })
+            .layer(from_fn_with_state(desk, enter))
+            .with_state(state)
+    }
+}
+
+/// The outermost layer: gives the request its id, and every answer the id and the headers that all answers have.
+async fn enter(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
+    let number = desk.next.fetch_add(1, Ordering::Relaxed);
+    let id = format!("req_{:x}-{number:x}", desk.started);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers().get(ALLOW).cloned();
+        if problem.kind().status >= 500 && problem.kind() != kinds::BUSY {
+            tracing::error!(target: "concord", request = id, detail = ?problem, "a request could not be answered");
+        }
+        response = problem.allow(allow).answer(Some(&id));
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A route's own layer: checks the token, counts, measures.
+async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let hub = &gate.desk.hub;
+    let since = hub.now().mono;
+    let admitted = match gate.scope {
+        None => Ok(()),
+        Some(scope) => gate.desk.tokens.caller(request.headers()).and_then(|caller| {
+            caller.must(scope)?;
+            request.extensions_mut().insert(caller);
+            Ok(())
+        }),
+    };
+    let response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            hub.telemetry().note_refused(None, telemetry::Refused::Unauthorised);
+            problem.into_response()
+        }
+    };
+    let took = hub.now().mono.since(since);
+    hub.telemetry().note_request(gate.pattern, response.status().as_u16(), took);
+    response
+}
+
+async fn problem_page(Path(slug): Path<String>) -> Result<Response, Problem> {
+    let kind = kinds::ALL.iter().find(|kind| kind.slug == slug);
+    let kind = kind.ok_or_else(|| Problem::new(kinds::NOT_FOUND, "there is no problem of that name"))?;
+    let text = format!("{} ({})\n\n{}\n", kind.title, kind.status, kind.help);
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
