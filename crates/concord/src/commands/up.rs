@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use config::{Checked, Configuration};
 use runtime::Ended;
+use telemetry::logs::LogFormat;
 
 use crate::arguments::Up;
 use crate::commands::{check, key};
@@ -27,7 +28,24 @@ pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::R
         .map_err(|error| Exit::Usage.because(error.to_string()))?;
     let configuration = load(dir, output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(until_asked(dir, configuration, crash, given.drain, output))
+    let voice = Voice { output, lines: settings.log_format() == LogFormat::Json };
+    runtime.block_on(until_asked(dir, configuration, crash, given.drain, &voice))
+}
+
+/// Talk of a process that also writes log lines: where those are for machines, it is one of them.
+struct Voice<'o> {
+    output: &'o Output,
+    lines: bool,
+}
+
+impl Voice<'_> {
+    fn say(&self, class: &str, text: &str) {
+        if self.lines {
+            tracing::info!(target: "concord", class, "{text}");
+        } else {
+            self.output.say(text);
+        }
+    }
 }
 
 /// Checks the folder; shows what is wrong.
@@ -58,12 +76,12 @@ async fn until_asked(
     configuration: Configuration,
     crash: Option<CrashAt>,
     drain: Duration,
-    output: &Output,
+    voice: &Voice<'_>,
 ) -> anyhow::Result<Exit> {
     let place = Place::of(dir);
     let token = place.prepare(key::random()?)?;
     let tenant = configuration.tenant.clone();
-    let hub = start(Plan { dir, configuration, token, crash }, output).await?;
+    let hub = start(Plan { dir, configuration, token, crash }, voice.output).await?;
     let pid = std::process::id();
     let run = Run {
         pid,
@@ -72,21 +90,24 @@ async fn until_asked(
         operator: hub.operator,
     };
     place.announce(&run)?;
-    output.say(&format!(
-        "tenant {tenant} is up: sources to http://{}, operators to http://{} (`concord --dir {} system list`); \
-         Ctrl-C drains and ends",
-        hub.ingress,
-        hub.operator,
-        dir.display()
-    ));
+    voice.say(
+        "up",
+        &format!(
+            "tenant {tenant} is up: sources to http://{}, operators to http://{} (`concord --dir {} system list`); \
+             Ctrl-C drains and ends",
+            hub.ingress,
+            hub.operator,
+            dir.display()
+        ),
+    );
     let exit = tokio::select! {
         asked = wiring::asked_to_end() => {
             asked?;
-            output.say("draining: nothing new is taken, what is under way is finished; once more ends at once");
+            voice.say("draining", "nothing new is taken, what is under way is finished; once more ends at once");
             tokio::select! {
                 late = hub.stop(drain) => {
                     if let Some(late) = late {
-                        output.warn(&late);
+                        voice.output.warn(&late);
                     }
                     Ok(Exit::Done)
                 }

@@ -110,11 +110,14 @@ fn lost_answers(_from: u64, until: u64) -> Vec<(Place, Fault)> {
     all
 }
 
-fn webhooks(_from: u64, until: u64) -> Vec<(Place, Fault)> {
+fn webhooks(from: u64, until: u64) -> Vec<(Place, Fault)> {
+    // The garbage comes early in the act, and must not get lost.
+    let mut drop = Fault::new(FaultKind::WebhookDrop).chance(0.05).until(until);
+    drop.from_ms = Some(from.midpoint(until));
     vec![
         (Place::Crm, Fault::new(FaultKind::WebhookDuplicate { ms: 150 }).chance(0.3).until(until)),
         (Place::Crm, Fault::new(FaultKind::WebhookReorder { ms: 250 }).chance(0.3).until(until)),
-        (Place::Crm, Fault::new(FaultKind::WebhookDrop).chance(0.05).until(until)),
+        (Place::Crm, drop),
     ]
 }
 

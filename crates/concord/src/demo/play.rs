@@ -62,6 +62,7 @@ impl Play<'_> {
             self.act(act, &mut running).await;
         }
         self.stage.heal();
+        running.business.puts_the_stage_right();
         let ended = self.elapsed();
         let found = self.catch_up(&mut running).await;
         self.live.clear();
@@ -114,9 +115,6 @@ impl Play<'_> {
             self.work(running, mood, now);
             self.show(act.name, running);
             tokio::time::sleep(TICK).await;
-        }
-        if act.bad_message {
-            running.business.puts_the_stage_right();
         }
     }
 

@@ -46,7 +46,7 @@ const WEIGHTS: [(u32, Draw); 19] = [
     (6, Business::credit_changes),
     (6, Business::plan_changes),
     (6, Business::consent_changes),
-    (7, Business::edits_in_the_wrong_place),
+    (10, Business::edits_in_the_wrong_place),
     (6, Business::new_opportunity),
     (9, Business::opportunity_moves),
     (7, Business::new_order),
@@ -222,7 +222,8 @@ impl Business {
                 set("name", format!("{firm} {} ({count})", account.id))
             }
             1 => set("sales_region", self.pick(&REGIONS)),
-            2 => set("lifecycle", "customer"),
+            // A stage that makes no sense is left to whoever invented it.
+            2 if !self.garbled.contains(&account) => set("lifecycle", "customer"),
             _ => self.phone(&account),
         };
         vec![update(Place::Crm, account, vec![change])]
