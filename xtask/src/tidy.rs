@@ -30,7 +30,7 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
             continue;
         };
         let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
-        problems.extend(words(&shown, &text));
+        problems.extend(words(&shown, &text, root));
         if path.extension().is_some_and(|extension| extension == "rs") {
             rust += 1;
             if !text.starts_with("//!") {
@@ -75,7 +75,9 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
 }
 
 /// Words that mark unfinished work or leak where it was made. Split, so that this file does not hold them.
-fn words(shown: &str, text: &str) -> Vec<String> {
+fn words(shown: &str, text: &str, root: &Path) -> Vec<String> {
+    // Where this tree happens to lie is nobody's business; at the top of a file system it would be in every path.
+    let here = root.display().to_string();
     let unwanted = [
         concat!("TO", "DO"),
         concat!("FIX", "ME"),
@@ -83,12 +85,12 @@ fn words(shown: &str, text: &str) -> Vec<String> {
         concat!("unimple", "mented!("),
         concat!("not imple", "mented yet"),
         concat!("../", "shared"),
-        concat!("/work/", "main"),
         concat!("/root", "/"),
     ];
     let mut problems = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        for word in unwanted {
+        for word in unwanted.iter().copied().chain([here.as_str()].into_iter().filter(|here| here.len() > 1))
+        {
             if line.contains(word) {
                 problems.push(format!("{shown}:{}: {word:?} has no place here", number + 1));
             }
@@ -108,6 +110,6 @@ mod tests {
     #[test]
     fn unfinished_marks_are_found() {
         let text = format!("fine\n// {} later", concat!("TO", "DO"));
-        assert_eq!(super::words("x.rs", &text).len(), 1);
+        assert_eq!(super::words("x.rs", &text, std::path::Path::new("/nowhere/at/all")).len(), 1);
     }
 }

@@ -59,6 +59,7 @@ impl LagRow {
 
 /// OpenMetrics text.
 pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
+    desk.hub.telemetry().note_store(&desk.hub.browse().stats());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], desk.hub.telemetry().text()).into_response()
 }

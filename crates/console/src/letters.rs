@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State as Shared};
 use canonical::System;
 use http::HeaderMap;
-use hub::{MachineId, Order};
+use hub::{Delivery, MachineId, Order};
 use intake::{Message, MessageState};
 use ledger::{Obligation, State};
 use serde::Serialize;
@@ -303,9 +303,11 @@ async fn decide(
             if !matches!(row.state, State::Dead | State::Uncertain | State::Parked) {
                 return Err(moved_on("delivery", row.state.name(), "dead, uncertain or parked"));
             }
+            let delivery = Delivery { key: delivery, record: row.record, object: row.object };
+            let reason = reason.clone();
             let order = match decision {
-                Decision::Retry => Order::Retry { key: delivery, reason: reason.clone() },
-                Decision::Discard => Order::Discard { key: delivery, reason: reason.clone() },
+                Decision::Retry => Order::Retry { delivery, reason },
+                Decision::Discard => Order::Discard { delivery, reason },
             };
             (MachineId::Spoke(row.system), order)
         }
@@ -315,7 +317,7 @@ async fn decide(
                 return Err(moved_on("message", message.state.name(), "quarantined"));
             }
             let order = match decision {
-                Decision::Retry => Order::Retake { message: id },
+                Decision::Retry => Order::Retake { message: id, reason: reason.clone() },
                 Decision::Discard => Order::DiscardMessage { message: id, reason: reason.clone() },
             };
             (MachineId::Intake, order)

@@ -136,7 +136,6 @@ pub(crate) async fn resume(
     let system = desk.named(&name)?;
     let reason =
         order::optional_reason(&caller, &headers, body).await?.unwrap_or_else(|| caller.name.clone());
-    desk.order(&MachineId::Spoke(system), Order::Resume).await?;
-    tracing::info!(target: "concord", class = "resumed", system = name, detail = reason, "a person let a system go on");
+    desk.order(&MachineId::Spoke(system), Order::Resume { reason }).await?;
     Ok(Json(Ordered { system: name, paused: false }))
 }

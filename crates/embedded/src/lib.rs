@@ -12,7 +12,7 @@ use canonical::Tenant;
 use crossbeam_channel::Sender;
 use guard::seal::{KeyringError, RootKey, RootKeyError};
 use store::browse::{Look, Page};
-use store::{Browse, Query, Receipt, Reply, Rows, Store, StoreError, Unit};
+use store::{Browse, Query, Receipt, Reply, Rows, Stats, Store, StoreError, Unit};
 
 mod book;
 mod checkpoint;
@@ -67,29 +67,6 @@ pub enum Point {
     BeforeSync,
     /// A group of commits is synced and nobody was told.
     AfterSync,
-}
-
-/// What a store has done since it was opened.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Stats {
-    /// Transactions, each for a group of commits.
-    pub groups: u64,
-    /// Commits.
-    pub commits: u64,
-    /// Units in them.
-    pub units: u64,
-    /// Units that conflicted.
-    pub conflicts: u64,
-    /// Syncs to disk: one per transaction that wrote, two per checkpoint that moved pages.
-    pub syncs: u64,
-    /// Checkpoints.
-    pub checkpoints: u64,
-    /// Questions answered, operators' included.
-    pub finds: u64,
-    /// Pages in the log at the last checkpoint.
-    pub log_pages: u64,
-    /// Why not everything is taken; `None` while there is room.
-    pub full: Option<String>,
 }
 
 /// Why a store does not open.
@@ -232,12 +209,6 @@ impl Embedded {
         open::open(folder, root_key, options).map(Arc::new)
     }
 
-    /// What it has done so far.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.shared.stats()
-    }
-
     /// The folder it is in.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -290,6 +261,10 @@ impl Store for Embedded {
 impl Browse for Embedded {
     fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>) {
         drop(self.finds.send(reader::Job::Look(tenant, look, Answering::new(reply))));
+    }
+
+    fn stats(&self) -> Stats {
+        self.shared.stats()
     }
 
     fn copy_to(&self, path: &Path) -> Result<(), StoreError> {

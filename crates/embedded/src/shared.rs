@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use store::{Reply, StoreError};
+use store::{Reply, Stats, StoreError};
 
+use crate::Options;
 use crate::vault::Vault;
-use crate::{Options, Stats};
 
 /// Counters since the store was opened.
 #[derive(Default)]

@@ -43,6 +43,9 @@ impl Browse for Handle {
     fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>) {
         self.0.look(tenant, look, reply);
     }
+    fn stats(&self) -> store::Stats {
+        self.0.stats()
+    }
     fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
         self.0.copy_to(path)
     }

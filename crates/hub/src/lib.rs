@@ -12,6 +12,6 @@ pub use intake::Intake;
 pub use mark::Mark;
 pub use spoke::Spoke;
 pub use turn::{
-    Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, TakenAs,
-    Ticket, Turn,
+    Ack, Arrival, Busy, Delivery, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken,
+    TakenAs, Ticket, Turn,
 };

@@ -161,12 +161,19 @@ pub enum Mark {
         /// `open`, `half_open`, `closed`.
         state: &'static str,
     },
-    /// A system was paused (with the reason) or went on.
+    /// A system was paused.
     Paused {
         /// Which.
         system: System,
-        /// Why; `None` when it goes on.
-        reason: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// An operator let a paused system go on.
+    Resumed {
+        /// Which.
+        system: System,
+        /// Who and why.
+        reason: String,
     },
     /// A token was fetched.
     Authorised {

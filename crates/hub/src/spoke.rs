@@ -8,7 +8,9 @@
 mod draw;
 mod flight;
 mod heads;
+mod orders;
 mod plan;
+mod resend;
 mod settle;
 mod source;
 mod start;
@@ -25,10 +27,11 @@ use ledger::{Lane, ObligationKey};
 use store::{Head, Query, Rows, StoreError, SystemState};
 
 use crate::mark::Mark;
-use crate::turn::{Ack, Effect, Input, Machine, Notice, Order, Ticket, Turn};
+use crate::turn::{Ack, Effect, Input, Machine, Notice, Ticket, Turn};
 use draw::Draw;
 use flight::{Doubt, Flight};
 use heads::Claim;
+use orders::Decision;
 use settle::After;
 use source::Poll;
 
@@ -58,6 +61,8 @@ pub(crate) enum Await {
     Fetches,
     /// What must be known to render these.
     View(Vec<(Head, Permit)>),
+    /// What must be known before an intent in doubt is sent again.
+    Resend(Box<Doubt>, Permit),
     /// What must be known to settle this again: its unit conflicted.
     Resettle(Box<settle::Settlement>),
     /// Units, with what follows each.
@@ -74,8 +79,8 @@ pub(crate) enum Await {
     Identity,
     /// A token.
     Token,
-    /// An operator's order: whom to answer, and what to do then.
-    Order(Ticket, Order),
+    /// The delivery that an operator decided about: whom to answer, what was decided, and why.
+    Order(Ticket, Decision, String),
 }
 
 /// How far the connection is.
@@ -213,7 +218,9 @@ impl Spoke {
 
     /// Everything decided in this turn goes to the store in one commit, so that it shares one sync.
     fn flush(&mut self, turn: &mut Turn<'_>) {
-        if self.outbox.is_empty() {
+        // After a full disk nothing is tried for a while; what has to be written is kept.
+        let held = self.hold_until.is_some_and(|until| until > turn.now.mono);
+        if self.outbox.is_empty() || held {
             return;
         }
         let (units, after) = std::mem::take(&mut self.outbox).into_iter().unzip();
@@ -318,7 +325,7 @@ impl Spoke {
             .awaiting
             .values()
             .any(|what| !matches!(what, Await::Claim(_) | Await::Fetches | Await::System | Await::Intents));
-        if self.draining && !self.drained && !busy {
+        if self.draining && !self.drained && !busy && self.outbox.is_empty() {
             self.drained = true;
             turn.effect(Effect::Drained);
         }
@@ -339,6 +346,16 @@ impl Spoke {
             (Await::View(admitted), Rows::Spoke(rows)) => {
                 for ((head, permit), row) in admitted.into_iter().zip(rows) {
                     self.plan(head, permit, row, turn);
+                }
+            }
+            (Await::Resend(doubt, permit), Rows::Spoke(rows)) => {
+                if let Some(row) = rows.first() {
+                    self.resend(*doubt, permit, row, turn);
+                }
+            }
+            (Await::Order(outside, decision, why), Rows::Spoke(mut rows)) => {
+                if let Some(row) = rows.pop() {
+                    self.decide(outside, decision, &why, row, turn);
                 }
             }
             (Await::Resettle(settlement), Rows::Spoke(mut rows)) => {
@@ -419,11 +436,11 @@ impl Machine for Spoke {
             Input::Start => self.start(turn),
             Input::Tick => self.tick(turn),
             Input::Found(ticket, rows) => self.found(ticket, rows, turn),
-            Input::Committed(ticket, result) => match self.awaiting.remove(&ticket) {
-                Some(Await::Commit(after)) => self.committed(after, result, turn),
-                Some(Await::Order(outside, order)) => self.ordered(outside, order, result, turn),
-                _ => {}
-            },
+            Input::Committed(ticket, result) => {
+                if let Some(Await::Commit(after)) = self.awaiting.remove(&ticket) {
+                    self.committed(after, result, turn);
+                }
+            }
             Input::Answered { ticket, answer, took } => self.answered(ticket, &answer, took, turn),
             Input::Authorised { ticket, result } => {
                 if let Some(Await::Token) = self.awaiting.remove(&ticket) {
@@ -439,7 +456,7 @@ impl Machine for Spoke {
 
     fn next_wakeup(&self, now: Now) -> Option<Mono> {
         if self.draining {
-            return None;
+            return self.hold_until.filter(|_| !self.outbox.is_empty());
         }
         match self.phase {
             Phase::Waiting(until) => return Some(until),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use canonical::{ExternalRef, MessageId, Now, Object, System, Wall};
+use canonical::{ExternalRef, MessageId, Now, Object, RecordId, System, Wall};
 use connector::{Failure, Garbled, Observation, Request, Response};
 use ledger::ObligationKey;
 use store::{Query, Receipt, Rows, StoreError, Unit};
@@ -114,6 +114,17 @@ pub enum Ack {
     Refused(String),
 }
 
+/// A delivery that an operator decides about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delivery {
+    /// Its obligation.
+    pub key: ObligationKey,
+    /// The record it is about.
+    pub record: RecordId,
+    /// The kind of object at the target.
+    pub object: Object,
+}
+
 /// What an operator wants done. Carries who, for the record.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Order {
@@ -123,18 +134,21 @@ pub enum Order {
         reason: String,
     },
     /// Go on.
-    Resume,
+    Resume {
+        /// Who and why.
+        reason: String,
+    },
     /// Try a dead, uncertain or parked delivery again, with the newest level.
     Retry {
         /// Which.
-        key: ObligationKey,
+        delivery: Delivery,
         /// Who and why.
         reason: String,
     },
     /// Give a delivery up.
     Discard {
         /// Which.
-        key: ObligationKey,
+        delivery: Delivery,
         /// Who and why.
         reason: String,
     },
@@ -142,6 +156,8 @@ pub enum Order {
     Retake {
         /// Which.
         message: MessageId,
+        /// Who and why.
+        reason: String,
     },
     /// Give a quarantined message up.
     DiscardMessage {

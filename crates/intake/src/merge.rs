@@ -95,22 +95,23 @@ fn revive(
     let source = &incoming.about.system;
     let may = context.schema.creators.is_empty() || context.schema.creators.contains(source);
     let mark = record.marks.get(source).and_then(|marks| marks.object);
-    let newer = match (incoming.order, mark) {
+    let after = if incoming.read { Some(incoming.as_of) } else { incoming.occurred_at };
+    let after = after.is_some_and(|time| time > *at);
+    let ahead = match (incoming.order, mark) {
         (Some(order), Some(mark)) => order > mark,
-        _ => incoming.read && incoming.as_of > *at,
+        _ => incoming.read,
     };
+    let newer = after && ahead;
     if may && newer {
         record.alive = Alive::Live;
         *changed = true;
         return true;
     }
-    accepted.decisions.push(decision(
-        context,
-        incoming,
-        record,
-        DecisionKind::Stale,
-        "the record is deleted",
-    ));
+    // The state it had when it was deleted, listed again, is no news.
+    if ahead {
+        let stale = decision(context, incoming, record, DecisionKind::Stale, "the record is deleted");
+        accepted.decisions.push(stale);
+    }
     false
 }
 

@@ -54,6 +54,8 @@ enum Event {
     Late { system: System, request: Request },
     /// The source says something (again, if need be).
     Say(usize),
+    /// Somebody at a target writes its note on every object, and the target says so.
+    Annotate { system: System, note: String },
     /// The hub starts.
     Start,
 }
@@ -80,6 +82,8 @@ pub struct Simulation {
     /// Answers of the store, until they are queued.
     answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
     pub(crate) targets: BTreeMap<System, Target>,
+    /// Objects at targets that a person annotated.
+    annotated: Vec<u64>,
     /// Targets with faults of their own, instead of everybody's.
     sick: BTreeMap<System, Faults>,
     pub(crate) sayings: Vec<Saying>,
@@ -124,6 +128,7 @@ impl Simulation {
             rng,
             answers: Arc::default(),
             targets,
+            annotated: Vec::new(),
             sick: BTreeMap::new(),
             sayings,
             life: 0,
@@ -243,6 +248,7 @@ impl Simulation {
                     target.apply(&request, now);
                 }
             }
+            Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Say(index) => self.say(index),
         }
     }
@@ -398,6 +404,52 @@ impl Simulation {
         };
         self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
         self.at(self.now + micros(OFFER_AGAIN), Event::Say(index));
+    }
+
+    /// At `after`, a person at the target writes `note` on all its objects.
+    pub fn annotate_at(&mut self, after: Duration, system: &System, note: &str) {
+        self.at(micros(after), Event::Annotate { system: system.clone(), note: note.to_owned() });
+    }
+
+    fn annotate(&mut self, system: &System, note: &str) {
+        let now = self.clock().wall;
+        let Some(target) = self.targets.get_mut(system) else { return };
+        let objects = target.labels.clone();
+        for (id, key) in objects {
+            self.annotated.push(id);
+            if let Some(target) = self.targets.get_mut(system) {
+                target.notes.insert(id, note.to_owned());
+            }
+            let fields = [("id", id.to_string()), ("key", key), ("note", note.to_owned())];
+            let fields = fields.map(|(name, text)| (name.to_owned(), serde_json::Value::String(text)));
+            #[expect(clippy::expect_used, reason = "a literal that is a name")]
+            let object = canonical::Object::new("items").expect("a name");
+            let observation = Observation {
+                object,
+                external_id: id.to_string(),
+                seen: connector::Seen::State { fields: fields.into_iter().collect() },
+                order: Some(canonical::OrderToken(now.micros())),
+                event_id: Some(format!("{id}/{note}")),
+                occurred_at: Some(now),
+                trace: None,
+            };
+            let offer = Offer {
+                ticket: Ticket(u64::MAX),
+                origin: Origin::Pushed,
+                source: system.clone(),
+                as_of: now,
+                arrivals: vec![Arrival::Read(observation)],
+            };
+            self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
+        }
+    }
+
+    /// What the objects that a person annotated hold now.
+    pub fn annotated(&self, system: &System) -> impl Iterator<Item = &str> {
+        let target = self.targets.get(system).into_iter();
+        target
+            .flat_map(|target| self.annotated.iter().filter_map(|id| target.notes.get(id)))
+            .map(String::as_str)
     }
 
     fn source(&self) -> System {

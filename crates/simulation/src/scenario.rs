@@ -140,9 +140,13 @@ schema:
   properties:
     key: {type: string}
     value: {type: integer}
+    note: {type: string}
 fields:
   key: {owner: src, pii: none}
   value: {owner: src, pii: none}
+  note: {owner: NOTE_OWNER, pii: none}
+match_keys:
+  - {name: key, fields: [key]}
 creators: [src]
 ";
 
@@ -167,7 +171,9 @@ listeners:
 ",
     );
     files.put("connectors/source.yaml", SOURCE);
-    files.put("model/thing.yaml", ENTITY);
+    // The first target owns the note: the source only fills it while it is blank.
+    let owner = classes.first().map_or("src", |class| class.name());
+    files.put("model/thing.yaml", ENTITY.replace("NOTE_OWNER", owner));
     files.put(
         "systems/src.yaml",
         "system: src
@@ -186,6 +192,7 @@ object: things
 fields:
   - {field: key, path: id, direction: in}
   - {field: value, path: value, direction: in}
+  - {field: note, path: note, direction: in}
 ",
     );
     let mut routes = "routes:\n".to_owned();
@@ -211,8 +218,9 @@ entity: Thing
 system: {name}
 object: items
 fields:
-  - {{field: key, path: key, direction: out}}
+  - {{field: key, path: key}}
   - {{field: value, path: value, direction: out}}
+  - {{field: note, path: note}}
 "
             ),
         );
@@ -244,6 +252,7 @@ pub fn sayings(records: usize, updates: usize, gap: Duration) -> Vec<(Duration, 
             let mut fields = Fields::new();
             fields.insert("id".to_owned(), json!(id));
             fields.insert("value".to_owned(), json!(value));
+            fields.insert("note".to_owned(), json!("from the source"));
             out.push((
                 at,
                 Observation {

@@ -64,6 +64,10 @@ pub struct Target {
     next_id: u64,
     /// id → (key, value, created at).
     pub(crate) objects: BTreeMap<u64, (String, i64, u64)>,
+    /// What the target itself owns of an object: written by integrations or by its people.
+    pub(crate) notes: BTreeMap<u64, String>,
+    /// The source's own key of each object, as its body says.
+    pub(crate) labels: BTreeMap<u64, String>,
     /// Native keys: key → (body, answer).
     keys: BTreeMap<String, (Vec<u8>, Response)>,
     /// Every effect in order.
@@ -84,6 +88,8 @@ impl Target {
             class,
             next_id: 0,
             objects: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            labels: BTreeMap::new(),
             keys: BTreeMap::new(),
             effects: Vec::new(),
             calls: Vec::new(),
@@ -137,27 +143,41 @@ impl Target {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let key = body.get("key").and_then(Value::as_str).unwrap_or(&name).to_owned();
         let value = body.get("value").and_then(Value::as_i64);
+        let note = body.get("note").and_then(Value::as_str).map(str::to_owned);
+        let answer = self.act(request, &name, &key, value, now);
+        let id = serde_json::from_slice::<Value>(&answer.body).ok();
+        let id = id.as_ref().and_then(|body| body.get("id")?.as_str()?.parse().ok());
+        if let (Some(id), Some(note)) = (id, note) {
+            self.notes.insert(id, note);
+        }
+        if let (Some(id), Some(label)) = (id, body.get("key").and_then(Value::as_str)) {
+            self.labels.insert(id, label.to_owned());
+        }
+        answer
+    }
+
+    fn act(&mut self, request: &Request, name: &str, key: &str, value: Option<i64>, now: u64) -> Response {
         match (request.method.as_str(), self.class) {
             ("GET", _) => self.search(request, now),
             ("PUT", Class::Upsert) => {
-                let id = self.objects.iter().find(|(_, (known, ..))| *known == name).map(|(id, _)| *id);
+                let id = self.objects.iter().find(|(_, (known, ..))| known == name).map(|(id, _)| *id);
                 let created = id.is_none();
-                let id = id.unwrap_or_else(|| self.create(&name, now));
+                let id = id.unwrap_or_else(|| self.create(name, now));
                 self.write(id, value, now);
                 response(if created { 201 } else { 200 }, &json!({"id": id.to_string()}))
             }
             ("POST", Class::NativeKey) => self.keyed(request, |target| {
-                let id = target.create(&key, now);
+                let id = target.create(key, now);
                 target.write(id, value, now);
                 response(201, &json!({"id": id.to_string()}))
             }),
-            ("PATCH", Class::NativeKey) => self.keyed(request, |target| target.patch(&name, value, now)),
+            ("PATCH", Class::NativeKey) => self.keyed(request, |target| target.patch(name, value, now)),
             ("POST", _) => {
-                let id = self.create(&key, now);
+                let id = self.create(key, now);
                 self.write(id, value, now);
                 response(201, &json!({"id": id.to_string()}))
             }
-            ("PATCH" | "PUT", _) => self.patch(&name, value, now),
+            ("PATCH" | "PUT", _) => self.patch(name, value, now),
             _ => response(405, &json!({"error": "no such method"})),
         }
     }

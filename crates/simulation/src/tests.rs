@@ -168,3 +168,32 @@ fn a_sick_target_delays_no_other() {
     }
     assert!(last(Class::Upsert) > 60_000_000, "the sick target was not sick");
 }
+
+/// I5: an owner speaks while a create that carries an older value of its field is in doubt. The bytes must not go again.
+#[test]
+fn i5_a_doubtful_write_is_not_sent_again_over_its_owner() {
+    let (mut converged, mut annotated) = (0, 0);
+    for seed in 0..12 {
+        for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst] {
+            let system = System::new(class.name()).unwrap();
+            let targets: BTreeMap<System, Target> =
+                [(system.clone(), Target::new(class))].into_iter().collect();
+            let options = Options {
+                faults: Faults { lose: 1000, ..Faults::default() },
+                heal_after: Duration::from_millis(500),
+                ..calm(seed)
+            };
+            let said = sayings(2, 1, Duration::from_millis(5));
+            let mut run = Simulation::new(options, configuration(&[class]), said, targets);
+            run.annotate_at(Duration::from_millis(900), &system, "from its owner");
+            run.run();
+            assert_holds(&run, &format!("{} seed {seed}", class.name()), false);
+            let notes: Vec<&str> = run.annotated(&system).collect();
+            annotated += notes.len();
+            let kept = notes.iter().all(|note| *note == "from its owner");
+            assert!(kept, "{} seed {seed}: {notes:?}, {:?}", class.name(), run.marks);
+            converged += run.marked("Resolved");
+        }
+    }
+    assert!(annotated > 40 && converged > 0, "no doubt was ever resolved: the scenario means nothing");
+}

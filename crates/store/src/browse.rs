@@ -101,6 +101,29 @@ pub struct SystemCounts {
     pub oldest: Option<Wall>,
 }
 
+/// What a store has done since it was opened.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Transactions, each for a group of commits.
+    pub groups: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Units in them.
+    pub units: u64,
+    /// Units that conflicted.
+    pub conflicts: u64,
+    /// Syncs to disk: for the embedded store one per transaction that wrote, two per checkpoint that moved pages.
+    pub syncs: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Questions answered, operators' included.
+    pub finds: u64,
+    /// Pages in the log at the last checkpoint.
+    pub log_pages: u64,
+    /// Why not everything is taken; `None` while there is room.
+    pub full: Option<String>,
+}
+
 /// A question of an operator.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Look {
@@ -151,6 +174,9 @@ pub enum Page {
 pub trait Browse: Send + Sync {
     /// Answers an operator's question within one tenant.
     fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>);
+
+    /// What it has done so far.
+    fn stats(&self) -> Stats;
 
     /// Writes a consistent, verified copy of the store to `path` while it runs; backends without files refuse.
     ///

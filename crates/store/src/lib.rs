@@ -10,7 +10,7 @@ mod op;
 mod query;
 pub mod rules;
 
-pub use browse::Browse;
+pub use browse::{Browse, Stats};
 pub use memory::Memory;
 pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use canonical::Tenant;
 
-use crate::browse::{Browse, Look, Page};
+use crate::browse::{Browse, Look, Page, Stats};
 use crate::op::Unit;
 use crate::query::{Query, Rows};
 use crate::{Receipt, Reply, Store, StoreError};
@@ -134,6 +134,10 @@ impl Browse for Memory {
     fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>) {
         let page = self.lock().tables.look(&tenant, look);
         reply(Ok(page));
+    }
+
+    fn stats(&self) -> Stats {
+        Stats { syncs: self.lock().syncs, ..Stats::default() }
     }
 
     fn copy_to(&self, path: &std::path::Path) -> Result<(), StoreError> {

@@ -142,6 +142,14 @@ catalogue! {
     Level breaker "breaker_state" ["system"] "The worst of the system's breakers: 0 closed, 1 half-open, 2 open";
     Level throttled "system_throttled" ["system"] "1 while the target has closed its bucket";
     Level paused "system_paused" ["system"] "1 while the system is paused";
+    Count store_commits "store_commits" [] "Commits to the store";
+    Count store_units "store_units" [] "Units in those commits";
+    Count store_conflicts "store_conflicts" [] "Units that required what did not hold";
+    Count store_syncs "store_syncs" [] "Syncs of the store to disk";
+    Count store_checkpoints "store_checkpoints" [] "Times the store's log was moved into its file";
+    Count store_finds "store_finds" [] "Questions the store answered";
+    Level store_log_pages "store_log_pages" [] "Pages in the store's log at its last checkpoint";
+    Level store_full "store_full" [] "1 while the store's disk is full";
     Count http_requests "http_requests" ["route", "status"] "Requests answered by Concord's own listeners";
     Times http_duration "http_request_duration" ["route"] "From a request's head to its answer, on own listeners";
     Count http_refused "http_refused" ["source", "reason"] "Requests refused before they became an offer";
@@ -166,6 +174,12 @@ impl<const N: usize> Count<N> {
     /// Counts `by` more.
     pub(crate) fn add(&self, values: [&str; N], by: u64) {
         self.family.get_or_create(&labels(self.keys, values)).inc_by(by);
+    }
+
+    /// A count that is kept elsewhere stands at `total` now.
+    pub(crate) fn stand_at(&self, values: [&str; N], total: u64) {
+        let counter = self.family.get_or_create(&labels(self.keys, values));
+        counter.inner().store(total, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Counts one more.

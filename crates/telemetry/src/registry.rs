@@ -184,10 +184,8 @@ impl Registry {
                     one(&self.cell(system).figures.breaker_opens);
                 }
             }
-            Mark::Paused { system, reason } => {
-                let state = if reason.is_some() { "paused" } else { "resumed" };
-                c.pauses.one([system.as_str(), state]);
-            }
+            Mark::Paused { system, .. } => c.pauses.one([system.as_str(), "paused"]),
+            Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
             Mark::Authorised { system, ok } => {
                 c.authorisations.one([system.as_str(), if *ok { "granted" } else { "refused" }]);
             }
@@ -245,6 +243,19 @@ impl Registry {
     /// A request refused before it became an offer. `source` is `None` where no configured source was named.
     pub fn note_refused(&self, source: Option<&System>, reason: Refused) {
         self.catalogue.http_refused.one([source.map_or("none", System::as_str), reason.name()]);
+    }
+
+    /// What the store has done so far, as it counts itself.
+    pub fn note_store(&self, stats: &store::Stats) {
+        let c = &self.catalogue;
+        c.store_commits.stand_at([], stats.commits);
+        c.store_units.stand_at([], stats.units);
+        c.store_conflicts.stand_at([], stats.conflicts);
+        c.store_syncs.stand_at([], stats.syncs);
+        c.store_checkpoints.stand_at([], stats.checkpoints);
+        c.store_finds.stand_at([], stats.finds);
+        c.store_log_pages.set([], usize::try_from(stats.log_pages).unwrap_or(usize::MAX));
+        c.store_full.set([], usize::from(stats.full.is_some()));
     }
 
     /// The figures as OpenMetrics text.

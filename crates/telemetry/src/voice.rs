@@ -29,10 +29,12 @@ pub(crate) fn tell(mark: &Mark) {
             let detail = shown(message);
             warn!(target: "concord", %system, class = "uncertain", detail, "a delivery in doubt needs a person");
         }
-        Mark::Paused { system, reason: Some(reason) } => {
+        Mark::Paused { system, reason } => {
             warn!(target: "concord", %system, class = "paused", detail = shown(reason), "system paused");
         }
-        Mark::Paused { system, reason: None } => info!(target: "concord", %system, "system goes on"),
+        Mark::Resumed { system, reason } => {
+            info!(target: "concord", %system, class = "resumed", detail = shown(reason), "system goes on");
+        }
         Mark::Breaker { system, operation, state: state @ "open" } => {
             warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
         }

@@ -218,10 +218,8 @@ pub(super) fn again(config: &Configuration, instance: &str, message: Message, tu
             fill(config, instance, &mut item, observation, false, as_of, turn.now.wall);
         }
         _ => {
-            let kept = message.reason.clone();
-            item.task = Task::Quarantine(kept.unwrap_or_else(|| {
-                reason("garbled", "it could not be read when it came, and still cannot".to_owned())
-            }));
+            let text = "it could not be read when it came, and still cannot: see what the source sends";
+            item.task = Task::Quarantine(reason("garbled", text.to_owned()));
         }
     }
     item
@@ -303,7 +301,8 @@ fn fill(
     if writer.is_some() {
         item.ask.creating = Some((entity, item.source.clone(), observation.object.clone()));
     }
-    let order = observation.order.or(Some(OrderToken(as_of.micros())));
+    // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
+    let order = observation.order.or((!deleted).then(|| OrderToken(as_of.micros())));
     let incoming = Incoming {
         about,
         instance: instance.to_owned(),

@@ -441,8 +441,8 @@ impl Batch {
 /// The unit of an operator's order to intake.
 pub(super) fn order(order: Order) -> Result<Unit, String> {
     let op = match order {
-        Order::Retake { message } => {
-            Op::MessageState { id: message, state: MessageState::Ready, reason: None }
+        Order::Retake { message, reason: why } => {
+            Op::MessageState { id: message, state: MessageState::Ready, reason: Some(reason("retried", why)) }
         }
         Order::DiscardMessage { message, reason: why } => Op::MessageState {
             id: message,

@@ -84,43 +84,6 @@ impl Spoke {
         self.doubts.insert(doubt.intent.id, doubt);
     }
 
-    /// An intent in doubt may go on.
-    pub(crate) fn go_on(&mut self, id: canonical::IntentId, permit: Permit, turn: &mut Turn<'_>) {
-        let Some(doubt) = self.doubts.remove(&id) else { return self.release(permit, turn) };
-        let request: Option<Request> = serde_json::from_slice(&doubt.intent.request).ok();
-        let Some(request) = request else {
-            self.release(permit, turn);
-            let why = reason("unreadable", "the stored request can't be read: discard or retry it");
-            return self.give_to_person(&doubt.intent, why, turn);
-        };
-        let mut action = doubt.action;
-        // The wait may have outlasted the key: then only a look is safe.
-        let scope = self.state.credential_generation.to_string();
-        if action == Action::Send && !doubt.intent.key_lives(&scope, turn.now.wall) {
-            action = Action::Probe;
-            let draw = self.draw_of_doubt(&doubt.intent, action);
-            if !permit.covers(draw.buckets, draw.cost) {
-                self.unused(permit, turn);
-                return self.doubt(Doubt { action, ..doubt }, turn.now.wall, turn.now);
-            }
-        }
-        let flight = Flight {
-            intent: doubt.intent,
-            write: doubt.write,
-            request,
-            head: doubt.head,
-            obligation: None,
-            shadow: None,
-            matches: doubt.matches,
-            mapping: (String::new(), 0),
-            exit: None,
-            permit,
-            action,
-            durable: false,
-        };
-        self.launch(flight, turn);
-    }
-
     /// Its intent is durable: it goes.
     pub(crate) fn launch(&mut self, mut flight: Flight, turn: &mut Turn<'_>) {
         let request = match flight.action {
@@ -136,7 +99,7 @@ impl Spoke {
                 }
                 flight.request.clone()
             }
-            Action::Probe if !self.can_probe(&flight) => {
+            Action::Probe if !self.can_probe(&flight.intent) => {
                 self.release(flight.permit, turn);
                 return self.give_to_person(&flight.intent, ledger::unprobed(&flight.intent), turn);
             }
@@ -157,10 +120,8 @@ impl Spoke {
         self.send(request, Await::Answer(Box::new(flight)), turn);
     }
 
-    fn can_probe(&self, flight: &Flight) -> bool {
-        self.connector
-            .operation(&flight.intent.operation, &flight.intent.object)
-            .is_some_and(|spec| spec.probe)
+    pub(crate) fn can_probe(&self, intent: &Intent) -> bool {
+        self.connector.operation(&intent.operation, &intent.object).is_some_and(|spec| spec.probe)
     }
 
     /// After a fresh token: the same intent goes again.
@@ -377,7 +338,15 @@ impl Spoke {
     /// A person must look: the intent stays doubtful, the obligation uncertain, the record free for others to see.
     pub(crate) fn give_to_person(&mut self, intent: &Intent, why: Reason, turn: &mut Turn<'_>) {
         turn.note(Mark::NeedsPerson { system: self.system.clone(), message: why.message.clone() });
-        let mut intent = intent.clone();
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.unlock(intent.record, &intent.object);
+        }
+        self.active.remove(&intent.obligation);
+        self.ask_person(intent.clone(), why, turn.now.wall);
+    }
+
+    /// The unit that asks the person.
+    pub(crate) fn ask_person(&mut self, mut intent: Intent, why: Reason, now: Wall) {
         intent.state = IntentState::Doubtful;
         intent.reason = Some(why.clone());
         let settle = Op::Settle {
@@ -386,17 +355,13 @@ impl Spoke {
             reached: false,
             state: State::Uncertain,
             attempts: 0,
-            due: turn.now.wall,
+            due: now,
             waiting: None,
-            reason: Some(why),
-            at: turn.now.wall,
+            reason: Some(why.clone()),
+            at: now,
         };
-        if let Some(dispatcher) = &mut self.dispatcher {
-            dispatcher.unlock(intent.record, &intent.object);
-        }
-        self.active.remove(&intent.obligation);
-        let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent), settle] };
-        self.outbox.push((unit, After::Nothing));
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone()), settle] };
+        self.outbox.push((unit, After::Person(Box::new((intent, why)))));
     }
 
     /// The target says it is there already: read it before believing that it is ours.

@@ -182,18 +182,21 @@ impl Spoke {
     }
 
     pub(crate) fn ask(&self, head: &Head) -> SpokeAsk {
-        let mapping = self.config.route(&head.key.route).and_then(|route| self.config.mapping_of(route));
-        let references = mapping.map(|mapping| {
-            mapping
-                .references()
-                .map(|reference| (reference.field.clone(), reference.object.clone()))
-                .collect()
-        });
         SpokeAsk {
             key: head.key.clone(),
             record: head.record,
             object: head.object.clone(),
-            references: references.unwrap_or_default(),
+            references: self.references_of(&head.key.route),
         }
+    }
+
+    /// The reference fields of a route's mapping, with the kind of object each becomes.
+    pub(crate) fn references_of(
+        &self,
+        route: &canonical::RouteId,
+    ) -> Vec<(canonical::Field, canonical::Object)> {
+        let mapping = self.config.route(route).and_then(|route| self.config.mapping_of(route));
+        let references = mapping.into_iter().flat_map(|mapping| mapping.references());
+        references.map(|reference| (reference.field.clone(), reference.object.clone())).collect()
     }
 }

@@ -257,7 +257,7 @@ impl Spoke {
     }
 
     /// Paths of this mapping that carry a field which the target's system owns.
-    fn own_paths<'a>(&self, mapping: &'a Mapping, schema: &EntitySchema) -> BTreeSet<&'a str> {
+    pub(crate) fn own_paths<'a>(&self, mapping: &'a Mapping, schema: &EntitySchema) -> BTreeSet<&'a str> {
         let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
         rows.filter(|row| {
             let spec = row.field.and_then(|field| schema.fields.get(field));

@@ -3,13 +3,14 @@
 use canonical::{Mono, Wall};
 use dispatch::Dispatcher;
 use intake::Link;
-use ledger::{IntentState, Level, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject};
+use ledger::{Intent, IntentState, Level, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject};
 use store::{Attempt, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::flight::{Doubt, Flight};
+use crate::spoke::orders::Decision;
 use crate::spoke::{Await, Spoke, Token};
-use crate::turn::{Order, Ticket, Turn};
+use crate::turn::{Ticket, Turn};
 
 /// How often a settlement may conflict before its link is taken for somebody else's.
 const CONFLICTS_MAX: u32 = 3;
@@ -33,6 +34,9 @@ pub(crate) enum Ending {
     LinkRot,
     /// Somebody else wrote.
     Refetch,
+    /// It is not sent again, because something moved since it was rendered: whatever became of it, the newest level
+    /// goes next.
+    Converge,
 }
 
 /// An intent's end, on its way to the store; kept to be built again when its unit conflicts.
@@ -85,6 +89,12 @@ impl Settlement {
 pub(crate) enum After {
     /// Nothing.
     Nothing,
+    /// The system's own state is durable; an operator may wait to hear it.
+    System(Option<Ticket>),
+    /// A person is durably asked to look at an intent.
+    Person(Box<(Intent, Reason)>),
+    /// What an operator decided about a delivery is durable.
+    Ordered(Ticket, Decision),
     /// An obligation rests, or waits.
     Rested { head: Head, due: Option<Wall>, parked: bool },
     /// An intent is durable: send it.
@@ -99,7 +109,9 @@ impl Spoke {
     /// Builds the unit that ends an intent. Without its shadow (after a restart or a conflict) it is read first.
     pub(crate) fn settle(&mut self, settlement: Settlement, turn: &mut Turn<'_>) {
         let touches = match settlement.ending {
-            Ending::Delivered | Ending::Found | Ending::LinkRot | Ending::Person(_) => true,
+            Ending::Delivered | Ending::Found | Ending::LinkRot | Ending::Person(_) | Ending::Converge => {
+                true
+            }
             Ending::Dead(_) => settlement.intent.sends > 1,
             Ending::Retry { .. } | Ending::Refetch => false,
         };
@@ -159,7 +171,7 @@ impl Spoke {
         let attempts = settlement.head.as_ref().map_or(0, |head| head.attempts);
         let (state, reached, due, reason, attempts) = match &settlement.ending {
             Ending::Delivered => (State::Delivered, true, now, None, attempts),
-            Ending::Found => (State::Pending, false, now, None, attempts),
+            Ending::Found | Ending::Converge => (State::Pending, false, now, None, attempts),
             Ending::Retry { due, spent } => {
                 let state = if *spent { State::Retrying } else { State::Pending };
                 (state, false, *due, intent.reason.clone(), attempts + u32::from(*spent))
@@ -221,7 +233,7 @@ impl Spoke {
                 shadow = Shadow { revision: old.revision, ..self.blank(intent) };
             }
             // An earlier send of it may have been applied: what it said is not known there any more.
-            Ending::Person(_) if sync => shadow.doubt(&intent.fields),
+            Ending::Person(_) | Ending::Converge if sync => shadow.doubt(&intent.fields),
             Ending::Dead(_) if sync && intent.sends > 1 => shadow.doubt(&intent.fields),
             Ending::Refetch => {
                 if let Some(id) = external_id {
@@ -341,7 +353,14 @@ impl Spoke {
 
     fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
-            After::Nothing => {}
+            After::Nothing | After::System(None) | After::Person(_) => {}
+            After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
+            After::Ordered(outside, decision) => {
+                if decision == Decision::Retry {
+                    self.look_in_store();
+                }
+                Self::answer(outside, Ok(()), turn);
+            }
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Launch(flight) => self.launch(*flight, turn),
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
@@ -389,7 +408,7 @@ impl Spoke {
         }
         let due = match &settlement.ending {
             Ending::Retry { due, .. } => Some(*due),
-            Ending::Found | Ending::LinkRot | Ending::Refetch => Some(turn.now.wall),
+            Ending::Found | Ending::LinkRot | Ending::Refetch | Ending::Converge => Some(turn.now.wall),
             _ => None,
         };
         match settlement.head {
@@ -425,7 +444,12 @@ impl Spoke {
             After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Launch(flight) => self.set_back(After::Launch(flight), turn),
-            After::Nothing | After::Doubt(..) => {}
+            After::Ordered(outside, _) => {
+                let text = "the delivery moved while this was decided: look at it again".to_owned();
+                Self::answer(outside, Err(text), turn);
+            }
+            // Nothing is required of these.
+            After::Nothing | After::System(_) | After::Person(_) | After::Doubt(..) => {}
         }
     }
 
@@ -433,75 +457,23 @@ impl Spoke {
     fn set_back(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
             After::Nothing => {}
+            After::System(outside) => self.keep_state(outside),
+            After::Person(about) => self.ask_person(about.0, about.1, turn.now.wall),
+            After::Ordered(outside, _) => {
+                let text = "the store's disk is full: free space, then order it again".to_owned();
+                Self::answer(outside, Err(text), turn);
+            }
             After::Rested { head, .. } => self.settled(head, Some(turn.now.wall), turn.now),
+            // It keeps its permit and its record's lock: nothing else of the record goes before it.
             After::Launch(flight) => {
-                if let Some(dispatcher) = &mut self.dispatcher {
-                    dispatcher.release(flight.permit, turn.now.mono);
-                }
-                if let Some(head) = flight.head {
-                    self.settled(head, Some(turn.now.wall), turn.now);
-                }
+                let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };
+                self.outbox.push((unit, After::Launch(flight)));
             }
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
             After::Settled(settlement) => {
                 let unit = self.unit(&settlement, turn);
                 self.outbox.push((unit, After::Settled(settlement)));
             }
-        }
-    }
-
-    /// An operator's order.
-    pub(crate) fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        let now = turn.now.wall;
-        let settle = |key: &ledger::ObligationKey, state: State, class: &str, why: &str| Op::Settle {
-            key: key.clone(),
-            level: Level { version: i64::MAX, generation: i64::MAX },
-            reached: false,
-            state,
-            attempts: 0,
-            due: now,
-            waiting: None,
-            reason: Some(super::plan::reason(class, why)),
-            at: now,
-        };
-        let op = match &order {
-            Order::Pause { reason } => {
-                self.pause(reason.clone(), turn);
-                return Self::answer(outside, Ok(()), turn);
-            }
-            Order::Resume => {
-                self.go(turn);
-                let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
-                self.outbox.push((unit, After::Nothing));
-                return Self::answer(outside, Ok(()), turn);
-            }
-            Order::Retry { key, reason } => settle(key, State::Pending, "retried", reason),
-            Order::Discard { key, reason } => settle(key, State::Discarded, "discarded", reason),
-            Order::Retake { .. } | Order::DiscardMessage { .. } => {
-                return Self::answer(outside, Err("this order is for intake".to_owned()), turn);
-            }
-        };
-        let ticket = self.ticket();
-        self.awaiting.insert(ticket, Await::Order(outside, order));
-        let unit = Unit { require: Vec::new(), ops: vec![op] };
-        turn.effect(crate::turn::Effect::Commit(ticket, vec![unit]));
-    }
-
-    pub(crate) fn ordered(
-        &mut self,
-        outside: Ticket,
-        order: Order,
-        result: Result<Vec<Receipt>, StoreError>,
-        turn: &mut Turn<'_>,
-    ) {
-        match result {
-            Ok(_) => {
-                if matches!(order, Order::Retry { .. }) {
-                    self.look_in_store();
-                }
-                Self::answer(outside, Ok(()), turn);
-            }
-            Err(error) => Self::answer(outside, Err(error.to_string()), turn),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use canonical::{ExternalRef, Mono, Now, Object, OrderToken, Wall};
+use canonical::{ExternalRef, Mono, Now, Object, Wall};
 use connector::{Call, Cursor, Failure, Observation, Response, Seen};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
@@ -330,7 +330,6 @@ impl Spoke {
         if matches!(observation.seen, Seen::Deleted) {
             observation.order = None;
         }
-        let _: Option<OrderToken> = observation.order;
         let origin = Origin::Fetched { external: external.clone() };
         self.offer(Offered::Object(external), origin, started, vec![Arrival::Read(observation)], turn);
     }

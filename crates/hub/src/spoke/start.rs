@@ -14,7 +14,7 @@ use crate::spoke::flight::{Action, Doubt};
 use crate::spoke::settle::After;
 use crate::spoke::source::Poll;
 use crate::spoke::{Await, Phase, Spoke, Token};
-use crate::turn::{Effect, MachineId, Notice, Turn};
+use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
 /// First and longest wait between tries to connect.
 const CONNECT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -37,7 +37,7 @@ impl Spoke {
         }
         if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {
             dispatcher.pause(reason.clone());
-            turn.note(Mark::Paused { system: self.system.clone(), reason: Some(reason.clone()) });
+            turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
         }
         for (object, every) in &self.settings.poll {
             let cursor =
@@ -164,8 +164,7 @@ impl Spoke {
             Some(_) => {}
             None => {
                 self.state.instance = Some(instance);
-                let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
-                self.outbox.push((unit, After::Nothing));
+                self.keep_state(None);
             }
         }
         self.connected(turn);
@@ -201,25 +200,37 @@ impl Spoke {
         }
     }
 
+    /// The system's own state goes to the store.
+    pub(crate) fn keep_state(&mut self, outside: Option<Ticket>) {
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
+        self.outbox.push((unit, After::System(outside)));
+    }
+
     /// Holds everything, durably. Nothing is dropped.
     pub(crate) fn pause(&mut self, reason: String, turn: &mut Turn<'_>) {
+        self.pause_for(reason, None, turn);
+    }
+
+    /// The same, where an operator waits to hear that it is durable.
+    pub(crate) fn pause_for(&mut self, reason: String, outside: Option<Ticket>, turn: &mut Turn<'_>) {
         self.phase = Phase::Running;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.pause(reason.clone());
         }
-        turn.note(Mark::Paused { system: self.system.clone(), reason: Some(reason.clone()) });
+        turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
         self.state.paused = Some(reason);
-        let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
-        self.outbox.push((unit, After::Nothing));
+        self.keep_state(outside);
     }
 
-    pub(crate) fn go(&mut self, turn: &mut Turn<'_>) {
+    /// Goes on, because an operator said so.
+    pub(crate) fn go(&mut self, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
         self.state.paused = None;
         self.refusals = 0;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.resume();
         }
-        turn.note(Mark::Paused { system: self.system.clone(), reason: None });
+        turn.note(Mark::Resumed { system: self.system.clone(), reason: why.to_owned() });
+        self.keep_state(Some(outside));
         self.connect(turn);
     }
 

@@ -142,19 +142,22 @@ async fn orders_are_answered() {
     let machine = script(|input, turn| {
         if let Input::Told(Notice::Do(ticket, order)) = input {
             let ack = match order {
-                Order::Resume => Ack::Done,
+                Order::Resume { .. } => Ack::Done,
                 _ => Ack::Refused("it is paused already".to_owned()),
             };
             turn.effect(Effect::Ack(ticket, ack));
         }
     });
     let hub = Stage::default().start(vec![(spoke(), machine)]);
-    assert_eq!(hub.order(&spoke(), Order::Resume).await, Ok(()));
+    assert_eq!(hub.order(&spoke(), Order::Resume { reason: "ann: go".to_owned() }).await, Ok(()));
     let pause = Order::Pause { reason: "ann: too many errors".to_owned() };
     let refused = OrderError::Refused("it is paused already".to_owned());
     assert_eq!(hub.order(&spoke(), pause).await, Err(refused));
     let unknown = MachineId::Spoke(System::new("gone").expect("a name"));
-    assert!(matches!(hub.order(&unknown, Order::Resume).await, Err(OrderError::Unknown(_))));
+    assert!(matches!(
+        hub.order(&unknown, Order::Resume { reason: "ann: go".to_owned() }).await,
+        Err(OrderError::Unknown(_))
+    ));
 }
 
 /// The hook stands right after the point it names: the machine does not know yet.

@@ -40,7 +40,7 @@ fn limits(offers_max: usize, offer_bytes_max: usize) -> Limits {
 }
 
 async fn prompt(hub: &Handle) {
-    hub.order(&spoke(), hub::Order::Resume).await.expect("prompted");
+    hub.order(&spoke(), hub::Order::Resume { reason: "ann: go".to_owned() }).await.expect("prompted");
     tokio::task::yield_now().await;
 }
 

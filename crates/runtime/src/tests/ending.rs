@@ -82,7 +82,7 @@ async fn stop_ends_everything_and_lets_callers_go_unacknowledged() {
     let Ended::Stopped(reason) = hub.ended().await else { panic!("not stopped") };
     assert!(reason.contains("fsync"), "{reason}");
     assert!(hub.offer(&crm(), Vec::new(), 10).await.is_err());
-    assert!(hub.order(&spoke(), Order::Resume).await.is_err());
+    assert!(hub.order(&spoke(), Order::Resume { reason: "ann: go".to_owned() }).await.is_err());
     told.recv().await.expect("it had started");
     let last = tokio::time::timeout(Duration::from_secs(5), told.recv()).await.expect("ended, not waiting");
     assert_eq!(last, None, "the other machine has ended too");
@@ -118,7 +118,9 @@ async fn ready_says_what_is_in_the_way() {
     assert_eq!(hub.ready().await, Ok(()));
     let nudge = |hub: &Handle| {
         let hub = hub.clone();
-        tokio::spawn(async move { hub.order(&MachineId::Intake, Order::Resume).await });
+        tokio::spawn(async move {
+            hub.order(&MachineId::Intake, Order::Resume { reason: "ann: go".to_owned() }).await
+        });
     };
     stage.store.refuse(Some(StoreError::Full { detail: "0 bytes".to_owned() }));
     nudge(&hub);

@@ -1,0 +1,133 @@
+//! What an operator orders of a spoke: pause, resume, retry, discard. Each is answered when it is durable.
+
+use connector::Call;
+use ledger::{Intent, IntentState, Level, Obligation, State};
+use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
+
+use crate::spoke::plan::reason;
+use crate::spoke::settle::After;
+use crate::spoke::{Await, Spoke};
+use crate::turn::{Order, Ticket, Turn};
+
+/// What becomes of a delivery that needs a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Decision {
+    /// It goes again, with the newest level.
+    Retry,
+    /// It is given up.
+    Discard,
+}
+
+impl Decision {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Discard => "discarded",
+        }
+    }
+}
+
+impl Spoke {
+    /// An operator's order.
+    pub(crate) fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
+        let (delivery, decision, why) = match order {
+            Order::Pause { reason } => return self.pause_for(reason, Some(outside), turn),
+            Order::Resume { reason } => return self.go(&reason, outside, turn),
+            Order::Retry { delivery, reason } => (delivery, Decision::Retry, reason),
+            Order::Discard { delivery, reason } => (delivery, Decision::Discard, reason),
+            Order::Retake { .. } | Order::DiscardMessage { .. } => {
+                return Self::answer(outside, Err("this order is for intake".to_owned()), turn);
+            }
+        };
+        let ask = SpokeAsk {
+            key: delivery.key,
+            record: delivery.record,
+            object: delivery.object,
+            references: Vec::new(),
+        };
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        self.find(
+            Query::Spoke { tenant, system, asks: vec![ask] },
+            Await::Order(outside, decision, why),
+            turn,
+        );
+    }
+
+    /// How the delivery stands now: the order fits, or it has moved on.
+    pub(crate) fn decide(
+        &mut self,
+        outside: Ticket,
+        decision: Decision,
+        why: &str,
+        row: SpokeRow,
+        turn: &mut Turn<'_>,
+    ) {
+        let obligation = match row.obligation {
+            Some(obligation) if self.needs_person(&obligation) => obligation,
+            Some(obligation) => {
+                let text = format!(
+                    "the delivery is {} by now: only one that is dead, uncertain or parked can be decided about",
+                    obligation.state.name()
+                );
+                return Self::answer(outside, Err(text), turn);
+            }
+            None => return Self::answer(outside, Err("there is no such delivery".to_owned()), turn),
+        };
+        let mut unit = Unit::default();
+        if let Some(intent) = row.intent {
+            self.close_unfinished(intent, row.shadow, decision, why, &mut unit, turn);
+        }
+        let now = turn.now.wall;
+        unit.ops.push(Op::Settle {
+            key: obligation.key,
+            // What is raised while this is decided is not part of the decision.
+            level: Level { ..obligation.wanted },
+            reached: false,
+            state: if decision == Decision::Retry { State::Pending } else { State::Discarded },
+            attempts: 0,
+            due: now,
+            waiting: None,
+            reason: Some(reason(decision.class(), why)),
+            at: now,
+        });
+        self.outbox.push((unit, After::Ordered(outside, decision)));
+    }
+
+    fn needs_person(&self, obligation: &Obligation) -> bool {
+        matches!(obligation.state, State::Dead | State::Uncertain | State::Parked)
+            && !self.active.contains(&obligation.key)
+    }
+
+    /// The person has looked at the target: what was in doubt is so no longer. What the intent said is not known to
+    /// be there, so that the next difference says it again.
+    fn close_unfinished(
+        &mut self,
+        mut intent: Intent,
+        shadow: Option<ledger::Shadow>,
+        decision: Decision,
+        why: &str,
+        unit: &mut Unit,
+        turn: &Turn<'_>,
+    ) {
+        if let (Some(mut shadow), Ok(Call::Write(write))) = (shadow, serde_json::from_slice(&intent.call)) {
+            unit.require.push(Require::ShadowAt {
+                record: intent.record,
+                system: self.system.clone(),
+                object: intent.object.clone(),
+                revision: shadow.revision,
+            });
+            shadow.doubt(&write.fields);
+            unit.ops.push(Op::PutShadow(shadow));
+        }
+        if self.doubts.remove(&intent.id).is_some()
+            && let Some(dispatcher) = &mut self.dispatcher
+        {
+            dispatcher.unlock(intent.record, &intent.object);
+        }
+        intent.state = IntentState::Closed;
+        intent.closed_at = Some(turn.now.wall);
+        intent.request = Vec::new();
+        intent.reason = Some(reason(decision.class(), why));
+        unit.ops.push(Op::PutIntent(intent));
+    }
+}
