@@ -8,7 +8,7 @@ mod hub;
 mod process;
 mod sink;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
@@ -45,6 +45,9 @@ pub(crate) struct Fanout {
     /// Connections of the closed loop.
     #[arg(long, default_value_t = 48)]
     clients: usize,
+    /// The `concord` to measure; without, this tree's is built and measured.
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// `table` or `json`.
     #[arg(long, default_value = "table")]
     output: String,
@@ -110,7 +113,10 @@ pub(crate) fn run(bench: Bench, root: &Path) -> Result<ExitCode> {
 }
 
 fn fanout(options: &Fanout, root: &Path) -> Result<ExitCode> {
-    process::build(root)?;
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => process::build(root)?,
+    };
     let load = |port, target, rate, keys| Load {
         url_port: port,
         target,
@@ -128,7 +134,7 @@ fn fanout(options: &Fanout, root: &Path) -> Result<ExitCode> {
 
     tell("durable fan-out, distinct records, saturated");
     let sink = Part::sink()?;
-    let hub = hub::start(root, sink.port)?;
+    let hub = hub::start(&binary, sink.port)?;
     let memory_idle_mb = hub.part.pss_mb()?;
     let syncs_before = hub.syncs()?;
     let durable = process::measure(&load(hub.part.port, drive::Target::Hub, None, 0), &sink, &hub.part)?;

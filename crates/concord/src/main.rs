@@ -15,6 +15,10 @@ mod wiring;
 
 use std::process::ExitCode;
 
+/// Several threads pass small, short-lived values to each other: that is where the system's allocator is slow.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let given = match arguments::parse(environment::arguments()) {
         Ok(given) => given,

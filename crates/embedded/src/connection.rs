@@ -13,7 +13,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a checkpoint that ends a log waits for readers, while the writer waits for it.
 const CHECKPOINT_WAIT_MAX: Duration = Duration::from_millis(20);
 /// Small enough for cheap commits, large enough for a record of some kilobytes.
-pub(crate) const PAGE_BYTES: u64 = 8192;
+pub(crate) const PAGE_BYTES: u64 = 4096;
 /// Says that a file is Concord's ("CNCD").
 pub(crate) const APPLICATION_ID: i64 = 0x434e_4344;
 
@@ -41,7 +41,7 @@ pub(crate) fn connect(path: &Path, purpose: Purpose, cache_bytes: u64) -> Outcom
     // condition makes SQLite prepare the statement again at each call.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if purpose == Purpose::Write {
-        connection.pragma_update(None, "page_size", i64::try_from(PAGE_BYTES).unwrap_or(8192))?;
+        connection.pragma_update(None, "page_size", i64::try_from(PAGE_BYTES).unwrap_or(4096))?;
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     }
     let cache_kib = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);

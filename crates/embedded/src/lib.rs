@@ -50,7 +50,7 @@ pub struct Options {
     pub page_cache_mb: u64,
     /// Space kept in reserve, so that a full disk still takes how sends ended.
     pub reserve_bytes: u64,
-    /// The largest the store may grow, in pages of 8 KiB; without, what the disk holds.
+    /// The largest the store may grow, in pages of 4 KiB; without, what the disk holds.
     pub max_pages: Option<u64>,
     /// Unwrapped data keys kept in memory.
     pub data_keys_max: usize,

@@ -233,12 +233,8 @@ pub(crate) fn message_place(tenant: &Tenant, message: MessageId) -> Place {
     Place::new(&[tenant.as_str().as_bytes(), b"message", message.as_bytes()])
 }
 
-pub(crate) fn call_place(tenant: &Tenant, intent: IntentId) -> Place {
-    Place::new(&[tenant.as_str().as_bytes(), b"call", intent.as_bytes()])
-}
-
-pub(crate) fn request_place(tenant: &Tenant, intent: IntentId) -> Place {
-    Place::new(&[tenant.as_str().as_bytes(), b"request", intent.as_bytes()])
+pub(crate) fn body_place(tenant: &Tenant, intent: IntentId) -> Place {
+    Place::new(&[tenant.as_str().as_bytes(), b"intent", intent.as_bytes()])
 }
 
 pub(crate) fn shadow_place(tenant: &Tenant, record: RecordId, system: &str, object: &str) -> Place {

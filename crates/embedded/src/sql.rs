@@ -25,11 +25,10 @@ macro_rules! head {
 }
 macro_rules! intent {
     () => {
-        "SELECT i.seq, i.id, i.tenant, i.route, i.kind, i.subject, i.system, i.object, i.record, i.level_version, \
+        "SELECT i.record, i.id, i.tenant, i.route, i.kind, i.subject, i.system, i.object, i.level_version, \
          i.level_generation, i.operation, i.class, i.class_value, i.whole, i.external_id, i.scope, i.state, i.sends, \
          i.probes, i.created_at, i.arrives_until, i.processing_ns, i.due, i.outcome, i.reason, i.closed_at, i.token, \
-         i.trace, c.sealed, r.sealed \
-         FROM intent i LEFT JOIN intent_call c ON c.seq = i.seq LEFT JOIN intent_request r ON r.seq = i.seq "
+         i.trace, b.sealed FROM intent i "
     };
 }
 macro_rules! message {
@@ -149,6 +148,10 @@ statements! {
     HoldObligation = "UPDATE obligation SET held = ?2 WHERE seq = ?1";
     FirstInLine = "SELECT seq, held FROM obligation WHERE record = ?1 AND route = ?2 AND tenant = ?3 \
         AND state <= 2 AND kind = 1 AND seq <> ?4 ORDER BY seq LIMIT 1";
+    /// Whether anything waits for a link at all.
+    AnyWaiting = "SELECT EXISTS (SELECT 1 FROM obligation INDEXED BY obligation_wait \
+        WHERE state = 2 AND wait_record IS NOT NULL), \
+        EXISTS (SELECT 1 FROM message INDEXED BY message_wait WHERE state = 2 AND wait_id IS NOT NULL)";
     WaitingObligations = "SELECT ", obligation!(), " FROM obligation WHERE wait_record = ?1 AND wait_object = ?2 \
         AND system = ?3 AND tenant = ?4 AND state = 2 AND wait_record IS NOT NULL ORDER BY seq";
     Claim = "SELECT ", head!(), " FROM obligation INDEXED BY obligation_claim \
@@ -163,28 +166,32 @@ statements! {
         ON CONFLICT DO UPDATE SET n = n + excluded.n";
     Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
 
-    PutIntent = "INSERT INTO intent (id, tenant, route, kind, subject, system, object, record, level_version, \
+    PutBody = "INSERT INTO intent_body (sealed) VALUES (?1)";
+    DropBodyAt = "DELETE FROM intent_body WHERE seq = ?1";
+    DropBody = "DELETE FROM intent_body WHERE seq = (SELECT body FROM intent WHERE record = ?1 AND id = ?2)";
+    PutIntent = "INSERT INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
         level_generation, operation, class, class_value, whole, external_id, scope, state, sends, probes, created_at, \
-        arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
-        ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) \
-        ON CONFLICT (id) DO NOTHING";
+        arrives_until, processing_ns, due, outcome, reason, closed_at, token, body, trace) VALUES (?1, ?2, ?3, ?4, ?5, \
+        ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, \
+        ?29) ON CONFLICT DO NOTHING";
     /// What moves in the life of an intent; the rest is as it was rendered.
-    MoveIntent = "UPDATE intent SET external_id = ?2, scope = ?3, state = ?4, sends = ?5, probes = ?6, \
-        arrives_until = ?7, due = ?8, outcome = ?9, reason = ?10, closed_at = ?11, token = ?12 WHERE id = ?1";
-    PutCall = "INSERT INTO intent_call (seq, sealed) VALUES (?1, ?2)";
-    PutRequest = "INSERT INTO intent_request (seq, sealed) VALUES (?1, ?2)";
-    DropRequest = "DELETE FROM intent_request WHERE seq = (SELECT seq FROM intent WHERE id = ?1)";
-    OpenIntent = intent!(), "WHERE i.record = ?1 AND i.system = ?2 AND i.object = ?3 AND i.tenant = ?4 AND i.state < 2 \
-        ORDER BY i.seq LIMIT 1";
-    OpenIntentsOfRecord = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.state < 2 ORDER BY i.seq";
-    OpenIntents = "SELECT seq FROM intent INDEXED BY intent_open WHERE tenant = ?1 AND system = ?2 AND state < 2 ORDER BY seq";
-    Intent = intent!(), "WHERE i.seq = ?1";
-    IntentsOfRecord = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.seq DESC LIMIT ?3";
-    IntentsOfDelivery = intent!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 AND i.subject = ?5 \
-        ORDER BY i.seq DESC LIMIT ?6";
-    CountCreates = "SELECT count(*) FROM intent i CROSS JOIN obligation o ON o.subject = i.subject AND o.route = i.route \
-        AND o.tenant = i.tenant AND o.kind = i.kind WHERE i.tenant = ?1 AND i.system = ?2 AND i.object = ?3 \
-        AND i.state < 2 AND i.external_id IS NULL AND o.entity = ?4";
+    MoveIntent = "UPDATE intent SET external_id = ?3, scope = ?4, state = ?5, sends = ?6, probes = ?7, \
+        arrives_until = ?8, due = ?9, outcome = ?10, reason = ?11, closed_at = ?12, token = ?13, \
+        body = iif(?5 < 2, body, NULL) WHERE record = ?1 AND id = ?2";
+    OpenIntent = intent!(), "INDEXED BY intent_open LEFT JOIN intent_body b ON b.seq = i.body WHERE i.tenant = ?4 AND i.system = ?2 AND i.record = ?1 \
+        AND i.object = ?3 AND i.state < 2 ORDER BY i.id LIMIT 1";
+    OpenIntentsOfRecord = intent!(), "INDEXED BY intent_open LEFT JOIN intent_body b ON b.seq = i.body WHERE i.tenant = ?3 AND i.system = ?2 AND i.record = ?1 \
+        AND i.state < 2 ORDER BY i.id";
+    OpenIntents = "SELECT record, id FROM intent INDEXED BY intent_open WHERE tenant = ?1 AND system = ?2 AND state < 2 \
+        ORDER BY id";
+    Intent = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.id = ?2";
+    IntentsOfRecord = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.id DESC LIMIT ?3";
+    IntentsOfDelivery = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 AND i.subject = ?5 \
+        ORDER BY i.id DESC LIMIT ?6";
+    /// Creates are few: only what is on its way or in doubt is looked over.
+    CountCreates = "SELECT count(*) FROM intent i INDEXED BY intent_open CROSS JOIN obligation o ON o.subject = i.subject \
+        AND o.route = i.route AND o.tenant = i.tenant AND o.kind = i.kind WHERE i.tenant = ?1 AND i.system = ?2 \
+        AND i.object = ?3 AND i.state < 2 AND i.external_id IS NULL AND o.entity = ?4";
 
     PutAttempt = "INSERT INTO attempt (record, body) VALUES (?1, ?2)";
     AttemptsOfRecord = "SELECT body FROM attempt WHERE record = ?1 ORDER BY seq DESC";

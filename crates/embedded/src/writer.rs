@@ -28,7 +28,7 @@ mod obligations;
 mod room;
 mod seal;
 
-use apply::Desk;
+use apply::{Desk, Waits};
 use room::Room;
 use seal::Sealer;
 
@@ -55,6 +55,7 @@ struct Writer<'c> {
     book: Book<'c>,
     sealer: Sealer,
     tally: BTreeMap<(i64, i64, i64), i64>,
+    waits: Waits,
     room: Room,
     shared: Arc<Shared>,
     poke: Poke,
@@ -72,6 +73,7 @@ pub(crate) fn run(
         book: Book::new(connection, Arc::clone(&shared.vault)),
         sealer: Sealer::new(),
         tally: BTreeMap::new(),
+        waits: Waits::default(),
         room: Room::new(reserve, shared.options.max_pages),
         shared: Arc::clone(shared),
         poke,
@@ -189,12 +191,18 @@ impl Writer<'_> {
         self.shared.options.reached(Point::AfterSync);
         self.book.desk.names.committed();
         self.sealer.committed(&self.book);
+        self.waits.look_again();
         self.count(group, &answers, wrote);
         Ok(answers)
     }
 
     fn apply(&mut self, job: &Job) -> Outcome<Vec<Receipt>> {
-        let mut desk = Desk { book: &mut self.book, sealer: &mut self.sealer, tally: &mut self.tally };
+        let mut desk = Desk {
+            book: &mut self.book,
+            sealer: &mut self.sealer,
+            tally: &mut self.tally,
+            waits: &mut self.waits,
+        };
         job.units.iter().map(|unit| desk.unit(unit)).collect()
     }
 
@@ -211,6 +219,7 @@ impl Writer<'_> {
                 self.book.desk.names.rolled_back(marks.0);
                 self.sealer.rolled_back(marks.1);
                 self.tally = marks.2;
+                self.waits.forget();
                 Ok(Err(fault.of_write()))
             }
             Err(fault) => Err(fault),
@@ -226,6 +235,7 @@ impl Writer<'_> {
         self.book.desk.names.rolled_back(0);
         self.sealer.rolled_back(0);
         self.tally.clear();
+        self.waits.forget();
     }
 
     /// A tenant's keys are durable before anything is sealed under them.

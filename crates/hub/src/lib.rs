@@ -7,6 +7,7 @@ pub mod intake;
 mod mark;
 pub mod spoke;
 mod turn;
+mod written;
 
 pub use intake::Intake;
 pub use mark::Mark;

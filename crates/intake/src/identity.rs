@@ -69,16 +69,7 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
     if incoming.deleted {
         return Identity::Nobody;
     }
-    let found: BTreeSet<RecordId> = incoming
-        .matches
-        .iter()
-        .filter_map(|(key, value)| {
-            view.matches.get(&(context.schema.entity.clone(), key.clone(), value.clone()))
-        })
-        .flatten()
-        .map(|id| survivor(view, *id))
-        .collect();
-    let mut found = found.into_iter();
+    let mut found = matching(context.schema, view, incoming).into_iter();
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => quarantine(
             "ambiguous_match",
@@ -87,6 +78,25 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
         (Some(record), None) => matched(context, view, incoming, record),
         (None, _) => create(context, view, incoming),
     }
+}
+
+/// The record a message will turn out to be about, as far as the view tells: by its link, else by a match key that only
+/// one record has. `None` where it is new, unclear, or must wait.
+#[must_use]
+pub fn subject(schema: &EntitySchema, view: &View, incoming: &Incoming) -> Option<RecordId> {
+    if let Some(link) = view.links.get(&incoming.about) {
+        return Some(survivor(view, link.record));
+    }
+    let mut found = matching(schema, view, incoming).into_iter();
+    found.next().filter(|_| found.next().is_none())
+}
+
+fn matching(schema: &EntitySchema, view: &View, incoming: &Incoming) -> BTreeSet<RecordId> {
+    let having = incoming
+        .matches
+        .iter()
+        .filter_map(|(key, value)| view.matches.get(&(schema.entity.clone(), key.clone(), value.clone())));
+    having.flatten().map(|id| survivor(view, *id)).collect()
 }
 
 /// One record has the same match key.

@@ -13,7 +13,7 @@ mod view;
 mod tests;
 
 pub use decide::decide;
-pub use identity::match_values;
+pub use identity::{match_values, subject};
 pub use link::Link;
 pub use message::{Message, MessageState};
 pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Verdict};

@@ -148,12 +148,18 @@ fn judge(
     let source = &incoming.about.system;
     let name = field.as_str();
     let blank = record.fields.get(name).is_none_or(is_empty);
+    let lately = incoming.lately.get(name) == Some(value);
+    if lately && incoming.fetchable {
+        // An own write that comes back late, or an edit back to it: what stands there now decides.
+        accepted.refetch = true;
+        return Judgement::Leave;
+    }
     let own = spec.owner.as_ref() == Some(source);
     if own {
         return Judgement::Take;
     }
-    if incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
-        // What we last knew there, or what we are writing there right now: nobody edited anything (I6).
+    if lately || incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
+        // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
         return Judgement::Leave;
     }
     let Some(owner) = &spec.owner else { return Judgement::Take };
@@ -289,6 +295,10 @@ fn see(
     for (path, value) in &incoming.seen_paths {
         // What an open intent is changing right now is not known until it is closed.
         if writing.is_some_and(|intent| intent.fields.contains_key(path)) {
+            continue;
+        }
+        // Nor does an own write that comes back late say what is there now.
+        if incoming.lately_paths.contains(path) {
             continue;
         }
         shadow.unknown.remove(path);

@@ -1,6 +1,6 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::schema::{FactRule, MatchKey, OnDelete};
 use canonical::{
@@ -170,6 +170,8 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         mapping: 1,
         known: Fields::new(),
         writing: Fields::new(),
+        lately: Fields::new(),
+        lately_paths: BTreeSet::new(),
         silent: false,
         trace: "0af7651916cd43dd8448eb211c80319c".into(),
     }

@@ -1,5 +1,7 @@
 //! What goes into a decision on one message, and what comes out.
 
+use std::collections::BTreeSet;
+
 use canonical::{
     EntitySchema, EventId, ExternalRef, Fact, Field, Fields, OrderToken, Record, RecordId, System, Tenant,
     Wall,
@@ -127,6 +129,10 @@ pub struct Incoming {
     pub known: Fields,
     /// What the open intent there would read as.
     pub writing: Fields,
+    /// What of it we wrote there lately ourselves: an own write that comes back late, unless a read says otherwise.
+    pub lately: Fields,
+    /// The target paths of those.
+    pub lately_paths: BTreeSet<String>,
     /// Older than every replayable horizon or a snapshot: may carry state, fires no facts.
     pub silent: bool,
     /// Follows the change.

@@ -72,7 +72,8 @@ pub struct Intent {
     pub operation: String,
     /// How it can be repeated.
     pub class: IdempotencyClass,
-    /// The call as rendered (a serialised `connector::Call`), from which probes and resends are made. Sealed at rest.
+    /// The call as rendered (a serialised `connector::Call`), from which probes and resends are made. Sealed at rest;
+    /// dropped when closed.
     pub call: Vec<u8>,
     /// The rendered request (a serialised `connector::Request`). Sealed at rest; dropped when closed.
     pub request: Vec<u8>,

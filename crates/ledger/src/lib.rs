@@ -21,5 +21,5 @@ pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};
 pub use route::{OnExit, Route, RouteKind};
 pub use settle::{Next, RetryPolicy, Settling, settle};
-pub use shadow::Shadow;
+pub use shadow::{Recent, Shadow};
 pub use words::unprobed;

@@ -1,11 +1,27 @@
 //! Shadows: the last projection written to and seen at an object, per field confirmed or unknown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use canonical::{ExternalRef, Fields, Object, OrderToken, RecordId, System, Tenant, Wall};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::obligation::Level;
+
+/// Writes that are remembered, and for how long: within that, what comes back of one is no edit.
+const RECENT_MAX: usize = 8;
+const RECENT_FOR: Duration = Duration::from_secs(600);
+
+/// A write whose answer brought no version token: only its values tell it when it comes back. Kept as digests, which
+/// are enough to compare.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Recent {
+    /// When it was settled.
+    pub at: Wall,
+    /// Target path → digest of the value.
+    pub values: BTreeMap<String, u64>,
+}
 
 /// What Concord knows of one object at a target. The basis of echo suppression, no-op skipping, minimal patches
 /// and "why".
@@ -30,6 +46,9 @@ pub struct Shadow {
     pub token: Option<OrderToken>,
     /// When the last write was settled.
     pub written_at: Option<Wall>,
+    /// The last writes that brought no token, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<Recent>,
     /// When its values were last read from the target.
     pub seen_at: Option<Wall>,
     /// The level last brought there.
@@ -52,6 +71,7 @@ impl Shadow {
             unknown: BTreeSet::new(),
             token: None,
             written_at: None,
+            recent: Vec::new(),
             seen_at: None,
             level: Level::default(),
             revision: 0,
@@ -84,10 +104,38 @@ impl Shadow {
         self.unknown.extend(fields.keys().cloned());
     }
 
+    /// A write of `fields` that brought no token was made, or may have been.
+    pub fn remember(&mut self, fields: &Fields, at: Wall) {
+        self.recent.retain(|write| at.since(write.at) <= RECENT_FOR);
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.remove(0);
+        }
+        let values = fields.iter().map(|(path, value)| (path.clone(), digest(value))).collect();
+        self.recent.push(Recent { at, values });
+    }
+
+    /// Whether that value was written there lately, as far as is remembered.
+    #[must_use]
+    pub fn wrote_lately(&self, path: &str, value: &Value, now: Wall) -> bool {
+        let lately = self.recent.iter().filter(|write| now.since(write.at) <= RECENT_FOR);
+        let mut digests = lately.filter_map(|write| write.values.get(path)).peekable();
+        digests.peek().is_some() && {
+            let wanted = digest(value);
+            digests.any(|known| *known == wanted)
+        }
+    }
+
     /// Where it points, once known.
     #[must_use]
     pub fn external(&self) -> Option<ExternalRef> {
         let id = self.external_id.clone()?;
         Some(ExternalRef { system: self.system.clone(), object: self.object.clone(), id })
     }
+}
+
+fn digest(value: &Value) -> u64 {
+    let hash = blake3::hash(value.to_string().as_bytes());
+    let mut short = [0; 8];
+    short.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(short)
 }

@@ -1,7 +1,7 @@
 //! The scheduler: one heap of things to happen, ordered by virtual time; machines are driven one input at a time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub struct Options {
 
 /// Something that happens at a time.
 #[derive(Debug)]
-enum Event {
+pub(crate) enum Event {
     /// A machine gets an input.
     Input(MachineId, Input),
     /// A machine's timer.
@@ -77,13 +77,15 @@ pub struct Simulation {
     queue: BinaryHeap<Reverse<(u64, u64, Slot)>>,
     events: BTreeMap<u64, Event>,
     sequence: u64,
-    now: u64,
+    pub(crate) now: u64,
     rng: u64,
     /// Answers of the store, until they are queued.
     answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
     pub(crate) targets: BTreeMap<System, Target>,
     /// Objects at targets that a person annotated.
-    annotated: Vec<u64>,
+    pub(crate) annotated: Vec<u64>,
+    /// Targets that say what became of every write.
+    pub(crate) talkative: BTreeSet<System>,
     /// Targets with faults of their own, instead of everybody's.
     sick: BTreeMap<System, Faults>,
     pub(crate) sayings: Vec<Saying>,
@@ -129,6 +131,7 @@ impl Simulation {
             answers: Arc::default(),
             targets,
             annotated: Vec::new(),
+            talkative: BTreeSet::new(),
             sick: BTreeMap::new(),
             sayings,
             life: 0,
@@ -197,12 +200,12 @@ impl Simulation {
         self.crashes
     }
 
-    fn clock(&self) -> Now {
+    pub(crate) fn clock(&self) -> Now {
         let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX));
         Now { mono: Mono(self.now), wall }
     }
 
-    fn at(&mut self, time: u64, event: Event) {
+    pub(crate) fn at(&mut self, time: u64, event: Event) {
         self.sequence += 1;
         self.events.insert(self.sequence, event);
         self.queue.push(Reverse((time.max(self.now), self.sequence, self.sequence)));
@@ -216,7 +219,7 @@ impl Simulation {
         z ^ (z >> 31)
     }
 
-    fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.random() % (high - low).max(1)
     }
 
@@ -247,6 +250,7 @@ impl Simulation {
                 if let Some(target) = self.targets.get_mut(&system) {
                     target.apply(&request, now);
                 }
+                self.tell(&system);
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Say(index) => self.say(index),
@@ -360,6 +364,9 @@ impl Simulation {
         let text = format!("{mark:?}");
         let name = text.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
         self.remember(&name);
+        if let Mark::Decided { kind, .. } = mark {
+            *self.marks.entry(format!("Decided {kind}")).or_default() += 1;
+        }
         *self.marks.entry(name).or_default() += 1;
     }
 
@@ -369,6 +376,7 @@ impl Simulation {
         let (now, random) = (self.now, self.random());
         let Some(target) = self.targets.get_mut(system) else { return };
         let reply = target.serve(request, now, random, &faults);
+        self.tell(system);
         let (answer, after) = match reply {
             Reply::Answer(response, after) => (Ok(response), after),
             Reply::Refused => (Err(failure(Reached::NotSent, FailureKind::Connect)), 100),
@@ -406,52 +414,6 @@ impl Simulation {
         self.at(self.now + micros(OFFER_AGAIN), Event::Say(index));
     }
 
-    /// At `after`, a person at the target writes `note` on all its objects.
-    pub fn annotate_at(&mut self, after: Duration, system: &System, note: &str) {
-        self.at(micros(after), Event::Annotate { system: system.clone(), note: note.to_owned() });
-    }
-
-    fn annotate(&mut self, system: &System, note: &str) {
-        let now = self.clock().wall;
-        let Some(target) = self.targets.get_mut(system) else { return };
-        let objects = target.labels.clone();
-        for (id, key) in objects {
-            self.annotated.push(id);
-            if let Some(target) = self.targets.get_mut(system) {
-                target.notes.insert(id, note.to_owned());
-            }
-            let fields = [("id", id.to_string()), ("key", key), ("note", note.to_owned())];
-            let fields = fields.map(|(name, text)| (name.to_owned(), serde_json::Value::String(text)));
-            #[expect(clippy::expect_used, reason = "a literal that is a name")]
-            let object = canonical::Object::new("items").expect("a name");
-            let observation = Observation {
-                object,
-                external_id: id.to_string(),
-                seen: connector::Seen::State { fields: fields.into_iter().collect() },
-                order: Some(canonical::OrderToken(now.micros())),
-                event_id: Some(format!("{id}/{note}")),
-                occurred_at: Some(now),
-                trace: None,
-            };
-            let offer = Offer {
-                ticket: Ticket(u64::MAX),
-                origin: Origin::Pushed,
-                source: system.clone(),
-                as_of: now,
-                arrivals: vec![Arrival::Read(observation)],
-            };
-            self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
-        }
-    }
-
-    /// What the objects that a person annotated hold now.
-    pub fn annotated(&self, system: &System) -> impl Iterator<Item = &str> {
-        let target = self.targets.get(system).into_iter();
-        target
-            .flat_map(|target| self.annotated.iter().filter_map(|id| target.notes.get(id)))
-            .map(String::as_str)
-    }
-
     fn source(&self) -> System {
         let known = self.config.systems.keys().find(|system| !self.targets.contains_key(*system));
         known.or_else(|| self.config.systems.keys().next()).cloned().unwrap_or_else(unreachable_system)
@@ -486,7 +448,7 @@ fn failure(reached: Reached, kind: FailureKind) -> Failure {
     Failure { reached, kind, detail: "simulated".to_owned() }
 }
 
-fn micros(span: Duration) -> u64 {
+pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -3,6 +3,7 @@
 
 mod checks;
 mod driver;
+mod said;
 mod scenario;
 mod target;
 #[cfg(test)]

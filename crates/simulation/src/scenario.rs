@@ -219,7 +219,7 @@ system: {name}
 object: items
 fields:
   - {{field: key, path: key}}
-  - {{field: value, path: value, direction: out}}
+  - {{field: value, path: value}}
   - {{field: note, path: note}}
 "
             ),

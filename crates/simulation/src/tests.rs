@@ -197,3 +197,32 @@ fn i5_a_doubtful_write_is_not_sent_again_over_its_owner() {
     }
     assert!(annotated > 40 && converged > 0, "no doubt was ever resolved: the scenario means nothing");
 }
+
+/// I6: a target says what we just wrote, before it answers or long after, while the record moves on: nobody there has
+/// edited anything.
+#[test]
+fn i6_own_writes_are_no_edits_whenever_they_come_back() {
+    let mut said = 0;
+    for seed in 0..20 {
+        for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst] {
+            let system = System::new(class.name()).unwrap();
+            let targets: BTreeMap<System, Target> =
+                [(system.clone(), Target::new(class))].into_iter().collect();
+            let options = Options {
+                faults: Faults { lose: 60, late: 60, ..Faults::default() },
+                heal_after: Duration::from_secs(1),
+                ..calm(seed)
+            };
+            let sayings = sayings(3, 12, Duration::from_millis(9));
+            let mut run = Simulation::new(options, configuration(&[class]), sayings, targets);
+            run.make_talkative(&system);
+            run.run();
+            let what = format!("{} seed {seed}", class.name());
+            assert_holds(&run, &what, false);
+            let edits = run.marked("Decided rejected") + run.marked("Decided reverted");
+            assert_eq!(edits, 0, "{what}: own writes were taken for edits: {:?}", run.marks);
+            said += run.marked("Accepted");
+        }
+    }
+    assert!(said > 1000, "the targets said nothing: {said}");
+}

@@ -44,7 +44,7 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
-    /// Open and doubtful intents of a system, oldest first.
+    /// Open and doubtful intents of a system, oldest first (by id).
     Intents {
         /// Whose.
         tenant: Tenant,

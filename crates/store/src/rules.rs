@@ -179,18 +179,20 @@ pub fn head(row: &Obligation) -> Head {
     }
 }
 
-/// What is kept of an intent put for the first time: `fields` is not stored, and a closed one has no request.
+/// What is kept of an intent put for the first time: `fields` is not stored, and a closed one has no call and no
+/// request.
 #[must_use]
 pub fn first_intent(mut intent: Intent) -> Intent {
     intent.fields.clear();
     if intent.state == IntentState::Closed {
+        intent.call.clear();
         intent.request.clear();
     }
     intent
 }
 
 /// What is kept of an intent put again: what was rendered stays as it was (same key, same bytes); what happens to it
-/// moves. Its request is dropped with its end.
+/// moves. Its call and request are dropped with its end.
 #[must_use]
 pub fn next_intent(before: Intent, now: Intent) -> Intent {
     first_intent(Intent {

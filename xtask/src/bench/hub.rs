@@ -33,7 +33,7 @@ impl Hub {
 }
 
 /// Starts it.
-pub(crate) fn start(root: &Path, sink: u16) -> Result<Hub> {
+pub(crate) fn start(binary: &Path, sink: u16) -> Result<Hub> {
     let folder = tempfile::tempdir()?;
     let (ingress, operator) = (free_port()?, free_port()?);
     for (path, text) in files(ingress, operator, sink) {
@@ -41,7 +41,7 @@ pub(crate) fn start(root: &Path, sink: u16) -> Result<Hub> {
         fs::create_dir_all(path.parent().context("a parent")?)?;
         fs::write(path, text)?;
     }
-    let mut command = Command::new(root.join("target/release/concord"));
+    let mut command = Command::new(binary);
     command.arg("--quiet").arg("up").arg(folder.path()).stdout(Stdio::null());
     let part = Part::of(ingress, &mut command)?;
     Ok(Hub { part, operator, folder })

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -187,12 +187,12 @@ pub(crate) fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Str
     Ok(body.to_owned())
 }
 
-/// Builds the product in release mode.
-pub(crate) fn build(root: &Path) -> Result<()> {
+/// Builds the product in release mode; gives the binary.
+pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--quiet", "-p", "concord"])
         .current_dir(root)
         .status()?;
     ensure!(status.success(), "the release build failed");
-    Ok(())
+    Ok(root.join("target/release/concord"))
 }

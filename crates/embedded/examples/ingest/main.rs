@@ -13,7 +13,7 @@ use canonical::{Provenance, Record, RecordId, Wall};
 use ledger::{Intent, IntentState, Level, State};
 use serde_json::json;
 use store::conformance::make::*;
-use store::{Op, Query, Require, Unit};
+use store::{Browse as _, Op, Query, Require, Unit};
 
 use crate::common::cpu_us;
 

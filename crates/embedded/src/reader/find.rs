@@ -158,10 +158,12 @@ impl Reader<'_> {
 
     fn open_intents(&mut self, tenant: &Tenant, system: &System) -> Outcome<Vec<Intent>> {
         let (tenant, system) = names_or!(self, vec![]; tenant.as_str(), system.as_str());
-        let open = self.book.all(Sql::OpenIntents, (tenant, system), |row, _| Ok(row.get::<_, i64>(0)?))?;
+        let open = self.book.all(Sql::OpenIntents, (tenant, system), |row, _| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, [u8; 16]>(1)?))
+        })?;
         let mut found = Vec::with_capacity(open.len());
-        for seq in open {
-            found.extend(self.book.one(Sql::Intent, [seq], intent)?);
+        for key in open {
+            found.extend(self.book.one(Sql::Intent, key, intent)?);
         }
         Ok(found)
     }

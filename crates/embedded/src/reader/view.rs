@@ -148,9 +148,9 @@ impl Reader<'_> {
                 for shadow in shadows {
                     view.shadows.insert((id, shadow.system.clone(), shadow.object.clone()), shadow);
                 }
-            }
-            for intent in self.book.all(Sql::OpenIntentsOfRecord, (id.as_bytes(), tenant), intent)? {
-                if systems.contains(&intent.system) {
+                let open =
+                    self.book.all(Sql::OpenIntentsOfRecord, (id.as_bytes(), number, tenant), intent)?;
+                for intent in open {
                     let key = (id, intent.system.clone(), intent.object.clone());
                     view.intents.entry(key).or_insert(intent);
                 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use canonical::{Fields, OrderToken, Wall};
-use ledger::{Level, Shadow};
+use ledger::{Level, Recent, Shadow};
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ struct ShadowDocument<'s> {
     unknown: Cow<'s, BTreeSet<String>>,
     token: Option<OrderToken>,
     written_at: Option<Wall>,
+    #[serde(default, skip_serializing_if = "<[Recent]>::is_empty")]
+    recent: Cow<'s, [Recent]>,
     seen_at: Option<Wall>,
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
         unknown: Cow::Borrowed(&shadow.unknown),
         token: shadow.token,
         written_at: shadow.written_at,
+        recent: Cow::Borrowed(&shadow.recent),
         seen_at: shadow.seen_at,
     };
     document(&sealed, "shadow")
@@ -53,6 +56,7 @@ pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
         unknown: sealed.unknown.into_owned(),
         token: sealed.token,
         written_at: sealed.written_at,
+        recent: sealed.recent.into_owned(),
         seen_at: sealed.seen_at,
         tenant,
         record,

@@ -174,18 +174,18 @@ CREATE TABLE tally (
     PRIMARY KEY (tenant, system, state)
 ) STRICT, WITHOUT ROWID;
 
--- Intents.
+-- Intents, beside each other by record.
 -- state: 0 open, 1 doubtful, 2 closed
+-- body: the sealed call and request, only of those that are not closed
 CREATE TABLE intent (
-    seq              INTEGER PRIMARY KEY,
-    id               BLOB NOT NULL UNIQUE,
+    record           BLOB NOT NULL,
+    id               BLOB NOT NULL,
     tenant           INTEGER NOT NULL,
     route            INTEGER NOT NULL,
     kind             INTEGER NOT NULL,
     subject          BLOB NOT NULL,
     system           INTEGER NOT NULL,
     object           INTEGER NOT NULL,
-    record           BLOB NOT NULL,
     level_version    INTEGER NOT NULL,
     level_generation INTEGER NOT NULL,
     operation        INTEGER NOT NULL,
@@ -205,17 +205,13 @@ CREATE TABLE intent (
     reason           TEXT,
     closed_at        INTEGER,
     token            INTEGER,
-    trace            ANY NOT NULL
-) STRICT;
-CREATE INDEX intent_record ON intent (record, seq);
-CREATE INDEX intent_open ON intent (record, system, object) WHERE state < 2;
-CREATE INDEX intent_create ON intent (tenant, system, object) WHERE state < 2 AND external_id IS NULL;
-CREATE TABLE intent_call (
-    seq    INTEGER PRIMARY KEY,
-    sealed BLOB NOT NULL
-) STRICT;
--- Only of intents that are not closed, so that it stays as small as what is on its way.
-CREATE TABLE intent_request (
+    body             INTEGER,
+    trace            ANY NOT NULL,
+    PRIMARY KEY (record, id)
+) STRICT, WITHOUT ROWID;
+-- As small as what is on its way or in doubt.
+CREATE INDEX intent_open ON intent (tenant, system, record, object, external_id) WHERE state < 2;
+CREATE TABLE intent_body (
     seq    INTEGER PRIMARY KEY,
     sealed BLOB NOT NULL
 ) STRICT;

@@ -134,7 +134,7 @@ fn a_torn_log_loses_only_its_tail() {
     }
     let whole = image(folder.path());
     assert!(stands(&handle(&open_in(whole.path())), 1, 5));
-    for cut in [1, 100, 8192, 9000] {
+    for cut in [1, 100, 4096, 5000] {
         let torn = image(folder.path());
         let log = torn.path().join("store.sqlite-wal");
         let length = fs::metadata(&log).unwrap().len();
@@ -301,8 +301,9 @@ fn hot_statements_use_indexes() {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
         let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
         for step in steps {
-            // Open intents are as many as calls may be under way: their index is walked whole.
-            let allowed = step.contains("intent_open") || step.contains("SCAN 1 CONSTANT ROW");
+            // Open intents are as many as calls may be under way: their index is walked whole. Of what waits for a
+            // link, the first is enough.
+            let allowed = ["intent_open", "_wait", "CONSTANT ROW"].iter().any(|part| step.contains(part));
             assert!(allowed || !step.starts_with("SCAN"), "{text}\n{step}");
             let sorted = step.contains("TEMP B-TREE");
             assert!(!sorted || step_may_sort(text), "{text}\n{step}");

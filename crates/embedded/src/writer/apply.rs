@@ -23,6 +23,31 @@ pub(crate) struct Desk<'w, 'c> {
     pub(crate) sealer: &'w mut Sealer,
     /// (tenant, system, state) → how many more obligations.
     pub(crate) tally: &'w mut BTreeMap<(i64, i64, i64), i64>,
+    pub(crate) waits: &'w mut Waits,
+}
+
+/// Whether anything waits for a link. Mostly nothing does: then a new link wakes nobody, without a look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Waits(Option<(bool, bool)>);
+
+impl Waits {
+    /// What was parked may be awake again, or its transaction undone: look anew, unless nothing was parked.
+    pub(crate) fn look_again(&mut self) {
+        self.0 = self.0.filter(|waits| *waits == (false, false));
+    }
+
+    /// The transaction is undone.
+    pub(crate) fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    pub(super) fn obligation(&mut self) {
+        self.0 = self.0.map(|(_, messages)| (true, messages));
+    }
+
+    fn message(&mut self) {
+        self.0 = self.0.map(|(obligations, _)| (obligations, true));
+    }
 }
 
 impl Desk<'_, '_> {
@@ -150,6 +175,9 @@ impl Desk<'_, '_> {
     }
 
     fn put_message(&mut self, message: &Message) -> Outcome<()> {
+        if message.waiting.is_some() {
+            self.waits.message();
+        }
         let place = rows::message_place(&message.tenant, message.id);
         let sealed =
             self.sealer.of_day(self.book, &message.tenant, message.received_at, &place, &message.raw)?;
@@ -215,9 +243,23 @@ impl Desk<'_, '_> {
         let (record, at) = (link.record.as_bytes(), link.created_at.micros());
         let row = (tenant, system, &link.external_id, object, &link.instance, entity, record, at);
         self.book.run(Sql::PutLink, row)?;
-        self.wake(link, (tenant, system, object), heads)?;
-        self.book.run(Sql::WakeMessages, (tenant, system, object, &link.external_id))?;
+        let (obligations, messages) = self.waiting()?;
+        if obligations {
+            self.wake(link, (tenant, system, object), heads)?;
+        }
+        if messages {
+            self.book.run(Sql::WakeMessages, (tenant, system, object, &link.external_id))?;
+        }
         Ok(())
+    }
+
+    /// Whether any obligation waits for a link, and any message.
+    fn waiting(&mut self) -> Outcome<(bool, bool)> {
+        if let Some(known) = self.waits.0 {
+            return Ok(known);
+        }
+        let found = self.book.one(Sql::AnyWaiting, [], |row, _| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(*self.waits.0.insert(found.unwrap_or((true, true))))
     }
 
     fn drop_link(&mut self, link: &Link) -> Outcome<()> {
@@ -263,9 +305,13 @@ impl Desk<'_, '_> {
 
     /// Moves an intent that is there. Says whether it is.
     fn move_intent(&mut self, intent: &Intent) -> Outcome<bool> {
+        if intent.state == IntentState::Closed {
+            self.book.run(Sql::DropBody, (intent.record.as_bytes(), intent.id.as_bytes()))?;
+        }
         let moved = self.book.run(
             Sql::MoveIntent,
             rusqlite::params![
+                intent.record.as_bytes(),
                 intent.id.as_bytes(),
                 intent.external_id,
                 intent.scope,
@@ -280,9 +326,6 @@ impl Desk<'_, '_> {
                 intent.token.map(|token| token.0),
             ],
         )?;
-        if intent.state == IntentState::Closed && moved > 0 {
-            self.book.run(Sql::DropRequest, [intent.id.as_bytes()])?;
-        }
         Ok(moved > 0)
     }
 
@@ -294,9 +337,11 @@ impl Desk<'_, '_> {
             (self.name(intent.tenant().as_str())?, self.name(intent.obligation.route.as_str())?);
         let (system, object) = (self.name(intent.system.as_str())?, self.name(intent.object.as_str())?);
         let operation = self.name(&intent.operation)?;
+        let body = self.put_body(intent)?;
         let inserted = self.book.run(
             Sql::PutIntent,
             rusqlite::params![
+                intent.record.as_bytes(),
                 intent.id.as_bytes(),
                 tenant,
                 route,
@@ -304,7 +349,6 @@ impl Desk<'_, '_> {
                 subject,
                 system,
                 object,
-                intent.record.as_bytes(),
                 intent.level.version,
                 intent.level.generation,
                 operation,
@@ -324,23 +368,28 @@ impl Desk<'_, '_> {
                 rows::reason_in(intent.reason.as_ref())?,
                 intent.closed_at.map(canonical::Wall::micros),
                 intent.token.map(|token| token.0),
+                body,
                 rows::trace_in(&intent.trace),
             ],
         )?;
-        if inserted == 0 {
-            return Ok(false);
+        if inserted == 0
+            && let Some(body) = body
+        {
+            self.book.run(Sql::DropBodyAt, [body])?;
         }
-        let seq = self.book.connection.last_insert_rowid();
-        let place = rows::call_place(intent.tenant(), intent.id);
-        let call = self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &intent.call)?;
-        self.book.run(Sql::PutCall, (seq, call))?;
-        if intent.state != IntentState::Closed {
-            let place = rows::request_place(intent.tenant(), intent.id);
-            let request =
-                self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &intent.request)?;
-            self.book.run(Sql::PutRequest, (seq, request))?;
+        Ok(inserted > 0)
+    }
+
+    /// Seals and keeps what was rendered, as long as it may have to be sent again.
+    fn put_body(&mut self, intent: &Intent) -> Outcome<Option<i64>> {
+        if intent.state == IntentState::Closed {
+            return Ok(None);
         }
-        Ok(true)
+        let place = rows::body_place(intent.tenant(), intent.id);
+        let plain = intent::body(intent);
+        let sealed = self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &plain)?;
+        self.book.run(Sql::PutBody, [sealed])?;
+        Ok(Some(self.book.connection.last_insert_rowid()))
     }
 
     fn put_shadow(&mut self, shadow: &Shadow) -> Outcome<()> {

@@ -126,6 +126,7 @@ impl Desk<'_, '_> {
         let held = self.held(before, row)?;
         let (wait_record, wait_object, wait_until) = match &row.waiting {
             Some(Waiting::Link { record, object, until }) => {
+                self.waits.obligation();
                 (Some(*record.as_bytes()), Some(self.name(object.as_str())?), Some(until.micros()))
             }
             Some(Waiting::Operator) | None => (None, None, None),

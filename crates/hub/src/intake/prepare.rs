@@ -1,5 +1,6 @@
 //! Before the batch: read an arrival, normalise it, and list what must be known to decide it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -322,6 +323,8 @@ fn fill(
         matches,
         known: canonical::Fields::new(),
         writing: canonical::Fields::new(),
+        lately: canonical::Fields::new(),
+        lately_paths: BTreeSet::new(),
         silent: false,
         trace: item.message.trace.clone(),
     };

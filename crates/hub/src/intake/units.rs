@@ -11,6 +11,7 @@ use store::{Fetch, Head, Op, Receipt, Require, Unit};
 use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Task, reason};
 use crate::mark::Mark;
 use crate::turn::{Order, Origin, Taken, TakenAs, Turn};
+use crate::written::written;
 
 /// How soon an object that waits for an open create is judged again.
 const CREATE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -59,6 +60,10 @@ pub(super) fn decide_batch(
 ) -> Batch {
     let mut batch = Batch::default();
     let mut by_record: BTreeMap<RecordId, usize> = BTreeMap::new();
+    // What is being written right now must be known again when it comes back (I6).
+    for intent in view.intents.values_mut() {
+        intent.fields = written(intent).map(|write| write.fields).unwrap_or_default();
+    }
     for item in items {
         if let Some(taken) = seen_before(view, &item, turn) {
             let mut built = Built::default();
@@ -132,7 +137,7 @@ fn decide_item(
         Task::Merge(merge) => {
             let merge = *merge;
             let mut incoming = merge.incoming;
-            recall(view, &merge.mapping, &mut incoming);
+            recall(view, &merge.schema, &merge.mapping, &mut incoming, turn.now.wall);
             let routes: Vec<&Route> = config.routes_of(&merge.schema.entity).iter().map(|r| &**r).collect();
             let context = Context {
                 tenant: &config.tenant,
@@ -159,11 +164,17 @@ fn decide_item(
     batch.built.push(built);
 }
 
-/// What our last write there, and the one on its way, would read as.
-fn recall(view: &View, mapping: &mapping::Mapping, incoming: &mut Incoming) {
-    let Some(link) = view.links.get(&incoming.about) else { return };
+/// What our last writes there, and the one on its way, would read as.
+fn recall(
+    view: &View,
+    schema: &canonical::EntitySchema,
+    mapping: &mapping::Mapping,
+    incoming: &mut Incoming,
+    now: Wall,
+) {
+    let Some(id) = intake::subject(schema, view, incoming) else { return };
     // A value that only looks different there (case, rounding) says nothing new.
-    if let Some(record) = view.records.get(&link.record) {
+    if let Some(record) = view.records.get(&id) {
         for (name, value) in &mut incoming.fields {
             if let (Some(held), Ok(field)) = (record.fields.get(name), canonical::Field::new(name))
                 && value != held
@@ -173,9 +184,17 @@ fn recall(view: &View, mapping: &mapping::Mapping, incoming: &mut Incoming) {
             }
         }
     }
-    let key = (link.record, incoming.about.system.clone(), incoming.about.object.clone());
+    let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
     if let Some(shadow) = view.shadows.get(&key) {
         incoming.known = mapping.recall(&shadow.fields);
+        if !incoming.read {
+            let lately = incoming.seen_paths.iter().filter(|(path, value)| {
+                shadow.fields.get(*path) != Some(*value) && shadow.wrote_lately(path, value, now)
+            });
+            let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
+            incoming.lately = mapping.recall(&lately);
+            incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
+        }
     }
     if let Some(intent) = view.intents.get(&key) {
         incoming.writing = mapping.recall(&intent.fields);

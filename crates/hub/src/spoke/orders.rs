@@ -1,6 +1,5 @@
 //! What an operator orders of a spoke: pause, resume, retry, discard. Each is answered when it is durable.
 
-use connector::Call;
 use ledger::{Intent, IntentState, Level, Obligation, State};
 use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
@@ -109,7 +108,7 @@ impl Spoke {
         unit: &mut Unit,
         turn: &Turn<'_>,
     ) {
-        if let (Some(mut shadow), Ok(Call::Write(write))) = (shadow, serde_json::from_slice(&intent.call)) {
+        if let (Some(mut shadow), Some(write)) = (shadow, crate::written::written(&intent)) {
             unit.require.push(Require::ShadowAt {
                 record: intent.record,
                 system: self.system.clone(),
@@ -126,6 +125,7 @@ impl Spoke {
         }
         intent.state = IntentState::Closed;
         intent.closed_at = Some(turn.now.wall);
+        intent.call = Vec::new();
         intent.request = Vec::new();
         intent.reason = Some(reason(decision.class(), why));
         unit.ops.push(Op::PutIntent(intent));

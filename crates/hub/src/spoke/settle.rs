@@ -190,6 +190,7 @@ impl Spoke {
         let level = intent.level;
         self.effects_there(settlement, &intent, &mut unit, now);
         if intent.state == IntentState::Closed {
+            intent.call = Vec::new();
             intent.request = Vec::new();
         }
         let key = intent.obligation.clone();
@@ -209,6 +210,9 @@ impl Spoke {
         match &settlement.ending {
             Ending::Delivered if sync => {
                 shadow.confirm(&intent.fields);
+                if settlement.outcome.token.is_none() {
+                    shadow.remember(&intent.fields, now);
+                }
                 shadow.token = settlement.outcome.token.or(shadow.token).max(shadow.token);
                 shadow.written_at = Some(now);
                 shadow.level = Level { ..intent.level };
@@ -222,7 +226,10 @@ impl Spoke {
                 }
             }
             Ending::Found if sync => {
-                shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+                let recent = std::mem::take(&mut shadow.recent);
+                shadow = Shadow { revision: old.revision, recent, ..self.blank(intent) };
+                // What an earlier send of it left there.
+                shadow.remember(&intent.fields, now);
                 shadow.external_id.clone_from(&external_id);
                 if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
@@ -233,8 +240,14 @@ impl Spoke {
                 shadow = Shadow { revision: old.revision, ..self.blank(intent) };
             }
             // An earlier send of it may have been applied: what it said is not known there any more.
-            Ending::Person(_) | Ending::Converge if sync => shadow.doubt(&intent.fields),
-            Ending::Dead(_) if sync && intent.sends > 1 => shadow.doubt(&intent.fields),
+            Ending::Person(_) | Ending::Converge if sync => {
+                shadow.doubt(&intent.fields);
+                shadow.remember(&intent.fields, now);
+            }
+            Ending::Dead(_) if sync && intent.sends > 1 => {
+                shadow.doubt(&intent.fields);
+                shadow.remember(&intent.fields, now);
+            }
             Ending::Refetch => {
                 if let Some(id) = external_id {
                     let external = canonical::ExternalRef {

@@ -62,7 +62,7 @@ impl Spoke {
                     continue;
                 }
             };
-            let Ok(Call::Write(write)) = serde_json::from_slice::<Call>(&intent.call) else {
+            let Some(write) = crate::written::written(&intent) else {
                 let reason =
                     super::plan::reason("unreadable", "the stored call can't be read: discard or retry it");
                 self.give_to_person(&intent, reason, turn);

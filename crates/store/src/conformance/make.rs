@@ -281,6 +281,7 @@ pub fn shadow(record: u64, system_name: &str, object_name: &str) -> Shadow {
         unknown: BTreeSet::from(["email".to_owned()]),
         token: Some(OrderToken(5)),
         written_at: Some(at(5)),
+        recent: vec![ledger::Recent { at: at(4), values: BTreeMap::from([("email".to_owned(), u64::MAX)]) }],
         seen_at: None,
         level: level(1),
         ..Shadow::blank(acme(), rec(record), system(system_name), object(object_name))

@@ -19,7 +19,7 @@ fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
     }
 }
 
-/// Same key, same bytes: what is put again keeps its call and request; the request goes with the end.
+/// Same key, same bytes: what is put again keeps its call and request; both go with the end.
 pub fn intents_keep_their_bytes(backend: &Backend) {
     let first = Intent { fields: fields("not stored"), ..intent(1, "r", 1) };
     backend.apply(vec![Op::Raise(raise("r", 1, 1)), Op::PutIntent(first)]);
@@ -49,10 +49,10 @@ pub fn intents_keep_their_bytes(backend: &Backend) {
     else {
         panic!("no delivery")
     };
-    assert_eq!(intents, [Intent { request: vec![], ..closed }]);
+    assert_eq!(intents, [Intent { call: vec![], request: vec![], ..closed }]);
 }
 
-/// Unfinished intents of one system of one tenant, in the order they were first put.
+/// Unfinished intents of one system of one tenant, by their ids, which are made in the order of time.
 pub fn unfinished_intents_oldest_first(backend: &Backend) {
     let elsewhere = Intent { system: system("marketing"), ..intent(3, "r", 3) };
     let closed = Intent { state: IntentState::Closed, request: vec![], ..intent(4, "r", 4) };
@@ -62,7 +62,7 @@ pub fn unfinished_intents_oldest_first(backend: &Backend) {
     backend.apply(puts.into_iter().map(Op::PutIntent).collect());
     let doubtful = Intent { state: IntentState::Doubtful, ..intent(2, "r", 2) };
     backend.apply(vec![Op::PutIntent(doubtful.clone())]);
-    assert_eq!(unfinished(backend, acme(), "erp"), [doubtful, intent(1, "r", 1)]);
+    assert_eq!(unfinished(backend, acme(), "erp"), [intent(1, "r", 1), doubtful]);
     assert_eq!(unfinished(backend, acme(), "marketing"), [elsewhere]);
     assert_eq!(unfinished(backend, other(), "erp"), [foreign]);
 }

@@ -98,8 +98,8 @@ impl Tables {
             for (key, shadow) in self.shadows.of(id).filter(|(key, _)| systems.contains(&key.0)) {
                 view.shadows.insert(full(key), shadow.clone());
             }
-            for (key, open) in self.unfinished.of(id).filter(|(key, _)| systems.contains(&key.0)) {
-                let oldest = open.first().and_then(|at| self.intents.rows.get(at));
+            for (key, _) in self.unfinished.of(id).filter(|(key, _)| systems.contains(&key.0)) {
+                let oldest = self.intent(id, &key.0, &key.1);
                 view.intents.extend(oldest.map(|intent| (full(key), intent.clone())));
             }
         }
@@ -183,9 +183,11 @@ impl Tables {
     }
 
     fn unfinished_of(&self, tenant: &Tenant, system: &System) -> Vec<Intent> {
-        let open: BTreeSet<&i64> = self.unfinished.all().flatten().collect();
-        let intents = open.into_iter().filter_map(|at| self.intents.rows.get(at));
-        intents.filter(|intent| intent.tenant() == tenant && intent.system == *system).cloned().collect()
+        let open = self.unfinished.all().flatten().filter_map(|at| self.intents.rows.get(at));
+        let mut found: Vec<Intent> =
+            open.filter(|intent| intent.tenant() == tenant && intent.system == *system).cloned().collect();
+        found.sort_by_key(|intent| intent.id);
+        found
     }
 
     fn fetches_due(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use canonical::{RecordId, System, Tenant};
-use ledger::{ObligationKey, State};
+use ledger::{Intent, ObligationKey, State};
 
 use super::tables::Tables;
 use crate::browse::{
@@ -59,18 +59,14 @@ impl Tables {
         key: &ObligationKey,
     ) -> Option<(ledger::Obligation, Vec<ledger::Intent>, Vec<crate::Attempt>)> {
         let row = self.obligations.get(key).filter(|_| key.tenant == *tenant)?;
-        let intents = self.intents.rows.values().rev().filter(|intent| intent.obligation == *key);
+        let intents = self.newest_intents(|intent| intent.obligation == *key);
         let attempts = self
             .attempts
             .iter()
             .rev()
             .map(|(_, attempt)| attempt)
             .filter(|attempt| attempt.obligation == *key);
-        Some((
-            row.clone(),
-            intents.take(SHEET_ROWS_MAX).cloned().collect(),
-            attempts.take(SHEET_ROWS_MAX).cloned().collect(),
-        ))
+        Some((row.clone(), intents, attempts.take(SHEET_ROWS_MAX).cloned().collect()))
     }
 
     fn events(&self, tenant: &Tenant, filter: &EventFilter) -> Vec<(i64, canonical::Fact)> {
@@ -91,6 +87,13 @@ impl Tables {
         })
     }
 
+    /// By their ids, which are made in the order of time.
+    fn newest_intents(&self, wanted: impl Fn(&Intent) -> bool) -> Vec<Intent> {
+        let mut intents: Vec<&Intent> = self.intents.rows.values().filter(|intent| wanted(intent)).collect();
+        intents.sort_by_key(|intent| std::cmp::Reverse(intent.id));
+        intents.into_iter().take(SHEET_ROWS_MAX).cloned().collect()
+    }
+
     fn sheet(&self, tenant: &Tenant, id: RecordId) -> Option<RecordSheet> {
         let record = self.record(tenant, id)?.clone();
         let attempts = self.attempts.iter().rev().filter(|(record, _)| *record == Some(id));
@@ -98,7 +101,7 @@ impl Tables {
         let shadows = self.shadows.of(id).map(|(_, shadow)| shadow);
         let facts = self.facts.rows.values().rev().filter(|fact| fact.record == id);
         let obligations = self.obligations.rows.values().filter(|row| row.record == id);
-        let intents = self.intents.rows.values().rev().filter(|intent| intent.record == id);
+        let intents = self.newest_intents(|intent| intent.record == id);
         let decisions = self.decisions.iter().rev().filter(|decision| decision.record == id);
         Some(RecordSheet {
             record,
@@ -106,7 +109,7 @@ impl Tables {
             shadows: shadows.cloned().collect(),
             facts: facts.take(SHEET_ROWS_MAX).cloned().collect(),
             obligations: obligations.cloned().collect(),
-            intents: intents.take(SHEET_ROWS_MAX).cloned().collect(),
+            intents,
             attempts: attempts.take(SHEET_ROWS_MAX).map(|(_, attempt)| attempt.clone()).collect(),
             decisions: decisions.take(SHEET_ROWS_MAX).cloned().collect(),
         })

@@ -232,7 +232,8 @@ impl Tables {
 
     /// The oldest unfinished intent of a record and object.
     pub(super) fn intent(&self, record: RecordId, system: &System, object: &Object) -> Option<&Intent> {
-        self.intents.rows.get(self.unfinished.get(record, system, object)?.first()?)
+        let open = self.unfinished.get(record, system, object)?.iter();
+        open.filter_map(|at| self.intents.rows.get(at)).min_by_key(|intent| intent.id)
     }
 
     /// The record itself, or the one that stands for it.

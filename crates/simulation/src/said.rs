@@ -1,0 +1,84 @@
+//! What targets say by themselves: that a person there changed something, and what became of our writes.
+
+use std::time::Duration;
+
+use canonical::{Object, OrderToken, System};
+use connector::{Observation, Seen};
+use hub::{Arrival, Input, MachineId, Offer, Origin, Ticket};
+use serde_json::json;
+
+use crate::driver::{Event, Simulation, micros};
+
+/// A target says what it has to say within so many microseconds, before or after it answers.
+const TALK_WITHIN: u64 = 30_000;
+
+impl Simulation {
+    /// At `after`, a person at the target writes `note` on all its objects.
+    pub fn annotate_at(&mut self, after: Duration, system: &System, note: &str) {
+        self.at(micros(after), Event::Annotate { system: system.clone(), note: note.to_owned() });
+    }
+
+    pub(crate) fn annotate(&mut self, system: &System, note: &str) {
+        let Some(target) = self.targets.get_mut(system) else { return };
+        let objects = target.labels.clone();
+        target.notes.extend(objects.keys().map(|id| (*id, note.to_owned())));
+        for (id, key) in objects {
+            self.annotated.push(id);
+            let fields = json!({"id": id.to_string(), "key": key, "note": note});
+            self.push(system, id, &fields, format!("{id}/{note}"), 50);
+        }
+    }
+
+    /// What the objects that a person annotated hold now.
+    pub fn annotated(&self, system: &System) -> impl Iterator<Item = &str> {
+        let target = self.targets.get(system).into_iter();
+        target
+            .flat_map(|target| self.annotated.iter().filter_map(|id| target.notes.get(id)))
+            .map(String::as_str)
+    }
+
+    /// From now on the target says what became of every write, as webhooks do: before its answer comes, or after.
+    pub fn make_talkative(&mut self, system: &System) {
+        self.talkative.insert(system.clone());
+    }
+
+    /// Something was applied at the target just now, perhaps: then it says how the object stands.
+    pub(crate) fn tell(&mut self, system: &System) {
+        let now = self.now;
+        let Some(target) = self.targets.get(system).filter(|_| self.talkative.contains(system)) else {
+            return;
+        };
+        let Some(effect) = target.effects.last().filter(|effect| effect.at == now) else { return };
+        let (id, value) = (effect.id, effect.value);
+        let Some(key) = target.labels.get(&id) else { return };
+        let fields = json!({"id": id.to_string(), "key": key, "value": value, "note": target.notes.get(&id)});
+        let count = target.effects.len();
+        let after = self.between(50, TALK_WITHIN);
+        self.push(system, id, &fields, format!("effect {count}"), after);
+    }
+
+    fn push(&mut self, system: &System, id: u64, fields: &serde_json::Value, event_id: String, after: u64) {
+        let now = self.clock().wall;
+        #[expect(clippy::expect_used, reason = "a literal that is a name")]
+        let object = Object::new("items").expect("a name");
+        let observation = Observation {
+            object,
+            external_id: id.to_string(),
+            seen: Seen::State {
+                fields: fields.as_object().cloned().unwrap_or_default().into_iter().collect(),
+            },
+            order: Some(OrderToken(now.micros())),
+            event_id: Some(event_id),
+            occurred_at: Some(now),
+            trace: None,
+        };
+        let offer = Offer {
+            ticket: Ticket(u64::MAX),
+            origin: Origin::Pushed,
+            source: system.clone(),
+            as_of: now,
+            arrivals: vec![Arrival::Read(observation)],
+        };
+        self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
+    }
+}
