@@ -5,7 +5,9 @@
 mod bare;
 mod drive;
 mod hub;
+mod isolation;
 mod process;
+mod sick;
 mod sink;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ const BARE_CPU_US_MAX: f64 = 75.0;
 pub(crate) enum Bench {
     /// Durable fan-out to three targets, against the bare fan-out.
     Fanout(Fanout),
+    /// Healthy targets beside one or two that hang, against the same with all healthy.
+    Isolation(isolation::Isolation),
     /// A part of a benchmark, as a process of its own.
     #[command(hide = true)]
     Part {
@@ -58,6 +62,8 @@ pub(crate) struct Fanout {
 pub(crate) enum PartKind {
     /// Three counting targets on one port.
     Sink { port: u16 },
+    /// A target that is ill in a named way.
+    Sick { port: u16, illness: sick::Illness },
     /// The bare fan-out.
     Bare { port: u16, sink: u16 },
     /// The load.
@@ -103,12 +109,14 @@ pub(crate) fn run(bench: Bench, root: &Path) -> Result<ExitCode> {
         Bench::Part { part } => {
             match part {
                 PartKind::Sink { port } => sink::run(port)?,
+                PartKind::Sick { port, illness } => sick::run(port, illness)?,
                 PartKind::Bare { port, sink } => bare::run(port, sink)?,
                 PartKind::Drive { load } => drive::run(&serde_json::from_str(&load)?)?,
             }
             Ok(ExitCode::SUCCESS)
         }
         Bench::Fanout(options) => fanout(&options, root),
+        Bench::Isolation(options) => isolation::run(&options, root),
     }
 }
 
@@ -134,7 +142,7 @@ fn fanout(options: &Fanout, root: &Path) -> Result<ExitCode> {
 
     tell("durable fan-out, distinct records, saturated");
     let sink = Part::sink()?;
-    let hub = hub::start(&binary, sink.port)?;
+    let hub = hub::start(&binary, sink.port, &[])?;
     let memory_idle_mb = hub.part.pss_mb()?;
     let syncs_before = hub.syncs()?;
     let durable = process::measure(&load(hub.part.port, drive::Target::Hub, None, 0), &sink, &hub.part)?;
@@ -190,7 +198,7 @@ fn report(
     })
 }
 
-fn show(report: &Report, output: &str) -> Result<()> {
+fn show(report: &impl Serialize, output: &str) -> Result<()> {
     let value = serde_json::to_value(report).context("the report")?;
     if output == "json" {
         crate::say(&json!(value).to_string());

@@ -32,11 +32,22 @@ impl Hub {
     }
 }
 
-/// Starts it.
-pub(crate) fn start(binary: &Path, sink: u16) -> Result<Hub> {
+/// A further target, which may be ill.
+pub(crate) struct Further {
+    /// Its name, and that of its lane.
+    pub(crate) lane: &'static str,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
+    pub(crate) port: u16,
+    /// Whether it wants a token.
+    pub(crate) token: bool,
+}
+
+/// Starts it, with the three plain targets and `further` ones.
+pub(crate) fn start(binary: &Path, sink: u16, further: &[Further]) -> Result<Hub> {
     let folder = tempfile::tempdir()?;
     let (ingress, operator) = (free_port()?, free_port()?);
-    for (path, text) in files(ingress, operator, sink) {
+    for (path, text) in files(ingress, operator, sink, further) {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().context("a parent")?)?;
         fs::write(path, text)?;
@@ -81,7 +92,7 @@ const SHARED_ROWS: &str = "  - {field: seq, path: seq, direction: out}
   - {field: seats, path: seats, direction: out}
 ";
 
-fn files(ingress: u16, operator: u16, sink: u16) -> Vec<(String, String)> {
+fn files(ingress: u16, operator: u16, sink: u16, further: &[Further]) -> Vec<(String, String)> {
     let mut files = vec![
         (
             "concord.yaml".to_owned(),
@@ -164,15 +175,27 @@ fields:
 ",
         ),
     ];
-    for (lane, own) in rows {
+    let plain = rows.map(|(lane, own)| (Further { lane, scheme: "http", port: sink, token: false }, own));
+    let plain_row = "  - {field: email, path: mail, direction: out}\n";
+    let targets = plain.iter().map(|(target, own)| (target, *own));
+    for (target, own) in targets.chain(further.iter().map(|target| (target, plain_row))) {
+        let Further { lane, scheme, port, token } = target;
+        let (secrets, parameters) = match token {
+            true => (
+                ", secrets: {client_id: {file: ./shop.secret}, client_secret: {file: ./shop.secret}, \
+                 refresh_token: {file: ./shop.secret}}",
+                "parameters: {auth: oauth}\n",
+            ),
+            false => ("", ""),
+        };
         files.push((
             format!("systems/{lane}.yaml"),
             format!(
                 "system: {lane}
 connector: http
-connection: {{base_url: \"http://127.0.0.1:{sink}\", allow: [\"127.0.0.1:{sink}\"]}}
+connection: {{base_url: \"{scheme}://127.0.0.1:{port}\", allow: [\"127.0.0.1:{port}\"]{secrets}}}
 limits: {{concurrency: 32}}
-"
+{parameters}"
             ),
         ));
         files.push((

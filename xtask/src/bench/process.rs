@@ -39,6 +39,12 @@ impl Part {
         )
     }
 
+    pub(crate) fn sick(illness: &str) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        Self::of(port, command.args(["bench", "part", "sick", &port.to_string(), illness]))
+    }
+
     pub(crate) fn bare(sink: u16) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);

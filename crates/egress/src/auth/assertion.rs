@@ -1,10 +1,15 @@
 //! A client's signed assertion (RFC 7523): a JWT that proves the client without a shared secret.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connector::Assertion;
-use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use rustls::SignatureScheme;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::sign::SigningKey;
 use serde_json::json;
 
 use super::{Moment, Secrets};
@@ -17,7 +22,7 @@ pub(crate) struct Signer {
     pub(super) scope_claim: bool,
     pub(super) client_id: String,
     algorithm: Algorithm,
-    key: EncodingKey,
+    key: Arc<dyn SigningKey>,
     key_id: String,
     audience: Option<String>,
     life_s: u64,
@@ -25,27 +30,19 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub(super) fn read(client_id: String, of: &Assertion, secrets: &Secrets<'_>) -> Result<Self, String> {
+        let algorithm = Algorithm::named(&of.algorithm)
+            .ok_or_else(|| format!("algorithm {:?} is not known; use PS256, RS256 or ES256", of.algorithm))?;
         let pem = secrets.get(&of.private_key)?;
-        let unreadable = |what: &str| {
-            format!("secret `{}` is not {what}; give the private key as PEM (`-----BEGIN …`)", of.private_key)
+        let unfit = |what: &str| {
+            let wanted = algorithm.wanted();
+            format!("secret `{}` {what}; give {wanted} as PEM (`-----BEGIN …`)", of.private_key)
         };
-        let (algorithm, key) = match of.algorithm.as_str() {
-            "PS256" | "RS256" => {
-                let algorithm = if of.algorithm == "PS256" { Algorithm::PS256 } else { Algorithm::RS256 };
-                let key =
-                    EncodingKey::from_rsa_pem(pem.expose()).map_err(|_| unreadable("an RSA private key"))?;
-                (algorithm, key)
-            }
-            "ES256" => {
-                let key =
-                    EncodingKey::from_ec_pem(pem.expose()).map_err(|_| unreadable("an EC private key"))?;
-                (Algorithm::ES256, key)
-            }
-            other => return Err(format!("algorithm {other:?} is not known; use PS256, RS256 or ES256")),
-        };
-        // A key that is readable but of another curve or size shows only when it signs.
-        (DEFAULT_PROVIDER.signer_factory)(&algorithm, &key)
-            .map_err(|error| format!("secret `{}` cannot sign {}: {error}", of.private_key, of.algorithm))?;
+        let der = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| unfit("is not a private key"))?;
+        let key = any_supported_type(&der).map_err(|_| unfit("can't be used"))?;
+        // A key that is readable but of another kind, curve or size can't sign this way.
+        if key.choose_scheme(&[algorithm.scheme()]).is_none() {
+            return Err(unfit(&format!("cannot sign {}", of.algorithm)));
+        }
         if !(1..=LIFE_S_MAX).contains(&of.life_s) {
             return Err(format!("`life_s` of the assertion is {}; use 1 to {LIFE_S_MAX} seconds", of.life_s));
         }
@@ -84,13 +81,74 @@ impl Signer {
                 claims.insert("jti".to_owned(), json!(format!("{:032x}", moment.entropy)));
             }
         }
-        let header = json!({ "typ": "JWT", "alg": format!("{:?}", self.algorithm), "kid": self.key_id });
+        let header = json!({ "typ": "JWT", "alg": self.algorithm.name(), "kid": self.key_id });
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header), part(&claims));
-        let signature = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key)
-            .map_err(|error| error.to_string())?
-            .try_sign(message.as_bytes())
+        let signer =
+            self.key.choose_scheme(&[self.algorithm.scheme()]).ok_or("the key does not sign this way")?;
+        let signature = signer
+            .sign(message.as_bytes())
             .map_err(|error| format!("the assertion cannot be signed: {error}"))?;
+        let signature = match self.algorithm {
+            Algorithm::Es256 => {
+                fixed(&signature).ok_or("the signature is not of the form it should be")?.to_vec()
+            }
+            Algorithm::Ps256 | Algorithm::Rs256 => signature,
+        };
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
+}
+
+/// How assertions are signed (RFC 7518 section 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Algorithm {
+    Ps256,
+    Rs256,
+    Es256,
+}
+
+impl Algorithm {
+    fn named(name: &str) -> Option<Self> {
+        [Self::Ps256, Self::Rs256, Self::Es256].into_iter().find(|one| one.name() == name)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ps256 => "PS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    const fn scheme(self) -> SignatureScheme {
+        match self {
+            Self::Ps256 => SignatureScheme::RSA_PSS_SHA256,
+            Self::Rs256 => SignatureScheme::RSA_PKCS1_SHA256,
+            Self::Es256 => SignatureScheme::ECDSA_NISTP256_SHA256,
+        }
+    }
+
+    const fn wanted(self) -> &'static str {
+        match self {
+            Self::Ps256 | Self::Rs256 => "an RSA private key of at least 2048 bits",
+            Self::Es256 => "an EC private key on P-256",
+        }
+    }
+}
+
+/// An ECDSA signature as JWS wants it (RFC 7518 section 3.4: r and s, 32 bytes each), from its DER form.
+fn fixed(der: &[u8]) -> Option<[u8; 64]> {
+    let body = der.strip_prefix(&[0x30])?;
+    let (_length, mut rest) = body.split_first()?;
+    let mut both = [0; 64];
+    for half in both.chunks_exact_mut(32) {
+        let (length, number) = rest.strip_prefix(&[0x02])?.split_first()?;
+        let (number, after) = number.split_at_checked(usize::from(*length))?;
+        rest = after;
+        // A leading zero only says that the number is positive.
+        let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+        let digits = &number[start..];
+        half.get_mut(32_usize.checked_sub(digits.len())?..)?.copy_from_slice(digits);
+    }
+    rest.is_empty().then_some(both)
 }

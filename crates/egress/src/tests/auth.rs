@@ -9,7 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connector::{Assertion, AuthKind, ClientPlacement, FailureKind, Reached};
 use guard::Secret;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::server::{Reply, Seen, Server, json, with_headers};
 use super::{NOW, connection, crm, egress, post};
@@ -141,15 +143,16 @@ async fn client_credentials_are_shown_in_body_or_header() {
 
 #[tokio::test]
 async fn assertions_are_signed_as_the_vendor_wants() {
-    for (algorithm, key, public, scope_claim) in [
-        (Algorithm::PS256, RSA_KEY, RSA_PUBLIC, true),
-        (Algorithm::RS256, RSA_KEY, RSA_PUBLIC, false),
-        (Algorithm::ES256, EC_KEY, EC_PUBLIC, false),
-    ] {
+    let cases: [(&str, &'static dyn VerificationAlgorithm, _, _, bool); 3] = [
+        ("PS256", &signature::RSA_PSS_2048_8192_SHA256, RSA_KEY, RSA_PUBLIC, true),
+        ("RS256", &signature::RSA_PKCS1_2048_8192_SHA256, RSA_KEY, RSA_PUBLIC, false),
+        ("ES256", &signature::ECDSA_P256_SHA256_FIXED, EC_KEY, EC_PUBLIC, false),
+    ];
+    for (algorithm, verification, key, public, scope_claim) in cases {
         let server = Server::start(granting()).await;
         let egress = egress();
         let secrets = [("id", "client-1"), ("key", key), ("kid", "certificate-7\n")];
-        let auth = assertion(&format!("{algorithm:?}"), scope_claim);
+        let auth = assertion(algorithm, scope_claim);
         egress.register(crm(), &connection(&server.url(), auth, &secrets)).unwrap();
         egress.authorise(&crm(), NOW, 7).await.unwrap();
 
@@ -157,22 +160,19 @@ async fn assertions_are_signed_as_the_vendor_wants() {
         let form = form(&seen[0]);
         assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
         assert_eq!(form.contains_key("scope"), !scope_claim);
-        let public = match algorithm {
-            Algorithm::ES256 => DecodingKey::from_ec_pem(public).unwrap(),
-            _ => DecodingKey::from_rsa_pem(public).unwrap(),
-        };
+        let info = SubjectPublicKeyInfoDer::from_pem_slice(public).unwrap();
+        // The key itself follows the algorithm's identifier.
+        let bare = if algorithm == "ES256" { &info[info.len() - 65..] } else { &info[24..] };
         let token = &form["client_assertion"];
         let (message, signature) = token.rsplit_once('.').unwrap();
-        let valid = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &public, algorithm).unwrap();
-        assert!(valid, "{algorithm:?}");
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let verified = UnparsedPublicKey::new(verification, bare).verify(message.as_bytes(), &signature);
+        assert!(verified.is_ok(), "{algorithm}");
         let part = |n: usize| -> serde_json::Value {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(n).unwrap()).unwrap())
                 .unwrap()
         };
-        assert_eq!(
-            part(0),
-            serde_json::json!({"typ":"JWT","alg":format!("{algorithm:?}"),"kid":"certificate-7"})
-        );
+        assert_eq!(part(0), serde_json::json!({"typ":"JWT","alg":algorithm,"kid":"certificate-7"}));
         let claims = part(1);
         assert_eq!(claims["iss"], "client-1");
         assert_eq!(claims["aud"], format!("{}/oauth/token", server.url()));
@@ -397,9 +397,9 @@ async fn keys_and_endpoints_are_checked_when_registered() {
     let base = "https://api.example.test";
     let secrets = |key: &'static str| [("id", "client-1"), ("key", key), ("kid", "7")];
     for (auth, key, said) in [
-        (assertion("PS256", true), "not a key", "is not an RSA private key"),
-        (assertion("PS256", true), EC_KEY, "is not an RSA private key"),
-        (assertion("ES256", true), RSA_KEY, "is not an EC private key"),
+        (assertion("PS256", true), "not a key", "is not a private key; give an RSA private key"),
+        (assertion("PS256", true), EC_KEY, "cannot sign PS256; give an RSA private key"),
+        (assertion("ES256", true), RSA_KEY, "cannot sign ES256; give an EC private key on P-256"),
         (assertion("none", true), RSA_KEY, "use PS256, RS256 or ES256"),
         (assertion("HS256", true), RSA_KEY, "use PS256, RS256 or ES256"),
     ] {
