@@ -31,6 +31,11 @@ macro_rules! intent {
          i.trace, b.sealed FROM intent i "
     };
 }
+macro_rules! body {
+    () => {
+        "LEFT JOIN intent_body b ON b.seq = i.body "
+    };
+}
 macro_rules! message {
     () => {
         "SELECT seq, id, tenant, source, state, read, event_id, about_system, about_object, about_id, wait_system, \
@@ -178,16 +183,16 @@ statements! {
     MoveIntent = "UPDATE intent SET external_id = ?3, scope = ?4, state = ?5, sends = ?6, probes = ?7, \
         arrives_until = ?8, due = ?9, outcome = ?10, reason = ?11, closed_at = ?12, token = ?13, \
         body = iif(?5 < 2, body, NULL) WHERE record = ?1 AND id = ?2";
-    OpenIntent = intent!(), "INDEXED BY intent_open LEFT JOIN intent_body b ON b.seq = i.body WHERE i.tenant = ?4 AND i.system = ?2 AND i.record = ?1 \
+    OpenIntent = intent!(), "INDEXED BY intent_open ", body!(), "WHERE i.tenant = ?4 AND i.system = ?2 AND i.record = ?1 \
         AND i.object = ?3 AND i.state < 2 ORDER BY i.id LIMIT 1";
-    OpenIntentsOfRecord = intent!(), "INDEXED BY intent_open LEFT JOIN intent_body b ON b.seq = i.body WHERE i.tenant = ?3 AND i.system = ?2 AND i.record = ?1 \
+    OpenIntentsOfRecord = intent!(), "INDEXED BY intent_open ", body!(), "WHERE i.tenant = ?3 AND i.system = ?2 AND i.record = ?1 \
         AND i.state < 2 ORDER BY i.id";
     OpenIntents = "SELECT record, id FROM intent INDEXED BY intent_open WHERE tenant = ?1 AND system = ?2 AND state < 2 \
         ORDER BY id";
-    Intent = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.id = ?2";
-    IntentsOfRecord = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.id DESC LIMIT ?3";
-    IntentsOfDelivery = intent!(), "LEFT JOIN intent_body b ON b.seq = i.body WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 AND i.subject = ?5 \
-        ORDER BY i.id DESC LIMIT ?6";
+    Intent = intent!(), body!(), "WHERE i.record = ?1 AND i.id = ?2";
+    IntentsOfRecord = intent!(), body!(), "WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.id DESC LIMIT ?3";
+    IntentsOfDelivery = intent!(), body!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 \
+        AND i.subject = ?5 ORDER BY i.id DESC LIMIT ?6";
     /// Creates are few: only what is on its way or in doubt is looked over.
     CountCreates = "SELECT count(*) FROM intent i INDEXED BY intent_open CROSS JOIN obligation o ON o.subject = i.subject \
         AND o.route = i.route AND o.tenant = i.tenant AND o.kind = i.kind WHERE i.tenant = ?1 AND i.system = ?2 \

@@ -29,10 +29,13 @@ fn install() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("npm").join("sandbox-sdk");
     let lock = fs::read_to_string(Path::new(SCRIPTS).join("package-lock.json")).unwrap();
     let done = folder.join("installed.lock");
+    fs::create_dir_all(&folder).unwrap();
+    // Each test may be a process of its own: one installs, the others wait for it.
+    let turn = fs::File::create(folder.with_extension("turn")).unwrap();
+    turn.lock().unwrap();
     if fs::read_to_string(&done).is_ok_and(|known| known == lock) {
         return folder;
     }
-    fs::create_dir_all(&folder).unwrap();
     for name in ["package.json", "package-lock.json"] {
         fs::copy(Path::new(SCRIPTS).join(name), folder.join(name)).unwrap();
     }
