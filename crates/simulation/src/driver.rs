@@ -56,6 +56,8 @@ pub(crate) enum Event {
     Say(usize),
     /// Somebody at a target writes its note on every object, and the target says so.
     Annotate { system: System, note: String },
+    /// A person tries everything again that is uncertain at a target.
+    Retry(System),
     /// The hub starts.
     Start,
 }
@@ -71,8 +73,8 @@ pub(crate) struct Saying {
 /// A run.
 pub struct Simulation {
     options: Options,
-    config: Arc<Configuration>,
-    store: Arc<Memory>,
+    pub(crate) config: Arc<Configuration>,
+    pub(crate) store: Arc<Memory>,
     machines: BTreeMap<MachineId, Box<dyn DebugMachine>>,
     queue: BinaryHeap<Reverse<(u64, u64, Slot)>>,
     events: BTreeMap<u64, Event>,
@@ -253,6 +255,7 @@ impl Simulation {
                 self.tell(&system);
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
+            Event::Retry(system) => self.retry(&system),
             Event::Say(index) => self.say(index),
         }
     }
@@ -420,7 +423,15 @@ impl Simulation {
     }
 
     fn acknowledged(&mut self, ticket: Ticket, ack: &Ack) {
-        let Ack::Taken(taken) = ack else { return };
+        let taken = match ack {
+            Ack::Taken(taken) => taken,
+            Ack::Done | Ack::Refused(_) => {
+                let name = if *ack == Ack::Done { "OrderDone" } else { "OrderRefused" };
+                *self.marks.entry(name.to_owned()).or_default() += 1;
+                return;
+            }
+            Ack::Busy(_) => return,
+        };
         self.remember("ack");
         let fine = taken.iter().all(|taken| matches!(taken.how, TakenAs::Accepted | TakenAs::Duplicate));
         let index = usize::try_from(ticket.0).unwrap_or(usize::MAX);

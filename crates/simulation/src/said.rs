@@ -1,11 +1,15 @@
-//! What targets say by themselves: that a person there changed something, and what became of our writes.
+//! What people do, and what targets say by themselves: that a person there changed something, and what became of our
+//! writes.
 
 use std::time::Duration;
 
 use canonical::{Object, OrderToken, System};
 use connector::{Observation, Seen};
-use hub::{Arrival, Input, MachineId, Offer, Origin, Ticket};
+use hub::{Arrival, Delivery, Input, MachineId, Notice, Offer, Order, Origin, Ticket};
+use ledger::State;
 use serde_json::json;
+use store::Browse as _;
+use store::browse::{DeliveryFilter, Look, Page};
 
 use crate::driver::{Event, Simulation, micros};
 
@@ -35,6 +39,30 @@ impl Simulation {
         target
             .flat_map(|target| self.annotated.iter().filter_map(|id| target.notes.get(id)))
             .map(String::as_str)
+    }
+
+    /// At `after`, a person who has looked at the target tries everything again that is uncertain there.
+    pub fn retry_at(&mut self, after: Duration, system: &System) {
+        self.at(micros(after), Event::Retry(system.clone()));
+    }
+
+    pub(crate) fn retry(&mut self, system: &System) {
+        let filter = DeliveryFilter {
+            system: Some(system.clone()),
+            states: vec![State::Uncertain],
+            limit: 100,
+            ..DeliveryFilter::default()
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        let look = Look::Deliveries(filter);
+        self.store.look(self.config.tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
+        let Ok(Ok(Page::Deliveries(rows))) = told.try_recv() else { return };
+        for (number, (_, row)) in (1_000_000..).zip(rows) {
+            let delivery = Delivery { key: row.key, record: row.record, object: row.object };
+            let order = Order::Retry { delivery, reason: "ann: it is not there".to_owned() };
+            let input = Input::Told(Notice::Do(Ticket(number), order));
+            self.at(self.now + 50, Event::Input(MachineId::Spoke(system.clone()), input));
+        }
     }
 
     /// From now on the target says what became of every write, as webhooks do: before its answer comes, or after.

@@ -21,6 +21,8 @@ pub struct Faults {
     pub refuse: u64,
     /// The effect happens, the answer is lost.
     pub lose: u64,
+    /// The request is lost on its way, and nobody can know.
+    pub vanish: u64,
     /// 500 before the effect.
     pub fail_before: u64,
     /// 500 after the effect.
@@ -38,7 +40,7 @@ pub(crate) enum Reply {
     Answer(Response, u64),
     /// Never arrived.
     Refused,
-    /// Applied; the connection breaks after so many microseconds.
+    /// Applied or not; the connection breaks after so many microseconds.
     Lost(u64),
     /// Not applied yet: it will be after so many microseconds; no answer.
     Late(u64),
@@ -109,6 +111,9 @@ impl Target {
         };
         if hit(faults.refuse) {
             return Reply::Refused;
+        }
+        if hit(faults.vanish) {
+            return Reply::Lost(takes);
         }
         // What was under way when it said so does not count.
         if self.closed_at.is_some_and(|at| now > at + TRAVEL_MAX && now < at + CLOSED_FOR) {

@@ -99,6 +99,7 @@ fn seeded_storms_hold() {
         for class in Class::ALL {
             let options = Options {
                 faults: Faults {
+                    vanish: 30,
                     refuse: 40,
                     lose: 80,
                     fail_before: 40,
@@ -225,4 +226,26 @@ fn i6_own_writes_are_no_edits_whenever_they_come_back() {
         }
     }
     assert!(said > 1000, "the targets said nothing: {said}");
+}
+
+/// I1, I3: a create that nothing can look for goes to a person; the person's word ends the doubt, and the newest level
+/// goes out once.
+#[test]
+fn i3_a_person_ends_a_doubt() {
+    let system = System::new(Class::None.name()).unwrap();
+    for seed in 0..10 {
+        let targets: BTreeMap<System, Target> =
+            [(system.clone(), Target::new(Class::None))].into_iter().collect();
+        let options = Options {
+            faults: Faults { vanish: 1000, ..Faults::default() },
+            heal_after: Duration::from_secs(2),
+            ..calm(seed)
+        };
+        let said = sayings(3, 4, Duration::from_millis(20));
+        let mut run = Simulation::new(options, configuration(&[Class::None]), said, targets);
+        run.retry_at(Duration::from_secs(10), &system);
+        run.run();
+        assert_eq!(run.marked("OrderDone"), 3, "seed {seed}: {:?}", run.marks);
+        assert_holds(&run, &format!("seed {seed}"), false);
+    }
 }

@@ -44,11 +44,25 @@ pub(crate) struct Findings {
     pub(crate) calm_ms: Vec<u64>,
     /// between systems that were well while another was not,
     pub(crate) beside_ms: Vec<u64>,
+    /// (the two, per way from one system to another)
+    ways: BTreeMap<(Place, Place), Way>,
     /// and to or from systems that were not.
     pub(crate) outage_ms: BTreeMap<Place, Vec<u64>>,
     /// The first few things that are wrong, for people.
     pub(crate) complaints: Vec<String>,
 }
+
+/// Times on the way from one system to another, in calm times and beside an outage of a third.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Way {
+    calm_ms: Vec<u64>,
+    beside_ms: Vec<u64>,
+}
+
+/// Below so many calm times a way has no p95 of its own.
+const CALM_MIN: usize = 10;
+/// What a busy machine may add to any time.
+const BUSY_MS: u64 = 250;
 
 /// Complaints kept for people.
 const COMPLAINTS_MAX: usize = 40;
@@ -71,7 +85,8 @@ pub(crate) fn prove(
     }
     let mut found = proof.found;
     let times = [&mut found.calm_ms, &mut found.beside_ms];
-    times.into_iter().chain(found.outage_ms.values_mut()).for_each(|times| times.sort_unstable());
+    let ways = found.ways.values_mut().map(|way| &mut way.calm_ms);
+    times.into_iter().chain(ways).chain(found.outage_ms.values_mut()).for_each(|times| times.sort_unstable());
     found
 }
 
@@ -348,8 +363,10 @@ impl<'p> Prover<'p> {
             found.outage_ms.entry(ill).or_default().push(took);
         } else if met.is_empty() {
             found.calm_ms.push(took);
+            found.ways.entry((from, place)).or_default().calm_ms.push(took);
         } else {
             found.beside_ms.push(took);
+            found.ways.entry((from, place)).or_default().beside_ms.push(took);
         }
     }
 }
@@ -358,6 +375,17 @@ impl Findings {
     /// Share of records that are as they should be in every system.
     pub(crate) fn agreement(&self) -> f64 {
         if self.records == 0 { 0.0 } else { self.agreeing as f64 / self.records as f64 }
+    }
+
+    /// How many changes between two systems that were well took longer, beside an outage of the third, than half as
+    /// much again as 95 % do on the same way in calm times. Were there no outage, 5 % would.
+    pub(crate) fn late_beside(&self) -> u64 {
+        let late = self.ways.values().map(|way| {
+            let calm = if way.calm_ms.len() >= CALM_MIN { &way.calm_ms } else { &self.calm_ms };
+            let bound = quantile(calm, 0.95).unwrap_or(0) * 3 / 2 + BUSY_MS;
+            way.beside_ms.iter().filter(|took| **took > bound).count() as u64
+        });
+        late.sum()
     }
 
     /// Whether nothing is wrong and nothing is still to come.
