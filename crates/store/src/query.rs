@@ -1,6 +1,7 @@
 //! Set questions: a handful, each answered for a whole batch at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use canonical::{Entity, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
 use intake::{Ask, Message, View};
@@ -100,7 +101,7 @@ pub struct SpokeRow {
     /// The obligation as it stands now; `None` when it is gone.
     pub obligation: Option<Obligation>,
     /// The record's newest version. For a merged record: the survivor.
-    pub record: Option<Record>,
+    pub record: Option<Arc<Record>>,
     /// The event, for `notify`.
     pub fact: Option<Fact>,
     /// The shadow.

@@ -1,6 +1,7 @@
 //! Answers to the set questions of the hot port.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Subject};
@@ -12,7 +13,7 @@ use crate::fault::Outcome;
 use crate::rows::intent::intent;
 use crate::rows::message::message;
 use crate::rows::obligation::{head, obligation};
-use crate::rows::record::{fact, record};
+use crate::rows::record::{fact, record, shared_record};
 use crate::rows::shadow::shadow;
 use crate::rows::{subject_parts, wall, work};
 use crate::sql::Sql;
@@ -66,7 +67,7 @@ impl Reader<'_> {
         found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
         found.intent = self.book.one(Sql::OpenIntent, key, intent)?;
         for (field, object) in &ask.references {
-            for referred in referred(field, found.record.as_ref(), found.fact.as_ref()) {
+            for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
                 if let Some(id) = self.link_of_reference(number, referred, there, object)? {
                     found.links.insert((referred, object.clone()), id);
                 }
@@ -76,14 +77,18 @@ impl Reader<'_> {
     }
 
     /// The record itself, or the one that stands for it.
-    fn survivor(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Record>> {
-        let Some(mut found) = self.record(tenant, id)? else { return Ok(None) };
+    fn survivor(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Arc<Record>>> {
+        let Some(mut found) = self.shared(tenant, id)? else { return Ok(None) };
         for _ in 0..rules::ALIAS_HOPS_MAX {
             let Alive::Merged { into } = found.alive else { break };
-            let Some(next) = self.record(tenant, into)? else { break };
+            let Some(next) = self.shared(tenant, into)? else { break };
             found = next;
         }
         Ok(Some(found))
+    }
+
+    fn shared(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Arc<Record>>> {
+        self.book.one(Sql::Record, (id.as_bytes(), tenant), shared_record)
     }
 
     pub(super) fn record(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<Record>> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::{Alive, EventId, Fact, Field, Fields, Marks, Provenance, Record, RecordId, System, Wall};
 use intake::Link;
@@ -56,12 +57,17 @@ pub(crate) fn record_document(record: &Record) -> Outcome<Vec<u8>> {
 
 /// Reads a record.
 pub(crate) fn record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Record> {
+    shared_record(row, desk).map(Arc::unwrap_or_clone)
+}
+
+/// Reads a record, or shares the one that was written lately.
+pub(crate) fn shared_record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Arc<Record>> {
     let id = record_id(row, 0)?;
     let tenant = desk.names.tenant(row.get(1)?)?;
     let bytes = blob(row, 7)?;
     let recent = desk.keys.vault.recent().get(bytes);
     if let Some(known) = recent.filter(|known| known.id == id && known.tenant == tenant) {
-        return Ok(known.as_ref().clone());
+        return Ok(known);
     }
     let corrupt = |fault: Fault| Fault::corrupt(&id.to_string(), fault.detail());
     let opened = desk.keys.open(&tenant, &record_place(&tenant, id), bytes).map_err(corrupt)?;
@@ -72,7 +78,7 @@ pub(crate) fn record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Record> {
         Ok(source.as_ref().clone())
     };
     let provenance = sealed.from.into_iter().map(|(field, at)| Ok((field.into_owned(), source(at)?)));
-    Ok(Record {
+    Ok(Arc::new(Record {
         provenance: provenance.collect::<Outcome<_>>()?,
         tenant,
         entity: desk.names.entity(row.get(3)?)?,
@@ -87,7 +93,7 @@ pub(crate) fn record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Record> {
         occurrences: sealed.occurrences.into_owned(),
         created_at: wall(row, 5)?,
         updated_at: wall(row, 6)?,
-    })
+    }))
 }
 
 /// The record that stands for this one, when it was merged.

@@ -134,14 +134,16 @@ impl Spoke {
     /// An answer, or its absence.
     pub(crate) fn landed(
         &mut self,
-        flight: Flight,
+        mut flight: Flight,
         answer: &Result<Response, Failure>,
         took: Duration,
         turn: &mut Turn<'_>,
     ) {
         let probe = flight.action == Action::Probe;
-        let call = if probe { Call::Probe(flight.write.clone()) } else { Call::Write(flight.write.clone()) };
+        let call = if probe { Call::Probe(flight.write) } else { Call::Write(flight.write) };
         let outcome = self.connector.classify(&call, answer, turn.now.wall);
+        let (Call::Probe(write) | Call::Write(write)) = call else { return };
+        flight.write = write;
         self.learn(&flight.permit, &flight.intent.operation, &outcome, took, turn);
         let next = ledger::settle(
             Settling {

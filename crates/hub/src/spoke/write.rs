@@ -14,6 +14,7 @@ use crate::spoke::flight::{ARRIVAL_SLACK, Action, Flight};
 use crate::spoke::plan::{Rest, Wanted};
 use crate::spoke::settle::After;
 use crate::turn::Turn;
+use crate::written::keep;
 
 impl Spoke {
     /// Renders the request and makes its intent durable; the commit's answer sends it.
@@ -27,7 +28,7 @@ impl Spoke {
     ) {
         let id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
         let rendered = self.render(id, &obligation, &wanted);
-        let (spec, write, request) = match rendered {
+        let (spec, mut write, request) = match rendered {
             Ok(rendered) => rendered,
             Err(why) => {
                 self.unused(permit, turn);
@@ -52,7 +53,6 @@ impl Spoke {
         };
         let now = turn.now.wall;
         let first = looks_first(&spec, &wanted);
-        let call = Call::Write(write);
         let intent = Intent {
             id,
             obligation: obligation.key.clone(),
@@ -62,7 +62,7 @@ impl Spoke {
             level: Level { ..obligation.wanted },
             operation: spec.name.to_string(),
             class: spec.idempotency.clone(),
-            call: serde_json::to_vec(&call).unwrap_or_default(),
+            call: keep(&mut write),
             request: serde_json::to_vec(&request).unwrap_or_default(),
             fields: Fields::new(),
             full: !spec.partial,
@@ -81,7 +81,6 @@ impl Spoke {
             token: None,
             trace: obligation.trace.clone(),
         };
-        let Call::Write(write) = call else { return };
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
         let flight = Flight {
             intent: Intent { fields: write.fields.clone(), ..intent },

@@ -1,6 +1,7 @@
 //! Answers the set questions of the hot port.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
 use intake::{Ask, Message, View};
@@ -123,10 +124,10 @@ impl Tables {
             Subject::Event(event) => self.facts.get(&event).filter(|fact| fact.tenant == *tenant).cloned(),
             Subject::Record(_) => None,
         };
-        let record = self.survivor(tenant, ask.record).cloned();
+        let record = self.survivor(tenant, ask.record).cloned().map(Arc::new);
         let mut links = BTreeMap::new();
         for (field, object) in &ask.references {
-            for referred in referred(field, record.as_ref(), fact.as_ref()) {
+            for referred in referred(field, record.as_deref(), fact.as_ref()) {
                 if let Some(id) = self.link_of_reference(tenant, referred, system, object) {
                     links.insert((referred, object.clone()), id);
                 }
