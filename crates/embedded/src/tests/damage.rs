@@ -51,7 +51,9 @@ fn a_damaged_row_harms_no_other() {
         let (_folder, store) = damaged(two_records(), damage);
         let store = handle(&store);
         assert_corrupt(store.try_find(spoke(1)));
-        assert!(matches!(store.find(spoke(2)), Rows::Spoke(rows) if rows[0].record.as_deref() == Some(&record(2, 1))));
+        assert!(
+            matches!(store.find(spoke(2)), Rows::Spoke(rows) if rows[0].record.as_deref() == Some(&record(2, 1)))
+        );
         assert!(store.holds(Require::RecordAt { record: rec(1), version: 1 }), "{damage}");
         let Rows::Claim(claimed) = store.find(claim(100, 9)) else { panic!("not a claim") };
         assert_eq!(claimed.heads.len(), 1);
