@@ -203,7 +203,7 @@ statements! {
 
     ShadowRevision = "SELECT revision FROM shadow WHERE record = ?1 AND system = ?2 AND object = ?3";
     PutShadow = "INSERT INTO shadow (record, system, object, tenant, revision, level_version, level_generation, sealed) \
-        VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET tenant = excluded.tenant, revision = revision + 1, \
+        VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) ON CONFLICT (record, system, object) DO UPDATE SET tenant = excluded.tenant, revision = revision + 1, \
         level_version = excluded.level_version, level_generation = excluded.level_generation, sealed = excluded.sealed";
     Shadow = shadow!(), "WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
     ShadowsInSystem = shadow!(), "WHERE record = ?1 AND system = ?2 AND tenant = ?3";

@@ -50,15 +50,20 @@ fn commit(of: &MachineId, ticket: Ticket, units: Vec<Unit>, shared: &Arc<Shared>
     let reply = Box::new(move |receipts: Result<Vec<Receipt>, StoreError>| {
         match &receipts {
             Ok(receipts) => {
-                if urgency == Urgency::Intake {
-                    to.fullness.clear();
+                if urgency == Urgency::Intake && to.fullness.clear() {
+                    tracing::info!(target: "concord", class = "disk", "the store's disk has room again; everything goes on");
                 }
                 let any = receipts.iter().any(|receipt| matches!(receipt, Receipt::Done(_)));
                 if let (Some(hook), Some(point), true) = (&to.crash, &point, any) {
                     hook(point);
                 }
             }
-            Err(StoreError::Full { .. }) => to.fullness.refuse(to.clock.now().mono),
+            Err(error @ StoreError::Full { .. }) => {
+                if to.fullness.refuse(to.clock.now().mono) {
+                    let detail = error.to_string();
+                    tracing::warn!(target: "concord", class = "disk", detail, "no room: nothing new is taken in");
+                }
+            }
             Err(_) => {}
         }
         to.post(&of, Input::Committed(ticket, receipts));

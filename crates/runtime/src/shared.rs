@@ -36,14 +36,14 @@ pub(crate) struct Fullness {
 }
 
 impl Fullness {
-    /// The store refused for want of room.
-    pub(crate) fn refuse(&self, now: Mono) {
-        self.refused.store(now.0 + 1, Ordering::Relaxed);
+    /// The store refused for want of room. Says whether that is news.
+    pub(crate) fn refuse(&self, now: Mono) -> bool {
+        self.refused.swap(now.0 + 1, Ordering::Relaxed) == 0
     }
 
-    /// The store took messages.
-    pub(crate) fn clear(&self) {
-        self.refused.store(0, Ordering::Relaxed);
+    /// The store took messages. Says whether that is news.
+    pub(crate) fn clear(&self) -> bool {
+        self.refused.load(Ordering::Relaxed) != 0 && self.refused.swap(0, Ordering::Relaxed) != 0
     }
 
     /// Whether it is full, as far as is known.

@@ -19,7 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 /// Fields that are shown as they are: names from the configuration, ids that Concord makes, closed words.
-const PLAIN: [&str; 22] = [
+const PLAIN: [&str; 24] = [
     "about",
     "address",
     "body_blake3",
@@ -29,12 +29,14 @@ const PLAIN: [&str; 22] = [
     "entity",
     "event",
     "idempotency",
+    "ingress",
     "intent",
     "lane",
     "letter",
     "machine",
     "object",
     "operation",
+    "operator",
     "record",
     "request",
     "route",

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use canonical::Tenant;
 use config::{Checked, Configuration};
 use runtime::Ended;
 use telemetry::logs::LogFormat;
@@ -39,6 +40,19 @@ struct Voice<'o> {
 }
 
 impl Voice<'_> {
+    fn up(&self, tenant: &Tenant, run: &Run, dir: &Path) {
+        let Run { ingress, operator, .. } = run;
+        if self.lines {
+            // In text, addresses would be redacted; as fields they are what they are.
+            return tracing::info!(target: "concord", class = "up", %tenant, %ingress, %operator, "the hub is up");
+        }
+        self.output.say(&format!(
+            "tenant {tenant} is up: sources to http://{ingress}, operators to http://{operator} (`concord --dir {} \
+             system list`); Ctrl-C drains and ends",
+            dir.display()
+        ));
+    }
+
     fn say(&self, class: &str, text: &str) {
         if self.lines {
             tracing::info!(target: "concord", class, "{text}");
@@ -90,16 +104,7 @@ async fn until_asked(
         operator: hub.operator,
     };
     place.announce(&run)?;
-    voice.say(
-        "up",
-        &format!(
-            "tenant {tenant} is up: sources to http://{}, operators to http://{} (`concord --dir {} system list`); \
-             Ctrl-C drains and ends",
-            hub.ingress,
-            hub.operator,
-            dir.display()
-        ),
-    );
+    voice.up(&tenant, &run, dir);
     let exit = tokio::select! {
         asked = wiring::asked_to_end() => {
             asked?;

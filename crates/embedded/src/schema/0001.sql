@@ -222,7 +222,9 @@ CREATE TABLE attempt (
 ) STRICT;
 CREATE INDEX attempt_record ON attempt (record, seq) WHERE record IS NOT NULL;
 
+-- By position, so that several of these long rows share a page.
 CREATE TABLE shadow (
+    seq              INTEGER PRIMARY KEY,
     record           BLOB NOT NULL,
     system           INTEGER NOT NULL,
     object           INTEGER NOT NULL,
@@ -231,8 +233,8 @@ CREATE TABLE shadow (
     level_version    INTEGER NOT NULL,
     level_generation INTEGER NOT NULL,
     sealed           BLOB NOT NULL,
-    PRIMARY KEY (record, system, object)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (record, system, object)
+) STRICT;
 
 -- A system's own work.
 CREATE TABLE fetch (

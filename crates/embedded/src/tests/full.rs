@@ -87,12 +87,12 @@ impl Drop for Mount {
 /// Against a disk that is really full: refused, not lost, not broken; freed space is found by itself.
 #[test]
 fn a_full_disk_stops_intake_and_heals() {
-    let Some(mount) = Mount::new("24m") else {
+    let Some(mount) = Mount::new("28m") else {
         println!("skipped: no file system can be mounted here");
         return;
     };
     let folder = mount.0.path().join("store");
-    let options = Options { reserve_bytes: 4 << 20, ..options() };
+    let options = Options { reserve_bytes: 6 << 20, ..options() };
     let store = Embedded::open(&folder, root_key(7), options.clone()).unwrap();
     let backend = handle(&store);
     backend.apply((0..50).map(|number| Op::Raise(raise("r", number, 1))).collect());

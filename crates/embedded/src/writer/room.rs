@@ -35,7 +35,8 @@ impl Room {
         if self.grow(connection) {
             return Ok(());
         }
-        Err(Fault::Refused(format!("there is no room for the reserve of {} bytes", self.reserve.bytes())))
+        let wanted = (self.reserve.bytes() + self.slack()) >> 20;
+        Err(Fault::Refused(format!("there is no room for the reserve: {wanted} MiB must be free")))
     }
 
     pub(super) fn is_free(&self) -> bool {
@@ -66,13 +67,17 @@ impl Room {
 
     /// Takes everything again when the reserve fits back in, with some slack. Says whether.
     pub(super) fn grow(&mut self, connection: &Connection) -> bool {
-        let slack = self.reserve.bytes() / 2;
-        if !self.pages_fit(connection) || self.reserve.fill(slack).is_err() {
+        if !self.pages_fit(connection) || self.reserve.fill(self.slack()).is_err() {
             return false;
         }
         self.set_page_limit(connection, 0);
         self.level = Level::All;
         true
+    }
+
+    /// What must be free besides the reserve, so that the disk is not just about full again.
+    fn slack(&self) -> u64 {
+        self.reserve.bytes() / 2
     }
 
     fn reserve_pages(&self) -> u64 {
