@@ -329,12 +329,12 @@ proptest! {
         }
         let slowest = u64::from(*refills.iter().min().unwrap());
         let weight = |n: usize| weights[usize::from(flows[n].1.number())];
-        // What the others may spend before its turn comes, and everything at the pace of the slowest limit;
-        // the reserve
-        // leaves a tenth of it to the common part.
+        // What the others may spend before its turn comes, what was saved up and they may take first, and everything at
+        // the pace of the slowest limit; the reserve leaves a tenth of it to the common part.
+        let saved_up = *sizes.iter().max().unwrap();
         let fair = |n: usize| {
             let round: u32 = present.iter().map(|other| costs[n] * weight(*other) / weight(n) + costs[*other] + 1).sum();
-            u64::from(round + costs[n] + 8) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
+            u64::from(round + saved_up + costs[n] + 8) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
         };
         let mut last = [Mono(0); 15];
         let mut now = Mono(0);
