@@ -333,7 +333,9 @@ proptest! {
         // the pace of the slowest limit; the reserve leaves a tenth of it to the common part.
         let saved_up = *sizes.iter().max().unwrap();
         let fair = |n: usize| {
-            let round: u32 = present.iter().map(|other| costs[n] * weight(*other) / weight(n) + costs[*other] + 1).sum();
+            let others = present.iter();
+            let round: u32 =
+                others.map(|other| (costs[n] * weight(*other)).div_ceil(weight(n)) + costs[*other] + 1).sum();
             u64::from(round + saved_up + costs[n] + 8) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
         };
         let mut last = [Mono(0); 15];
