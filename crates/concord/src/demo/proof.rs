@@ -61,8 +61,6 @@ struct Way {
 
 /// Below so many calm times a way has no p95 of its own.
 const CALM_MIN: usize = 10;
-/// So long after its outage a system clears up: what was in doubt then has to wait until it is certain.
-const CLEARING_MS: u64 = 6_000;
 /// What a busy machine may add to any time.
 const BUSY_MS: u64 = 250;
 
@@ -357,16 +355,11 @@ impl<'p> Prover<'p> {
 
     fn time(&mut self, place: Place, from: Place, said_ms: u64, arrived_ms: u64) {
         let took = arrived_ms.saturating_sub(said_ms);
-        let met = |after_ms: u64| {
-            let outages = self.outages.iter();
-            let met = outages
-                .filter(move |outage| said_ms < outage.until_ms + after_ms && arrived_ms >= outage.from_ms);
-            met.map(|outage| outage.place).collect::<Vec<Place>>()
-        };
-        let (met, ill) = (met(0), met(CLEARING_MS));
+        let during = |outage: &&Outage| said_ms < outage.until_ms && arrived_ms >= outage.from_ms;
+        let met: Vec<Place> = self.outages.iter().filter(during).map(|outage| outage.place).collect();
         let found = &mut self.found;
         // What an ill system says is late, too: it cannot be read.
-        if let Some(ill) = [place, from].into_iter().find(|place| ill.contains(place)) {
+        if let Some(ill) = [place, from].into_iter().find(|place| met.contains(place)) {
             found.outage_ms.entry(ill).or_default().push(took);
         } else if met.is_empty() {
             found.calm_ms.push(took);
