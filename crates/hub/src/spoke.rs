@@ -109,7 +109,7 @@ pub struct Spoke {
     pub(crate) phase: Phase,
     pub(crate) state: SystemState,
     next_ticket: u64,
-    awaiting: BTreeMap<Ticket, Await>,
+    pub(crate) awaiting: BTreeMap<Ticket, Await>,
     /// Offered to the dispatcher, not admitted yet.
     pub(crate) heads: BTreeMap<ObligationKey, Head>,
     /// Admitted and not settled.

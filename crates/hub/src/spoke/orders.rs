@@ -1,5 +1,6 @@
 //! What an operator orders of a spoke: pause, resume, retry, discard. Each is answered when it is durable.
 
+use canonical::IntentId;
 use ledger::{Intent, IntentState, Level, Obligation, State};
 use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
@@ -73,7 +74,13 @@ impl Spoke {
             None => return Self::answer(outside, Err("there is no such delivery".to_owned()), turn),
         };
         let mut unit = Unit::default();
-        if let Some(intent) = row.intent {
+        // The object's unfinished intent may be another delivery's: that is not the person's word to end.
+        if let Some(intent) = row.intent.filter(|intent| intent.obligation == obligation.key) {
+            if self.is_under_way(intent.id) {
+                let text =
+                    "it is being sent or looked for right now: see what becomes of it, then order it again";
+                return Self::answer(outside, Err(text.to_owned()), turn);
+            }
             self.close_unfinished(intent, row.shadow, decision, why, &mut unit, turn);
         }
         let now = turn.now.wall;
@@ -95,6 +102,15 @@ impl Spoke {
     fn needs_person(&self, obligation: &Obligation) -> bool {
         matches!(obligation.state, State::Dead | State::Uncertain | State::Parked)
             && !self.active.contains(&obligation.key)
+    }
+
+    /// Whether an intent is on the wire, or just about to go (found doubtful at a start, its delivery still waits).
+    fn is_under_way(&self, id: IntentId) -> bool {
+        self.awaiting.values().any(|what| match what {
+            Await::Answer(flight) | Await::Adopt(flight, ..) => flight.intent.id == id,
+            Await::Resend(doubt, _) => doubt.intent.id == id,
+            _ => false,
+        })
     }
 
     /// The person has looked at the target: what was in doubt is so no longer. What the intent said is not known to
