@@ -21,6 +21,7 @@ mod copy;
 mod entropy;
 mod fault;
 mod folder;
+mod journal;
 mod names;
 mod open;
 mod reader;

@@ -14,8 +14,9 @@ use crate::connection::{Purpose, connect};
 use crate::entropy::Entropy;
 use crate::fault::Fault;
 use crate::folder::Folder;
+use crate::journal::Journal;
 use crate::shared::Shared;
-use crate::vault::Vault;
+use crate::vault::{Keys, Vault};
 use crate::{
     COMMITS_WAITING_MAX, Embedded, FINDS_WAITING_MAX, OpenError, Options, Threads, reader, schema, writer,
 };
@@ -40,7 +41,9 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let checkpointing = connect(&database, Purpose::Checkpoint, MIB).map_err(failed)?;
     let reserve = folder.reserve(options.reserve_bytes);
-    let shared = Arc::new(Shared::new(options, vault));
+    let journal =
+        Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
+    let shared = Arc::new(Shared::new(options, vault, journal.open()));
 
     let (commits, calls) = bounded(COMMITS_WAITING_MAX);
     let (finds, jobs) = bounded(FINDS_WAITING_MAX);
@@ -53,7 +56,7 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
         },
         writer: {
             let (shared, poke) = (Arc::clone(&shared), poke.clone());
-            spawn("store-writer", move || writer::run(&writing, &calls, reserve, &shared, poke))?
+            spawn("store-writer", move || writer::run(&writing, &calls, reserve, journal, &shared, poke))?
         },
         readers: readers
             .into_iter()

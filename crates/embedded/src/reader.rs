@@ -15,6 +15,7 @@ use store::{Query, Rows, StoreError};
 
 use crate::book::Book;
 use crate::fault::Outcome;
+use crate::journal::OpenIntents;
 use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
@@ -33,11 +34,13 @@ pub(crate) enum Job {
 /// One connection that answers.
 struct Reader<'c> {
     book: Book<'c>,
+    /// The intents that are open.
+    open: Arc<OpenIntents>,
 }
 
 /// Works until told to close.
 pub(crate) fn run(connection: &Connection, jobs: &Receiver<Job>, shared: &Shared) {
-    let mut reader = Reader { book: Book::new(connection, Arc::clone(&shared.vault)) };
+    let mut reader = Reader { book: Book::new(connection, Arc::clone(&shared.vault)), open: Arc::default() };
     for job in jobs {
         shared.counters.finds.fetch_add(1, Ordering::Relaxed);
         match job {
@@ -64,7 +67,10 @@ impl<'c> Reader<'c> {
         if let Some(detail) = shared.broken() {
             return Err(StoreError::Broken { detail: detail.clone() });
         }
+        // Before the first row is read, which is when the transaction begins to see.
+        self.open = shared.open();
         let answer = self.book.run(Sql::BeginRead, []).and_then(|_| ask(self));
+        self.open = Arc::default();
         if !self.book.connection.is_autocommit() {
             let ended = self.book.run(Sql::Commit, []);
             if let Err(fault) = ended {

@@ -233,7 +233,7 @@ pub(crate) fn message_place(tenant: &Tenant, message: MessageId) -> Place {
     Place::new(&[tenant.as_str().as_bytes(), b"message", message.as_bytes()])
 }
 
-pub(crate) fn body_place(tenant: &Tenant, intent: IntentId) -> Place {
+pub(crate) fn intent_place(tenant: &Tenant, intent: IntentId) -> Place {
     Place::new(&[tenant.as_str().as_bytes(), b"intent", intent.as_bytes()])
 }
 

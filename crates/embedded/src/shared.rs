@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::{Reply, Stats, StoreError};
 
 use crate::Options;
+use crate::journal::OpenIntents;
 use crate::vault::Vault;
 
 /// Counters since the store was opened.
@@ -51,16 +52,18 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     broken: OnceLock<String>,
     full: Mutex<Option<String>>,
+    open: Mutex<Arc<OpenIntents>>,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, vault: Arc<Vault>) -> Self {
+    pub(crate) fn new(options: Options, vault: Arc<Vault>, open: Arc<OpenIntents>) -> Self {
         Self {
             options,
             vault,
             counters: Counters::default(),
             broken: OnceLock::new(),
             full: Mutex::new(None),
+            open: Mutex::new(open),
         }
     }
 
@@ -81,6 +84,16 @@ impl Shared {
     pub(crate) fn full_detail(&self) -> String {
         let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
         full.clone().unwrap_or_else(|| "no room".to_owned())
+    }
+
+    /// The intents that are open as of the last commit. To be taken before the rows that go with them are read: then an
+    /// intent that has just ended may still be among them, but none that is open is missing.
+    pub(crate) fn open(&self) -> Arc<OpenIntents> {
+        Arc::clone(&self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_open(&self, open: Arc<OpenIntents>) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -25,15 +25,9 @@ macro_rules! head {
 }
 macro_rules! intent {
     () => {
-        "SELECT i.record, i.id, i.tenant, i.route, i.kind, i.subject, i.system, i.object, i.level_version, \
-         i.level_generation, i.operation, i.class, i.class_value, i.whole, i.external_id, i.scope, i.state, i.sends, \
-         i.probes, i.created_at, i.arrives_until, i.processing_ns, i.due, i.outcome, i.reason, i.closed_at, i.token, \
-         i.trace, b.sealed FROM intent i "
-    };
-}
-macro_rules! body {
-    () => {
-        "LEFT JOIN intent_body b ON b.seq = i.body "
+        "SELECT record, id, tenant, route, kind, subject, system, object, level_version, level_generation, operation, \
+         class, class_value, whole, external_id, scope, sends, probes, created_at, arrives_until, processing_ns, due, \
+         outcome, reason, closed_at, token, trace FROM intent "
     };
 }
 macro_rules! message {
@@ -114,7 +108,7 @@ statements! {
 
     LinksOfObject = link!(), "WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4";
     LinksById = link!(), "WHERE tenant = ?1 AND system = ?2 AND external_id = ?3";
-    LinksOfRecord = link!(), "WHERE record = ?1 AND tenant = ?2";
+    LinksOfRecord = link!(), "INDEXED BY link_record WHERE record = ?1 AND tenant = ?2";
     LinkOfRecord = "SELECT external_id FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
     AnyLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3";
     AnyLinkOfObject = "SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4 LIMIT 1";
@@ -171,32 +165,18 @@ statements! {
         ON CONFLICT DO UPDATE SET n = n + excluded.n";
     Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
 
-    PutBody = "INSERT INTO intent_body (sealed) VALUES (?1)";
-    DropBodyAt = "DELETE FROM intent_body WHERE seq = ?1";
-    DropBody = "DELETE FROM intent_body WHERE seq = (SELECT body FROM intent WHERE record = ?1 AND id = ?2)";
-    PutIntent = "INSERT INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
-        level_generation, operation, class, class_value, whole, external_id, scope, state, sends, probes, created_at, \
-        arrives_until, processing_ns, due, outcome, reason, closed_at, token, body, trace) VALUES (?1, ?2, ?3, ?4, ?5, \
-        ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, \
-        ?29) ON CONFLICT DO NOTHING";
-    /// What moves in the life of an intent; the rest is as it was rendered.
-    MoveIntent = "UPDATE intent SET external_id = ?3, scope = ?4, state = ?5, sends = ?6, probes = ?7, \
-        arrives_until = ?8, due = ?9, outcome = ?10, reason = ?11, closed_at = ?12, token = ?13, \
-        body = iif(?5 < 2, body, NULL) WHERE record = ?1 AND id = ?2";
-    OpenIntent = intent!(), "INDEXED BY intent_open ", body!(), "WHERE i.tenant = ?4 AND i.system = ?2 AND i.record = ?1 \
-        AND i.object = ?3 AND i.state < 2 ORDER BY i.id LIMIT 1";
-    OpenIntentsOfRecord = intent!(), "INDEXED BY intent_open ", body!(), "WHERE i.tenant = ?3 AND i.system = ?2 AND i.record = ?1 \
-        AND i.state < 2 ORDER BY i.id";
-    OpenIntents = "SELECT record, id FROM intent INDEXED BY intent_open WHERE tenant = ?1 AND system = ?2 AND state < 2 \
-        ORDER BY id";
-    Intent = intent!(), body!(), "WHERE i.record = ?1 AND i.id = ?2";
-    IntentsOfRecord = intent!(), body!(), "WHERE i.record = ?1 AND i.tenant = ?2 ORDER BY i.id DESC LIMIT ?3";
-    IntentsOfDelivery = intent!(), body!(), "WHERE i.record = ?1 AND i.tenant = ?2 AND i.route = ?3 AND i.kind = ?4 \
-        AND i.subject = ?5 ORDER BY i.id DESC LIMIT ?6";
-    /// Creates are few: only what is on its way or in doubt is looked over.
-    CountCreates = "SELECT count(*) FROM intent i INDEXED BY intent_open CROSS JOIN obligation o ON o.subject = i.subject \
-        AND o.route = i.route AND o.tenant = i.tenant AND o.kind = i.kind WHERE i.tenant = ?1 AND i.system = ?2 \
-        AND i.object = ?3 AND i.state < 2 AND i.external_id IS NULL AND o.entity = ?4";
+    PutBlock = "INSERT INTO intent_open (seq, intents) VALUES (?1, ?2)";
+    DropBlock = "DELETE FROM intent_open WHERE seq = ?1";
+    PutIntent = "INSERT OR REPLACE INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
+        level_generation, operation, class, class_value, whole, external_id, scope, sends, probes, created_at, \
+        arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+        ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+    DropIntent = "DELETE FROM intent WHERE record = ?1 AND id = ?2";
+    Intent = intent!(), "WHERE record = ?1 AND id = ?2";
+    IntentsOfRecord = intent!(), "WHERE record = ?1 AND tenant = ?2 ORDER BY id DESC LIMIT ?3";
+    IntentsOfDelivery = intent!(), "WHERE record = ?1 AND tenant = ?2 AND route = ?3 AND kind = ?4 \
+        AND subject = ?5 ORDER BY id DESC LIMIT ?6";
+    EntityOfObligation = "SELECT entity FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
 
     PutAttempt = "INSERT INTO attempt (record, body) VALUES (?1, ?2)";
     AttemptsOfRecord = "SELECT body FROM attempt WHERE record = ?1 ORDER BY seq DESC";

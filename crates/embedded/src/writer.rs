@@ -20,13 +20,14 @@ use crate::book::Book;
 use crate::checkpoint::Poke;
 use crate::fault::{Fault, Outcome};
 use crate::folder::Reserve;
+use crate::journal::Journal;
 use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
 mod apply;
 mod obligations;
 mod room;
-mod seal;
+pub(crate) mod seal;
 
 use apply::{Desk, Waits};
 use room::Room;
@@ -56,6 +57,7 @@ struct Writer<'c> {
     sealer: Sealer,
     tally: BTreeMap<(i64, i64, i64), i64>,
     waits: Waits,
+    journal: Journal,
     room: Room,
     shared: Arc<Shared>,
     poke: Poke,
@@ -66,6 +68,7 @@ pub(crate) fn run(
     connection: &Connection,
     calls: &Receiver<Call>,
     reserve: Reserve,
+    journal: Journal,
     shared: &Arc<Shared>,
     poke: Poke,
 ) {
@@ -74,6 +77,7 @@ pub(crate) fn run(
         sealer: Sealer::new(),
         tally: BTreeMap::new(),
         waits: Waits::default(),
+        journal,
         room: Room::new(reserve, shared.options.max_pages),
         shared: Arc::clone(shared),
         poke,
@@ -185,6 +189,7 @@ impl Writer<'_> {
                 self.book.run(Sql::AddTally, (tenant, system, state, more))?;
             }
         }
+        self.journal.write(&mut self.book, &mut self.sealer)?;
         let wrote = self.book.connection.total_changes() - changes;
         self.shared.options.reached(Point::BeforeSync);
         self.book.run(Sql::Commit, [])?;
@@ -192,6 +197,9 @@ impl Writer<'_> {
         self.book.desk.names.committed();
         self.sealer.committed(&self.book);
         self.waits.look_again();
+        if self.journal.committed() {
+            self.shared.set_open(self.journal.open());
+        }
         self.count(group, &answers, wrote);
         Ok(answers)
     }
@@ -202,12 +210,13 @@ impl Writer<'_> {
             sealer: &mut self.sealer,
             tally: &mut self.tally,
             waits: &mut self.waits,
+            journal: &mut self.journal,
         };
         job.units.iter().map(|unit| desk.unit(unit)).collect()
     }
 
     fn apply_alone(&mut self, job: &Job) -> Outcome<Answer> {
-        let marks = (self.book.desk.names.mark(), self.sealer.mark(), self.tally.clone());
+        let marks = (self.book.desk.names.mark(), self.sealer.mark(), self.tally.clone(), self.journal.mark());
         self.book.connection.execute_batch("SAVEPOINT one")?;
         match self.apply(job) {
             Ok(receipts) => {
@@ -219,6 +228,7 @@ impl Writer<'_> {
                 self.book.desk.names.rolled_back(marks.0);
                 self.sealer.rolled_back(marks.1);
                 self.tally = marks.2;
+                self.journal.rolled_back(marks.3);
                 self.waits.forget();
                 Ok(Err(fault.of_write()))
             }
@@ -235,6 +245,7 @@ impl Writer<'_> {
         self.book.desk.names.rolled_back(0);
         self.sealer.rolled_back(0);
         self.tally.clear();
+        self.journal.rolled_back(BTreeMap::new());
         self.waits.forget();
     }
 

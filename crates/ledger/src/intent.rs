@@ -1,5 +1,6 @@
 //! Intents: the rendered request on its way. Durable before it is sent, finished as it was rendered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Fields, IntentId, Object, OrderToken, RecordId, System, Tenant, Wall};
@@ -74,11 +75,14 @@ pub struct Intent {
     pub class: IdempotencyClass,
     /// The call as rendered (a serialised `connector::Call`), from which probes and resends are made. Sealed at rest;
     /// dropped when closed.
-    pub call: Vec<u8>,
+    #[serde(skip)]
+    pub call: Arc<[u8]>,
     /// The rendered request (a serialised `connector::Request`). Sealed at rest; dropped when closed.
-    pub request: Vec<u8>,
+    #[serde(skip)]
+    pub request: Arc<[u8]>,
     /// Target path → value, as written: what the shadow holds once it is confirmed. Not stored: the hub refills it
     /// from `call` when an intent is read back.
+    #[serde(skip)]
     pub fields: Fields,
     /// Whether `fields` is the whole projection, not a difference.
     pub full: bool,

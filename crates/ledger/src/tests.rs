@@ -1,6 +1,7 @@
 //! What the tests of this crate share, and the tests of its small rooms.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Fields, IntentId, Object, RecordId, RouteId, System, Tenant, Wall};
@@ -42,8 +43,8 @@ pub(crate) fn create(class: IdempotencyClass) -> Intent {
         level: Level { version: 3, generation: 0 },
         operation: "create".into(),
         class,
-        call: Vec::new(),
-        request: Vec::new(),
+        call: Arc::default(),
+        request: Arc::default(),
         fields,
         full: true,
         external_id: None,

@@ -1,5 +1,7 @@
 //! What an operation does to a row, in one place: every backend applies these functions, none has rules of its own.
 
+use std::sync::Arc;
+
 use canonical::Wall;
 use intake::{Link, Raise};
 use ledger::{Intent, IntentState, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
@@ -185,8 +187,8 @@ pub fn head(row: &Obligation) -> Head {
 pub fn first_intent(mut intent: Intent) -> Intent {
     intent.fields.clear();
     if intent.state == IntentState::Closed {
-        intent.call.clear();
-        intent.request.clear();
+        intent.call = Arc::default();
+        intent.request = Arc::default();
     }
     intent
 }

@@ -82,8 +82,8 @@ fn sent(target: &str, message_number: u64, number: u64, version: i64) -> Intent 
     made.system = system(target);
     made.level = Level { version, generation: 0 };
     let body = serde_json::to_vec(&contact(number, version).fields).unwrap();
-    made.call = body.clone();
-    made.request = body;
+    made.call = body.clone().into();
+    made.request = body.into();
     made
 }
 

@@ -10,7 +10,6 @@ use store::{Claimed, Fetch, Query, Rows, SpokeAsk, SpokeRow, SystemState, rules}
 
 use super::{Reader, names_or};
 use crate::fault::Outcome;
-use crate::rows::intent::intent;
 use crate::rows::message::message;
 use crate::rows::obligation::{head, obligation};
 use crate::rows::record::{fact, record, shared_record};
@@ -30,7 +29,7 @@ impl Reader<'_> {
             Query::Claim { tenant, system, lane, after, due_by, limit } => {
                 self.claim(&tenant, &system, lane, (after, due_by), limit).map(Rows::Claim)
             }
-            Query::Intents { tenant, system } => self.open_intents(&tenant, &system).map(Rows::Intents),
+            Query::Intents { tenant, system } => Ok(Rows::Intents(self.open.of_system(&tenant, &system))),
             Query::Fetches { tenant, system, due_by, limit } => {
                 let (fetches, later) = self.fetches(&tenant, &system, due_by, limit)?;
                 Ok(Rows::Fetches(fetches, later))
@@ -58,6 +57,8 @@ impl Reader<'_> {
             let fact = self.book.one(Sql::Fact, (event.as_bytes(), number), fact)?;
             found.fact = fact.map(|(_, fact)| fact);
         }
+        let open = self.open.of_record_in(tenant, ask.record, system).find(|intent| intent.object == ask.object);
+        found.intent = open.map(|intent| Intent::clone(intent));
         let (Some(there), Some(object)) = (self.name(system.as_str())?, self.name(ask.object.as_str())?)
         else {
             return Ok(found);
@@ -65,7 +66,6 @@ impl Reader<'_> {
         let key = (ask.record.as_bytes(), there, object, number);
         found.shadow = self.book.one(Sql::Shadow, key, shadow)?;
         found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
-        found.intent = self.book.one(Sql::OpenIntent, key, intent)?;
         for (field, object) in &ask.references {
             for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
                 if let Some(id) = self.link_of_reference(number, referred, there, object)? {
@@ -159,18 +159,6 @@ impl Reader<'_> {
             None
         };
         Ok(Claimed { heads, next_due })
-    }
-
-    fn open_intents(&mut self, tenant: &Tenant, system: &System) -> Outcome<Vec<Intent>> {
-        let (tenant, system) = names_or!(self, vec![]; tenant.as_str(), system.as_str());
-        let open = self.book.all(Sql::OpenIntents, (tenant, system), |row, _| {
-            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, [u8; 16]>(1)?))
-        })?;
-        let mut found = Vec::with_capacity(open.len());
-        for key in open {
-            found.extend(self.book.one(Sql::Intent, key, intent)?);
-        }
-        Ok(found)
     }
 
     fn fetches(

@@ -61,11 +61,24 @@ impl Reader<'_> {
         };
         let record = row.record.as_bytes();
         let params = params![record, tenant, route, kind, subject, SHEET_ROWS];
-        let intents = self.book.all(Sql::IntentsOfDelivery, params, intent)?;
+        let closed = self.book.all(Sql::IntentsOfDelivery, params, intent)?;
+        let mut intents = self.with_open(&key.tenant, row.record, closed);
+        intents.retain(|intent| intent.obligation == *key);
+        intents.truncate(SHEET_ROWS_MAX);
         let mut attempts = self.attempts(row.record)?;
         attempts.retain(|attempt| attempt.obligation == *key);
         attempts.truncate(SHEET_ROWS_MAX);
         Ok(Some((row, intents, attempts)))
+    }
+
+    /// A record's closed intents with its open ones, newest first.
+    fn with_open(&self, tenant: &Tenant, record: RecordId, closed: Vec<Intent>) -> Vec<Intent> {
+        let mut all: BTreeMap<_, _> = closed.into_iter().map(|intent| (intent.id, intent)).collect();
+        for open in self.open.of_record(tenant, record) {
+            // One that has just ended is seen as it ended.
+            all.entry(open.id).or_insert_with(|| Intent::clone(open));
+        }
+        all.into_values().rev().collect()
     }
 
     fn attempts(&mut self, record: RecordId) -> Outcome<Vec<Attempt>> {
@@ -85,13 +98,16 @@ impl Reader<'_> {
         let facts = self.book.all(Sql::FactsOfRecord, (key, SHEET_ROWS), fact)?;
         let mut attempts = self.attempts(id)?;
         attempts.truncate(SHEET_ROWS_MAX);
+        let closed = self.book.all(Sql::IntentsOfRecord, (key, tenant, SHEET_ROWS), intent)?;
+        let mut intents = self.with_open(&record.tenant, id, closed);
+        intents.truncate(SHEET_ROWS_MAX);
         Ok(Some(RecordSheet {
             record,
             links,
             shadows,
             facts: facts.into_iter().map(|(_, fact)| fact).collect(),
             obligations: self.book.all(Sql::ObligationsOfRecord, [key], obligation)?,
-            intents: self.book.all(Sql::IntentsOfRecord, (key, tenant, SHEET_ROWS), intent)?,
+            intents,
             attempts,
             decisions: self.book.all(Sql::DecisionsOfRecord, (key, SHEET_ROWS), |row, _| {
                 from_text(&row.get::<_, String>(0)?, "decision")

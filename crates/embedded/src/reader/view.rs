@@ -1,16 +1,18 @@
 //! What intake must know to decide a batch.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use canonical::{Alive, ExternalRef, RecordId, System, Tenant};
 use intake::{Ask, Link, View};
+use ledger::Intent;
 use store::rules;
 
 use super::Reader;
 use crate::fault::{Fault, Outcome};
-use crate::rows::intent::intent;
 use crate::rows::record::link;
 use crate::rows::shadow::shadow;
+use crate::rows::subject_parts;
 use crate::sql::Sql;
 
 impl Reader<'_> {
@@ -25,9 +27,9 @@ impl Reader<'_> {
                     self.add_link(number, external, &mut view)?;
                 }
                 self.add_matches(&tenant, number, ask, &mut view)?;
-                self.add_creates(number, ask, &mut view)?;
+                self.add_creates(&tenant, number, ask, &mut view)?;
             }
-            self.add_surroundings(number, &systems, &mut view)?;
+            self.add_surroundings(&tenant, number, &systems, &mut view)?;
         }
         view.tenant = Some(tenant);
         Ok(view)
@@ -95,22 +97,25 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn add_creates(&mut self, tenant: i64, ask: &Ask, view: &mut View) -> Outcome<()> {
+    fn add_creates(&mut self, tenant: &Tenant, number: i64, ask: &Ask, view: &mut View) -> Outcome<()> {
         let Some(create) = &ask.creating else { return Ok(()) };
         if view.creates_open.contains_key(create) {
             return Ok(());
         }
         let (entity, system, object) = create;
-        let (Some(entity), Some(system), Some(object)) =
-            (self.name(entity.as_str())?, self.name(system.as_str())?, self.name(object.as_str())?)
-        else {
-            return Ok(());
-        };
-        let params = (tenant, system, object, entity);
-        let count = self.book.one(Sql::CountCreates, params, |row, _| Ok(row.get::<_, i64>(0)?))?;
-        match count.map_or(0, i64::unsigned_abs) {
-            0 => {}
-            open => drop(view.creates_open.insert(create.clone(), open)),
+        let Some(entity) = self.name(entity.as_str())? else { return Ok(()) };
+        let open = Arc::clone(&self.open);
+        let mut count = 0;
+        for intent in open.creates(tenant, system, object) {
+            let key = &intent.obligation;
+            let Some(route) = self.name(key.route.as_str())? else { continue };
+            let (kind, subject) = subject_parts(&key.subject);
+            let params = (subject, route, number, kind);
+            let of = self.book.one(Sql::EntityOfObligation, params, |row, _| Ok(row.get::<_, i64>(0)?))?;
+            count += u64::from(of == Some(entity));
+        }
+        if count > 0 {
+            view.creates_open.insert(create.clone(), count);
         }
         Ok(())
     }
@@ -131,28 +136,34 @@ impl Reader<'_> {
     }
 
     /// Links, shadows and unfinished intents of the records in the asked systems.
-    fn add_surroundings(&mut self, tenant: i64, systems: &BTreeSet<&System>, view: &mut View) -> Outcome<()> {
+    fn add_surroundings(
+        &mut self,
+        tenant: &Tenant,
+        number: i64,
+        systems: &BTreeSet<&System>,
+        view: &mut View,
+    ) -> Outcome<()> {
         let mut numbers = Vec::with_capacity(systems.len());
         for system in systems {
             numbers.extend(self.name(system.as_str())?);
         }
         let ids: Vec<RecordId> = view.records.keys().copied().collect();
         for id in ids {
-            for link in self.book.all(Sql::LinksOfRecord, (id.as_bytes(), tenant), link)? {
+            for link in self.book.all(Sql::LinksOfRecord, (id.as_bytes(), number), link)? {
                 if systems.contains(&link.system) {
                     view.linked.insert((id, link.system, link.object), link.external_id);
                 }
             }
-            for number in &numbers {
-                let shadows = self.book.all(Sql::ShadowsInSystem, (id.as_bytes(), number, tenant), shadow)?;
+            for system in &numbers {
+                let shadows = self.book.all(Sql::ShadowsInSystem, (id.as_bytes(), system, number), shadow)?;
                 for shadow in shadows {
                     view.shadows.insert((id, shadow.system.clone(), shadow.object.clone()), shadow);
                 }
-                let open =
-                    self.book.all(Sql::OpenIntentsOfRecord, (id.as_bytes(), number, tenant), intent)?;
-                for intent in open {
+            }
+            for intent in self.open.of_record(tenant, id) {
+                if systems.contains(&intent.system) {
                     let key = (id, intent.system.clone(), intent.object.clone());
-                    view.intents.entry(key).or_insert(intent);
+                    view.intents.entry(key).or_insert_with(|| Intent::clone(intent));
                 }
             }
         }

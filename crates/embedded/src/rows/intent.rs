@@ -1,35 +1,21 @@
 //! Intents.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Fields, IntentId, OrderToken};
+use canonical::{Fields, IntentId, OrderToken, RecordId, Tenant};
 use ledger::{IdempotencyClass, Intent, IntentState, Level, ObligationKey};
 use rusqlite::Row;
-use rusqlite::types::ValueRef;
+use uuid::Uuid;
 
 use super::{
-    blob, body_place, class, count, reason_out, record_id, subject, trace_out, uuid, wall, wall_or_none,
+    class, count, intent_place, reason_out, record_id, refused, subject, trace_out, unreadable, uuid, wall,
+    wall_or_none,
 };
-use crate::book::Desk;
+use crate::book::{Book, Desk};
 use crate::fault::{Fault, Outcome};
-
-/// States by number.
-pub(crate) const fn state_number(state: IntentState) -> i64 {
-    match state {
-        IntentState::Open => 0,
-        IntentState::Doubtful => 1,
-        IntentState::Closed => 2,
-    }
-}
-
-fn state(number: i64) -> Outcome<IntentState> {
-    match number {
-        0 => Ok(IntentState::Open),
-        1 => Ok(IntentState::Doubtful),
-        2 => Ok(IntentState::Closed),
-        other => Err(Fault::corrupt("intent", format_args!("unknown state {other}"))),
-    }
-}
+use crate::vault::Keys;
+use crate::writer::seal::Sealer;
 
 /// Idempotency classes by number, with their one value.
 pub(crate) fn class_parts(class: &IdempotencyClass) -> (i64, i64) {
@@ -53,34 +39,77 @@ fn idempotency(number: i64, value: i64) -> Outcome<IdempotencyClass> {
     }
 }
 
-/// Call and request in one value: the call's length, then both.
-pub(crate) fn body(intent: &Intent) -> Vec<u8> {
-    let mut body = Vec::with_capacity(4 + intent.call.len() + intent.request.len());
-    body.extend_from_slice(&u32::try_from(intent.call.len()).unwrap_or(u32::MAX).to_le_bytes());
-    body.extend_from_slice(&intent.call);
-    body.extend_from_slice(&intent.request);
-    body
+/// Adds an open intent to a block: whose it is, of which record, its id, and the rest sealed under the record's key.
+pub(crate) fn standing(
+    block: &mut Vec<u8>,
+    intent: &Intent,
+    book: &mut Book<'_>,
+    sealer: &mut Sealer,
+) -> Outcome<()> {
+    let mut plain = Vec::with_capacity(1024 + intent.call.len() + intent.request.len());
+    let what = serde_json::to_vec(intent).map_err(|error| refused("intent", &error))?;
+    push(&mut plain, &what)?;
+    push(&mut plain, &intent.call)?;
+    push(&mut plain, &intent.request)?;
+    let place = intent_place(intent.tenant(), intent.id);
+    let sealed = sealer.of_record(book, intent.tenant(), intent.record, &place, &plain)?;
+    push(block, intent.tenant().as_str().as_bytes())?;
+    block.extend_from_slice(intent.record.as_bytes());
+    block.extend_from_slice(intent.id.0.as_bytes());
+    push(block, &sealed)
 }
 
-fn parts(body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (length, rest) = body.split_first_chunk()?;
-    let (call, request) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    Some((call.to_vec(), request.to_vec()))
+/// The intents of a block.
+pub(crate) fn opened(block: &[u8], keys: &Keys<'_>) -> Outcome<Vec<Intent>> {
+    let (mut rest, mut found) = (block, Vec::new());
+    while !rest.is_empty() {
+        let (tenant, head, sealed) = entry(&mut rest).ok_or_else(|| cut("block of intents"))?;
+        let tenant =
+            std::str::from_utf8(tenant).ok().and_then(|name| Tenant::new(name).ok()).ok_or_else(|| cut("tenant"))?;
+        let (record, id) = head.split_first_chunk().ok_or_else(|| cut("block of intents"))?;
+        let (record, id) = (RecordId(Uuid::from_bytes(*record)), Uuid::from_slice(id).map_err(|_| cut("id"))?);
+        let id = IntentId(id);
+        let name = format!("intent {id} of {record}");
+        let corrupt = |fault: Fault| Fault::corrupt(&name, fault.detail());
+        let plain = keys.open(&tenant, &intent_place(&tenant, id), sealed).map_err(corrupt)?;
+        let mut parts = plain.as_slice();
+        let mut part = || pull(&mut parts).ok_or_else(|| cut(&name));
+        let what: Intent = serde_json::from_slice(part()?).map_err(|error| unreadable(&name, &error))?;
+        found.push(Intent { call: part()?.into(), request: part()?.into(), ..what });
+    }
+    Ok(found)
 }
 
-/// Reads an intent with its sealed body.
+fn cut(what: &str) -> Fault {
+    Fault::corrupt(what, "is cut off")
+}
+
+fn push(bytes: &mut Vec<u8>, part: &[u8]) -> Outcome<()> {
+    let length = u32::try_from(part.len());
+    let length = length.map_err(|_| Fault::Refused("an intent of more than 4 GiB can't be kept".to_owned()))?;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(part);
+    Ok(())
+}
+
+fn pull<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (part, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    *bytes = rest;
+    Some(part)
+}
+
+fn entry<'b>(bytes: &mut &'b [u8]) -> Option<(&'b [u8], &'b [u8], &'b [u8])> {
+    let tenant = pull(bytes)?;
+    let (head, rest) = bytes.split_at_checked(32)?;
+    *bytes = rest;
+    Some((tenant, head, pull(bytes)?))
+}
+
+/// Reads an intent that is closed.
 pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
     let id = IntentId(uuid(row, 1)?);
     let tenant = desk.names.tenant(row.get(2)?)?;
-    let (call, request) = match row.get_ref(28)? {
-        ValueRef::Null => (Vec::new(), Vec::new()),
-        _ => {
-            let corrupt = |fault: Fault| Fault::corrupt(&format!("body of intent {id}"), fault.detail());
-            let opened =
-                desk.keys.open(&tenant, &body_place(&tenant, id), blob(row, 28)?).map_err(corrupt)?;
-            parts(&opened).ok_or_else(|| Fault::corrupt(&format!("body of intent {id}"), "is cut off"))?
-        }
-    };
     let route = desk.names.route(row.get(3)?)?;
     Ok(Intent {
         id,
@@ -91,23 +120,23 @@ pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
         level: Level { version: row.get(8)?, generation: row.get(9)? },
         operation: desk.names.text(row.get(10)?)?.as_ref().to_owned(),
         class: idempotency(row.get(11)?, row.get(12)?)?,
-        call,
-        request,
+        call: Arc::default(),
+        request: Arc::default(),
         fields: Fields::new(),
         full: row.get(13)?,
         external_id: row.get(14)?,
         scope: row.get(15)?,
-        state: state(row.get(16)?)?,
-        sends: count(row, 17)?,
-        probes: count(row, 18)?,
-        created_at: wall(row, 19)?,
-        arrives_until: wall(row, 20)?,
-        processing_max: Duration::from_nanos(row.get::<_, i64>(21)?.unsigned_abs()),
-        due: wall(row, 22)?,
-        outcome: row.get::<_, Option<i64>>(23)?.map(class).transpose()?,
-        reason: reason_out(row, 24)?,
-        closed_at: wall_or_none(row, 25)?,
-        token: row.get::<_, Option<i64>>(26)?.map(OrderToken),
-        trace: trace_out(row, 27)?,
+        state: IntentState::Closed,
+        sends: count(row, 16)?,
+        probes: count(row, 17)?,
+        created_at: wall(row, 18)?,
+        arrives_until: wall(row, 19)?,
+        processing_max: Duration::from_nanos(row.get::<_, i64>(20)?.unsigned_abs()),
+        due: wall(row, 21)?,
+        outcome: row.get::<_, Option<i64>>(22)?.map(class).transpose()?,
+        reason: reason_out(row, 23)?,
+        closed_at: wall_or_none(row, 24)?,
+        token: row.get::<_, Option<i64>>(25)?.map(OrderToken),
+        trace: trace_out(row, 26)?,
     })
 }

@@ -174,9 +174,7 @@ CREATE TABLE tally (
     PRIMARY KEY (tenant, system, state)
 ) STRICT, WITHOUT ROWID;
 
--- Intents, beside each other by record.
--- state: 0 open, 1 doubtful, 2 closed
--- body: the sealed call and request, only of those that are not closed
+-- Closed intents, beside each other by record.
 CREATE TABLE intent (
     record           BLOB NOT NULL,
     id               BLOB NOT NULL,
@@ -194,7 +192,6 @@ CREATE TABLE intent (
     whole            INTEGER NOT NULL,
     external_id      TEXT,
     scope            TEXT NOT NULL,
-    state            INTEGER NOT NULL,
     sends            INTEGER NOT NULL,
     probes           INTEGER NOT NULL,
     created_at       INTEGER NOT NULL,
@@ -205,15 +202,14 @@ CREATE TABLE intent (
     reason           TEXT,
     closed_at        INTEGER,
     token            INTEGER,
-    body             INTEGER,
     trace            ANY NOT NULL,
     PRIMARY KEY (record, id)
 ) STRICT, WITHOUT ROWID;
--- As small as what is on its way or in doubt.
-CREATE INDEX intent_open ON intent (tenant, system, record, object, external_id) WHERE state < 2;
-CREATE TABLE intent_body (
-    seq    INTEGER PRIMARY KEY,
-    sealed BLOB NOT NULL
+-- Intents on their way or in doubt, many in a block. An intent stands in the last block that has it, unless it is
+-- closed: a closed one may be forgotten only when no block has it any more.
+CREATE TABLE intent_open (
+    seq     INTEGER PRIMARY KEY,
+    intents BLOB NOT NULL
 ) STRICT;
 CREATE TABLE attempt (
     seq    INTEGER PRIMARY KEY,

@@ -9,7 +9,7 @@ use store::conformance::make::*;
 use super::*;
 
 fn big_intent(number: u64) -> Intent {
-    Intent { request: vec![7; 30_000], ..intent(number, "r", number) }
+    Intent { request: vec![7; 30_000].into(), ..intent(number, "r", number) }
 }
 
 fn big_message(number: u64) -> Vec<Unit> {

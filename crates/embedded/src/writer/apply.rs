@@ -14,6 +14,7 @@ use store::{Attempt, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules
 use super::seal::Sealer;
 use crate::book::Book;
 use crate::fault::Outcome;
+use crate::journal::Journal;
 use crate::rows::{self, intent, message, record, shadow, work};
 use crate::sql::Sql;
 
@@ -24,6 +25,7 @@ pub(crate) struct Desk<'w, 'c> {
     /// (tenant, system, state) → how many more obligations.
     pub(crate) tally: &'w mut BTreeMap<(i64, i64, i64), i64>,
     pub(crate) waits: &'w mut Waits,
+    pub(crate) journal: &'w mut Journal,
 }
 
 /// Whether anything waits for a link. Mostly nothing does: then a new link wakes nobody, without a look.
@@ -294,55 +296,42 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
+    /// Puts an intent, or moves the one that is there: an open one in the journal, a closed one as a row.
     fn put_intent(&mut self, intent: &Intent) -> Outcome<()> {
-        // What is mostly the case is tried first: a first put is open and was not answered yet.
-        let first = intent.state == IntentState::Open && intent.outcome.is_none();
-        if (first && self.new_intent(intent)?) || self.move_intent(intent)? {
-            return Ok(());
+        let key = (intent.record, intent.id);
+        let open = self.journal.get(key).cloned();
+        let closed = match open {
+            Some(_) => None,
+            None => self.book.one(Sql::Intent, (key.0.as_bytes(), key.1.0.as_bytes()), intent::intent)?,
+        };
+        let reopens = closed.is_some();
+        let next = match open.or(closed) {
+            Some(before) => rules::next_intent(before, intent.clone()),
+            None => rules::first_intent(intent.clone()),
+        };
+        if next.state == IntentState::Closed {
+            self.journal.put(key, None);
+            return self.put_closed(&next);
         }
-        self.new_intent(intent).map(drop)
+        if reopens {
+            self.book.run(Sql::DropIntent, (key.0.as_bytes(), key.1.0.as_bytes()))?;
+        }
+        self.journal.put(key, Some(next));
+        Ok(())
     }
 
-    /// Moves an intent that is there. Says whether it is.
-    fn move_intent(&mut self, intent: &Intent) -> Outcome<bool> {
-        if intent.state == IntentState::Closed {
-            self.book.run(Sql::DropBody, (intent.record.as_bytes(), intent.id.as_bytes()))?;
-        }
-        let moved = self.book.run(
-            Sql::MoveIntent,
-            rusqlite::params![
-                intent.record.as_bytes(),
-                intent.id.as_bytes(),
-                intent.external_id,
-                intent.scope,
-                intent::state_number(intent.state),
-                intent.sends,
-                intent.probes,
-                intent.arrives_until.micros(),
-                intent.due.micros(),
-                intent.outcome.map(rows::class_number),
-                rows::reason_in(intent.reason.as_ref())?,
-                intent.closed_at.map(canonical::Wall::micros),
-                intent.token.map(|token| token.0),
-            ],
-        )?;
-        Ok(moved > 0)
-    }
-
-    /// Inserts an intent that is not there. Says whether it was not.
-    fn new_intent(&mut self, intent: &Intent) -> Outcome<bool> {
+    fn put_closed(&mut self, intent: &Intent) -> Outcome<()> {
         let (kind, subject) = rows::subject_parts(&intent.obligation.subject);
         let (class, class_value) = intent::class_parts(&intent.class);
         let (tenant, route) =
             (self.name(intent.tenant().as_str())?, self.name(intent.obligation.route.as_str())?);
         let (system, object) = (self.name(intent.system.as_str())?, self.name(intent.object.as_str())?);
         let operation = self.name(&intent.operation)?;
-        let body = self.put_body(intent)?;
-        let inserted = self.book.run(
+        self.book.run(
             Sql::PutIntent,
             rusqlite::params![
                 intent.record.as_bytes(),
-                intent.id.as_bytes(),
+                intent.id.0.as_bytes(),
                 tenant,
                 route,
                 kind,
@@ -357,7 +346,6 @@ impl Desk<'_, '_> {
                 intent.full,
                 intent.external_id,
                 intent.scope,
-                intent::state_number(intent.state),
                 intent.sends,
                 intent.probes,
                 intent.created_at.micros(),
@@ -368,28 +356,10 @@ impl Desk<'_, '_> {
                 rows::reason_in(intent.reason.as_ref())?,
                 intent.closed_at.map(canonical::Wall::micros),
                 intent.token.map(|token| token.0),
-                body,
                 rows::trace_in(&intent.trace),
             ],
         )?;
-        if inserted == 0
-            && let Some(body) = body
-        {
-            self.book.run(Sql::DropBodyAt, [body])?;
-        }
-        Ok(inserted > 0)
-    }
-
-    /// Seals and keeps what was rendered, as long as it may have to be sent again.
-    fn put_body(&mut self, intent: &Intent) -> Outcome<Option<i64>> {
-        if intent.state == IntentState::Closed {
-            return Ok(None);
-        }
-        let place = rows::body_place(intent.tenant(), intent.id);
-        let plain = intent::body(intent);
-        let sealed = self.sealer.of_record(self.book, intent.tenant(), intent.record, &place, &plain)?;
-        self.book.run(Sql::PutBody, [sealed])?;
-        Ok(Some(self.book.connection.last_insert_rowid()))
+        Ok(())
     }
 
     fn put_shadow(&mut self, shadow: &Shadow) -> Outcome<()> {

@@ -1,5 +1,7 @@
 //! What an operator orders of a spoke: pause, resume, retry, discard. Each is answered when it is durable.
 
+use std::sync::Arc;
+
 use canonical::IntentId;
 use ledger::{Intent, IntentState, Level, Obligation, State};
 use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
@@ -141,8 +143,8 @@ impl Spoke {
         }
         intent.state = IntentState::Closed;
         intent.closed_at = Some(turn.now.wall);
-        intent.call = Vec::new();
-        intent.request = Vec::new();
+        intent.call = Arc::default();
+        intent.request = Arc::default();
         intent.reason = Some(reason(decision.class(), why));
         unit.ops.push(Op::PutIntent(intent));
     }

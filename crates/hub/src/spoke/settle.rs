@@ -1,5 +1,7 @@
 //! Settling: the unit that ends an intent, and what follows each commit.
 
+use std::sync::Arc;
+
 use canonical::{Mono, Wall};
 use dispatch::Dispatcher;
 use intake::Link;
@@ -190,8 +192,8 @@ impl Spoke {
         let level = intent.level;
         self.effects_there(settlement, &intent, &mut unit, now);
         if intent.state == IntentState::Closed {
-            intent.call = Vec::new();
-            intent.request = Vec::new();
+            intent.call = Arc::default();
+            intent.request = Arc::default();
         }
         let key = intent.obligation.clone();
         unit.ops.push(Op::PutIntent(intent));

@@ -1,6 +1,7 @@
 //! Intents, fetches, systems, messages to be taken in again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use canonical::Tenant;
 use intake::{Message, MessageState};
@@ -34,7 +35,7 @@ pub fn intents_keep_their_bytes(backend: &Backend) {
         token: Some(canonical::OrderToken(8)),
         ..intent(1, "r", 1)
     };
-    let other_bytes = Intent { call: b"other".to_vec(), request: vec![], ..doubtful.clone() };
+    let other_bytes = Intent { call: (*b"other").into(), request: Arc::default(), ..doubtful.clone() };
     backend.apply(vec![Op::PutIntent(other_bytes)]);
     assert_eq!(unfinished(backend, acme(), "erp"), [doubtful.clone()]);
     let closed = Intent {
@@ -49,13 +50,13 @@ pub fn intents_keep_their_bytes(backend: &Backend) {
     else {
         panic!("no delivery")
     };
-    assert_eq!(intents, [Intent { call: vec![], request: vec![], ..closed }]);
+    assert_eq!(intents, [Intent { call: Arc::default(), request: Arc::default(), ..closed }]);
 }
 
 /// Unfinished intents of one system of one tenant, by their ids, which are made in the order of time.
 pub fn unfinished_intents_oldest_first(backend: &Backend) {
     let elsewhere = Intent { system: system("marketing"), ..intent(3, "r", 3) };
-    let closed = Intent { state: IntentState::Closed, request: vec![], ..intent(4, "r", 4) };
+    let closed = Intent { state: IntentState::Closed, request: Arc::default(), ..intent(4, "r", 4) };
     let mut foreign = intent(5, "r", 5);
     foreign.obligation.tenant = other();
     let puts = [intent(2, "r", 2), intent(1, "r", 1), elsewhere.clone(), closed, foreign.clone()];

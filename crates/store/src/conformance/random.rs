@@ -215,7 +215,7 @@ impl Dice {
             due: self.time(),
             reason: self.some(reason("fp1_c")),
             closed_at: self.some(at(3)),
-            call: vec![7; usize::try_from(self.below(50)).unwrap_or_default()],
+            call: vec![7; usize::try_from(self.below(50)).unwrap_or_default()].into(),
             ..intent(number, "r", number % 4)
         }
     }
