@@ -127,7 +127,8 @@ statements! {
     PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
 
-    PutDecision = "INSERT INTO decision (record, body) VALUES (?1, ?2)";
+    PutDecision = "INSERT INTO decision (record, seq, body) \
+        VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM decision WHERE record = ?1), ?2)";
     DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
 
     Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
@@ -159,20 +160,23 @@ statements! {
     NextDue = "SELECT due FROM obligation INDEXED BY obligation_claim \
         WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 \
         AND due > ?4 AND (due, seq) > (?5, ?6) ORDER BY due, seq LIMIT 1";
-    OldestOpen = "SELECT raised_at FROM obligation INDEXED BY obligation_open \
-        WHERE tenant = ?1 AND system = ?2 AND state <= 2 ORDER BY raised_at LIMIT 1";
+    /// The oldest of those that wait for something else than their turn.
+    OldestLate = "SELECT raised_at FROM obligation INDEXED BY obligation_late WHERE tenant = ?1 AND system = ?2 \
+        AND state <= 2 AND (held <> 0 OR due <> raised_at) ORDER BY raised_at LIMIT 1";
+    /// The oldest of a lane that waits for its turn, if it is older than that.
+    OldestInLane = "SELECT raised_at FROM obligation INDEXED BY obligation_claim WHERE tenant = ?1 AND system = ?2 \
+        AND lane = ?3 AND state <= 2 AND held = 0 AND due < ?4 AND due = raised_at ORDER BY due LIMIT 1";
     AddTally = "INSERT INTO tally (tenant, system, state, n) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET n = n + excluded.n";
     Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
 
     PutBlock = "INSERT INTO intent_open (seq, intents) VALUES (?1, ?2)";
     DropBlock = "DELETE FROM intent_open WHERE seq = ?1";
-    PutIntent = "INSERT OR REPLACE INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
+    PutIntent = "INSERT INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
         level_generation, operation, class, class_value, whole, external_id, scope, sends, probes, created_at, \
         arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-        ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
-    DropIntent = "DELETE FROM intent WHERE record = ?1 AND id = ?2";
-    Intent = intent!(), "WHERE record = ?1 AND id = ?2";
+        ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
+        ON CONFLICT DO NOTHING";
     IntentsOfRecord = intent!(), "WHERE record = ?1 AND tenant = ?2 ORDER BY id DESC LIMIT ?3";
     IntentsOfDelivery = intent!(), "WHERE record = ?1 AND tenant = ?2 AND route = ?3 AND kind = ?4 \
         AND subject = ?5 ORDER BY id DESC LIMIT ?6";

@@ -25,11 +25,13 @@ use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
 mod apply;
+mod known;
 mod obligations;
 mod room;
 pub(crate) mod seal;
 
 use apply::{Desk, Waits};
+use known::Known;
 use room::Room;
 use seal::Sealer;
 
@@ -58,6 +60,7 @@ struct Writer<'c> {
     tally: BTreeMap<(i64, i64, i64), i64>,
     waits: Waits,
     journal: Journal,
+    known: Known,
     room: Room,
     shared: Arc<Shared>,
     poke: Poke,
@@ -78,6 +81,7 @@ pub(crate) fn run(
         tally: BTreeMap::new(),
         waits: Waits::default(),
         journal,
+        known: Known::default(),
         room: Room::new(reserve, shared.options.max_pages),
         shared: Arc::clone(shared),
         poke,
@@ -211,6 +215,7 @@ impl Writer<'_> {
             tally: &mut self.tally,
             waits: &mut self.waits,
             journal: &mut self.journal,
+            known: &mut self.known,
         };
         job.units.iter().map(|unit| desk.unit(unit)).collect()
     }
@@ -229,6 +234,7 @@ impl Writer<'_> {
                 self.sealer.rolled_back(marks.1);
                 self.tally = marks.2;
                 self.journal.rolled_back(marks.3);
+                self.known.forget();
                 self.waits.forget();
                 Ok(Err(fault.of_write()))
             }
@@ -246,6 +252,7 @@ impl Writer<'_> {
         self.sealer.rolled_back(0);
         self.tally.clear();
         self.journal.rolled_back(BTreeMap::new());
+        self.known.forget();
         self.waits.forget();
     }
 

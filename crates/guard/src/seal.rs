@@ -9,8 +9,7 @@
 
 use std::fmt;
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -154,11 +153,14 @@ pub fn seal(id: KeyId, key: &Key, nonce: [u8; NONCE_BYTES], place: &Place, plain
     sealed.extend_from_slice(&id.0);
     let aad = place.bound_to(&sealed);
     sealed.extend_from_slice(&nonce);
+    let body = sealed.len();
+    sealed.extend_from_slice(plain);
+    let (key, nonce) = of_nonce(key, &nonce);
     #[expect(clippy::expect_used, reason = "it fails only beyond 256 GiB, which no value in memory reaches")]
-    let body = XChaCha20Poly1305::new(key.bytes().into())
-        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &aad })
+    let tag = key
+        .seal_in_place_separate_tag(nonce, Aad::from(&aad), &mut sealed[body..])
         .expect("shorter than the cipher's bound");
-    sealed.extend_from_slice(&body);
+    sealed.extend_from_slice(tag.as_ref());
     sealed
 }
 
@@ -173,9 +175,25 @@ pub fn open(id: KeyId, key: &Key, place: &Place, sealed: &[u8]) -> Result<Vec<u8
     }
     let (head, rest) = sealed.split_at(HEAD_BYTES);
     let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Tampered)?;
-    XChaCha20Poly1305::new(key.bytes().into())
-        .decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: &place.bound_to(head) })
-        .map_err(|_| SealError::Tampered)
+    let (key, nonce) = of_nonce(key, nonce);
+    let mut opened = body.to_vec();
+    let plain = key.open_in_place(nonce, Aad::from(place.bound_to(head)), &mut opened);
+    let length = plain.map_err(|_| SealError::Tampered)?.len();
+    opened.truncate(length);
+    Ok(opened)
+}
+
+/// The extended nonce, as XChaCha20 uses it (draft-irtf-cfrg-xchacha-03, section 2): its first sixteen bytes make a key
+/// of their own out of the key, the rest is the nonce under that.
+fn of_nonce(key: &Key, nonce: &[u8; NONCE_BYTES]) -> (LessSafeKey, Nonce) {
+    let (mut first, mut last) = ([0; 16], [0; 12]);
+    first.copy_from_slice(&nonce[..16]);
+    last[4..].copy_from_slice(&nonce[16..]);
+    let own: [u8; KEY_BYTES] = chacha20::hchacha::<chacha20::R20>(key.bytes().into(), &first.into()).into();
+    let own = Zeroizing::new(own);
+    #[expect(clippy::expect_used, reason = "a key of 32 bytes is what the cipher takes")]
+    let own = UnboundKey::new(&CHACHA20_POLY1305, own.as_slice()).expect("32 bytes");
+    (LessSafeKey::new(own), Nonce::assume_unique_for_key(last))
 }
 
 /// Seals a key under another: the root's over a tenant's, a tenant's over a data key.

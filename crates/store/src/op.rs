@@ -146,7 +146,7 @@ pub enum Op {
     PutDecision(Decision),
     /// Insert an intent, or move it on: what was rendered stays as it was put first (same key, same bytes), what
     /// happens to it moves (see [`crate::rules::next_intent`]). Its request is dropped with its end; `fields` is not
-    /// stored.
+    /// stored. A closed intent stays as it ended: its id is never put again as one that is open.
     PutIntent(Intent),
     /// Move an obligation (the spoke's columns). If `level` no longer covers what is wanted, the row stays open:
     /// `pending`, due at once, attempts from zero, whatever `state` says. Nothing happens when it is not there.

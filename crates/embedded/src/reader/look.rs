@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{RecordId, System, Tenant};
-use ledger::{Intent, Obligation, ObligationKey, State};
+use canonical::{RecordId, System, Tenant, Wall};
+use ledger::{Intent, Lane, Obligation, ObligationKey, State};
 use rusqlite::params;
 use store::browse::{Look, OPEN_COUNT_MAX, Page, RecordSheet, SHEET_ROWS_MAX, SystemCounts};
 use store::{Attempt, SystemState};
@@ -142,7 +142,7 @@ impl Reader<'_> {
             let (_, counts) = found.entry(system.clone()).or_insert_with(blank);
             add(counts, state, count.max(0).unsigned_abs());
             if state.is_open() && counts.oldest.is_none() && count > 0 {
-                counts.oldest = self.book.one(Sql::OldestOpen, (number, name), |row, _| wall(row, 0))?;
+                counts.oldest = self.oldest(number, name)?;
             }
         }
         let capped = |(state, mut counts): (SystemState, SystemCounts)| {
@@ -150,6 +150,18 @@ impl Reader<'_> {
             (state, counts)
         };
         Ok(found.into_values().map(capped).collect())
+    }
+
+    /// When the oldest open obligation of a system was raised.
+    fn oldest(&mut self, tenant: i64, system: i64) -> Outcome<Option<Wall>> {
+        let mut oldest = self.book.one(Sql::OldestLate, (tenant, system), |row, _| wall(row, 0))?;
+        for lane in Lane::ALL {
+            let than = oldest.map_or(i64::MAX, Wall::micros);
+            let params = (tenant, system, lane.number(), than);
+            let older = self.book.one(Sql::OldestInLane, params, |row, _| wall(row, 0))?;
+            oldest = older.or(oldest);
+        }
+        Ok(oldest)
     }
 }
 

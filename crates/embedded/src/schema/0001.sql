@@ -117,11 +117,11 @@ CREATE TABLE fact (
 CREATE INDEX fact_record ON fact (record, seq);
 
 CREATE TABLE decision (
-    seq    INTEGER PRIMARY KEY,
     record BLOB NOT NULL,
-    body   TEXT NOT NULL
-) STRICT;
-CREATE INDEX decision_record ON decision (record, seq);
+    seq    INTEGER NOT NULL,
+    body   TEXT NOT NULL,
+    PRIMARY KEY (record, seq)
+) STRICT, WITHOUT ROWID;
 
 -- Obligations.
 -- kind: 0 a record's newest state, 1 one event
@@ -158,7 +158,9 @@ CREATE TABLE obligation (
 ) STRICT;
 CREATE UNIQUE INDEX obligation_key ON obligation (subject, route, tenant, kind);
 CREATE INDEX obligation_claim ON obligation (tenant, system, lane, due, seq) WHERE state <= 2 AND held = 0;
-CREATE INDEX obligation_open ON obligation (tenant, system, raised_at) WHERE state <= 2;
+-- Of the others what is due and when it was raised are the same, and the claims know it.
+CREATE INDEX obligation_late ON obligation (tenant, system, raised_at)
+    WHERE state <= 2 AND (held <> 0 OR due <> raised_at);
 CREATE INDEX obligation_wait ON obligation (wait_record, wait_object, system, tenant) WHERE state = 2 AND wait_record IS NOT NULL;
 CREATE INDEX obligation_line ON obligation (record, route, tenant, seq) WHERE state <= 2 AND kind = 1;
 CREATE INDEX obligation_event ON obligation (record, seq) WHERE kind = 1;

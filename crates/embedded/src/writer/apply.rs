@@ -11,6 +11,7 @@ use intake::{Link, Message};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::{Attempt, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
 
+use super::known::Known;
 use super::seal::Sealer;
 use crate::book::Book;
 use crate::fault::Outcome;
@@ -26,6 +27,7 @@ pub(crate) struct Desk<'w, 'c> {
     pub(crate) tally: &'w mut BTreeMap<(i64, i64, i64), i64>,
     pub(crate) waits: &'w mut Waits,
     pub(crate) journal: &'w mut Journal,
+    pub(crate) known: &'w mut Known,
 }
 
 /// Whether anything waits for a link. Mostly nothing does: then a new link wakes nobody, without a look.
@@ -299,22 +301,13 @@ impl Desk<'_, '_> {
     /// Puts an intent, or moves the one that is there: an open one in the journal, a closed one as a row.
     fn put_intent(&mut self, intent: &Intent) -> Outcome<()> {
         let key = (intent.record, intent.id);
-        let open = self.journal.get(key).cloned();
-        let closed = match open {
-            Some(_) => None,
-            None => self.book.one(Sql::Intent, (key.0.as_bytes(), key.1.0.as_bytes()), intent::intent)?,
-        };
-        let reopens = closed.is_some();
-        let next = match open.or(closed) {
+        let next = match self.journal.get(key).cloned() {
             Some(before) => rules::next_intent(before, intent.clone()),
             None => rules::first_intent(intent.clone()),
         };
         if next.state == IntentState::Closed {
             self.journal.put(key, None);
             return self.put_closed(&next);
-        }
-        if reopens {
-            self.book.run(Sql::DropIntent, (key.0.as_bytes(), key.1.0.as_bytes()))?;
         }
         self.journal.put(key, Some(next));
         Ok(())

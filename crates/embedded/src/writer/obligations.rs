@@ -14,6 +14,9 @@ use crate::sql::Sql;
 
 impl Desk<'_, '_> {
     pub(super) fn obligation(&mut self, key: &ObligationKey) -> Outcome<Option<Stored>> {
+        if let Some(known) = self.known.get(key) {
+            return Ok(Some(known.clone()));
+        }
         let (kind, subject) = subject_parts(&key.subject);
         let (route, tenant) = (self.name(key.route.as_str())?, self.name(key.tenant.as_str())?);
         self.book.one(Sql::Obligation, (subject, route, tenant, kind), stored)
@@ -39,6 +42,7 @@ impl Desk<'_, '_> {
             let trace = rows::trace_in(&row.trace);
             self.book.run(Sql::FoldObligation, params![row.seq, version, generation, row.folded, trace])?;
             say(&row, before.held, heads);
+            self.known.keep(Stored { row, ..before });
             return Ok(());
         }
         let held = self.move_to(&before, &row)?;
@@ -82,6 +86,7 @@ impl Desk<'_, '_> {
         row.seq = self.book.connection.last_insert_rowid();
         *self.tally.entry((tenant, system, state_number(row.state))).or_insert(0) += 1;
         say(&row, held, heads);
+        self.known.keep(Stored { row, held, tenant, route, system });
         Ok(true)
     }
 
@@ -161,6 +166,7 @@ impl Desk<'_, '_> {
             *self.tally.entry((before.tenant, before.system, from)).or_insert(0) -= 1;
             *self.tally.entry((before.tenant, before.system, to)).or_insert(0) += 1;
         }
+        self.known.keep(Stored { row: row.clone(), held, ..*before });
         Ok(held)
     }
 

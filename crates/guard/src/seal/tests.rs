@@ -179,6 +179,18 @@ proptest! {
     }
 
     #[test]
+    fn it_is_xchacha20_poly1305(plain in prop::collection::vec(any::<u8>(), 0..2000), nonce: [u8; 24], entropy: [u8; 32]) {
+        use chacha20poly1305::aead::{Aead as _, Payload};
+        use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+        let sealed = seal(ID, &Key::from_entropy(entropy), nonce, &place("1"), &plain);
+        let (head, rest) = sealed.split_at(HEAD_BYTES);
+        let body = XChaCha20Poly1305::new(&entropy.into())
+            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: &place("1").bound_to(head) })
+            .unwrap();
+        prop_assert_eq!(rest.split_at(NONCE_BYTES), (nonce.as_slice(), body.as_slice()));
+    }
+
+    #[test]
     fn any_changed_byte_is_refused(
         plain in prop::collection::vec(any::<u8>(), 0..100), nonce: [u8; 24], at: prop::sample::Index, flip in 1..=255_u8,
     ) {

@@ -2,7 +2,7 @@
 //!
 //! Few names and small numbers, so that operations meet: the same record, route, object and key again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Alive, Wall};
 use intake::{Ask, DecisionKind, Link, Message, MessageState, Raise};
@@ -20,7 +20,7 @@ use crate::{Op, Query, Require, SpokeAsk, Unit};
 /// # Panics
 /// At the first answer that differs, with the step.
 pub fn agree(left: &Backend, right: &Backend, seed: u64, steps: usize) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice { state: seed, ended: BTreeSet::new() };
     for step in 0..steps {
         let units: Vec<Unit> = (0..=dice.below(3)).map(|_| dice.unit()).collect();
         let told = format!("seed {seed}, step {step}: {units:#?}");
@@ -36,12 +36,16 @@ pub fn agree(left: &Backend, right: &Backend, seed: u64, steps: usize) {
 }
 
 /// A seeded generator (splitmix64).
-struct Dice(u64);
+struct Dice {
+    state: u64,
+    /// Intents that were put as closed: they are not put as open again.
+    ended: BTreeSet<u64>,
+}
 
 impl Dice {
     fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -198,19 +202,24 @@ impl Dice {
     }
 
     fn intent(&mut self) -> Intent {
-        let number = self.below(6);
+        let number = self.below(60);
         let classes = [
             IdempotencyClass::NativeKey { ttl_s: 9 },
             IdempotencyClass::Upsert,
             IdempotencyClass::SearchFirst { index_lag_ms: 5 },
             IdempotencyClass::None,
         ];
+        let states = [IntentState::Open, IntentState::Doubtful, IntentState::Closed];
+        let state = if self.ended.contains(&number) { IntentState::Closed } else { self.pick(&states) };
+        if state == IntentState::Closed {
+            self.ended.insert(number);
+        }
         // What an intent is about follows from its number; its state moves.
         Intent {
             obligation: sync_key("r", number % 4),
             class: classes[usize::try_from(number % 4).unwrap_or_default()].clone(),
             external_id: number.is_multiple_of(2).then(|| "x".to_owned()),
-            state: self.pick(&[IntentState::Open, IntentState::Doubtful, IntentState::Closed]),
+            state,
             sends: 1 + u32::from(self.maybe()),
             due: self.time(),
             reason: self.some(reason("fp1_c")),
@@ -406,7 +415,7 @@ impl Dice {
 /// How often each operation comes up in so many random units, by name.
 #[must_use]
 pub fn coverage(seed: u64, steps: usize) -> BTreeMap<String, usize> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice { state: seed, ended: BTreeSet::new() };
     let mut counts = BTreeMap::new();
     for _ in 0..steps {
         for op in dice.unit().ops {

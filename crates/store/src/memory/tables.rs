@@ -218,6 +218,7 @@ impl Tables {
         let before = self.intents.at.get(&intent.id).copied().and_then(|at| self.intents.rows.remove(&at));
         let at = self.intents.position(&intent.id);
         let kept = match before {
+            Some(ended) if !rules::unfinished(&ended) => ended,
             Some(before) => {
                 self.unfinished.slot(before.record, &before.system, &before.object).or_default().remove(&at);
                 rules::next_intent(before, intent)
