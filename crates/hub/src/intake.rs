@@ -1,16 +1,17 @@
 //! The intake machine: takes in what sources say, in batches; acknowledges after the commit; tells the spokes.
 //!
-//! One batch is found, decided and committed at a time; what arrives meanwhile makes the next, so that batches grow
-//! with the load and a lone message waits for nobody.
+//! What arrives while a batch is looked up makes the next, so that batches grow with the load and a lone message waits
+//! for nobody. A batch is looked up while earlier ones are committed; what has to do with a batch under way waits for
+//! its end, so that each message is decided on everything said of its objects before it.
 
 mod prepare;
 mod units;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Mono, Now, System};
+use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
 use store::{Query, Receipt, Rows, StoreError};
 
@@ -23,6 +24,8 @@ use units::Batch;
 
 /// Most messages in one batch.
 const BATCH_MAX: usize = 512;
+/// Batches on their way to the store at once.
+const COMMITS_MAX: usize = 2;
 /// Most bytes of messages waiting in memory before offers are refused (I19).
 const QUEUE_MAX: usize = 8192;
 /// How soon an offer refused for pressure should come again.
@@ -41,7 +44,10 @@ pub struct Intake {
     /// Offers not yet answered.
     offers: BTreeMap<u64, OpenOffer>,
     next_offer: u64,
-    step: Step,
+    /// What the store is asked.
+    asking: Option<Asking>,
+    /// Batches on their way to the store, with what they have to do with.
+    committing: BTreeMap<Ticket, (Batch, BTreeSet<u64>)>,
     /// Whether parked messages should be looked for.
     ready_wanted: bool,
     ready_due: Mono,
@@ -52,12 +58,13 @@ pub struct Intake {
     drained: bool,
 }
 
+/// A question that is out.
 #[derive(Debug)]
-enum Step {
-    Idle,
-    Finding(Ticket, Vec<Item>),
-    LookingForReady(Ticket),
-    Committing(Ticket, Batch),
+enum Asking {
+    /// What must be known to decide these.
+    View(Ticket, Vec<Item>),
+    /// Which parked messages are ready.
+    Ready(Ticket),
 }
 
 /// An offer of which something is still undecided.
@@ -66,8 +73,11 @@ struct OpenOffer {
     ticket: Ticket,
     origin: Origin,
     source: System,
+    as_of: Wall,
     left: usize,
     taken: Vec<Option<Taken>>,
+    /// Its cursor or the end of its fetch is kept, or on its way to be.
+    closed: bool,
 }
 
 impl Intake {
@@ -81,7 +91,8 @@ impl Intake {
             queue: VecDeque::new(),
             offers: BTreeMap::new(),
             next_offer: 0,
-            step: Step::Idle,
+            asking: None,
+            committing: BTreeMap::new(),
             ready_wanted: true,
             ready_due: Mono(0),
             hold_until: None,
@@ -111,8 +122,10 @@ impl Intake {
             ticket: offer.ticket,
             origin: offer.origin.clone(),
             source: offer.source.clone(),
+            as_of: offer.as_of,
             left: count,
             taken: vec![None; count],
+            closed: offer.origin == Origin::Pushed,
         };
         if count == 0 && offer.origin == Origin::Pushed {
             turn.effect(Effect::Ack(offer.ticket, Ack::Taken(Vec::new())));
@@ -120,13 +133,12 @@ impl Intake {
         }
         if count == 0 {
             // A page without news still moves the cursor; a fetch without object still ends.
-            open.left = 1;
-            self.queue.push_back(Item::bare(number, &offer));
+            self.queue.push_back(self.close(number, &mut open));
         }
         let source = offer.source;
         for (index, arrival) in offer.arrivals.into_iter().enumerate() {
             let instance = self.instances.get(&source).map_or("", String::as_str);
-            let item = prepare::prepare(
+            let mut item = prepare::prepare(
                 &self.config,
                 instance,
                 &source,
@@ -137,25 +149,44 @@ impl Intake {
                 arrival,
                 turn,
             );
+            // A page of one is kept with its cursor; of a longer one, the cursor is kept when all of it is.
+            if count == 1 && !open.closed {
+                open.closed = true;
+                item.origin = Some(open.origin.clone());
+            }
             self.queue.push_back(item);
         }
         self.offers.insert(number, open);
         self.advance(turn);
     }
 
-    /// Starts the next batch, when nothing is under way.
+    /// What keeps an offer's cursor, or ends its fetch: nothing of it may be lost from here on (I1).
+    fn close(&self, number: u64, open: &mut OpenOffer) -> Item {
+        open.closed = true;
+        open.left = 1;
+        Item::bare(&self.config.tenant, number, &open.source, open.as_of, open.origin.clone())
+    }
+
+    /// Starts the next batch, when none is being looked up.
     fn advance(&mut self, turn: &mut Turn<'_>) {
-        if !matches!(self.step, Step::Idle) || self.hold_until.is_some_and(|until| until > turn.now.mono) {
+        if self.asking.is_some() || self.hold_until.is_some_and(|until| until > turn.now.mono) {
             return;
         }
         self.hold_until = None;
         if !self.queue.is_empty() {
-            let count = self.queue.len().min(BATCH_MAX);
-            let items: Vec<Item> = self.queue.drain(..count).collect();
+            if self.committing.len() >= COMMITS_MAX {
+                return;
+            }
+            let items = self.next_batch();
+            if items.is_empty() {
+                return;
+            }
             let ticket = self.ticket();
             let asks = items.iter().map(|item| item.ask.clone()).collect();
             turn.effect(Effect::Find(ticket, Query::Intake { tenant: self.config.tenant.clone(), asks }));
-            self.step = Step::Finding(ticket, items);
+            self.asking = Some(Asking::View(ticket, items));
+        } else if !self.committing.is_empty() {
+            // What they do to parked messages is seen when they are done.
         } else if self.ready_wanted || self.ready_due <= turn.now.mono {
             self.ready_wanted = false;
             self.ready_due = turn.now.mono + READY_EVERY;
@@ -166,10 +197,35 @@ impl Intake {
             let query =
                 Query::Ready { tenant: self.config.tenant.clone(), now: turn.now.wall, limit: BATCH_MAX };
             turn.effect(Effect::Find(ticket, query));
-            self.step = Step::LookingForReady(ticket);
+            self.asking = Some(Asking::Ready(ticket));
         } else {
             self.settle_drain(turn);
         }
+    }
+
+    /// The first of the queue that have nothing to do with a batch under way, nor with anything that waits before them.
+    fn next_batch(&mut self) -> Vec<Item> {
+        if self.committing.is_empty() {
+            let count = self.queue.len().min(BATCH_MAX);
+            return self.queue.drain(..count).collect();
+        }
+        let mut busy: BTreeSet<u64> = self.committing.values().flat_map(|(_, about)| about).copied().collect();
+        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+        while taken.len() < BATCH_MAX
+            && left.len() < BATCH_MAX
+            && let Some(item) = self.queue.pop_front()
+        {
+            let about = item.about();
+            if about.is_disjoint(&busy) {
+                taken.push(item);
+            } else {
+                busy.extend(about);
+                left.push_back(item);
+            }
+        }
+        left.append(&mut self.queue);
+        self.queue = left;
+        taken
     }
 
     fn settle_drain(&mut self, turn: &mut Turn<'_>) {
@@ -180,14 +236,16 @@ impl Intake {
     }
 
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
-        match (std::mem::replace(&mut self.step, Step::Idle), rows) {
-            (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
+        match (self.asking.take(), rows) {
+            (Some(Asking::View(wanted, items)), Ok(Rows::Intake(mut view))) if wanted == ticket => {
+                let about = items.iter().flat_map(Item::about).collect();
                 let mut batch = units::decide_batch(&self.config, &mut view, items, turn);
                 let commit = self.ticket();
                 turn.effect(Effect::Commit(commit, batch.units()));
-                self.step = Step::Committing(commit, batch);
+                self.committing.insert(commit, (batch, about));
+                self.advance(turn);
             }
-            (Step::LookingForReady(wanted), Ok(Rows::Ready(messages, next))) if wanted == ticket => {
+            (Some(Asking::Ready(wanted)), Ok(Rows::Ready(messages, next))) if wanted == ticket => {
                 if let Some(next) = next {
                     self.ready_due = self.ready_due.min(turn.now.mono_of(next));
                 }
@@ -199,14 +257,14 @@ impl Intake {
                 }
                 self.advance(turn);
             }
-            (Step::Finding(wanted, items), Err(error)) if wanted == ticket => {
+            (Some(Asking::View(wanted, items)), Err(error)) if wanted == ticket => {
                 for item in items.into_iter().rev() {
                     self.queue.push_front(item);
                 }
                 self.trouble(&error, turn);
             }
-            (Step::LookingForReady(_), Err(error)) => self.trouble(&error, turn),
-            (step, _) => self.step = step,
+            (Some(Asking::Ready(wanted)), Err(error)) if wanted == ticket => self.trouble(&error, turn),
+            (asking, _) => self.asking = asking,
         }
     }
 
@@ -220,8 +278,9 @@ impl Intake {
             turn.effect(Effect::Ack(outside, ack));
             return self.advance(turn);
         }
-        match (std::mem::replace(&mut self.step, Step::Idle), result) {
-            (Step::Committing(wanted, batch), Ok(receipts)) if wanted == ticket => {
+        let Some((batch, _)) = self.committing.remove(&ticket) else { return };
+        match result {
+            Ok(receipts) => {
                 let outcome = batch.conclude(receipts, turn);
                 for (offer, index, taken) in outcome.done {
                     self.conclude(offer, index, taken, turn);
@@ -240,13 +299,12 @@ impl Intake {
                 }
                 self.advance(turn);
             }
-            (Step::Committing(wanted, batch), Err(error)) if wanted == ticket => {
+            Err(error) => {
                 for item in batch.into_items().into_iter().rev() {
                     self.queue.push_front(item);
                 }
                 self.trouble(&error, turn);
             }
-            (step, _) => self.step = step,
         }
     }
 
@@ -260,7 +318,13 @@ impl Intake {
         if open.left > 0 {
             return;
         }
-        if let Some(open) = self.offers.remove(&offer) {
+        if let Some(mut open) = self.offers.remove(&offer) {
+            if !open.closed {
+                let item = self.close(offer, &mut open);
+                self.queue.push_back(item);
+                self.offers.insert(offer, open);
+                return;
+            }
             turn.note(Mark::Accepted { source: open.source.clone(), count: open.taken.len() });
             match open.origin {
                 Origin::Pushed => {
@@ -281,9 +345,11 @@ impl Intake {
             StoreError::Full { .. } => {
                 self.hold_until = Some(turn.now.mono + BUSY_RETRY);
                 let offers = std::mem::take(&mut self.offers);
-                // Nothing of a refused offer was committed unless some of it was: those stay, to be finished.
+                let under_way: BTreeSet<u64> =
+                    self.committing.values().flat_map(|(batch, _)| batch.offers()).collect();
+                // Nothing of a refused offer was committed unless some of it was or may be: those stay, to be finished.
                 for (number, open) in offers {
-                    if open.left == open.taken.len() {
+                    if open.left == open.taken.len() && !under_way.contains(&number) {
                         self.queue.retain(|item| item.offer != Some(number));
                         refuse(open.ticket, &open.origin, &open.source, &error.to_string(), turn);
                     } else {
@@ -348,7 +414,7 @@ impl Machine for Intake {
     }
 
     fn next_wakeup(&self, now: Now) -> Option<Mono> {
-        if !matches!(self.step, Step::Idle) {
+        if self.asking.is_some() || !self.committing.is_empty() {
             return None;
         }
         match self.hold_until {

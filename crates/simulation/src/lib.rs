@@ -7,6 +7,8 @@ mod said;
 mod scenario;
 mod target;
 #[cfg(test)]
+mod intake_tests;
+#[cfg(test)]
 mod tests;
 
 pub use checks::{Verdict, judge};

@@ -1,17 +1,18 @@
 //! Before the batch: read an arrival, normalise it, and list what must be known to decide it.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Wall};
+use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Tenant, Wall};
 use config::Configuration;
 use connector::{Observation, Seen};
 use intake::{Ask, Incoming, Message, MessageState};
 use ledger::Reason;
 use mapping::Mapping;
 
-use crate::turn::{Arrival, Offer, Origin, Turn};
+use crate::turn::{Arrival, Origin, Turn};
 
 /// How long a message waits for an object it refers to.
 pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
@@ -74,29 +75,43 @@ impl Item {
         self.message.event_id.as_deref().or(self.read_key.as_deref())
     }
 
-    /// An offer that holds nothing, but has a cursor to keep.
-    pub(super) fn bare(offer: u64, from: &Offer) -> Self {
+    /// What it has to do with, as hashes: the ids, objects and match keys that its decision looks up.
+    pub(super) fn about(&self) -> BTreeSet<u64> {
+        let hash = |what: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            what(&mut hasher);
+            hasher.finish()
+        };
+        let ask = &self.ask;
+        let events = ask.event.iter().map(|event| hash(&|hasher| (0_u8, event).hash(hasher)));
+        let objects = ask.objects.iter().map(|object| hash(&|hasher| (1_u8, object).hash(hasher)));
+        let matches = ask.matches.iter().map(|key| hash(&|hasher| (2_u8, key).hash(hasher)));
+        events.chain(objects).chain(matches).collect()
+    }
+
+    /// Nothing but the cursor of an offer to keep, or its fetch to end.
+    pub(super) fn bare(tenant: &Tenant, offer: u64, source: &System, as_of: Wall, origin: Origin) -> Self {
         Self {
             offer: Some(offer),
             index: 0,
-            source: from.source.clone(),
-            message: blank(from.source.clone(), from.as_of),
+            source: source.clone(),
+            message: blank(tenant.clone(), source.clone(), as_of),
             stored: true,
             pushed: false,
             read_key: None,
             hash: [0; 32],
             task: Task::Nothing,
             ask: Ask::default(),
-            origin: Some(from.origin.clone()),
+            origin: Some(origin),
             tries: 0,
         }
     }
 }
 
-fn blank(source: System, as_of: Wall) -> Message {
+fn blank(tenant: Tenant, source: System, as_of: Wall) -> Message {
     Message {
         id: MessageId(uuid::Uuid::nil()),
-        tenant: nobody(),
+        tenant,
         source,
         event_id: None,
         about: None,
@@ -110,11 +125,6 @@ fn blank(source: System, as_of: Wall) -> Message {
         as_of,
         trace: String::new(),
     }
-}
-
-fn nobody() -> canonical::Tenant {
-    #[expect(clippy::expect_used, reason = "a literal that is a name")]
-    canonical::Tenant::new("none").expect("a name")
 }
 
 /// Reads and normalises one arrival.
@@ -131,9 +141,8 @@ pub(super) fn prepare(
     turn: &mut Turn<'_>,
 ) -> Item {
     let trace = format!("{:032x}", turn.wide_entropy());
-    let mut message = blank(source.clone(), as_of);
+    let mut message = blank(config.tenant.clone(), source.clone(), as_of);
     message.id = MessageId::from_parts(turn.now.wall, turn.wide_entropy());
-    message.tenant = config.tenant.clone();
     message.received_at = turn.now.wall;
     message.trace = trace;
     let mut item = Item {
@@ -147,7 +156,7 @@ pub(super) fn prepare(
         hash: [0; 32],
         task: Task::Nothing,
         ask: Ask::default(),
-        origin: (index == 0 && *origin != Origin::Pushed).then(|| origin.clone()),
+        origin: None,
         tries: 0,
     };
     match arrival {

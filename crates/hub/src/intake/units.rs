@@ -422,6 +422,11 @@ impl Batch {
             .collect()
     }
 
+    /// The offers of which something is in it.
+    pub(super) fn offers(&self) -> impl Iterator<Item = u64> {
+        self.built.iter().flat_map(|built| &built.items).filter_map(|(item, _)| item.offer)
+    }
+
     /// Everything in it, undecided again.
     pub(super) fn into_items(self) -> Vec<Item> {
         self.built.into_iter().flat_map(|built| built.items).map(|(item, _)| item).collect()
