@@ -1,5 +1,7 @@
 //! Calls: what the hub wants of a system, before a manifest turns it into a request.
 
+use std::sync::Arc;
+
 use canonical::{Fields, Object, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +17,12 @@ pub struct Write {
     /// The vendor's id, once linked.
     pub external_id: Option<String>,
     /// Target path → value: the difference, or the whole projection where the operation is not partial.
-    pub fields: Fields,
+    pub fields: Arc<Fields>,
     /// The whole projection: natural keys, searches and derived ids (such as a hash of the address) are built
     /// from it.
-    pub whole: Fields,
+    pub whole: Arc<Fields>,
     /// What was last known there, for operations that need it (such as the old address of a member).
-    pub known: Fields,
+    pub known: Arc<Fields>,
     /// The version expected at the target, where the operation has a precondition.
     pub expected: Option<String>,
     /// The intent's id: idempotency key and correlation id.

@@ -41,8 +41,7 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let checkpointing = connect(&database, Purpose::Checkpoint, MIB).map_err(failed)?;
     let reserve = folder.reserve(options.reserve_bytes);
-    let journal =
-        Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
+    let journal = Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
     let shared = Arc::new(Shared::new(options, vault, journal.open()));
 
     let (commits, calls) = bounded(COMMITS_WAITING_MAX);

@@ -221,7 +221,8 @@ impl Writer<'_> {
     }
 
     fn apply_alone(&mut self, job: &Job) -> Outcome<Answer> {
-        let marks = (self.book.desk.names.mark(), self.sealer.mark(), self.tally.clone(), self.journal.mark());
+        let marks =
+            (self.book.desk.names.mark(), self.sealer.mark(), self.tally.clone(), self.journal.mark());
         self.book.connection.execute_batch("SAVEPOINT one")?;
         match self.apply(job) {
             Ok(receipts) => {

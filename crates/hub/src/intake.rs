@@ -209,7 +209,8 @@ impl Intake {
             let count = self.queue.len().min(BATCH_MAX);
             return self.queue.drain(..count).collect();
         }
-        let mut busy: BTreeSet<u64> = self.committing.values().flat_map(|(_, about)| about).copied().collect();
+        let mut busy: BTreeSet<u64> =
+            self.committing.values().flat_map(|(_, about)| about).copied().collect();
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
         while taken.len() < BATCH_MAX
             && left.len() < BATCH_MAX

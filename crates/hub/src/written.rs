@@ -1,5 +1,7 @@
 //! What an intent writes: how it is kept, and read back.
 
+use std::sync::Arc;
+
 use connector::Write;
 use ledger::Intent;
 use serde::{Deserialize, Serialize};
@@ -14,8 +16,8 @@ struct Kept<W> {
 
 /// The bytes to keep of a write, which is as before afterwards.
 pub(crate) fn keep(write: &mut Write) -> Vec<u8> {
-    let everything = write.fields == write.whole;
-    let whole = if everything { std::mem::take(&mut write.whole) } else { canonical::Fields::new() };
+    let everything = Arc::ptr_eq(&write.fields, &write.whole) || write.fields == write.whole;
+    let whole = if everything { std::mem::take(&mut write.whole) } else { Arc::default() };
     let kept = serde_json::to_vec(&Kept { write: &*write, everything }).unwrap_or_default();
     if everything {
         write.whole = whole;

@@ -83,7 +83,7 @@ pub struct Intent {
     /// Target path → value, as written: what the shadow holds once it is confirmed. Not stored: the hub refills it
     /// from `call` when an intent is read back.
     #[serde(skip)]
-    pub fields: Fields,
+    pub fields: Arc<Fields>,
     /// Whether `fields` is the whole projection, not a difference.
     pub full: bool,
     /// The object's id there, when it was known at rendering: then the write is an update.

@@ -110,7 +110,8 @@ impl Shadow {
         if self.recent.len() >= RECENT_MAX {
             self.recent.remove(0);
         }
-        let values = fields.iter().map(|(path, value)| (path.clone(), digest(value))).collect();
+        let mut text = Vec::with_capacity(256);
+        let values = fields.iter().map(|(path, value)| (path.clone(), digest(value, &mut text))).collect();
         self.recent.push(Recent { at, values });
     }
 
@@ -120,7 +121,7 @@ impl Shadow {
         let lately = self.recent.iter().filter(|write| now.since(write.at) <= RECENT_FOR);
         let mut digests = lately.filter_map(|write| write.values.get(path)).peekable();
         digests.peek().is_some() && {
-            let wanted = digest(value);
+            let wanted = digest(value, &mut Vec::new());
             digests.any(|known| *known == wanted)
         }
     }
@@ -133,8 +134,12 @@ impl Shadow {
     }
 }
 
-fn digest(value: &Value) -> u64 {
-    let hash = blake3::hash(value.to_string().as_bytes());
+/// The digest of a value's JSON, for which `text` is used.
+fn digest(value: &Value, text: &mut Vec<u8>) -> u64 {
+    text.clear();
+    // Writing to memory does not fail, and a value of strings, numbers and lists is always JSON.
+    serde_json::to_writer(&mut *text, value).unwrap_or_default();
+    let hash = blake3::hash(text);
     let mut short = [0; 8];
     short.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(short)

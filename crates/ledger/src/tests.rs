@@ -45,7 +45,7 @@ pub(crate) fn create(class: IdempotencyClass) -> Intent {
         class,
         call: Arc::default(),
         request: Arc::default(),
-        fields,
+        fields: fields.into(),
         full: true,
         external_id: None,
         scope: "g1".into(),
@@ -179,14 +179,14 @@ fn what_is_unknown_joins_every_difference() {
     let mut shadow =
         Shadow::blank(intent.tenant().clone(), intent.record, intent.system.clone(), intent.object.clone());
     let none = BTreeSet::new();
-    assert_eq!(shadow.difference(&intent.fields, &none), intent.fields);
+    assert_eq!(shadow.difference(&intent.fields, &none), *intent.fields);
     shadow.confirm(&intent.fields);
     assert!(shadow.difference(&intent.fields, &none).is_empty());
 
     let open = BTreeSet::from(["email".to_owned()]);
     assert_eq!(shadow.difference(&intent.fields, &open).keys().collect::<Vec<_>>(), ["email"]);
     shadow.doubt(&intent.fields);
-    assert_eq!(shadow.difference(&intent.fields, &none), intent.fields);
+    assert_eq!(shadow.difference(&intent.fields, &none), *intent.fields);
     shadow.confirm(&intent.fields);
     assert!(shadow.difference(&intent.fields, &none).is_empty());
 }

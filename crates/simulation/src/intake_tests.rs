@@ -101,8 +101,7 @@ fn i1_a_cursor_moves_after_all_of_its_page() {
 /// While a batch is committed the next is looked up, but never what has to do with one under way.
 #[test]
 fn what_touches_a_batch_under_way_waits_for_it() {
-    let said: Vec<Observation> =
-        sayings(2, 2, Duration::ZERO).into_iter().map(|(_, said)| said).collect();
+    let said: Vec<Observation> = sayings(2, 2, Duration::ZERO).into_iter().map(|(_, said)| said).collect();
     let mut hand = Hand::new();
     let found = hand.offer(1, Origin::Pushed, &said[0..1]);
     let (first, _, _) = hand.looked_up(&found);
@@ -114,7 +113,9 @@ fn what_touches_a_batch_under_way_waits_for_it() {
     let told = hand.committed(second, vec![done()]);
     let [Effect::Ack(Ticket(3), Ack::Taken(_))] = told.as_slice() else { panic!("{told:?}") };
     let told = hand.committed(first, vec![done()]);
-    let [Effect::Ack(Ticket(1), Ack::Taken(_)), Effect::Find(..)] = told.as_slice() else { panic!("{told:?}") };
+    let [Effect::Ack(Ticket(1), Ack::Taken(_)), Effect::Find(..)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
     let (third, units, _) = hand.looked_up(&told[1..]);
     assert_eq!(units.len(), 1);
     let told = hand.committed(third, vec![done()]);

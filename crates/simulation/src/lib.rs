@@ -3,11 +3,11 @@
 
 mod checks;
 mod driver;
+#[cfg(test)]
+mod intake_tests;
 mod said;
 mod scenario;
 mod target;
-#[cfg(test)]
-mod intake_tests;
 #[cfg(test)]
 mod tests;
 

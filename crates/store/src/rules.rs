@@ -185,7 +185,7 @@ pub fn head(row: &Obligation) -> Head {
 /// request.
 #[must_use]
 pub fn first_intent(mut intent: Intent) -> Intent {
-    intent.fields.clear();
+    intent.fields = Arc::default();
     if intent.state == IntentState::Closed {
         intent.call = Arc::default();
         intent.request = Arc::default();

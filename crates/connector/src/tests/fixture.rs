@@ -255,9 +255,9 @@ impl WriteSource {
             operation,
             key: self.key,
             external_id: self.external_id,
-            whole: self.whole.unwrap_or_else(|| self.fields.clone()),
-            fields: self.fields,
-            known: self.known,
+            whole: self.whole.unwrap_or_else(|| self.fields.clone()).into(),
+            fields: self.fields.into(),
+            known: self.known.into(),
             expected: None,
             intent: "int_0192a7c0ffee70008000000000000002".to_owned(),
         }

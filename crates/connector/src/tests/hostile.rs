@@ -72,9 +72,9 @@ fn write(key: &str, id: &str, text: &str) -> Write {
         operation: String::new(),
         key: key.to_owned(),
         external_id: Some(id.to_owned()),
-        whole: fields.clone(),
-        known: Fields::new(),
-        fields,
+        whole: fields.clone().into(),
+        known: Fields::new().into(),
+        fields: fields.into(),
         expected: None,
         intent: "int_1".to_owned(),
     }

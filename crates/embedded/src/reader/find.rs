@@ -57,7 +57,8 @@ impl Reader<'_> {
             let fact = self.book.one(Sql::Fact, (event.as_bytes(), number), fact)?;
             found.fact = fact.map(|(_, fact)| fact);
         }
-        let open = self.open.of_record_in(tenant, ask.record, system).find(|intent| intent.object == ask.object);
+        let open =
+            self.open.of_record_in(tenant, ask.record, system).find(|intent| intent.object == ask.object);
         found.intent = open.map(|intent| Intent::clone(intent));
         let (Some(there), Some(object)) = (self.name(system.as_str())?, self.name(ask.object.as_str())?)
         else {

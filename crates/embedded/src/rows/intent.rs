@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Fields, IntentId, OrderToken, RecordId, Tenant};
+use canonical::{IntentId, OrderToken, RecordId, Tenant};
 use ledger::{IdempotencyClass, Intent, IntentState, Level, ObligationKey};
 use rusqlite::Row;
 use uuid::Uuid;
@@ -64,10 +64,13 @@ pub(crate) fn opened(block: &[u8], keys: &Keys<'_>) -> Outcome<Vec<Intent>> {
     let (mut rest, mut found) = (block, Vec::new());
     while !rest.is_empty() {
         let (tenant, head, sealed) = entry(&mut rest).ok_or_else(|| cut("block of intents"))?;
-        let tenant =
-            std::str::from_utf8(tenant).ok().and_then(|name| Tenant::new(name).ok()).ok_or_else(|| cut("tenant"))?;
+        let tenant = std::str::from_utf8(tenant)
+            .ok()
+            .and_then(|name| Tenant::new(name).ok())
+            .ok_or_else(|| cut("tenant"))?;
         let (record, id) = head.split_first_chunk().ok_or_else(|| cut("block of intents"))?;
-        let (record, id) = (RecordId(Uuid::from_bytes(*record)), Uuid::from_slice(id).map_err(|_| cut("id"))?);
+        let (record, id) =
+            (RecordId(Uuid::from_bytes(*record)), Uuid::from_slice(id).map_err(|_| cut("id"))?);
         let id = IntentId(id);
         let name = format!("intent {id} of {record}");
         let corrupt = |fault: Fault| Fault::corrupt(&name, fault.detail());
@@ -86,7 +89,8 @@ fn cut(what: &str) -> Fault {
 
 fn push(bytes: &mut Vec<u8>, part: &[u8]) -> Outcome<()> {
     let length = u32::try_from(part.len());
-    let length = length.map_err(|_| Fault::Refused("an intent of more than 4 GiB can't be kept".to_owned()))?;
+    let length =
+        length.map_err(|_| Fault::Refused("an intent of more than 4 GiB can't be kept".to_owned()))?;
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(part);
     Ok(())
@@ -122,7 +126,7 @@ pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
         class: idempotency(row.get(11)?, row.get(12)?)?,
         call: Arc::default(),
         request: Arc::default(),
-        fields: Fields::new(),
+        fields: Arc::default(),
         full: row.get(13)?,
         external_id: row.get(14)?,
         scope: row.get(15)?,

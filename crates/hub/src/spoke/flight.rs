@@ -185,19 +185,12 @@ impl Spoke {
     }
 
     fn act(&mut self, flight: Flight, outcome: Outcome, next: Next, took: Duration, turn: &mut Turn<'_>) {
+        if next == Next::Delivered {
+            return self.delivered(flight, outcome, turn);
+        }
         let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
         match next {
-            Next::Delivered => {
-                let probe = flight.action == Action::Probe;
-                if flight.intent.sends > u32::from(!probe) {
-                    let how = if probe { "found" } else { "resent" };
-                    turn.note(Mark::Resolved { system: self.system.clone(), how });
-                }
-                // Found before it was ever sent: an earlier create left it there, with older values.
-                let stale = probe && flight.intent.sends == 0;
-                let ending = if stale { Ending::Found } else { Ending::Delivered };
-                self.end(flight, outcome, ending, None, turn);
-            }
+            Next::Delivered => {}
             Next::Retry { due, spent } => {
                 turn.note(Mark::Retrying { system: self.system.clone(), class: outcome.class });
                 self.end(flight, outcome, Ending::Retry { due, spent }, Some(attempt), turn);
@@ -249,6 +242,18 @@ impl Spoke {
                 self.pause(why.message, turn);
             }
         }
+    }
+
+    fn delivered(&mut self, flight: Flight, outcome: Outcome, turn: &mut Turn<'_>) {
+        let probe = flight.action == Action::Probe;
+        if flight.intent.sends > u32::from(!probe) {
+            let how = if probe { "found" } else { "resent" };
+            turn.note(Mark::Resolved { system: self.system.clone(), how });
+        }
+        // Found before it was ever sent: an earlier create left it there, with older values.
+        let stale = probe && flight.intent.sends == 0;
+        let ending = if stale { Ending::Found } else { Ending::Delivered };
+        self.end(flight, outcome, ending, None, turn);
     }
 
     /// The system pauses. What was certainly not applied is rendered anew afterwards; what is in doubt stays so.

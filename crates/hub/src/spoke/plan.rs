@@ -1,6 +1,7 @@
 //! What to do about one admitted obligation, judged on the newest version of its record.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::value::is_empty;
@@ -50,9 +51,9 @@ pub(crate) struct Wanted {
     /// The object's id there.
     pub(crate) external_id: Option<String>,
     /// The whole projection.
-    pub(crate) whole: Fields,
+    pub(crate) whole: Arc<Fields>,
     /// What the target does not certainly have of it.
-    pub(crate) difference: Fields,
+    pub(crate) difference: Arc<Fields>,
     pub(crate) shadow: Shadow,
     pub(crate) matches: Vec<(String, String)>,
     pub(crate) mapping: (String, u32),
@@ -153,13 +154,14 @@ impl Spoke {
                 {
                     return wait_for(record.id, route, now, obligation);
                 }
+                let whole = Arc::new(projection.fields);
                 Plan::Write(Box::new(Wanted {
                     operation: route.operation.clone(),
                     exit: None,
                     key: fact.id.to_string(),
                     external_id: row.link,
-                    difference: projection.fields.clone(),
-                    whole: projection.fields,
+                    difference: Arc::clone(&whole),
+                    whole,
                     shadow,
                     matches: Vec::new(),
                     mapping: (mapping.id().to_owned(), mapping.version()),
@@ -248,8 +250,8 @@ impl Spoke {
             exit: None,
             key: record.id.to_string(),
             external_id: link,
-            difference,
-            whole: projection.fields,
+            difference: Arc::new(difference),
+            whole: Arc::new(projection.fields),
             shadow,
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
@@ -362,8 +364,8 @@ fn leave(
         exit: Some(exit),
         key: record.id.to_string(),
         external_id: Some(external_id),
-        difference: Fields::new(),
-        whole: shadow.fields.clone(),
+        difference: Arc::default(),
+        whole: Arc::new(shadow.fields.clone()),
         shadow,
         matches: Vec::new(),
         mapping: (mapping.id().to_owned(), mapping.version()),

@@ -1,8 +1,9 @@
 //! Rendering: from what is wanted to a durable intent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Fields, IntentId, Object};
+use canonical::{IntentId, Object};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
 use ledger::{Intent, IntentState, Level, Obligation, State};
@@ -64,7 +65,7 @@ impl Spoke {
             class: spec.idempotency.clone(),
             call: keep(&mut write).into(),
             request: serde_json::to_vec(&request).unwrap_or_default().into(),
-            fields: Fields::new(),
+            fields: Arc::default(),
             full: !spec.partial,
             external_id: wanted.external_id.clone(),
             scope: self.state.credential_generation.to_string(),
@@ -83,7 +84,7 @@ impl Spoke {
         };
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
         let flight = Flight {
-            intent: Intent { fields: write.fields.clone(), ..intent },
+            intent: Intent { fields: Arc::clone(&write.fields), ..intent },
             write,
             request,
             head: Some(head),
@@ -130,9 +131,9 @@ impl Spoke {
             operation: spec.name.to_string(),
             key: wanted.key.clone(),
             external_id: wanted.external_id.clone(),
-            fields: if partial { wanted.difference.clone() } else { wanted.whole.clone() },
-            whole: wanted.whole.clone(),
-            known: wanted.shadow.fields.clone(),
+            fields: Arc::clone(if partial { &wanted.difference } else { &wanted.whole }),
+            whole: Arc::clone(&wanted.whole),
+            known: Arc::new(wanted.shadow.fields.clone()),
             expected: wanted.shadow.token.map(|token| token.0.to_string()),
             intent: id.to_string(),
         };

@@ -1,5 +1,7 @@
 //! What must hold of every decision, whatever comes in.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -107,7 +109,7 @@ proptest! {
     ) {
         let secret = format!("zq{}", secret.trim());
         let mut intent = create(class);
-        intent.fields.insert("nested".into(), json!({"list": [secret, 987_654_321]}));
+        Arc::make_mut(&mut intent.fields).insert("nested".into(), json!({"list": [secret, 987_654_321]}));
         let mut outcome = outcome;
         outcome.refusal = Refusal {
             status,

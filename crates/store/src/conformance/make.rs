@@ -253,7 +253,7 @@ pub fn intent(number: u64, route: &str, record: u64) -> Intent {
         class: IdempotencyClass::NativeKey { ttl_s: 3600 },
         call: format!("call {number}").into_bytes().into(),
         request: format!("request {number}").into_bytes().into(),
-        fields: Fields::new(),
+        fields: Fields::new().into(),
         full: true,
         external_id: Some("17".to_owned()),
         scope: "1".to_owned(),

@@ -22,7 +22,7 @@ fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
 
 /// Same key, same bytes: what is put again keeps its call and request; both go with the end.
 pub fn intents_keep_their_bytes(backend: &Backend) {
-    let first = Intent { fields: fields("not stored"), ..intent(1, "r", 1) };
+    let first = Intent { fields: fields("not stored").into(), ..intent(1, "r", 1) };
     backend.apply(vec![Op::Raise(raise("r", 1, 1)), Op::PutIntent(first)]);
     assert_eq!(unfinished(backend, acme(), "erp"), [intent(1, "r", 1)]);
     let doubtful = Intent {
