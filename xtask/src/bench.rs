@@ -2,6 +2,7 @@
 //! HTTP stack and no store, in the same run. Ratios and CPU per message are the figures; throughput alone moves with
 //! the machine.
 
+mod backlog;
 mod bare;
 mod drive;
 mod hub;
@@ -31,6 +32,10 @@ pub(crate) enum Bench {
     Fanout(Fanout),
     /// Healthy targets beside one or two that hang, against the same with all healthy.
     Isolation(isolation::Isolation),
+    /// A million waiting deliveries: claims beside those with a thousand, memory, start.
+    Backlog(backlog::Backlog),
+    /// A record of 25 fields mapped, beside the same by hand.
+    Mapping,
     /// A part of a benchmark, as a process of its own.
     #[command(hide = true)]
     Part {
@@ -117,6 +122,14 @@ pub(crate) fn run(bench: Bench, root: &Path) -> Result<ExitCode> {
         }
         Bench::Fanout(options) => fanout(&options, root),
         Bench::Isolation(options) => isolation::run(&options, root),
+        Bench::Backlog(options) => backlog::run(&options, root),
+        Bench::Mapping => {
+            let mut cargo = std::process::Command::new("cargo");
+            cargo
+                .args(["run", "--release", "--quiet", "-p", "mapping", "--example", "cost"])
+                .current_dir(root);
+            Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
     }
 }
 

@@ -1,13 +1,16 @@
-//! Whether the backlog costs: claims and settlements with few and with many open deliveries; opening with many.
+//! Whether the backlog costs: claims and settlements with a thousand and with many open deliveries; opening with many.
+//! CPU time, as JSON. With a folder, the store is left there, for a hub to open.
 //!
-//! `cargo run --release -p embedded --example backlog -- [OPEN]`
+//! `cargo run --release -p embedded --example backlog -- [OPEN] [FOLDER]`
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, run by hand")]
 #![expect(clippy::disallowed_methods, reason = "it measures wall-clock time")]
 
 use std::time::Instant;
 
+use canonical::Wall;
 use ledger::{Lane, State};
+use serde_json::json;
 use store::conformance::Backend;
 use store::conformance::make::*;
 use store::{Op, Query, Rows};
@@ -18,60 +21,74 @@ use crate::common::cpu_us;
 mod common;
 
 const PAGE: usize = 64;
+const ROUNDS: u32 = 600;
 
-/// Claims and settles `rounds` pages; gives CPU per delivery of the claims and of the settlements.
-fn drain(backend: &Backend, rounds: u32) -> (f64, f64) {
-    let (mut after, mut claiming, mut settling) = (None, 0.0, 0.0);
-    for _ in 0..rounds {
+/// Claims pages and settles them, and raises as many anew, so that as many wait all the time; gives CPU per delivery
+/// of the claims and of the settlements.
+fn turn_over(backend: &Backend, raised: &mut u64) -> (f64, f64) {
+    let (mut claiming, mut settling) = (0.0, 0.0);
+    for _ in 0..ROUNDS {
         let start = cpu_us();
         let query = Query::Claim {
             tenant: acme(),
             system: system("erp"),
             lane: Lane::Standard,
-            after,
+            after: None,
             due_by: at(1_000_000_000),
             limit: PAGE,
         };
         let Rows::Claim(claimed) = backend.find(query) else { return (0.0, 0.0) };
         let claimed_at = cpu_us();
-        after = claimed.heads.last().map(|head| (head.due, head.seq));
         let ops = claimed.heads.into_iter().map(|head| settle(head.key, 1, State::Delivered)).collect();
         drop(backend.apply(ops));
         claiming += claimed_at - start;
         settling += cpu_us() - claimed_at;
+        let count = *raised + PAGE as u64;
+        raise_until(backend, raised, count);
     }
-    let deliveries = f64::from(rounds) * PAGE as f64;
+    let deliveries = f64::from(ROUNDS) * PAGE as f64;
     (claiming / deliveries, settling / deliveries)
 }
 
+/// Raises deliveries, each of a record of its own, until so many were raised.
+fn raise_until(backend: &Backend, raised: &mut u64, count: u64) {
+    while *raised < count {
+        let until = (*raised + 500).min(count);
+        // A millisecond apart, and long due.
+        let due = |number: u64| Wall(at(0).micros() + i64::try_from(number).unwrap() * 1000);
+        let ops = (*raised..until).flat_map(|number| {
+            let raise = intake::Raise { due: due(number), at: due(number), ..raise("r", number, 1) };
+            [Op::PutRecord(record(number, 1)), Op::Raise(raise)]
+        });
+        drop(backend.apply(ops.collect()));
+        *raised = until;
+    }
+}
+
 fn main() {
-    let open: u64 = std::env::args().nth(1).map_or(300_000, |text| text.parse().unwrap());
-    let (store, backend, _folder) = common::open();
+    let mut arguments = std::env::args().skip(1);
+    let open: u64 = arguments.next().map_or(300_000, |text| text.parse().unwrap());
+    let kept = arguments.next();
+    let own = tempfile::tempdir_in(".").unwrap();
+    let folder = kept.map_or_else(|| own.path().to_owned(), std::path::PathBuf::from);
+    let (store, backend) = common::backend(&folder);
     let mut raised = 0;
-    let mut raise_until = |count: u64| {
-        while raised < count {
-            let until = (raised + 1000).min(count);
-            let due = |number: u64| at(i64::try_from(number).unwrap());
-            let ops = (raised..until)
-                .map(|number| {
-                    Op::Raise(intake::Raise { due: due(number), at: due(number), ..raise("r", number, 1) })
-                })
-                .collect();
-            drop(backend.apply(ops));
-            raised = until;
-        }
-    };
-    raise_until(30_000);
-    let few = drain(&backend, 300);
-    println!("{:>9} open: claim {:.2} us, settle {:.2} us CPU per delivery", 30_000 - 19_200, few.0, few.1);
-    raise_until(open);
-    let many = drain(&backend, 300);
-    println!("{:>9} open: claim {:.2} us, settle {:.2} us CPU per delivery", open - 38_400, many.0, many.1);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default());
-    let folder = store.folder().to_owned();
+    raise_until(&backend, &mut raised, 1000);
+    let few = turn_over(&backend, &mut raised);
+    let settled = raised - 1000;
+    raise_until(&backend, &mut raised, settled + open);
+    let many = turn_over(&backend, &mut raised);
     drop((store, backend));
     let start = Instant::now();
     drop(common::open_in(&folder));
-    println!("opened and closed again in {:.0} ms", start.elapsed().as_secs_f64() * 1000.0);
+    let report = json!({
+        "pending": open,
+        "claim_us_with_1000": few.0,
+        "claim_us": many.0,
+        "claim_ratio": many.0 / few.0,
+        "settle_us_with_1000": few.1,
+        "settle_us": many.1,
+        "open_and_close_ms": start.elapsed().as_secs_f64() * 1000.0,
+    });
+    println!("{report}");
 }

@@ -32,12 +32,11 @@ impl Browse for Shared {
     }
 }
 
-/// A store in a folder under the current one, so that it is on a real disk.
-pub(crate) fn open() -> (Arc<Embedded>, Backend, tempfile::TempDir) {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let store = open_in(folder.path());
+/// The store in that folder, twice.
+pub(crate) fn backend(folder: &Path) -> (Arc<Embedded>, Backend) {
+    let store = open_in(folder);
     let backend = Backend::new(Shared(Arc::clone(&store)));
-    (store, backend, folder)
+    (store, backend)
 }
 
 /// The store in that folder.
@@ -47,10 +46,12 @@ pub(crate) fn open_in(folder: &Path) -> Arc<Embedded> {
     Embedded::open(folder, RootKey::new(key).unwrap(), Options::default()).unwrap()
 }
 
-/// CPU time of this process so far, in microseconds, to the hundredth of a second.
+/// CPU time of this process' threads so far, in microseconds.
 pub(crate) fn cpu_us() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks * 10_000.0
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let of = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    threads.map(|thread| of(thread.unwrap())).sum::<f64>() / 1000.0
 }

@@ -104,7 +104,8 @@ fn main() {
     let messages: u64 = arguments.next().map_or(20_000, |text| text.parse().unwrap());
     let batch: u64 = arguments.next().map_or(64, |text| text.parse().unwrap());
     let hot = arguments.next().is_some();
-    let (store, backend, _folder) = common::open();
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let (store, backend) = common::backend(folder.path());
 
     let mut spent = [
         ("build rows", 0.0),

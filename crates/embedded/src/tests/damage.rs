@@ -39,12 +39,12 @@ fn assert_corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 #[test]
 fn a_damaged_row_harms_no_other() {
     let flips = [
-        "UPDATE record SET sealed = CAST(substr(sealed, 1, 60) || x'00' || substr(sealed, 62) AS BLOB) WHERE seq = 1",
+        "UPDATE record SET sealed = CAST(substr(sealed, 1, 60) || x'0000000000' || substr(sealed, 66) AS BLOB) WHERE seq = 1",
         "UPDATE record SET sealed = x'01' WHERE seq = 1",
         "UPDATE record SET sealed = x'' WHERE seq = 1",
         "UPDATE record SET entity = 999 WHERE seq = 1",
         "DELETE FROM data_key WHERE id = (SELECT id FROM record WHERE seq = 1)",
-        "UPDATE data_key SET wrapped = CAST(substr(wrapped, 1, 70) || x'00' || substr(wrapped, 72) AS BLOB) \
+        "UPDATE data_key SET wrapped = CAST(substr(wrapped, 1, 60) || x'0000000000' || substr(wrapped, 66) AS BLOB) \
          WHERE id = (SELECT id FROM record WHERE seq = 1)",
     ];
     for damage in flips {

@@ -7,7 +7,7 @@ use ledger::{ObligationKey, Subject};
 use crate::rows::obligation::Stored;
 
 /// Rows in one generation.
-const GENERATION: usize = 4096;
+const GENERATION: usize = 2048;
 
 /// Two generations: the young one becomes the old one when it is full, and the old one is dropped.
 #[derive(Default)]
