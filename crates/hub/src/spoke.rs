@@ -138,9 +138,15 @@ pub struct Spoke {
     /// Work to be committed with this turn's other work: units and what follows them.
     pub(crate) outbox: Vec<(store::Unit, After)>,
     pub(crate) hold_until: Option<Mono>,
+    /// When its gauges are noted next, while there is work; and whether the last ones said that there was none.
+    gauges_due: Mono,
+    said_idle: bool,
     draining: bool,
     drained: bool,
 }
+
+/// While there is work, gauges are noted this often.
+const GAUGES_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 
 impl Spoke {
     /// A machine for `system`, which must be in `config`. It reads its own state first.
@@ -184,6 +190,8 @@ impl Spoke {
             offers: BTreeMap::new(),
             outbox: Vec::new(),
             hold_until: None,
+            gauges_due: Mono::default(),
+            said_idle: true,
             draining: false,
             drained: false,
         })
@@ -277,9 +285,14 @@ impl Spoke {
     fn note_changes(&mut self, turn: &mut Turn<'_>) {
         let Some(dispatcher) = &mut self.dispatcher else { return };
         let changes = dispatcher.events();
-        if changes.is_empty() {
+        // That nothing waits any more is said at once: there may be no later turn to say it in.
+        let idle = self.heads.is_empty() && self.active.is_empty();
+        let due = if idle { !self.said_idle } else { self.gauges_due <= turn.now.mono };
+        if changes.is_empty() && !due {
             return;
         }
+        self.said_idle = idle;
+        self.gauges_due = turn.now.mono + GAUGES_EVERY;
         for change in changes {
             let system = self.system.clone();
             turn.note(match change {
