@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use crate::book::Book;
 use crate::fault::Outcome;
-use crate::rows::intent::{opened, standing};
+use crate::rows::intent::{Entry, entries, standing};
 use crate::sql::Sql;
 use crate::vault::Keys;
 use crate::writer::seal::Sealer;
@@ -101,24 +101,25 @@ struct Written {
 impl Journal {
     /// Reads what is open.
     pub(crate) fn load(connection: &Connection, keys: &Keys<'_>) -> Outcome<Self> {
-        let mut found: BTreeMap<Key, (i64, Intent)> = BTreeMap::new();
+        let mut found: BTreeMap<Key, (i64, Entry)> = BTreeMap::new();
         let mut blocks: BTreeMap<i64, Block> = BTreeMap::new();
         let mut rows = connection.prepare("SELECT seq, intents FROM intent_open ORDER BY seq")?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
             let seq = row.get(0)?;
-            for intent in opened(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, keys)? {
+            for entry in entries(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)? {
                 blocks.entry(seq).or_default().written += 1;
                 // A later block has the newer state.
-                found.insert((intent.record, intent.id), (seq, intent));
+                found.insert((entry.record, entry.id), (seq, entry));
             }
         }
         let mut closed = connection.prepare("SELECT 1 FROM intent WHERE record = ?1 AND id = ?2")?;
         let (mut open, mut places) = (OpenIntents::default(), HashMap::new());
-        for (key, (seq, intent)) in found {
+        for (key, (seq, entry)) in found {
             if closed.exists((key.0.as_bytes(), key.1.0.as_bytes()))? {
                 continue;
             }
+            let intent = entry.open(keys)?;
             blocks.entry(seq).or_default().live.push(key);
             places.insert(key, seq);
             open.0.insert(key, Arc::new(intent));
@@ -178,6 +179,11 @@ impl Journal {
                 self.written.dropped.push(seq);
             }
         }
+        // Found with nothing live in them at the start.
+        for (seq, _) in self.blocks.iter().filter(|(_, block)| block.live.is_empty()) {
+            book.run(Sql::DropBlock, [*seq])?;
+            self.written.dropped.push(*seq);
+        }
         let now = self.moved.iter().filter_map(|(key, intent)| Some((*key, intent.as_ref()?)));
         let kept = carried.iter().filter_map(|key| Some((*key, self.open.0.get(key)?.as_ref())));
         let (mut bytes, mut keys) = (Vec::new(), Vec::new());
@@ -194,10 +200,10 @@ impl Journal {
         Ok(())
     }
 
-    /// The transaction is durable: what it moved is what stands.
-    pub(crate) fn committed(&mut self) -> bool {
+    /// The transaction is durable: what it moved is what stands, and what readers see.
+    pub(crate) fn committed(&mut self, seen: &mut Arc<OpenIntents>) {
         if self.moved.is_empty() {
-            return false;
+            return;
         }
         for key in self.moved.keys() {
             if let Some(block) = self.places.remove(key).and_then(|seq| self.blocks.get_mut(&seq)) {
@@ -211,7 +217,8 @@ impl Journal {
             self.places.extend(live.iter().map(|key| (*key, seq)));
             self.blocks.insert(seq, Block { written: live.len(), live });
         }
-        // Cloned only while a reader still looks at it.
+        // Given back below, so that it is copied only while a reader still looks at the old one.
+        *seen = Arc::default();
         let open = Arc::make_mut(&mut self.open);
         for (key, intent) in std::mem::take(&mut self.moved) {
             match intent {
@@ -219,7 +226,7 @@ impl Journal {
                 None => drop(open.0.remove(&key)),
             }
         }
-        true
+        *seen = Arc::clone(&self.open);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the threads of one store share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use store::{Reply, Stats, StoreError};
 
@@ -87,13 +87,15 @@ impl Shared {
     }
 
     /// The intents that are open as of the last commit. To be taken before the rows that go with them are read: then an
-    /// intent that has just ended may still be among them, but none that is open is missing.
+    /// intent that has just ended may still be among them (its row says so), but none is missing that was open when
+    /// the question was asked.
     pub(crate) fn open(&self) -> Arc<OpenIntents> {
         Arc::clone(&self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn set_open(&self, open: Arc<OpenIntents>) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
+    /// For the writer: what readers will see.
+    pub(crate) fn open_mut(&self) -> MutexGuard<'_, Arc<OpenIntents>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stats(&self) -> Stats {

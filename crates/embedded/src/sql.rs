@@ -177,6 +177,7 @@ statements! {
         arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
         ON CONFLICT DO NOTHING";
+    EndedIntent = "SELECT 1 FROM intent WHERE record = ?1 AND id = ?2";
     IntentsOfRecord = intent!(), "WHERE record = ?1 AND tenant = ?2 ORDER BY id DESC LIMIT ?3";
     IntentsOfDelivery = intent!(), "WHERE record = ?1 AND tenant = ?2 AND route = ?3 AND kind = ?4 \
         AND subject = ?5 ORDER BY id DESC LIMIT ?6";

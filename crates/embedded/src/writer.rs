@@ -201,9 +201,7 @@ impl Writer<'_> {
         self.book.desk.names.committed();
         self.sealer.committed(&self.book);
         self.waits.look_again();
-        if self.journal.committed() {
-            self.shared.set_open(self.journal.open());
-        }
+        self.journal.committed(&mut self.shared.open_mut());
         self.count(group, &answers, wrote);
         Ok(answers)
     }

@@ -1,13 +1,12 @@
 //! The intake machine: takes in what sources say, in batches; acknowledges after the commit; tells the spokes.
 //!
-//! What arrives while a batch is looked up makes the next, so that batches grow with the load and a lone message waits
-//! for nobody. A batch is looked up while earlier ones are committed; what has to do with a batch under way waits for
-//! its end, so that each message is decided on everything said of its objects before it.
+//! One batch is found, decided and committed at a time; what arrives meanwhile makes the next, so that batches grow
+//! with the load and a lone message waits for nobody.
 
 mod prepare;
 mod units;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +23,6 @@ use units::Batch;
 
 /// Most messages in one batch.
 const BATCH_MAX: usize = 512;
-/// Batches on their way to the store at once.
-const COMMITS_MAX: usize = 2;
 /// Most bytes of messages waiting in memory before offers are refused (I19).
 const QUEUE_MAX: usize = 8192;
 /// How soon an offer refused for pressure should come again.
@@ -44,10 +41,7 @@ pub struct Intake {
     /// Offers not yet answered.
     offers: BTreeMap<u64, OpenOffer>,
     next_offer: u64,
-    /// What the store is asked.
-    asking: Option<Asking>,
-    /// Batches on their way to the store, with what they have to do with.
-    committing: BTreeMap<Ticket, (Batch, BTreeSet<u64>)>,
+    step: Step,
     /// Whether parked messages should be looked for.
     ready_wanted: bool,
     ready_due: Mono,
@@ -58,13 +52,12 @@ pub struct Intake {
     drained: bool,
 }
 
-/// A question that is out.
 #[derive(Debug)]
-enum Asking {
-    /// What must be known to decide these.
-    View(Ticket, Vec<Item>),
-    /// Which parked messages are ready.
-    Ready(Ticket),
+enum Step {
+    Idle,
+    Finding(Ticket, Vec<Item>),
+    LookingForReady(Ticket),
+    Committing(Ticket, Batch),
 }
 
 /// An offer of which something is still undecided.
@@ -91,8 +84,7 @@ impl Intake {
             queue: VecDeque::new(),
             offers: BTreeMap::new(),
             next_offer: 0,
-            asking: None,
-            committing: BTreeMap::new(),
+            step: Step::Idle,
             ready_wanted: true,
             ready_due: Mono(0),
             hold_until: None,
@@ -167,27 +159,22 @@ impl Intake {
         Item::bare(&self.config.tenant, number, &open.source, open.as_of, open.origin.clone())
     }
 
-    /// Starts the next batch, when none is being looked up.
+    /// Starts the next batch, when nothing is under way.
     fn advance(&mut self, turn: &mut Turn<'_>) {
-        if self.asking.is_some() || self.hold_until.is_some_and(|until| until > turn.now.mono) {
+        if !matches!(self.step, Step::Idle) || self.hold_until.is_some_and(|until| until > turn.now.mono) {
             return;
         }
         self.hold_until = None;
-        if !self.queue.is_empty() {
-            if self.committing.len() >= COMMITS_MAX {
-                return;
-            }
-            let items = self.next_batch();
-            if items.is_empty() {
-                return;
-            }
+        // Under a steady load the queue is never empty: what is ready gets its turn all the same.
+        let overdue = self.ready_due + READY_EVERY <= turn.now.mono && !self.draining && !self.has_stored();
+        if !self.queue.is_empty() && !overdue {
+            let count = self.queue.len().min(BATCH_MAX);
+            let items: Vec<Item> = self.queue.drain(..count).collect();
             let ticket = self.ticket();
             let asks = items.iter().map(|item| item.ask.clone()).collect();
             turn.effect(Effect::Find(ticket, Query::Intake { tenant: self.config.tenant.clone(), asks }));
-            self.asking = Some(Asking::View(ticket, items));
-        } else if !self.committing.is_empty() {
-            // What they do to parked messages is seen when they are done.
-        } else if self.ready_wanted || self.ready_due <= turn.now.mono {
+            self.step = Step::Finding(ticket, items);
+        } else if overdue || self.ready_wanted || self.ready_due <= turn.now.mono {
             self.ready_wanted = false;
             self.ready_due = turn.now.mono + READY_EVERY;
             if self.draining {
@@ -197,36 +184,15 @@ impl Intake {
             let query =
                 Query::Ready { tenant: self.config.tenant.clone(), now: turn.now.wall, limit: BATCH_MAX };
             turn.effect(Effect::Find(ticket, query));
-            self.asking = Some(Asking::Ready(ticket));
+            self.step = Step::LookingForReady(ticket);
         } else {
             self.settle_drain(turn);
         }
     }
 
-    /// The first of the queue that have nothing to do with a batch under way, nor with anything that waits before them.
-    fn next_batch(&mut self) -> Vec<Item> {
-        if self.committing.is_empty() {
-            let count = self.queue.len().min(BATCH_MAX);
-            return self.queue.drain(..count).collect();
-        }
-        let mut busy: BTreeSet<u64> =
-            self.committing.values().flat_map(|(_, about)| about).copied().collect();
-        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
-        while taken.len() < BATCH_MAX
-            && left.len() < BATCH_MAX
-            && let Some(item) = self.queue.pop_front()
-        {
-            let about = item.about();
-            if about.is_disjoint(&busy) {
-                taken.push(item);
-            } else {
-                busy.extend(about);
-                left.push_back(item);
-            }
-        }
-        left.append(&mut self.queue);
-        self.queue = left;
-        taken
+    /// Whether messages that were parked are in the queue: they are not looked for before they are decided.
+    fn has_stored(&self) -> bool {
+        self.queue.iter().any(|item| item.stored && item.offer.is_none())
     }
 
     fn settle_drain(&mut self, turn: &mut Turn<'_>) {
@@ -237,16 +203,14 @@ impl Intake {
     }
 
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
-        match (self.asking.take(), rows) {
-            (Some(Asking::View(wanted, items)), Ok(Rows::Intake(mut view))) if wanted == ticket => {
-                let about = items.iter().flat_map(Item::about).collect();
+        match (std::mem::replace(&mut self.step, Step::Idle), rows) {
+            (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
                 let mut batch = units::decide_batch(&self.config, &mut view, items, turn);
                 let commit = self.ticket();
                 turn.effect(Effect::Commit(commit, batch.units()));
-                self.committing.insert(commit, (batch, about));
-                self.advance(turn);
+                self.step = Step::Committing(commit, batch);
             }
-            (Some(Asking::Ready(wanted)), Ok(Rows::Ready(messages, next))) if wanted == ticket => {
+            (Step::LookingForReady(wanted), Ok(Rows::Ready(messages, next))) if wanted == ticket => {
                 if let Some(next) = next {
                     self.ready_due = self.ready_due.min(turn.now.mono_of(next));
                 }
@@ -258,14 +222,14 @@ impl Intake {
                 }
                 self.advance(turn);
             }
-            (Some(Asking::View(wanted, items)), Err(error)) if wanted == ticket => {
+            (Step::Finding(wanted, items), Err(error)) if wanted == ticket => {
                 for item in items.into_iter().rev() {
                     self.queue.push_front(item);
                 }
                 self.trouble(&error, turn);
             }
-            (Some(Asking::Ready(wanted)), Err(error)) if wanted == ticket => self.trouble(&error, turn),
-            (asking, _) => self.asking = asking,
+            (Step::LookingForReady(_), Err(error)) => self.trouble(&error, turn),
+            (step, _) => self.step = step,
         }
     }
 
@@ -279,9 +243,8 @@ impl Intake {
             turn.effect(Effect::Ack(outside, ack));
             return self.advance(turn);
         }
-        let Some((batch, _)) = self.committing.remove(&ticket) else { return };
-        match result {
-            Ok(receipts) => {
+        match (std::mem::replace(&mut self.step, Step::Idle), result) {
+            (Step::Committing(wanted, batch), Ok(receipts)) if wanted == ticket => {
                 let outcome = batch.conclude(receipts, turn);
                 for (offer, index, taken) in outcome.done {
                     self.conclude(offer, index, taken, turn);
@@ -300,12 +263,13 @@ impl Intake {
                 }
                 self.advance(turn);
             }
-            Err(error) => {
+            (Step::Committing(wanted, batch), Err(error)) if wanted == ticket => {
                 for item in batch.into_items().into_iter().rev() {
                     self.queue.push_front(item);
                 }
                 self.trouble(&error, turn);
             }
+            (step, _) => self.step = step,
         }
     }
 
@@ -346,11 +310,9 @@ impl Intake {
             StoreError::Full { .. } => {
                 self.hold_until = Some(turn.now.mono + BUSY_RETRY);
                 let offers = std::mem::take(&mut self.offers);
-                let under_way: BTreeSet<u64> =
-                    self.committing.values().flat_map(|(batch, _)| batch.offers()).collect();
-                // Nothing of a refused offer was committed unless some of it was or may be: those stay, to be finished.
+                // Nothing of a refused offer was committed unless some of it was: those stay, to be finished.
                 for (number, open) in offers {
-                    if open.left == open.taken.len() && !under_way.contains(&number) {
+                    if open.left == open.taken.len() {
                         self.queue.retain(|item| item.offer != Some(number));
                         refuse(open.ticket, &open.origin, &open.source, &error.to_string(), turn);
                     } else {
@@ -415,7 +377,7 @@ impl Machine for Intake {
     }
 
     fn next_wakeup(&self, now: Now) -> Option<Mono> {
-        if self.asking.is_some() || !self.committing.is_empty() {
+        if !matches!(self.step, Step::Idle) {
             return None;
         }
         match self.hold_until {

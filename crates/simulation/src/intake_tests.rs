@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, System, Wall};
 use connector::Observation;
-use hub::{Ack, Arrival, Effect, Input, Intake, Machine as _, Offer, Origin, Ticket, Turn};
+use hub::{Arrival, Effect, Input, Intake, Machine as _, Offer, Origin, Ticket, Turn};
 use store::{Op, Query, Receipt, Rows, Unit};
 
 use crate::{Class, configuration, sayings};
@@ -13,11 +13,15 @@ use crate::{Class, configuration, sayings};
 struct Hand {
     intake: Intake,
     turns: u64,
+    now: Mono,
+    /// How often parked messages were asked for.
+    looks: u32,
 }
 
 impl Hand {
     fn new() -> Self {
-        let mut hand = Self { intake: Intake::new(configuration(&[Class::Upsert])), turns: 0 };
+        let mut hand =
+            Self { intake: Intake::new(configuration(&[Class::Upsert])), turns: 0, now: Mono(0), looks: 0 };
         assert!(hand.tell(Input::Start).is_empty());
         hand
     }
@@ -25,12 +29,13 @@ impl Hand {
     fn tell(&mut self, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.turns += 1;
-        let now = Now { mono: Mono(self.turns), wall: Wall(1_800_000_000_000_000) };
+        let now = Now { mono: self.now, wall: Wall(1_800_000_000_000_000) };
         self.intake.handle(input, &mut Turn::new(now, self.turns, &mut effects));
         effects.retain(|effect| !matches!(effect, Effect::Note(_)));
         // No parked messages.
         if let Some(Effect::Find(ticket, Query::Ready { .. })) = effects.last() {
             let ticket = *ticket;
+            self.looks += 1;
             effects.pop();
             effects.extend(self.tell(Input::Found(ticket, Ok(Rows::Ready(vec![], None)))));
         }
@@ -98,26 +103,20 @@ fn i1_a_cursor_moves_after_all_of_its_page() {
     }
 }
 
-/// While a batch is committed the next is looked up, but never what has to do with one under way.
+/// I1: what was parked and is ready gets its turn also while new messages never cease.
 #[test]
-fn what_touches_a_batch_under_way_waits_for_it() {
-    let said: Vec<Observation> = sayings(2, 2, Duration::ZERO).into_iter().map(|(_, said)| said).collect();
+fn i1_parked_messages_do_not_starve_under_load() {
+    let said = things(9);
     let mut hand = Hand::new();
-    let found = hand.offer(1, Origin::Pushed, &said[0..1]);
-    let (first, _, _) = hand.looked_up(&found);
-    // The second state of thing 0 waits; thing 1 does not.
-    assert!(hand.offer(2, Origin::Pushed, &said[2..3]).is_empty());
-    let found = hand.offer(3, Origin::Pushed, &said[1..2]);
-    let (second, units, rest) = hand.looked_up(&found);
-    assert_eq!((units.len(), rest.len()), (1, 0));
-    let told = hand.committed(second, vec![done()]);
-    let [Effect::Ack(Ticket(3), Ack::Taken(_))] = told.as_slice() else { panic!("{told:?}") };
-    let told = hand.committed(first, vec![done()]);
-    let [Effect::Ack(Ticket(1), Ack::Taken(_)), Effect::Find(..)] = told.as_slice() else {
-        panic!("{told:?}")
-    };
-    let (third, units, _) = hand.looked_up(&told[1..]);
-    assert_eq!(units.len(), 1);
-    let told = hand.committed(third, vec![done()]);
-    assert!(matches!(told.first(), Some(Effect::Ack(Ticket(2), Ack::Taken(_)))), "{told:?}");
+    let mut found = hand.offer(1, Origin::Pushed, &said[..1]);
+    let before = hand.looks;
+    for (ticket, said) in (2..).zip(&said[1..]) {
+        hand.now = hand.now + Duration::from_secs(3);
+        // The next is there before the last is done.
+        assert!(hand.offer(ticket, Origin::Pushed, std::slice::from_ref(said)).is_empty());
+        let (commit, _, _) = hand.looked_up(&found);
+        found = hand.committed(commit, vec![done()]);
+        found.retain(|effect| matches!(effect, Effect::Find(..)));
+    }
+    assert!(hand.looks >= before + 2, "{} looks in 24 s", hand.looks - before);
 }

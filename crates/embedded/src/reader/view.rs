@@ -160,8 +160,11 @@ impl Reader<'_> {
                     view.shadows.insert((id, shadow.system.clone(), shadow.object.clone()), shadow);
                 }
             }
-            for intent in self.open.of_record(tenant, id) {
-                if systems.contains(&intent.system) {
+            let open = Arc::clone(&self.open);
+            for intent in open.of_record(tenant, id).filter(|intent| systems.contains(&intent.system)) {
+                // One that has just ended is in its shadow already.
+                let params = (id.as_bytes(), intent.id.0.as_bytes());
+                if self.book.one(Sql::EndedIntent, params, |_, _| Ok(()))?.is_none() {
                     let key = (id, intent.system.clone(), intent.object.clone());
                     view.intents.entry(key).or_insert_with(|| Intent::clone(intent));
                 }

@@ -59,28 +59,35 @@ pub(crate) fn standing(
     push(block, &sealed)
 }
 
+/// An intent in a block, still sealed.
+pub(crate) struct Entry {
+    tenant: Tenant,
+    pub(crate) record: RecordId,
+    pub(crate) id: IntentId,
+    sealed: Vec<u8>,
+}
+
 /// The intents of a block.
-pub(crate) fn opened(block: &[u8], keys: &Keys<'_>) -> Outcome<Vec<Intent>> {
+pub(crate) fn entries(block: &[u8]) -> Outcome<Vec<Entry>> {
     let (mut rest, mut found) = (block, Vec::new());
     while !rest.is_empty() {
-        let (tenant, head, sealed) = entry(&mut rest).ok_or_else(|| cut("block of intents"))?;
-        let tenant = std::str::from_utf8(tenant)
-            .ok()
-            .and_then(|name| Tenant::new(name).ok())
-            .ok_or_else(|| cut("tenant"))?;
-        let (record, id) = head.split_first_chunk().ok_or_else(|| cut("block of intents"))?;
-        let (record, id) =
-            (RecordId(Uuid::from_bytes(*record)), Uuid::from_slice(id).map_err(|_| cut("id"))?);
-        let id = IntentId(id);
-        let name = format!("intent {id} of {record}");
+        found.push(entry(&mut rest).ok_or_else(|| cut("block of intents"))?);
+    }
+    Ok(found)
+}
+
+impl Entry {
+    /// The intent.
+    pub(crate) fn open(&self, keys: &Keys<'_>) -> Outcome<Intent> {
+        let name = format!("intent {} of {}", self.id, self.record);
         let corrupt = |fault: Fault| Fault::corrupt(&name, fault.detail());
-        let plain = keys.open(&tenant, &intent_place(&tenant, id), sealed).map_err(corrupt)?;
+        let plain = keys.open(&self.tenant, &intent_place(&self.tenant, self.id), &self.sealed);
+        let plain = plain.map_err(corrupt)?;
         let mut parts = plain.as_slice();
         let mut part = || pull(&mut parts).ok_or_else(|| cut(&name));
         let what: Intent = serde_json::from_slice(part()?).map_err(|error| unreadable(&name, &error))?;
-        found.push(Intent { call: part()?.into(), request: part()?.into(), ..what });
+        Ok(Intent { call: part()?.into(), request: part()?.into(), ..what })
     }
-    Ok(found)
 }
 
 fn cut(what: &str) -> Fault {
@@ -103,11 +110,13 @@ fn pull<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(part)
 }
 
-fn entry<'b>(bytes: &mut &'b [u8]) -> Option<(&'b [u8], &'b [u8], &'b [u8])> {
-    let tenant = pull(bytes)?;
-    let (head, rest) = bytes.split_at_checked(32)?;
+fn entry(bytes: &mut &[u8]) -> Option<Entry> {
+    let tenant = Tenant::new(std::str::from_utf8(pull(bytes)?).ok()?).ok()?;
+    let (record, rest) = bytes.split_first_chunk()?;
+    let (id, rest) = rest.split_first_chunk()?;
     *bytes = rest;
-    Some((tenant, head, pull(bytes)?))
+    let (record, id) = (RecordId(Uuid::from_bytes(*record)), IntentId(Uuid::from_bytes(*id)));
+    Some(Entry { tenant, record, id, sealed: pull(bytes)?.to_vec() })
 }
 
 /// Reads an intent that is closed.

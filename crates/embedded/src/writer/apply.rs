@@ -303,14 +303,26 @@ impl Desk<'_, '_> {
         let key = (intent.record, intent.id);
         let next = match self.journal.get(key).cloned() {
             Some(before) => rules::next_intent(before, intent.clone()),
+            None if self.has_ended(intent)? => return Ok(()),
             None => rules::first_intent(intent.clone()),
         };
         if next.state == IntentState::Closed {
             self.journal.put(key, None);
             return self.put_closed(&next);
         }
+        self.sealer.prepare(self.book, next.tenant(), next.record)?;
         self.journal.put(key, Some(next));
         Ok(())
+    }
+
+    /// Whether an intent that is not open has ended. One as it is rendered has not: its id was just drawn.
+    fn has_ended(&mut self, intent: &Intent) -> Outcome<bool> {
+        let new = intent.state == IntentState::Open && intent.outcome.is_none() && intent.sends <= 1;
+        if new && intent.probes == 0 {
+            return Ok(false);
+        }
+        let params = (intent.record.as_bytes(), intent.id.0.as_bytes());
+        Ok(self.book.one(Sql::EndedIntent, params, |_, _| Ok(()))?.is_some())
     }
 
     fn put_closed(&mut self, intent: &Intent) -> Outcome<()> {

@@ -42,6 +42,15 @@ impl Sealer {
         Ok(())
     }
 
+    /// Sees to it that the record has a key: what is sealed under it later in the transaction then can't fail.
+    pub(crate) fn prepare(&mut self, book: &mut Book<'_>, tenant: &Tenant, record: RecordId) -> Outcome<()> {
+        let id = KeyId(*record.as_bytes());
+        match self.known(book, tenant, id)? {
+            Some(_) => Ok(()),
+            None => self.made(book, tenant, id).map(drop),
+        }
+    }
+
     /// Seals under the record's key.
     pub(crate) fn of_record(
         &mut self,

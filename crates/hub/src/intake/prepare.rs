@@ -1,7 +1,6 @@
 //! Before the batch: read an arrival, normalise it, and list what must be known to decide it.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,20 +72,6 @@ impl Item {
     /// By what it is known again: the source's own id, or the name of what was read.
     pub(super) fn name(&self) -> Option<&str> {
         self.message.event_id.as_deref().or(self.read_key.as_deref())
-    }
-
-    /// What it has to do with, as hashes: the ids, objects and match keys that its decision looks up.
-    pub(super) fn about(&self) -> BTreeSet<u64> {
-        let hash = |what: &dyn Fn(&mut DefaultHasher)| {
-            let mut hasher = DefaultHasher::new();
-            what(&mut hasher);
-            hasher.finish()
-        };
-        let ask = &self.ask;
-        let events = ask.event.iter().map(|event| hash(&|hasher| (0_u8, event).hash(hasher)));
-        let objects = ask.objects.iter().map(|object| hash(&|hasher| (1_u8, object).hash(hasher)));
-        let matches = ask.matches.iter().map(|key| hash(&|hasher| (2_u8, key).hash(hasher)));
-        events.chain(objects).chain(matches).collect()
     }
 
     /// Nothing but the cursor of an offer to keep, or its fetch to end.

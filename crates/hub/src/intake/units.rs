@@ -219,6 +219,9 @@ fn park(
         if fetchable {
             built.want_fetch(&item, waiting.clone(), now);
         }
+        // A link that comes before this is kept would wake nobody.
+        let (tenant, external) = (item.message.tenant.clone(), waiting.clone());
+        built.require.push(Require::Unlinked { tenant, external });
         item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
     } else {
         item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + CREATE_PATIENCE));
@@ -420,11 +423,6 @@ impl Batch {
                 ops: std::mem::take(&mut built.ops),
             })
             .collect()
-    }
-
-    /// The offers of which something is in it.
-    pub(super) fn offers(&self) -> impl Iterator<Item = u64> {
-        self.built.iter().flat_map(|built| &built.items).filter_map(|(item, _)| item.offer)
     }
 
     /// Everything in it, undecided again.

@@ -108,11 +108,16 @@ impl Spoke {
 
     /// Whether an intent is on the wire, or just about to go (found doubtful at a start, its delivery still waits).
     fn is_under_way(&self, id: IntentId) -> bool {
-        self.awaiting.values().any(|what| match what {
+        let goes = |after: &After| matches!(after, After::Launch(flight) if flight.intent.id == id);
+        let awaited = self.awaiting.values().any(|what| match what {
             Await::Answer(flight) | Await::Adopt(flight, ..) => flight.intent.id == id,
             Await::Resend(doubt, _) => doubt.intent.id == id,
+            Await::Commit(after) => after.iter().any(goes),
             _ => false,
-        })
+        });
+        awaited
+            || self.outbox.iter().any(|(_, after)| goes(after))
+            || self.unauthorised.iter().any(|flight| flight.intent.id == id)
     }
 
     /// The person has looked at the target: what was in doubt is so no longer. What the intent said is not known to
