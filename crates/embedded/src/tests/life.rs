@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ledger::{Intent, IntentState};
 use rusqlite::Connection;
 use store::conformance::make::*;
 use store::{Op, Require, SpokeAsk};
@@ -289,6 +290,45 @@ fn keys_are_read_again_when_memory_is_short() {
         assert_eq!(sheet.record, record(number, 2));
     }
     assert!(store.shared.vault.ring().data_keys() <= 4);
+}
+
+/// What is open stands in blocks; they go with the last of them, and what has ended does not come back.
+#[test]
+fn open_intents_outlive_a_restart_and_ended_ones_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = || {
+        let connection = Connection::open(folder.path().join("store.sqlite")).unwrap();
+        connection.query_row("SELECT count(*) FROM intent_open", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let ended = |number| Op::PutIntent(Intent { state: IntentState::Closed, ..intent(number, "r", number) });
+    let open = |backend: &Backend| {
+        let Rows::Intents(found) = backend.find(Query::Intents { tenant: acme(), system: system("erp") })
+        else {
+            panic!("no intents")
+        };
+        found
+    };
+    let doubtful = |number| Intent { state: IntentState::Doubtful, probes: 1, ..intent(number, "r", number) };
+    let all: Vec<Intent> = (1..=8).map(|number| intent(number, "r", number)).collect();
+    {
+        let backend = handle(&open_in(folder.path()));
+        backend.apply(all.iter().cloned().map(Op::PutIntent).collect());
+        assert_eq!((open(&backend), blocks()), (all.clone(), 1));
+        // One moves to a block of its own; three of the first block end: the rest stands where it stood.
+        backend.apply(vec![Op::PutIntent(doubtful(8)), ended(1), ended(2), ended(3)]);
+        assert_eq!(blocks(), 2);
+    }
+    {
+        let backend = handle(&open_in(folder.path()));
+        let left: Vec<Intent> = all[3..7].iter().cloned().chain([doubtful(8)]).collect();
+        assert_eq!((open(&backend), blocks()), (left, 2));
+        // Few are left of the first block: they move on, and it goes.
+        backend.apply(vec![ended(4), ended(5)]);
+        assert_eq!((open(&backend), blocks()), (vec![all[5].clone(), all[6].clone(), doubtful(8)], 2));
+    }
+    let backend = handle(&open_in(folder.path()));
+    backend.apply(vec![ended(6), ended(7), ended(8)]);
+    assert_eq!((open(&backend), blocks()), (vec![], 0));
 }
 
 /// I19: no statement of the hot paths walks a table.

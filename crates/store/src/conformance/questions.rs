@@ -46,6 +46,10 @@ pub fn intents_keep_their_bytes(backend: &Backend) {
     };
     backend.apply(vec![Op::PutIntent(closed.clone())]);
     assert_eq!(unfinished(backend, acme(), "erp"), []);
+    // It stays as it ended.
+    let again = Intent { state: IntentState::Doubtful, closed_at: None, ..closed.clone() };
+    backend.apply(vec![Op::PutIntent(again)]);
+    assert_eq!(unfinished(backend, acme(), "erp"), []);
     let Page::Delivery(Some((_, intents, _))) = backend.look(&acme(), Look::Delivery(sync_key("r", 1)))
     else {
         panic!("no delivery")
