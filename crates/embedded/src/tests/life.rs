@@ -341,13 +341,12 @@ fn hot_statements_use_indexes() {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
         let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
         for step in steps {
-            // Open intents are as many as calls may be under way: their index is walked whole. Of what waits for a
-            // link, the first is enough.
-            let allowed = ["intent_open", "_wait", "CONSTANT ROW"].iter().any(|part| step.contains(part));
+            // Of what waits for a link, the first is enough.
+            let allowed = ["_wait", "CONSTANT ROW"].iter().any(|part| step.contains(part));
             assert!(allowed || !step.starts_with("SCAN"), "{text}\n{step}");
             // A search by what all rows of a tenant or system share walks them all.
             let broad = step.contains("(tenant=?)") || step.contains("(tenant=? AND system=?)");
-            let small = ["tally", "system_state", "cursor", "obligation_late", "intent_open"];
+            let small = ["tally", "system_state", "cursor", "obligation_late"];
             assert!(!broad || small.iter().any(|part| step.contains(part)), "{text}\n{step}");
             let sorted = step.contains("TEMP B-TREE");
             assert!(!sorted || step_may_sort(text), "{text}\n{step}");
@@ -357,7 +356,7 @@ fn hot_statements_use_indexes() {
 
 /// Few rows, told apart by a key that no index keeps in order.
 fn step_may_sort(text: &str) -> bool {
-    ["intent_open", "i.state < 2", "wait_record = ?1", "UNION ALL"].iter().any(|part| text.contains(part))
+    ["wait_record = ?1", "UNION ALL"].iter().any(|part| text.contains(part))
 }
 
 /// A named point is called before and after the sync of each group.

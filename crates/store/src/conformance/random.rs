@@ -38,7 +38,7 @@ pub fn agree(left: &Backend, right: &Backend, seed: u64, steps: usize) {
 /// A seeded generator (splitmix64).
 struct Dice {
     state: u64,
-    /// Intents that were put as closed: they are not put as open again.
+    /// Intents that were put as closed: they are not put again as newly rendered ones.
     ended: BTreeSet<u64>,
 }
 
@@ -202,7 +202,7 @@ impl Dice {
     }
 
     fn intent(&mut self) -> Intent {
-        let number = self.below(60);
+        let number = self.below(20);
         let classes = [
             IdempotencyClass::NativeKey { ttl_s: 9 },
             IdempotencyClass::Upsert,
@@ -210,7 +210,7 @@ impl Dice {
             IdempotencyClass::None,
         ];
         let states = [IntentState::Open, IntentState::Doubtful, IntentState::Closed];
-        let state = if self.ended.contains(&number) { IntentState::Closed } else { self.pick(&states) };
+        let state = if self.ended.contains(&number) { self.pick(&states[1..]) } else { self.pick(&states) };
         if state == IntentState::Closed {
             self.ended.insert(number);
         }
