@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::book::Book;
 use crate::fault::Outcome;
 use crate::rows::intent::{Entry, entries, standing};
-use crate::sql::Sql;
+use crate::sql::{Sql, TEXTS};
 use crate::vault::Keys;
 use crate::writer::seal::Sealer;
 
@@ -113,7 +113,7 @@ impl Journal {
                 found.insert((entry.record, entry.id), (seq, entry));
             }
         }
-        let mut closed = connection.prepare("SELECT 1 FROM intent WHERE record = ?1 AND id = ?2")?;
+        let mut closed = connection.prepare(TEXTS[Sql::EndedIntent as usize])?;
         let (mut open, mut places) = (OpenIntents::default(), HashMap::new());
         for (key, (seq, entry)) in found {
             if closed.exists((key.0.as_bytes(), key.1.0.as_bytes()))? {

@@ -73,7 +73,7 @@ pub struct Intent {
     pub operation: String,
     /// How it can be repeated.
     pub class: IdempotencyClass,
-    /// The call as rendered (a serialised `connector::Call`), from which probes and resends are made. Sealed at rest;
+    /// What the hub keeps of the call as rendered (its `connector::Write`), from which probes and resends are made. Sealed at rest;
     /// dropped when closed.
     #[serde(skip)]
     pub call: Arc<[u8]>,

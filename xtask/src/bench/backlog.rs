@@ -1,7 +1,6 @@
 //! `cargo xtask bench backlog`: what a million waiting deliveries cost: claims and settlements beside those with a
 //! thousand, and the memory and start of a hub that has them, with their target down.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -11,10 +10,11 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::hub::{ask, lay};
 use super::process::{self, Part, free_port, get, wall_us};
 use super::{show, tell};
 
-/// The bounds (section "Budgets" of ARCHITECTURE.md).
+/// The bounds.
 const CLAIM_RATIO_MAX: f64 = 1.2;
 const MEMORY_MB_MAX: f64 = 250.0;
 const READY_S_MAX: f64 = 2.0;
@@ -56,11 +56,7 @@ pub(crate) fn run(options: &Backlog, root: &Path) -> Result<ExitCode> {
     };
     let folder = tempfile::tempdir_in(root.join("target"))?;
     let (ingress, operator) = (free_port()?, free_port()?);
-    for (path, text) in files(ingress, operator, free_port()?) {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().context("a parent")?)?;
-        fs::write(path, text)?;
-    }
+    lay(folder.path(), files(ingress, operator, free_port()?))?;
     tell("filling the store, and claiming from it");
     let output = Command::new("cargo")
         .args(["run", "--release", "--quiet", "-p", "embedded", "--example", "backlog", "--"])
@@ -109,9 +105,7 @@ pub(crate) fn run(options: &Backlog, root: &Path) -> Result<ExitCode> {
 
 /// How many deliveries the hub says are open.
 fn pending(folder: &Path, operator: u16) -> Result<u64> {
-    let token = fs::read_to_string(folder.join(".concord/operator.token"))?;
-    let authorization = format!("Bearer {}", token.trim());
-    let systems = get(operator, "/api/v1/systems", &[("authorization", &authorization)])?;
+    let systems = ask(folder, operator, "/api/v1/systems")?;
     let systems: Value = serde_json::from_str(&systems).context("what the hub says of its systems")?;
     let open = systems.get("items").and_then(Value::as_array).into_iter().flatten();
     Ok(open.filter_map(|system| system.get("open").and_then(Value::as_u64)).sum())

@@ -23,9 +23,7 @@ pub(crate) struct Hub {
 impl Hub {
     /// How often the store has synced, as the hub's own metrics say.
     pub(crate) fn syncs(&self) -> Result<u64> {
-        let token = fs::read_to_string(self.folder.path().join(".concord/operator.token"))?;
-        let metrics =
-            get(self.operator, "/metrics", &[("authorization", &format!("Bearer {}", token.trim()))])?;
+        let metrics = ask(self.folder.path(), self.operator, "/metrics")?;
         let line = metrics.lines().find(|line| line.starts_with("concord_store_syncs_total"));
         let value = line.and_then(|line| line.split_whitespace().nth(1)).context("no metric of syncs")?;
         Ok(value.parse::<f64>()? as u64)
@@ -47,15 +45,27 @@ pub(crate) struct Further {
 pub(crate) fn start(binary: &Path, sink: u16, further: &[Further]) -> Result<Hub> {
     let folder = tempfile::tempdir()?;
     let (ingress, operator) = (free_port()?, free_port()?);
-    for (path, text) in files(ingress, operator, sink, further) {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().context("a parent")?)?;
-        fs::write(path, text)?;
-    }
+    lay(folder.path(), files(ingress, operator, sink, further))?;
     let mut command = Command::new(binary);
     command.arg("--quiet").arg("up").arg(folder.path()).stdout(Stdio::null());
     let part = Part::of(ingress, &mut command)?;
     Ok(Hub { part, operator, folder })
+}
+
+/// Writes a configuration folder.
+pub(crate) fn lay(folder: &Path, files: Vec<(impl AsRef<Path>, String)>) -> Result<()> {
+    for (path, text) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().context("a parent")?)?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Asks the operator's side of the hub that runs in a folder.
+pub(crate) fn ask(folder: &Path, operator: u16, path: &str) -> Result<String> {
+    let token = fs::read_to_string(folder.join(".concord/operator.token"))?;
+    get(operator, path, &[("authorization", &format!("Bearer {}", token.trim()))])
 }
 
 const MODEL: &str = "entity: Contact

@@ -310,7 +310,7 @@ impl Desk<'_, '_> {
             self.journal.put(key, None);
             return self.put_closed(&next);
         }
-        self.sealer.prepare(self.book, next.tenant(), next.record)?;
+        self.sealer.key(self.book, next.tenant(), next.record)?;
         self.journal.put(key, Some(next));
         Ok(())
     }

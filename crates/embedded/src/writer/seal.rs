@@ -42,12 +42,12 @@ impl Sealer {
         Ok(())
     }
 
-    /// Sees to it that the record has a key: what is sealed under it later in the transaction then can't fail.
-    pub(crate) fn prepare(&mut self, book: &mut Book<'_>, tenant: &Tenant, record: RecordId) -> Outcome<()> {
+    /// The record's key, made when it has none: what is sealed under it later in the transaction then can't fail.
+    pub(crate) fn key(&mut self, book: &mut Book<'_>, tenant: &Tenant, record: RecordId) -> Outcome<DataKey> {
         let id = KeyId(*record.as_bytes());
         match self.known(book, tenant, id)? {
-            Some(_) => Ok(()),
-            None => self.made(book, tenant, id).map(drop),
+            Some(key) => Ok(key),
+            None => self.made(book, tenant, id),
         }
     }
 
@@ -60,11 +60,7 @@ impl Sealer {
         place: &Place,
         plain: &[u8],
     ) -> Outcome<Vec<u8>> {
-        let id = KeyId(*record.as_bytes());
-        let key = match self.known(book, tenant, id)? {
-            Some(key) => key,
-            None => self.made(book, tenant, id)?,
-        };
+        let key = self.key(book, tenant, record)?;
         Ok(key.seal(self.entropy.nonce()?, place, plain))
     }
 

@@ -190,6 +190,7 @@ impl Spoke {
         }
         let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
         match next {
+            // Above: nothing of it is kept as an attempt.
             Next::Delivered => {}
             Next::Retry { due, spent } => {
                 turn.note(Mark::Retrying { system: self.system.clone(), class: outcome.class });

@@ -1,7 +1,6 @@
 //! What must hold of every decision, whatever comes in.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use proptest::prelude::*;
