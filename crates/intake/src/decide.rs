@@ -114,13 +114,16 @@ fn delete(
         ));
         return None;
     }
+    if record.alive != Alive::Live {
+        // Said again. It stays linked, so that what was said before its end and comes late makes nothing new.
+        return None;
+    }
     let marks: &mut Marks = record.marks.entry(source.clone()).or_default();
     marks.object = marks.object.max(incoming.order);
-    accepted.unlink = Some(link.clone());
     let counts = context.schema.deleters.contains(source)
-        && context.schema.on_delete == canonical::schema::OnDelete::Archive
-        && record.alive == Alive::Live;
+        && context.schema.on_delete == canonical::schema::OnDelete::Archive;
     if !counts {
+        accepted.unlink = Some(link.clone());
         let rule = format!(
             "{source} may not delete a {}: the object is unlinked, the record stays",
             context.schema.entity

@@ -32,6 +32,7 @@ pub(crate) fn merge(
         accepted.refetch = incoming.fetchable;
     }
     let order = incoming.order;
+    let superseded = superseded(view, incoming, &record);
     let mut stale = false;
     let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
@@ -54,7 +55,7 @@ pub(crate) fn merge(
         if known == Some(&value) {
             continue;
         }
-        match judge(context, incoming, &mut record, field, spec, &value, accepted) {
+        match judge(context, incoming, superseded, &mut record, field, spec, &value, accepted) {
             Judgement::Take => {
                 take(context, incoming, &mut record, field, value);
                 changed = true;
@@ -135,10 +136,22 @@ enum Judgement {
     Leave,
 }
 
+/// Whether our own last write there may have come after the state that this message shows.
+fn superseded(view: &View, incoming: &Incoming, record: &Record) -> bool {
+    let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
+    let Some(shadow) = view.shadows.get(&key) else { return false };
+    match incoming.version().zip(shadow.token) {
+        Some((order, token)) => order < token,
+        None => incoming.read && shadow.written_at.is_some_and(|written| incoming.as_of <= written),
+    }
+}
+
 /// Who may say this? Owner's value wins; a blank owner value accepts the first that is not blank.
+#[expect(clippy::too_many_arguments, reason = "each is a different fact about the value")]
 fn judge(
     context: Context<'_>,
     incoming: &Incoming,
+    superseded: bool,
     record: &mut Record,
     field: &Field,
     spec: &FieldSpec,
@@ -149,7 +162,7 @@ fn judge(
     let name = field.as_str();
     let blank = record.fields.get(name).is_none_or(is_empty);
     let lately = incoming.lately.get(name) == Some(value);
-    if lately && incoming.fetchable {
+    if lately && incoming.fetchable && !incoming.read {
         // An own write that comes back late, or an edit back to it: what stands there now decides.
         accepted.refetch = true;
         return Judgement::Leave;
@@ -160,6 +173,11 @@ fn judge(
     }
     if lately || incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
         // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
+        return Judgement::Leave;
+    }
+    if superseded {
+        // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
+        accepted.refetch = accepted.refetch || incoming.fetchable;
         return Judgement::Leave;
     }
     let Some(owner) = &spec.owner else { return Judgement::Take };
@@ -281,12 +299,15 @@ fn see(
         .seen_paths
         .iter()
         .any(|(path, value)| shadow.fields.get(path) != Some(value) || shadow.unknown.contains(path));
-    let by_token = incoming.order.zip(shadow.token).map(|(order, token)| order.cmp(&token));
+    let by_token = incoming.version().zip(shadow.token).map(|(order, token)| order.cmp(&token));
     let outdated = match by_token {
         Some(std::cmp::Ordering::Less) => return false,
         Some(std::cmp::Ordering::Equal) => !incoming.read,
         Some(std::cmp::Ordering::Greater) => false,
-        None => shadow.written_at.is_some_and(|written| incoming.as_of <= written),
+        None => [shadow.written_at, shadow.seen_at.filter(|_| incoming.read)]
+            .into_iter()
+            .flatten()
+            .any(|known| incoming.as_of <= known),
     };
     if outdated {
         return differs;
@@ -305,7 +326,7 @@ fn see(
         shadow.fields.insert(path.clone(), value.clone());
     }
     shadow.external_id = Some(about.id.clone());
-    shadow.token = shadow.token.max(incoming.order);
+    shadow.token = shadow.token.max(incoming.version());
     shadow.seen_at = Some(incoming.as_of);
     let moved = old.is_none_or(|old| {
         old.fields != shadow.fields

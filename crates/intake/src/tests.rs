@@ -161,6 +161,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         references: Vec::new(),
         extensions: Fields::new(),
         order: Some(OrderToken(order)),
+        stamped: false,
         as_of: Wall(order * 1_000),
         occurred_at: None,
         read: true,

@@ -109,6 +109,8 @@ pub struct Incoming {
     pub seen_paths: Fields,
     /// The source's order.
     pub order: Option<OrderToken>,
+    /// The source has none: `order` is when the state was read.
+    pub stamped: bool,
     /// When this state was read there (fetch or poll start; receipt for pushed ones).
     pub as_of: Wall,
     /// When it happened there.
@@ -137,6 +139,15 @@ pub struct Incoming {
     pub silent: bool,
     /// Follows the change.
     pub trace: String,
+}
+
+impl Incoming {
+    /// The version of the object that it shows, where the source has versions: to be compared with what our writes
+    /// returned.
+    #[must_use]
+    pub fn version(&self) -> Option<OrderToken> {
+        self.order.filter(|_| !self.stamped)
+    }
 }
 
 /// Everything else a decision needs.

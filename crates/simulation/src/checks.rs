@@ -6,6 +6,7 @@ use connector::Seen;
 use serde_json::Value;
 
 use crate::driver::Simulation;
+use crate::vendor::Item;
 
 /// What a run came to. All but the last must be zero.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -49,25 +50,23 @@ pub fn judge(run: &Simulation) -> Verdict {
         }
     }
     for target in run.targets.values() {
-        let mut held: BTreeMap<i64, u64> = BTreeMap::new();
-        for (_, value, _) in target.objects.values() {
-            *held.entry(*value).or_default() += 1;
-        }
+        let held: BTreeSet<i64> = target.objects.values().filter_map(value).collect();
         for value in newest.values() {
             // Values are unique over the whole scenario, so that they name the record.
-            if !held.contains_key(value) {
+            if !held.contains(value) {
                 verdict.lost += 1;
             }
         }
-        let keys: BTreeSet<&String> = target.objects.values().map(|(key, ..)| key).collect();
-        verdict.duplicates += (target.objects.len() - keys.len()) as u64;
+        let names: BTreeSet<&String> = target.objects.values().map(|item| &item.name).collect();
+        verdict.duplicates += (target.objects.len() - names.len()) as u64;
         let mut last: BTreeMap<&String, i64> = BTreeMap::new();
         for effect in &target.effects {
-            let top = last.entry(&effect.key).or_insert(effect.value);
-            if effect.value < *top {
+            let Some(value) = effect.value() else { continue };
+            let top = last.entry(&effect.name).or_insert(value);
+            if value < *top {
                 verdict.backwards += 1;
             }
-            *top = (*top).max(effect.value);
+            *top = (*top).max(value);
         }
         // A crash forgets how long a target asked to be left alone.
         if run.crashes() == 0 {
@@ -75,4 +74,8 @@ pub fn judge(run: &Simulation) -> Verdict {
         }
     }
     verdict
+}
+
+fn value(item: &Item) -> Option<i64> {
+    item.fields.get("value").and_then(Value::as_i64)
 }

@@ -12,10 +12,11 @@ use hub::{
     Ack, Arrival, Effect, Input, Intake, Machine, MachineId, Mark, Offer, Origin, Spoke, TakenAs, Ticket,
     Turn,
 };
-use store::Store as _;
 use store::memory::Memory;
+use store::Store as _;
 
-use crate::target::{Faults, Reply, Target};
+use crate::estate::{Estate, Happening};
+use crate::vendor::{Faults, Reply, Vendor};
 
 /// Virtual wall-clock time at the start: 2026-01-01T00:00:00Z.
 const START: Wall = Wall(1_767_225_600_000_000);
@@ -58,14 +59,21 @@ pub(crate) enum Event {
     Annotate { system: System, note: String },
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
+    /// Something happens in the estate.
+    Happen(Happening),
     /// The hub starts.
     Start,
 }
 
-/// What the source wants to tell, and whether it has been acknowledged.
+/// A moment, in virtual microseconds, and what happens within one at most.
+const MOMENT: u64 = 100_000;
+const SPINS_AT: u64 = 50_000;
+
+/// What a source wants to tell, and whether it has been acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Saying {
     pub(crate) at: Duration,
+    pub(crate) source: System,
     pub(crate) observation: Observation,
     pub(crate) acknowledged: bool,
 }
@@ -75,36 +83,41 @@ pub struct Simulation {
     options: Options,
     pub(crate) config: Arc<Configuration>,
     pub(crate) store: Arc<Memory>,
-    machines: BTreeMap<MachineId, Box<dyn DebugMachine>>,
+    pub(crate) machines: BTreeMap<MachineId, Box<dyn DebugMachine>>,
     queue: BinaryHeap<Reverse<(u64, u64, Slot)>>,
     events: BTreeMap<u64, Event>,
     sequence: u64,
+    busy: u64,
     pub(crate) now: u64,
     rng: u64,
     /// Answers of the store, until they are queued.
     answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
-    pub(crate) targets: BTreeMap<System, Target>,
+    pub(crate) targets: BTreeMap<System, Vendor>,
+    /// The long run's world, if it is one.
+    pub(crate) estate: Option<Box<Estate>>,
+    /// How far the wall clock is off, in microseconds.
+    pub(crate) clock_off: i64,
     /// Objects at targets that a person annotated.
     pub(crate) annotated: Vec<u64>,
     /// Targets that say what became of every write.
     pub(crate) talkative: BTreeSet<System>,
     /// Targets with faults of their own, instead of everybody's.
-    sick: BTreeMap<System, Faults>,
+    pub(crate) sick: BTreeMap<System, Faults>,
     pub(crate) sayings: Vec<Saying>,
     /// Counts up with each start of the hub: what belongs to an earlier life is not answered.
-    life: u64,
-    effects: u64,
-    crashes: u64,
+    pub(crate) life: u64,
+    pub(crate) effects: u64,
+    pub(crate) crashes: u64,
     timers: BTreeMap<MachineId, u64>,
     pub(crate) marks: BTreeMap<String, u64>,
     trace: u64,
-    stopped: Option<String>,
+    pub(crate) stopped: Option<String>,
 }
 
 /// Key into `events`; ordered by nothing but its number.
 type Slot = u64;
 
-trait DebugMachine: Machine + std::fmt::Debug {}
+pub(crate) trait DebugMachine: Machine + std::fmt::Debug {}
 impl<T: Machine + std::fmt::Debug> DebugMachine for T {}
 
 impl Simulation {
@@ -114,12 +127,17 @@ impl Simulation {
         options: Options,
         config: Arc<Configuration>,
         sayings: Vec<(Duration, Observation)>,
-        targets: BTreeMap<System, Target>,
+        targets: BTreeMap<System, Vendor>,
     ) -> Self {
         let rng = options.seed ^ 0x5851_f42d_4c95_7f2d;
-        let sayings = sayings.into_iter();
-        let sayings: Vec<Saying> =
-            sayings.map(|(at, observation)| Saying { at, observation, acknowledged: false }).collect();
+        let source = source(&config, &targets);
+        let sayings = sayings.into_iter().map(|(at, observation)| Saying {
+            at,
+            source: source.clone(),
+            observation,
+            acknowledged: false,
+        });
+        let sayings: Vec<Saying> = sayings.collect();
         let mut run = Self {
             options,
             config,
@@ -128,10 +146,13 @@ impl Simulation {
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             sequence: 0,
+            busy: 0,
             now: 0,
             rng,
             answers: Arc::default(),
             targets,
+            estate: None,
+            clock_off: 0,
             annotated: Vec::new(),
             talkative: BTreeSet::new(),
             sick: BTreeMap::new(),
@@ -156,15 +177,34 @@ impl Simulation {
     pub fn run(&mut self) -> u64 {
         let end = micros(self.options.end_after);
         while let Some(Reverse((at, _, slot))) = self.queue.pop() {
-            if at > end || self.stopped.is_some() {
+            if at > end || self.stopped.is_some() || self.is_broken() {
                 break;
             }
-            self.now = at;
+            self.breathe(at);
             if let Some(event) = self.events.remove(&slot) {
                 self.happen(event);
             }
         }
         self.effects
+    }
+
+    /// Time goes on. A hub that does ever more within one moment waits for nothing: it spins.
+    fn breathe(&mut self, at: u64) {
+        let moment = at / MOMENT;
+        if moment != self.now / MOMENT {
+            self.busy = 0;
+        }
+        self.busy += 1;
+        self.now = at;
+        if self.busy == SPINS_AT {
+            let who: Vec<String> = self.timers.keys().map(|id| format!("{id:?}")).collect();
+            let what = format!("the hub spins: one of {} wants its turn again and again", who.join(", "));
+            self.violated("I19", "", what);
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.estate.as_ref().is_some_and(|estate| !estate.violations.is_empty())
     }
 
     /// Gives one target faults of its own, until everything heals.
@@ -203,7 +243,7 @@ impl Simulation {
     }
 
     pub(crate) fn clock(&self) -> Now {
-        let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX));
+        let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX) + self.clock_off);
         Now { mono: Mono(self.now), wall }
     }
 
@@ -213,7 +253,7 @@ impl Simulation {
         self.queue.push(Reverse((time.max(self.now), self.sequence, self.sequence)));
     }
 
-    fn random(&mut self) -> u64 {
+    pub(crate) fn random(&mut self) -> u64 {
         self.rng = self.rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.rng;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -225,7 +265,10 @@ impl Simulation {
         low + self.random() % (high - low).max(1)
     }
 
-    fn remember(&mut self, what: &str) {
+    pub(crate) fn remember(&mut self, what: &str) {
+        if let Some(estate) = &mut self.estate {
+            estate.note_down(self.now, what);
+        }
         for byte in what.bytes().chain(self.now.to_le_bytes()) {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
@@ -234,16 +277,22 @@ impl Simulation {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Start => self.start(),
-            Event::Input(id, input) => self.drive(&id, input),
+            Event::Input(id, input) => {
+                self.write_down(&id, &input);
+                self.drive(&id, input);
+            }
             Event::Timer(id) => {
                 let due = self.timers.get(&id).is_some_and(|due| *due <= self.now);
                 if due {
+                    if self.busy + 20 > SPINS_AT {
+                        self.remember(&format!("! it is the turn of {id:?}"));
+                    }
                     self.timers.remove(&id);
                     self.drive(&id, Input::Tick);
                 }
             }
             Event::Sync => {
-                self.store.sync();
+                self.sync();
                 self.collect();
             }
             Event::Arrive { system, ticket, request, life } => self.arrive(&system, ticket, &request, life),
@@ -252,11 +301,13 @@ impl Simulation {
                 if let Some(target) = self.targets.get_mut(&system) {
                     target.apply(&request, now);
                 }
+                self.watch_effects(&system);
                 self.tell(&system);
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Retry(system) => self.retry(&system),
             Event::Say(index) => self.say(index),
+            Event::Happen(happening) => self.happening(happening),
         }
     }
 
@@ -276,25 +327,41 @@ impl Simulation {
     }
 
     /// Everything that was not synced is lost, and everything in memory.
-    fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.crashes += 1;
         self.remember("crash");
         self.machines.clear();
         self.timers.clear();
-        self.store.crash();
+        // Of what was being synced, some may have reached the disk.
+        let held = self.store.held() as u64;
+        let kept = if self.estate.is_some() { self.between(0, held + 1) } else { 0 };
+        self.store.tear(usize::try_from(kept).unwrap_or(0));
+        self.store.refuse(None);
         self.answers.lock().map(|mut answers| answers.clear()).unwrap_or_default();
         // Requests on the wire go on; inputs and timers of the dead hub do not.
         self.events.retain(|_, event| !matches!(event, Event::Input(..) | Event::Timer(_) | Event::Sync));
         self.at(self.now + micros(DOWN_FOR), Event::Start);
+        self.was_down();
     }
 
-    fn drive(&mut self, id: &MachineId, input: Input) {
+    /// The hub dies before that effect, counted over the whole run.
+    pub(crate) fn crash_before(&mut self, effect: u64) {
+        self.options.crash_at.push(effect);
+    }
+
+    pub(crate) fn drive(&mut self, id: &MachineId, input: Input) {
         let mut effects = Vec::new();
         let seed = self.random();
         let now = self.clock();
         let Some(machine) = self.machines.get_mut(id) else { return };
         machine.handle(input, &mut Turn::new(now, seed, &mut effects));
         let wakeup = machine.next_wakeup(now);
+        // What a turn notes is so for all that it does, whichever comes first.
+        for effect in &effects {
+            if let Effect::Note(mark) = effect {
+                self.watch_mark(mark);
+            }
+        }
         for effect in effects {
             self.effects += 1;
             if self.options.crash_at.contains(&self.effects) {
@@ -324,6 +391,7 @@ impl Simulation {
             }
             Effect::Commit(ticket, units) => {
                 self.remember(&format!("{id:?} commits {} units", units.len()));
+                self.watch_commit(&units);
                 let answers = Arc::clone(&self.answers);
                 let to = id.clone();
                 let reply = Box::new(move |receipts| push(&answers, to, Input::Committed(ticket, receipts)));
@@ -333,7 +401,8 @@ impl Simulation {
             }
             Effect::Send(ticket, request) => {
                 let MachineId::Spoke(system) = id.clone() else { return };
-                self.remember(&format!("{system} sends {} {}", request.method, request.path));
+                self.watch_send(&system, &request);
+                self.remember(&format!("{system} sends {} {}/", request.method, request.path));
                 let latency = self.between(300, 20_000);
                 let life = self.life;
                 self.at(self.now + latency, Event::Arrive { system, ticket, request, life });
@@ -348,6 +417,8 @@ impl Simulation {
             }
             Effect::Tell(to, notice) => self.at(self.now + 10, Event::Input(to, Input::Told(notice))),
             Effect::Note(mark) => self.note(&mark),
+            // A supervisor starts it again.
+            Effect::Stop(_) if self.estate.is_some() => self.crash(),
             Effect::Stop(reason) => self.stopped = Some(reason),
             Effect::Drained => {}
         }
@@ -379,6 +450,7 @@ impl Simulation {
         let (now, random) = (self.now, self.random());
         let Some(target) = self.targets.get_mut(system) else { return };
         let reply = target.serve(request, now, random, &faults);
+        self.watch_effects(system);
         self.tell(system);
         let (answer, after) = match reply {
             Reply::Answer(response, after) => (Ok(response), after),
@@ -400,7 +472,7 @@ impl Simulation {
         self.at(self.now + after, Event::Input(MachineId::Spoke(system.clone()), input));
     }
 
-    fn say(&mut self, index: usize) {
+    pub(crate) fn say(&mut self, index: usize) {
         let Some(saying) = self.sayings.get(index) else { return };
         if saying.acknowledged {
             return;
@@ -409,17 +481,12 @@ impl Simulation {
         let offer = Offer {
             ticket: Ticket(index as u64),
             origin: Origin::Pushed,
-            source: self.source(),
+            source: saying.source.clone(),
             as_of: now,
             arrivals: vec![Arrival::Read(saying.observation.clone())],
         };
         self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
         self.at(self.now + micros(OFFER_AGAIN), Event::Say(index));
-    }
-
-    fn source(&self) -> System {
-        let known = self.config.systems.keys().find(|system| !self.targets.contains_key(*system));
-        known.or_else(|| self.config.systems.keys().next()).cloned().unwrap_or_else(unreachable_system)
     }
 
     fn acknowledged(&mut self, ticket: Ticket, ack: &Ack) {
@@ -435,6 +502,7 @@ impl Simulation {
         self.remember("ack");
         let fine = taken.iter().all(|taken| matches!(taken.how, TakenAs::Accepted | TakenAs::Duplicate));
         let index = usize::try_from(ticket.0).unwrap_or(usize::MAX);
+        self.watch_ack(index, taken);
         if let Some(saying) = self.sayings.get_mut(index) {
             saying.acknowledged = true;
             if !fine {
@@ -442,6 +510,12 @@ impl Simulation {
             }
         }
     }
+}
+
+/// The system that is no target.
+fn source(config: &Configuration, targets: &BTreeMap<System, Vendor>) -> System {
+    let known = config.systems.keys().find(|system| !targets.contains_key(*system));
+    known.or_else(|| config.systems.keys().next()).cloned().unwrap_or_else(unreachable_system)
 }
 
 #[expect(clippy::panic, reason = "a scenario without systems is a broken scenario")]

@@ -1,17 +1,21 @@
-//! The hub on a virtual clock: a seeded scheduler, a store that loses unsynced writes, targets that lose answers,
-//! apply late and fail. Sees no tokio, no sockets, no clock.
+//! The hub on a virtual clock: a seeded scheduler, a store that loses unsynced writes, vendors that lose answers,
+//! apply late, throttle and fail. Sees no tokio, no sockets, no clock.
 
+mod campaign;
 mod checks;
 mod driver;
+mod estate;
 #[cfg(test)]
 mod intake_tests;
 mod said;
 mod scenario;
-mod target;
 #[cfg(test)]
 mod tests;
+mod vendor;
 
+pub use campaign::{SeedReport, explain, run_seed};
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
+pub use estate::{Mode, Violation};
 pub use scenario::{Class, configuration, sayings};
-pub use target::{Faults, Target};
+pub use vendor::{Faults, Vendor};

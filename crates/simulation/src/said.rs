@@ -1,6 +1,7 @@
 //! What people do, and what targets say by themselves: that a person there changed something, and what became of our
 //! writes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use canonical::{Object, OrderToken, System};
@@ -23,12 +24,15 @@ impl Simulation {
     }
 
     pub(crate) fn annotate(&mut self, system: &System, note: &str) {
+        let now = self.now;
         let Some(target) = self.targets.get_mut(system) else { return };
-        let objects = target.labels.clone();
-        target.notes.extend(objects.keys().map(|id| (*id, note.to_owned())));
-        for (id, key) in objects {
+        let ids: Vec<u64> = target.objects.keys().copied().collect();
+        let fields = BTreeMap::from([("note".to_owned(), json!(note))]);
+        ids.iter().for_each(|id| target.change(*id, &fields, now));
+        for id in ids {
+            let Some(shown) = self.targets.get(system).and_then(|target| target.shown(id)) else { continue };
             self.annotated.push(id);
-            let fields = json!({"id": id.to_string(), "key": key, "note": note});
+            let fields = json!({"id": shown["id"], "key": shown["key"], "note": note});
             self.push(system, id, &fields, format!("{id}/{note}"), 50);
         }
     }
@@ -37,8 +41,8 @@ impl Simulation {
     pub fn annotated(&self, system: &System) -> impl Iterator<Item = &str> {
         let target = self.targets.get(system).into_iter();
         target
-            .flat_map(|target| self.annotated.iter().filter_map(|id| target.notes.get(id)))
-            .map(String::as_str)
+            .flat_map(|target| self.annotated.iter().filter_map(|id| target.objects.get(id)))
+            .filter_map(|item| item.fields.get("note")?.as_str())
     }
 
     /// At `after`, a person who has looked at the target tries everything again that is uncertain there.
@@ -77,9 +81,11 @@ impl Simulation {
             return;
         };
         let Some(effect) = target.effects.last().filter(|effect| effect.at == now) else { return };
-        let (id, value) = (effect.id, effect.value);
-        let Some(key) = target.labels.get(&id) else { return };
-        let fields = json!({"id": id.to_string(), "key": key, "value": value, "note": target.notes.get(&id)});
+        let id = effect.id;
+        let Some(shown) = target.shown(id) else { return };
+        let fields = json!({
+            "id": shown["id"], "key": shown["key"], "value": shown["value"], "note": shown["note"]
+        });
         let count = target.effects.len();
         let after = self.between(50, TALK_WITHIN);
         self.push(system, id, &fields, format!("effect {count}"), after);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use canonical::System;
 
-use crate::{Class, Faults, Options, Simulation, Target, configuration, judge, sayings};
+use crate::{Class, Faults, Options, Simulation, Vendor, configuration, judge, sayings};
 
 fn run(class: Class, options: Options, records: usize, updates: usize, gap: Duration) -> (Simulation, u64) {
-    let targets: BTreeMap<System, Target> =
-        [(System::new(class.name()).unwrap(), Target::new(class))].into_iter().collect();
+    let targets: BTreeMap<System, Vendor> =
+        [(System::new(class.name()).unwrap(), Vendor::new(class))].into_iter().collect();
     let mut run = Simulation::new(options, configuration(&[class]), sayings(records, updates, gap), targets);
     let effects = run.run();
     assert_eq!(run.stopped(), None);
@@ -149,8 +149,8 @@ fn ten_minutes_of_throttling_spend_no_attempt() {
 /// I10: while one target never answers, the others get everything in time, and it gets its share once it is back.
 #[test]
 fn a_sick_target_delays_no_other() {
-    let targets: BTreeMap<System, Target> =
-        Class::ALL.iter().map(|class| (System::new(class.name()).unwrap(), Target::new(*class))).collect();
+    let targets: BTreeMap<System, Vendor> =
+        Class::ALL.iter().map(|class| (System::new(class.name()).unwrap(), Vendor::new(*class))).collect();
     let options =
         Options { heal_after: Duration::from_secs(60), end_after: Duration::from_secs(200), ..calm(11) };
     let sick = System::new(Class::Upsert.name()).unwrap();
@@ -177,8 +177,8 @@ fn i5_a_doubtful_write_is_not_sent_again_over_its_owner() {
     for seed in 0..12 {
         for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst] {
             let system = System::new(class.name()).unwrap();
-            let targets: BTreeMap<System, Target> =
-                [(system.clone(), Target::new(class))].into_iter().collect();
+            let targets: BTreeMap<System, Vendor> =
+                [(system.clone(), Vendor::new(class))].into_iter().collect();
             let options = Options {
                 faults: Faults { lose: 1000, ..Faults::default() },
                 heal_after: Duration::from_millis(500),
@@ -207,8 +207,8 @@ fn i6_own_writes_are_no_edits_whenever_they_come_back() {
     for seed in 0..20 {
         for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst] {
             let system = System::new(class.name()).unwrap();
-            let targets: BTreeMap<System, Target> =
-                [(system.clone(), Target::new(class))].into_iter().collect();
+            let targets: BTreeMap<System, Vendor> =
+                [(system.clone(), Vendor::new(class))].into_iter().collect();
             let options = Options {
                 faults: Faults { lose: 60, late: 60, ..Faults::default() },
                 heal_after: Duration::from_secs(1),
@@ -234,8 +234,8 @@ fn i6_own_writes_are_no_edits_whenever_they_come_back() {
 fn i3_a_person_ends_a_doubt() {
     let system = System::new(Class::None.name()).unwrap();
     for seed in 0..10 {
-        let targets: BTreeMap<System, Target> =
-            [(system.clone(), Target::new(Class::None))].into_iter().collect();
+        let targets: BTreeMap<System, Vendor> =
+            [(system.clone(), Vendor::new(Class::None))].into_iter().collect();
         let options = Options {
             faults: Faults { vanish: 1000, ..Faults::default() },
             heal_after: Duration::from_secs(2),

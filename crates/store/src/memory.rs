@@ -71,8 +71,39 @@ impl Memory {
 
     /// Loses what is held; nobody is answered. What was synced stays. Gives how many commits were lost.
     pub fn crash(&self) -> usize {
-        let lost = std::mem::take(&mut self.lock().held);
-        lost.len()
+        self.tear(0)
+    }
+
+    /// A crash in the middle of a sync: the first `kept` commits are on the disk, the rest is lost, and nobody is
+    /// answered. Gives how many commits were lost.
+    pub fn tear(&self, kept: usize) -> usize {
+        let mut inner = self.lock();
+        let held = std::mem::take(&mut inner.held);
+        let lost = held.len().saturating_sub(kept);
+        for (units, _) in held.into_iter().take(kept) {
+            inner.tables.apply(units);
+        }
+        lost
+    }
+
+    /// The disk fails as it syncs: the first `kept` commits happen to be on it, and everybody who waits is told
+    /// `error`, as is whoever comes later.
+    pub fn fail(&self, kept: usize, error: &StoreError) {
+        let replies: Vec<Reply<Vec<Receipt>>> = {
+            let mut inner = self.lock();
+            inner.refuses = Some(error.clone());
+            let held = std::mem::take(&mut inner.held).into_iter().enumerate();
+            held.map(|(place, (units, reply))| {
+                if place < kept {
+                    inner.tables.apply(units);
+                }
+                reply
+            })
+            .collect()
+        };
+        for reply in replies {
+            reply(Err(error.clone()));
+        }
     }
 
     /// How many commits are held.

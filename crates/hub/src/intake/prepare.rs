@@ -297,6 +297,7 @@ fn fill(
         item.ask.creating = Some((entity, item.source.clone(), observation.object.clone()));
     }
     // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
+    let stamped = observation.order.is_none();
     let order = observation.order.or((!deleted).then(|| OrderToken(as_of.micros())));
     let incoming = Incoming {
         about,
@@ -307,6 +308,7 @@ fn fill(
         references,
         extensions: patch.extensions,
         order,
+        stamped,
         as_of,
         occurred_at: observation.occurred_at,
         read,

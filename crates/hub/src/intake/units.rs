@@ -187,12 +187,21 @@ fn recall(
     let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
     if let Some(shadow) = view.shadows.get(&key) {
         incoming.known = mapping.recall(&shadow.fields);
+        let open = view.intents.get(&key);
+        // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
+        // value was certain, somebody has put it back.
+        let may_be_ours = |path: &str| {
+            let certain = shadow.fields.contains_key(path) && !shadow.unknown.contains(path);
+            !incoming.read || !certain || open.is_some_and(|intent| intent.fields.contains_key(path))
+        };
+        let lately = incoming.seen_paths.iter().filter(|(path, value)| {
+            may_be_ours(path)
+                && shadow.fields.get(*path) != Some(*value)
+                && shadow.wrote_lately(path, value, now)
+        });
+        let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
+        incoming.lately = mapping.recall(&lately);
         if !incoming.read {
-            let lately = incoming.seen_paths.iter().filter(|(path, value)| {
-                shadow.fields.get(*path) != Some(*value) && shadow.wrote_lately(path, value, now)
-            });
-            let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
-            incoming.lately = mapping.recall(&lately);
             incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
         }
     }

@@ -91,6 +91,8 @@ impl Spoke {
                 let arrives = turn.now.wall + Duration::from_millis(flight.request.timeout_ms);
                 if !flight.durable || arrives > flight.intent.arrives_until {
                     flight.intent.sends += u32::from(!flight.durable);
+                    // What was looked for before says nothing of this send.
+                    flight.intent.probes = 0;
                     flight.intent.arrives_until = arrives + ARRIVAL_SLACK;
                     flight.intent.state = IntentState::Open;
                     flight.durable = true;

@@ -68,16 +68,18 @@ impl Spoke {
         let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(lane));
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
-        if claim.due.is_some_and(|due| due <= now) || claim.sweep <= now {
-            claim.behind = true;
-        }
-        if !claim.behind || claim.asking || !room {
+        if claim.asking {
             return;
         }
         if claim.sweep <= now || claim.due.is_some_and(|due| due <= now) {
+            // Said once, also while there is no room: the turn that makes room asks.
+            claim.behind = true;
             claim.sweep = now + SWEEP_EVERY;
             claim.due = None;
             claim.after = None;
+        }
+        if !claim.behind || !room {
+            return;
         }
         claim.asking = true;
         claim.stale = false;

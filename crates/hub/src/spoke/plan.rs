@@ -186,6 +186,9 @@ impl Spoke {
         links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
         now: Wall,
     ) -> Plan {
+        if matches!(&record.alive, Alive::Deleted { by, .. } if *by == self.system) {
+            return skip("outside", "it was deleted there");
+        }
         let stands = record.alive == Alive::Live;
         let passes = stands && route.filter.iter().all(|condition| condition.holds(&record.fields));
         if !passes {

@@ -16,6 +16,11 @@ use crate::spoke::settle::Ending;
 use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
 
+/// Whether a look that counts, after its last send, found nothing: only then is it to be sent after one.
+const fn found_nothing(doubt: &Doubt) -> bool {
+    matches!(doubt.action, Action::Send) && doubt.intent.probes > 0
+}
+
 impl Spoke {
     /// An intent in doubt may go on. A record's is judged again before its bytes go.
     pub(crate) fn go_on(&mut self, id: canonical::IntentId, permit: Permit, turn: &mut Turn<'_>) {
@@ -44,10 +49,10 @@ impl Spoke {
         // A create under a key may have made an object that nothing points at: only a look can tell.
         let keyed_create = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. })
             && doubt.intent.external_id.is_none();
-        if !keyed_create || row.link.is_some() {
+        if !keyed_create || row.link.is_some() || found_nothing(&doubt) {
             return self.converge(doubt, permit, exit, moved, turn);
         }
-        if doubt.intent.probes == 0 && self.can_probe(&doubt.intent) {
+        if self.can_probe(&doubt.intent) {
             return self.look_instead(doubt, permit, turn);
         }
         self.release(permit, turn);
@@ -121,9 +126,13 @@ impl Spoke {
     }
 
     fn go_on_as_it_was(&mut self, doubt: Doubt, permit: Permit, exit: Option<OnExit>, turn: &mut Turn<'_>) {
-        // The wait may have outlasted the key: then only a look is safe.
+        // The wait may have outlasted the key: then only a look is safe, and after it a new key.
         let scope = self.state.credential_generation.to_string();
         if doubt.action == Action::Send && !doubt.intent.key_lives(&scope, turn.now.wall) {
+            if found_nothing(&doubt) {
+                let why = "its key has expired, and nothing of it was found";
+                return self.converge(doubt, permit, exit, why, turn);
+            }
             return self.look_instead(doubt, permit, turn);
         }
         if let Some(flight) = self.flight_of(doubt, permit, exit, turn) {

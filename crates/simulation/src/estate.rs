@@ -1,0 +1,367 @@
+//! The long run: a company's estate over hours. One source and four targets, people who edit, vendors that fall ill,
+//! crashes, full disks, failing disks and clock jumps; judged all the while by what is seen from outside.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use canonical::System;
+use hub::{Input, MachineId};
+
+use crate::driver::{Event, Options, Simulation, micros};
+use crate::scenario::Class;
+use crate::vendor::{Faults, Vendor};
+
+pub(crate) mod files;
+mod judge;
+mod operators;
+mod people;
+mod trouble;
+mod watch;
+
+/// Lines of the diary that are kept.
+const DIARY_MAX: usize = 60_000;
+/// How long everything has, after the last fault, to come to rest.
+pub(crate) const HEALING: Duration = Duration::from_secs(1_500);
+/// Where the first trouble starts: the estate is loaded by then.
+const CALM: u64 = 20_000_000;
+
+/// How long a run is, and what it asks for in the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// Faults to the very end: what must hold at all times does.
+    Safety,
+    /// Faults stop, and everything must agree afterwards; what must hold at all times holds, too.
+    #[default]
+    Liveness,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Its number in the design, such as `I4`.
+    pub invariant: &'static str,
+    /// When it was seen, in virtual microseconds.
+    pub at: u64,
+    /// What was seen.
+    pub what: String,
+    /// By what the diary's lines about it are found.
+    pub about: String,
+}
+
+/// Something that happens in the estate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Happening {
+    /// Somebody edits at the source.
+    Edit,
+    /// One record is edited many times in a row.
+    Burst,
+    /// Somebody edits at a target.
+    Person,
+    /// The source says old things again.
+    Replay,
+    /// A vendor falls ill.
+    Ill,
+    /// It is well again.
+    Well(System),
+    /// A vendor refuses a record, for a while.
+    Refuse,
+    /// It takes it again.
+    Take(System, String),
+    /// The hub dies within its next effects.
+    Crash,
+    /// The disk is full.
+    Full,
+    /// There is room again.
+    Room,
+    /// The next sync fails.
+    Fail,
+    /// The wall clock jumps.
+    Jump,
+    /// An operator holds a system.
+    Pause,
+    /// And lets it go on.
+    Resume(System),
+    /// An operator looks at what needs a person.
+    Operate,
+    /// The last fault is over.
+    Heal,
+    /// The healthy target is looked at.
+    Look,
+}
+
+/// The estate's own state, and its judges'.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    mode: Mode,
+    /// When the faults stop.
+    until: u64,
+    /// The target that is always well.
+    pub(crate) healthy: System,
+    pub(crate) violations: Vec<Violation>,
+    /// Source ids of groups and things.
+    groups: Vec<u64>,
+    things: Vec<u64>,
+    /// Counts up over all edits: what is written names its record and its order.
+    serial: i64,
+    /// Things of which the healthy target was told late, if at all: source id → value, since.
+    owed: BTreeMap<u64, (i64, u64)>,
+    /// Requests by system, in virtual microseconds.
+    sent: BTreeMap<System, Vec<u64>>,
+    /// Open breakers, since when.
+    open: BTreeMap<(System, String), u64>,
+    /// When something last made a system ill.
+    ill: BTreeMap<System, u64>,
+    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since.
+    notes: BTreeMap<u64, (String, u64)>,
+    /// What is known already of each target's effects.
+    read: BTreeMap<System, usize>,
+    /// The last value that was written to an object.
+    values: BTreeMap<(System, u64), i64>,
+    /// Why work may stand still: until when that excuses a delay.
+    unfair_until: u64,
+    full: bool,
+    fail_sync: bool,
+    paused: BTreeSet<System>,
+    /// Orders, by ticket, so that their answers are told apart from those to sayings.
+    next_order: u64,
+    pub(crate) faults: BTreeMap<&'static str, u64>,
+    pub(crate) accepted: u64,
+    /// What happened, when it is to be told.
+    diary: Option<VecDeque<(u64, String)>>,
+}
+
+impl Estate {
+    /// Writes a line of the diary, when there is one.
+    pub(crate) fn note_down(&mut self, now: u64, what: &str) {
+        let Some(diary) = &mut self.diary else { return };
+        if diary.len() >= DIARY_MAX {
+            diary.pop_front();
+        }
+        diary.push_back((now, what.to_owned()));
+    }
+
+    pub(crate) fn fault(&mut self, name: &'static str) {
+        *self.faults.entry(name).or_default() += 1;
+    }
+
+    /// The diary's lines about something, the last `most` of them.
+    pub(crate) fn lines_about(&self, about: &str, most: usize) -> Vec<String> {
+        let names: Vec<&str> = about.split(' ').filter(|name| !name.is_empty()).collect();
+        let lines = self.diary.iter().flatten();
+        let mut found: Vec<String> = lines
+            .filter(|(_, line)| {
+                names.iter().any(|name| line.contains(name)) || line.starts_with('!')
+            })
+            .map(|(at, line)| format!("{:>12.6} s  {line}", *at as f64 / 1e6))
+            .collect();
+        found.drain(..found.len().saturating_sub(most));
+        found
+    }
+}
+
+/// The estate of a seed, with faults for so long.
+pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simulation {
+    let names = files::TARGETS.map(|(name, _)| system(name));
+    let mut vendors: BTreeMap<System, Vendor> = files::TARGETS
+        .iter()
+        .map(|(name, class)| {
+            let life = Duration::from_secs(files::KEY_LIFE_S);
+            (system(name), Vendor::new(*class).forgetting_keys(life))
+        })
+        .collect();
+    vendors.insert(system(files::SOURCE), Vendor::new(Class::None));
+    let end = span + if mode == Mode::Liveness { HEALING } else { Duration::ZERO };
+    let options = Options {
+        seed,
+        crash_at: Vec::new(),
+        faults: Faults { lose: 8, fail_before: 5, fail_after: 4, late: 5, throttle: 6, slow: 10, refuse: 3, vanish: 3 },
+        heal_after: span,
+        end_after: end,
+    };
+    let mut run = Simulation::new(options, files::configuration(), Vec::new(), vendors);
+    // The two without a filter take turns in being well.
+    let healthy = if seed.is_multiple_of(2) { files::UP } else { files::FINDER };
+    run.make_sick(&system(healthy), Faults::default());
+    let estate = Estate {
+        mode,
+        until: micros(span),
+        healthy: system(healthy),
+        violations: Vec::new(),
+        groups: Vec::new(),
+        things: Vec::new(),
+        serial: 0,
+        owed: BTreeMap::new(),
+        sent: BTreeMap::new(),
+        open: BTreeMap::new(),
+        ill: BTreeMap::new(),
+        notes: BTreeMap::new(),
+        read: BTreeMap::new(),
+        values: BTreeMap::new(),
+        unfair_until: 0,
+        full: false,
+        fail_sync: false,
+        paused: BTreeSet::new(),
+        next_order: 1 << 40,
+        faults: BTreeMap::new(),
+        accepted: 0,
+        diary: diary.then(VecDeque::new),
+    };
+    run.estate = Some(Box::new(estate));
+    drop(names);
+    run.begin();
+    run
+}
+
+impl Simulation {
+    /// What the diary says of an input.
+    pub(crate) fn write_down(&mut self, id: &MachineId, input: &Input) {
+        let now = self.now;
+        let Some(estate) = self.estate.as_mut().filter(|estate| estate.diary.is_some()) else { return };
+        match input {
+            Input::Offer(offer) => {
+                for arrival in &offer.arrivals {
+                    if let hub::Arrival::Read(seen) = arrival {
+                        let line = format!("{} says {}/{}/ {}", offer.source, seen.object, seen.external_id, short(seen));
+                        estate.note_down(now, &line);
+                    }
+                }
+            }
+            Input::Answered { answer: Ok(answer), .. } => {
+                let body = String::from_utf8_lossy(&answer.body);
+                let short: String = body.chars().take(300).collect();
+                let listing = body.contains("items") && body.len() > 200;
+                estate.note_down(now, &format!("{id:?} hears {} {}", answer.status, if listing { "" } else { &short }));
+            }
+            Input::Answered { answer: Err(failure), .. } => {
+                estate.note_down(now, &format!("{id:?} hears {:?} {:?}", failure.kind, failure.reached));
+            }
+            _ => {}
+        }
+    }
+
+    /// First happenings; each brings its next.
+    fn begin(&mut self) {
+        for _ in 0..6 {
+            self.add_group();
+        }
+        for _ in 0..20 {
+            self.add_thing();
+        }
+        for (happening, first) in [
+            (Happening::Edit, 1_000_000),
+            (Happening::Burst, CALM),
+            (Happening::Person, CALM / 2),
+            (Happening::Replay, CALM),
+            (Happening::Ill, CALM),
+            (Happening::Refuse, CALM),
+            (Happening::Crash, CALM),
+            (Happening::Full, CALM * 3),
+            (Happening::Fail, CALM * 4),
+            (Happening::Jump, CALM),
+            (Happening::Pause, CALM),
+            (Happening::Operate, CALM),
+            (Happening::Look, CALM),
+        ] {
+            let at = first + self.between(0, first);
+            self.at(at, Event::Happen(happening));
+        }
+        let until = self.estate.as_ref().map_or(0, |estate| estate.until);
+        self.at(until, Event::Happen(Happening::Heal));
+    }
+
+    /// Whether the faults are over.
+    pub(crate) fn healed(&self) -> bool {
+        self.estate.as_ref().is_none_or(|estate| self.now >= estate.until)
+    }
+
+    /// The same again, about so many seconds later.
+    pub(crate) fn again(&mut self, happening: Happening, seconds: u64) {
+        let wait = self.between(seconds * 300_000, seconds * 1_700_000);
+        self.at(self.now + wait, Event::Happen(happening));
+    }
+
+    pub(crate) fn happening(&mut self, happening: Happening) {
+        match happening {
+            Happening::Operate => {
+                self.operate();
+                let wait = if self.healed() { 15 } else { 60 };
+                return self.again(Happening::Operate, wait);
+            }
+            Happening::Look => {
+                self.watch_owed();
+                return self.again(Happening::Look, 2);
+            }
+            Happening::Heal => return self.heal(),
+            Happening::Well(system) => return self.well(&system),
+            Happening::Take(system, key) => return self.take(&system, &key),
+            Happening::Room => return self.room(),
+            Happening::Resume(system) => return self.resume(&system),
+            _ if self.healed() => return,
+            Happening::Edit => {
+                self.edit();
+                self.again(happening, 2);
+            }
+            Happening::Burst => {
+                self.burst();
+                self.again(happening, 240);
+            }
+            Happening::Person => {
+                self.person();
+                self.again(happening, 25);
+            }
+            Happening::Replay => {
+                self.replay();
+                self.again(happening, 200);
+            }
+            Happening::Ill => {
+                self.fall_ill();
+                self.again(happening, 150);
+            }
+            Happening::Refuse => {
+                self.refuse_one();
+                self.again(happening, 400);
+            }
+            Happening::Crash => {
+                self.crash_soon();
+                self.again(happening, 220);
+            }
+            Happening::Full => {
+                self.fill_disk();
+                self.again(happening, 1_500);
+            }
+            Happening::Fail => {
+                self.fail_disk();
+                self.again(happening, 900);
+            }
+            Happening::Jump => {
+                self.jump();
+                self.again(happening, 400);
+            }
+            Happening::Pause => {
+                self.pause_one();
+                self.again(happening, 500);
+            }
+        }
+    }
+}
+
+/// A system's name.
+#[expect(clippy::expect_used, reason = "a literal that is a name")]
+pub(crate) fn system(name: &str) -> System {
+    System::new(name).expect("a name")
+}
+
+/// What was seen, in a few words.
+fn short(seen: &connector::Observation) -> String {
+    match &seen.seen {
+        connector::Seen::State { fields } => {
+            let field = |name: &str| fields.get(name).map(ToString::to_string).unwrap_or_default();
+            let order = seen.order.map_or(0, |order| order.0);
+            format!(
+                "{} order {order} value {} stage {} active {} label {} note {}",
+                field("key"), field("value"), field("stage"), field("active"), field("label"), field("note")
+            )
+        }
+        other => format!("{other:?}"),
+    }
+}

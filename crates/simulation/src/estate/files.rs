@@ -1,0 +1,373 @@
+//! The estate's configuration: one source, a target per idempotency class, two entities, one of which refers to the
+//! other; routes that follow a record, one of them with a filter, and one that tells of events.
+
+use std::sync::Arc;
+
+use config::{Configuration, Files};
+
+use crate::scenario::Class;
+
+/// The source of things and groups.
+pub(crate) const SOURCE: &str = "src";
+/// Owns the note. PUT by Concord's id; answers with a version.
+pub(crate) const UP: &str = "up";
+/// A key per request, forgotten in time; only active things; hears of closings.
+pub(crate) const KEYED: &str = "keyed";
+/// Looks before it creates.
+pub(crate) const FINDER: &str = "finder";
+/// Nothing helps there.
+pub(crate) const BLIND: &str = "blind";
+
+/// The targets and their classes.
+pub(crate) const TARGETS: [(&str, Class); 4] = [
+    (UP, Class::Upsert),
+    (KEYED, Class::NativeKey),
+    (FINDER, Class::SearchFirst),
+    (BLIND, Class::None),
+];
+
+/// Seconds that `keyed` remembers a key.
+pub(crate) const KEY_LIFE_S: u64 = 120;
+/// The limits of every system: calls in so many seconds.
+pub(crate) const LIMITS: [(u64, u64); 2] = [(40, 10), (150, 60)];
+/// Wishes held in memory per system.
+pub(crate) const WINDOW: usize = 48;
+
+const CONCORD: &str = "tenant: acme
+public_url: https://hub.example.com/
+store:
+  folder: ./data
+  root_key: {file: ./root.key}
+listeners:
+  ingress: 127.0.0.1:4000
+  operator: 127.0.0.1:4001
+";
+
+const THING: &str = "entity: Thing
+version: 1
+schema:
+  type: object
+  properties:
+    key: {type: string}
+    value: {type: integer}
+    stage: {type: string}
+    round: {type: integer}
+    active: {type: boolean}
+    group: {type: string, format: record, x-entity: Group}
+    label: {type: string}
+    note: {type: string}
+fields:
+  key: {owner: src, pii: none}
+  value: {owner: src, pii: none}
+  stage: {owner: src, pii: none}
+  round: {owner: src, pii: none}
+  active: {owner: src, pii: none}
+  group: {owner: src, pii: none}
+  label: {owner: src, on_conflict: revert, pii: none}
+  note: {owner: up, pii: none}
+match_keys:
+  - {name: key, fields: [key]}
+creators: [src]
+deleters: [src]
+events:
+  - event: ThingClosed
+    when:
+      - {field: stage, equals: closed}
+    occurrence: [round]
+    carries: [key, round]
+";
+
+const GROUP: &str = "entity: Group
+version: 1
+schema:
+  type: object
+  properties:
+    key: {type: string}
+    value: {type: integer}
+fields:
+  key: {owner: src, pii: none}
+  value: {owner: src, pii: none}
+match_keys:
+  - {name: key, fields: [key]}
+creators: [src]
+deleters: [src]
+";
+
+fn limits() -> String {
+    let [(burst, burst_s), (minute, minute_s)] = LIMITS;
+    format!(
+        "limits:
+  concurrency: 4
+  every_call: [burst, minute]
+  buckets:
+    burst: {{size: {burst}, per: {burst_s}s}}
+    minute: {{size: {minute}, per: {minute_s}s}}
+"
+    )
+}
+
+const ERRORS: &str = "errors:
+  - {when: {status: [429]}, class: rate_limited, wait: {header: retry-after, default: 1s}}
+  - {when: {status: [404]}, class: not_found}
+  - {when: {status: [400, 422]}, class: validation}
+";
+
+fn source_kind(kind: &str) -> String {
+    format!(
+        "  {kind}:
+    shape: {{id: id, order: {{path: revision, form: number}}, deleted: {{path: gone, equals: true}}}}
+    fetch: {{request: {{method: GET, path: \"/{kind}/{{id}}\", timeout: 1s}}}}
+    poll:
+      every: 20s
+      lookback: 30s
+      request: {{method: GET, path: /{kind}, query: {{since: \"{{since|ms}}\", \"page?\": \"{{page}}\"}}, timeout: 1s}}
+      items: items
+      mark: {{path: at, form: ms}}
+      sorting: id
+      page: {{after_id: {{}}}}
+      size: {}
+",
+        crate::vendor::PAGE
+    )
+}
+
+fn source() -> String {
+    format!(
+        "connector: source
+version: \"1\"
+about: A simulated source.
+{}webhook:
+  scheme: {{preset: hmac}}
+  id: [id]
+  kind: kind
+  object_id: object.id
+  fields: object
+  rules:
+    - {{match: \"*\", object: things, seen: state}}
+objects:
+{}{}{ERRORS}",
+        limits(),
+        source_kind("things"),
+        source_kind("groups"),
+    )
+}
+
+/// How one write operation is written in a manifest.
+fn write(name: &str, serves: &str, class: &str, partial: bool, request: &str, rest: &str) -> String {
+    let partial = if partial { "\n        partial: true" } else { "" };
+    format!(
+        "      {name}:
+        for: [{serves}]
+        idempotency: {{{class}}}{partial}
+        processing_max: 1s
+        request: {{{request}, timeout: 1s}}
+{rest}"
+    )
+}
+
+fn target_kind(class: Class, kind: &str) -> String {
+    let order = match class {
+        Class::Upsert => ", order: {path: revision, form: number}",
+        _ => "",
+    };
+    let answer = format!("        answer: {{id: {{path: id}}{order}}}\n");
+    let path = format!("path: \"/{kind}/{{id}}\"");
+    let json = "json: \"{fields}\"";
+    let keyed = format!("class: native_key, ttl_s: {KEY_LIFE_S}");
+    let key = "headers: {idempotency-key: \"{intent}\"}";
+    let search = format!("        probe:
+          request: {{method: GET, path: /{kind}, query: {{key: \"{{whole.key}}\"}}, timeout: 1s}}
+          answer: {{found: items, id: id}}
+");
+    let create = format!("method: POST, path: /{kind}, {json}");
+    let searched = format!("class: search_first, index_lag_ms: {}", Class::INDEX_LAG_MS + 100);
+    let gone = "        errors:\n          - {when: {status: [404]}, class: applied}\n";
+    let mut out = format!(
+        "  {kind}:
+    shape: {{id: id{order}, deleted: {{path: gone, equals: true}}}}
+    fetch: {{request: {{method: GET, {path}, timeout: 1s}}}}
+    writes:
+"
+    );
+    out += &match class {
+        Class::Upsert => write(
+            "create",
+            "create",
+            "class: upsert",
+            false,
+            &format!("method: PUT, path: \"/{kind}/{{key}}\", {json}"),
+            &answer,
+        ),
+        Class::NativeKey => {
+            write("create", "create", &keyed, false, &format!("{create}, {key}"), &(answer.clone() + &search))
+        }
+        Class::SearchFirst => write("create", "create", &searched, false, &create, &(answer.clone() + &search)),
+        Class::None => write("create", "create", "class: none", false, &create, &answer),
+    };
+    let (update, how) = match class {
+        Class::NativeKey => (format!("method: PATCH, {path}, {json}, {key}"), keyed.as_str()),
+        _ => (format!("method: PATCH, {path}, {json}"), "class: upsert"),
+    };
+    out += &write("update", "update", how, true, &update, &answer);
+    out += &write("archive", "archive, delete", "class: upsert", false, &format!("method: DELETE, {path}"), gone);
+    out
+}
+
+fn target(name: &str, class: Class) -> String {
+    let mut kinds = target_kind(class, "items") + &target_kind(class, "groups");
+    if name == KEYED {
+        let request = "method: POST, path: /marks, json: \"{fields}\", headers: {idempotency-key: \"{intent}\"}";
+        let class = format!("class: native_key, ttl_s: {KEY_LIFE_S}");
+        let event = write("event", "notify", &class, false, request, "        answer: {id: {path: id}}\n");
+        kinds += &format!("  marks:\n    shape: {{id: id}}\n    writes:\n{event}");
+    }
+    format!(
+        "connector: {name}
+version: \"1\"
+about: A simulated target.
+{}objects:
+{kinds}{ERRORS}",
+        limits()
+    )
+}
+
+/// What a mapping says: fields that only go there, and fields that also come back.
+fn mapping(system: &str) -> String {
+    let back: &[&str] = match system {
+        UP | KEYED => &["key", "value", "stage", "active", "label", "note"],
+        FINDER => &["key", "value", "label", "note"],
+        BLIND => &["key"],
+        _ => &[],
+    };
+    let mut rows = String::new();
+    for field in ["key", "value", "stage", "active", "label", "note"] {
+        let direction = if back.contains(&field) { "both" } else { "out" };
+        rows += &format!("  - {{field: {field}, path: {field}, direction: {direction}}}\n");
+    }
+    format!(
+        "mapping: thing.{system}
+version: 1
+entity: Thing
+system: {system}
+object: items
+fields:
+{rows}  - {{field: group, path: group, direction: out, ref: {{entity: Group, object: groups}}}}
+"
+    )
+}
+
+fn group_mapping(system: &str) -> String {
+    format!(
+        "mapping: group.{system}
+version: 1
+entity: Group
+system: {system}
+object: groups
+fields:
+  - {{field: key, path: key}}
+  - {{field: value, path: value}}
+"
+    )
+}
+
+const THING_SOURCE: &str = "mapping: thing.src
+version: 1
+entity: Thing
+system: src
+object: things
+fields:
+  - {field: key, path: key, direction: in}
+  - {field: value, path: value, direction: in}
+  - {field: stage, path: stage, direction: in}
+  - {field: round, path: round, direction: in}
+  - {field: active, path: active, direction: in}
+  - {field: label, path: label, direction: in}
+  - {field: note, path: note, direction: in}
+  - {field: group, path: group, direction: in, ref: {entity: Group, object: groups}}
+";
+
+const CLOSED: &str = "mapping: closed.keyed
+version: 1
+entity: Thing
+system: keyed
+object: marks
+fields:
+  - {field: key, path: key, direction: out}
+  - {field: round, path: round, direction: out}
+";
+
+fn routes() -> String {
+    let mut routes = "routes:\n".to_owned();
+    for (system, _) in TARGETS {
+        let lane = if system == FINDER { "bulk" } else { "standard" };
+        let filter = if system == KEYED {
+            ", filter: [{field: active, equals: true}], on_exit: archive"
+        } else {
+            ""
+        };
+        routes += &format!(
+            "  - {{route: thing.{system}, kind: sync, entity: Thing, system: {system}, object: items, \
+             mapping: thing.{system}, lane: {lane}{filter}}}
+  - {{route: group.{system}, kind: sync, entity: Group, system: {system}, object: groups, \
+             mapping: group.{system}, lane: critical}}\n"
+        );
+    }
+    routes + "  - {route: closed.keyed, kind: notify, entity: Thing, events: [ThingClosed], system: keyed, \
+              object: marks, mapping: closed.keyed, operation: event}\n"
+}
+
+/// The estate's configuration.
+#[expect(clippy::panic, reason = "an estate that does not load is a defect of the estate")]
+pub(crate) fn configuration() -> Arc<Configuration> {
+    let mut files = Files::new();
+    files.put("concord.yaml", CONCORD);
+    files.put("model/thing.yaml", THING);
+    files.put("model/group.yaml", GROUP);
+    files.put("connectors/source.yaml", source());
+    files.put(
+        "systems/src.yaml",
+        "system: src
+connector: connectors/source.yaml
+connection: {base_url: \"https://src.example.com\"}
+webhook: {secrets: [{env: SRC}]}
+"
+        .to_owned(),
+    );
+    files.put("mappings/thing.src.yaml", THING_SOURCE);
+    files.put("mappings/group.src.yaml", group_mapping(SOURCE).replace(", path", ", direction: in, path"));
+    files.put("mappings/closed.keyed.yaml", CLOSED);
+    for (name, class) in TARGETS {
+        files.put(&format!("connectors/{name}.yaml"), target(name, class));
+        files.put(
+            &format!("systems/{name}.yaml"),
+            format!(
+                "system: {name}
+connector: connectors/{name}.yaml
+connection: {{base_url: \"https://{name}.example.com\"}}
+limits: {{window: {WINDOW}}}
+breaker: {{open_for: 5s, open_for_max: 40s}}
+retry: {{base: 500ms, cap: 20s, attempts_max: 10}}
+"
+            ),
+        );
+        files.put(&format!("mappings/thing.{name}.yaml"), mapping(name));
+        files.put(&format!("mappings/group.{name}.yaml"), group_mapping(name));
+    }
+    files.put("routes/all.yaml", routes());
+    match config::load(&files) {
+        Ok(checked) => Arc::new(checked.configuration),
+        Err(problems) => {
+            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            panic!("{}", shown.join("\n"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_estate_loads() {
+        let config = super::configuration();
+        assert_eq!(config.systems.len(), 5);
+    }
+}

@@ -1,0 +1,165 @@
+//! What operators do: hold a system and let it go on, try again, give up. They look at the targets before they decide,
+//! as the runbook says.
+
+use canonical::System;
+use hub::{Delivery, Input, MachineId, Notice, Order, Ticket};
+use intake::MessageState;
+use ledger::{IntentState, Obligation, State, Subject};
+use serde_json::json;
+use store::Browse as _;
+use store::browse::{DeliveryFilter, Look, MessageFilter, Page};
+
+use super::{Happening, files, system};
+use crate::driver::{Event, Simulation};
+
+/// An operator decides about what has been quiet for so many microseconds.
+const QUIET: i64 = 30_000_000;
+
+impl Simulation {
+    pub(super) fn pause_one(&mut self) {
+        let place = usize::try_from(self.between(0, 4)).unwrap_or(0);
+        let Some(chosen) = files::TARGETS.get(place).map(|(name, _)| system(name)) else { return };
+        if self.estate.as_ref().is_some_and(|estate| estate.healthy == chosen) {
+            return;
+        }
+        self.count("paused");
+        if let Some(estate) = &mut self.estate {
+            estate.paused.insert(chosen.clone());
+        }
+        self.order(&chosen, Order::Pause { reason: "ann: looking at it".to_owned() });
+        let last = self.between(5_000_000, 90_000_000);
+        self.at(self.now + last, Event::Happen(Happening::Resume(chosen)));
+    }
+
+    pub(super) fn resume(&mut self, chosen: &System) {
+        if let Some(estate) = &mut self.estate {
+            estate.paused.remove(chosen);
+        }
+        self.order(chosen, Order::Resume { reason: "ann: done".to_owned() });
+    }
+
+    fn order(&mut self, to: &System, order: Order) {
+        let Some(estate) = &mut self.estate else { return };
+        estate.next_order += 1;
+        let ticket = Ticket(estate.next_order);
+        let input = Input::Told(Notice::Do(ticket, order));
+        self.at(self.now + 50, Event::Input(MachineId::Spoke(to.clone()), input));
+    }
+
+    pub(crate) fn page(&self, look: Look) -> Option<Page> {
+        let (tell, told) = std::sync::mpsc::channel();
+        self.store.look(self.config.tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
+        told.try_recv().ok()?.ok()
+    }
+
+    /// What is held and should not be: an order that came while the hub was down was not heard.
+    fn forgotten(&self) -> Vec<System> {
+        let Some(Page::Systems(systems)) = self.page(Look::Systems) else { return Vec::new() };
+        let held = systems.into_iter().filter(|(state, _)| state.paused.is_some()).map(|(state, _)| state.system);
+        held.filter(|system| self.estate.as_ref().is_some_and(|estate| !estate.paused.contains(system))).collect()
+    }
+
+    /// Looks through what needs a person.
+    pub(super) fn operate(&mut self) {
+        for system in self.forgotten() {
+            self.resume(&system);
+        }
+        for (name, _) in files::TARGETS {
+            let target = system(name);
+            let filter = DeliveryFilter {
+                system: Some(target.clone()),
+                states: vec![State::Uncertain, State::Dead],
+                limit: 200,
+                ..DeliveryFilter::default()
+            };
+            let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { continue };
+            // A paused system's are left until it goes on.
+            if self.estate.as_ref().is_some_and(|estate| estate.paused.contains(&target)) {
+                continue;
+            }
+            for (_, row) in rows {
+                if self.healed() || self.between(0, 10) < 6 {
+                    self.decide_about(&target, row);
+                }
+            }
+        }
+        let filter =
+            MessageFilter { states: vec![MessageState::Quarantined], limit: 200, ..MessageFilter::default() };
+        let Some(Page::Messages(messages)) = self.page(Look::Messages(filter)) else { return };
+        for (_, message) in messages {
+            let Some(estate) = &mut self.estate else { return };
+            estate.next_order += 1;
+            let ticket = Ticket(estate.next_order);
+            let order = Order::Retake { message: message.id, reason: "ann: again".to_owned() };
+            let input = Input::Told(Notice::Do(ticket, order));
+            self.at(self.now + 50, Event::Input(MachineId::Intake, input));
+        }
+    }
+
+    fn decide_about(&mut self, target: &System, row: Obligation) {
+        let key = row.key.clone();
+        let intents = match self.page(Look::Delivery(key.clone())) {
+            Some(Page::Delivery(Some((_, intents, _)))) => intents,
+            _ => return,
+        };
+        let now = self.clock().wall;
+        let open = intents.iter().find(|intent| intent.state != IntentState::Closed);
+        // What may still arrive is not decided about.
+        let quiet = |intent: &ledger::Intent| now.micros() - intent.arrives_until.micros() > QUIET;
+        if open.is_some_and(|intent| !quiet(intent)) {
+            return;
+        }
+        let delivery = Delivery { key, record: row.record, object: row.object.clone() };
+        let retry = Order::Retry { delivery: delivery.clone(), reason: "ann: again".to_owned() };
+        let discard = |reason: &str| Order::Discard { delivery, reason: reason.to_owned() };
+        let order = match (&row.key.subject, open.is_some()) {
+            // Whether an event's mark came can be seen at the target.
+            (Subject::Event(event), true) => {
+                if self.has_mark(target, *event) { discard("ann: it came") } else { retry }
+            }
+            (Subject::Record(_), true) if target.as_str() == files::BLIND => {
+                if self.announce(target, &row) {
+                    return;
+                }
+                retry
+            }
+            _ if !self.healed() && self.between(0, 8) == 0 => discard("ann: not worth it"),
+            _ => retry,
+        };
+        self.count("operator");
+        self.remember(&format!("! an operator decides about {target} {}: {order:?}", row.state.name()));
+        self.order(target, order);
+    }
+
+    /// Whether the target has what the event says.
+    fn has_mark(&self, target: &System, event: canonical::EventId) -> bool {
+        let Some(Page::Events(events)) = self.page(Look::Event(event)) else { return false };
+        let Some((_, fact)) = events.into_iter().next() else { return false };
+        let wanted = |name: &str| fact.data.get(name).cloned().unwrap_or(json!(null));
+        let (key, round) = (wanted("key"), wanted("round"));
+        self.targets.get(target).is_some_and(|vendor| {
+            vendor.objects.values().any(|item| {
+                item.kind == "marks"
+                    && item.fields.get("key") == Some(&key)
+                    && item.fields.get("round") == Some(&round)
+            })
+        })
+    }
+
+    /// The object may be there and not be known: then somebody touches it, so that the target says so. Says whether
+    /// it is there unlinked.
+    fn announce(&mut self, target: &System, row: &Obligation) -> bool {
+        let Some(Page::Record(Some(sheet))) = self.page(Look::Record(row.record)) else { return false };
+        if sheet.links.iter().any(|link| link.system == *target) {
+            return false;
+        }
+        let key = sheet.record.fields.get("key").cloned().unwrap_or(json!(null));
+        let Some(vendor) = self.targets.get(target) else { return false };
+        let found = vendor.objects.iter().find(|(_, item)| {
+            item.kind == row.object.as_str() && !item.gone && item.fields.get("key") == Some(&key)
+        });
+        let Some(id) = found.map(|(id, _)| *id) else { return false };
+        self.target_says(target, id, true);
+        true
+    }
+}

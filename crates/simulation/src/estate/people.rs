@@ -1,0 +1,308 @@
+//! What people do at the source and at the targets, and what the systems then say: promptly, late, twice, out of
+//! order, as a hint, or not at all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::{Object, OrderToken, System};
+use connector::{Observation, Seen};
+use hub::{Arrival, Input, MachineId, Offer, Origin, Ticket};
+use serde_json::{Value, json};
+
+use super::{files, system};
+use crate::driver::{Event, Saying, Simulation};
+
+/// A message takes at least and at most so many microseconds to arrive.
+const TRAVEL: (u64, u64) = (20_000, 400_000);
+/// A late one at most so many.
+const LATE: u64 = 25_000_000;
+
+type Values = BTreeMap<String, Value>;
+
+impl Simulation {
+    pub(super) fn add_group(&mut self) -> u64 {
+        let key = format!("group-{}", self.serial());
+        let value = self.serial();
+        let id = self.source_object("groups", &key, BTreeMap::from([("value".to_owned(), json!(value))]));
+        if let Some(estate) = &mut self.estate {
+            estate.groups.push(id);
+        }
+        id
+    }
+
+    pub(super) fn add_thing(&mut self) {
+        // Now and then its group is new, too, and heard of later.
+        let group = if self.between(0, 10) == 0 { Some(self.add_group()) } else { self.some_group() };
+        let key = format!("thing-{}", self.serial());
+        let value = self.serial();
+        let fields = [
+            ("value", json!(value)),
+            ("stage", json!("open")),
+            ("round", json!(value)),
+            ("active", json!(true)),
+            ("label", json!(format!("label {value}"))),
+            ("note", json!("from the source")),
+            ("group", json!(group.map(|group| group.to_string()))),
+        ];
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let id = self.source_object("things", &key, fields);
+        if let Some(estate) = &mut self.estate {
+            estate.things.push(id);
+        }
+    }
+
+    fn source_object(&mut self, kind: &str, key: &str, mut fields: Values) -> u64 {
+        fields.insert("key".to_owned(), json!(key));
+        let now = self.now;
+        let Some(source) = self.targets.get_mut(&system(files::SOURCE)) else { return 0 };
+        let id = source.insert(kind, key.to_owned(), now);
+        source.change(id, &fields, now);
+        self.source_says(id);
+        id
+    }
+
+    fn some_group(&mut self) -> Option<u64> {
+        let groups = self.estate.as_ref().map_or(0, |estate| estate.groups.len()) as u64;
+        let place = usize::try_from(self.between(0, groups.max(1))).ok()?;
+        self.estate.as_ref()?.groups.get(place).copied()
+    }
+
+    pub(super) fn some_thing(&mut self) -> Option<u64> {
+        let things = self.estate.as_ref().map_or(0, |estate| estate.things.len()) as u64;
+        let place = usize::try_from(self.between(0, things.max(1))).ok()?;
+        self.estate.as_ref()?.things.get(place).copied()
+    }
+
+    pub(super) fn serial(&mut self) -> i64 {
+        let Some(estate) = &mut self.estate else { return 0 };
+        estate.serial += 1;
+        estate.serial
+    }
+
+    /// An edit at the source.
+    pub(super) fn edit(&mut self) {
+        match self.between(0, 100) {
+            0..3 => self.add_thing(),
+            3..6 => {
+                let Some(id) = self.some_group() else { return };
+                let value = self.serial();
+                self.source_change(id, BTreeMap::from([("value".to_owned(), json!(value))]));
+            }
+            6 => self.source_delete(),
+            _ => {
+                let Some(id) = self.some_thing() else { return };
+                let fields = self.new_fields(id);
+                self.source_change(id, fields);
+            }
+        }
+    }
+
+    fn new_fields(&mut self, id: u64) -> Values {
+        let value = self.serial();
+        let mut fields = BTreeMap::from([("value".to_owned(), json!(value))]);
+        let dice = self.between(0, 100);
+        let source = self.targets.get(&system(files::SOURCE));
+        let item = source.and_then(|source| source.objects.get(&id));
+        let is = |name: &str, wanted: Value| item.is_some_and(|item| item.fields.get(name) == Some(&wanted));
+        match dice {
+            0..12 => {
+                let closing = !is("stage", json!("closed"));
+                fields.insert("stage".to_owned(), json!(if closing { "closed" } else { "open" }));
+                if closing {
+                    fields.insert("round".to_owned(), json!(value));
+                }
+            }
+            12..22 => drop(fields.insert("active".to_owned(), json!(!is("active", json!(true))))),
+            22..40 => drop(fields.insert("label".to_owned(), json!(format!("label {value}")))),
+            40..46 => drop(fields.insert("note".to_owned(), json!(format!("source note {value}")))),
+            46..52 => {
+                if let Some(group) = self.some_group() {
+                    fields.insert("group".to_owned(), json!(group.to_string()));
+                }
+            }
+            // Back to what it was: an undo.
+            52..56 => drop(fields.insert("label".to_owned(), json!("plain"))),
+            _ => {}
+        }
+        fields
+    }
+
+    pub(super) fn source_change(&mut self, id: u64, fields: Values) {
+        let now = self.now;
+        let Some(source) = self.targets.get_mut(&system(files::SOURCE)) else { return };
+        source.change(id, &fields, now);
+        self.source_says(id);
+    }
+
+    fn source_delete(&mut self) {
+        let Some(id) = self.some_thing() else { return };
+        if let Some(estate) = &mut self.estate {
+            if estate.things.len() < 12 {
+                return;
+            }
+            estate.things.retain(|thing| *thing != id);
+            estate.owed.remove(&id);
+        }
+        let now = self.now;
+        let Some(source) = self.targets.get_mut(&system(files::SOURCE)) else { return };
+        source.change(id, &BTreeMap::new(), now);
+        if let Some(item) = source.objects.get_mut(&id) {
+            item.gone = true;
+        }
+        self.source_says(id);
+    }
+
+    /// One record changes many times within seconds.
+    pub(super) fn burst(&mut self) {
+        let Some(id) = self.some_thing() else { return };
+        let count = self.between(20, 80);
+        for _ in 0..count {
+            let value = self.serial();
+            self.source_change(id, BTreeMap::from([("value".to_owned(), json!(value))]));
+        }
+    }
+
+    /// The source says how an object stands now.
+    fn source_says(&mut self, id: u64) {
+        let source = system(files::SOURCE);
+        let Some((kind, revision)) = self.standing(&source, id) else { return };
+        let dice = if self.healed() { 0 } else { self.between(0, 100) };
+        let prompt = self.between(TRAVEL.0, TRAVEL.1);
+        let late = self.between(TRAVEL.1, LATE);
+        let Some(seen) = self.seen(&source, id) else { return };
+        let hint = (78..86).contains(&dice);
+        let seen = if hint && matches!(seen, Seen::State { .. }) { Seen::Hint } else { seen };
+        let observation = self.observation(&kind, id, seen, Some(revision));
+        match dice {
+            86..94 => {
+                // Lost on its way: only a poll can tell.
+                self.count("webhook_lost");
+            }
+            70..78 => {
+                self.count("webhook_twice");
+                let index = self.to_say(&source, observation, prompt);
+                self.at(self.now + late, Event::Input(MachineId::Intake, self.offer_of(index)));
+            }
+            94..100 => {
+                self.count("webhook_late");
+                self.to_say(&source, observation, late);
+            }
+            _ => drop(self.to_say(&source, observation, prompt)),
+        }
+    }
+
+    fn standing(&self, of: &System, id: u64) -> Option<(String, u64)> {
+        let item = self.targets.get(of)?.objects.get(&id)?;
+        Some((item.kind.clone(), item.revision))
+    }
+
+    fn seen(&self, of: &System, id: u64) -> Option<Seen> {
+        let vendor = self.targets.get(of)?;
+        if vendor.objects.get(&id)?.gone {
+            return Some(Seen::Deleted);
+        }
+        let shown = vendor.shown(id)?;
+        let fields = shown.as_object().cloned().unwrap_or_default().into_iter().collect();
+        Some(Seen::State { fields })
+    }
+
+    #[expect(clippy::expect_used, reason = "kinds of objects are names")]
+    fn observation(&self, kind: &str, id: u64, seen: Seen, revision: Option<u64>) -> Observation {
+        let number = revision.and_then(|revision| i64::try_from(revision).ok());
+        Observation {
+            object: Object::new(kind).expect("a name"),
+            external_id: id.to_string(),
+            seen,
+            order: number.map(OrderToken),
+            event_id: Some(format!("{kind}/{id}/{}", self.events_so_far())),
+            occurred_at: None,
+            trace: None,
+        }
+    }
+
+    fn events_so_far(&self) -> usize {
+        self.sayings.len()
+    }
+
+    /// It is said after so many microseconds, and again until it is acknowledged.
+    fn to_say(&mut self, source: &System, observation: Observation, after: u64) -> usize {
+        let index = self.sayings.len();
+        let at = Duration::from_micros(self.now + after);
+        self.sayings.push(Saying { at, source: source.clone(), observation, acknowledged: false });
+        self.at(self.now + after, Event::Say(index));
+        index
+    }
+
+    fn offer_of(&self, index: usize) -> Input {
+        let saying = self.sayings.get(index);
+        Input::Offer(Offer {
+            ticket: Ticket(index as u64),
+            origin: Origin::Pushed,
+            source: saying.map_or_else(|| system(files::SOURCE), |saying| saying.source.clone()),
+            as_of: self.clock().wall,
+            arrivals: saying.map(|saying| Arrival::Read(saying.observation.clone())).into_iter().collect(),
+        })
+    }
+
+    /// What was said lately is said again, all at once.
+    pub(super) fn replay(&mut self) {
+        let count = self.sayings.len() as u64;
+        let from = self.between(count.saturating_sub(150), count.max(1));
+        for index in from..(from + 12).min(count) {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            self.count("replayed");
+            let after = self.between(TRAVEL.0, TRAVEL.1);
+            let offer = self.offer_of(index);
+            self.at(self.now + after, Event::Input(MachineId::Intake, offer));
+        }
+    }
+
+    /// Somebody edits an object at a target.
+    pub(super) fn person(&mut self) {
+        let (name, field) = match self.between(0, 3) {
+            0 => (files::KEYED, "label"),
+            1 => (files::FINDER, "label"),
+            _ => (files::UP, "note"),
+        };
+        let target = system(name);
+        let Some(vendor) = self.targets.get(&target) else { return };
+        let live: Vec<u64> = vendor
+            .objects
+            .iter()
+            .filter(|(_, item)| item.kind == "items" && !item.gone)
+            .map(|(id, _)| *id)
+            .collect();
+        let place = self.between(0, (live.len() as u64).max(1));
+        let Some(id) = usize::try_from(place).ok().and_then(|place| live.get(place).copied()) else { return };
+        let value = json!(format!("person {}", self.serial()));
+        let now = self.now;
+        if let Some(vendor) = self.targets.get_mut(&target) {
+            vendor.change(id, &BTreeMap::from([(field.to_owned(), value)]), now);
+        }
+        self.remember(&format!("! somebody edits {field} of {id} at {name}"));
+        self.count("person");
+        self.target_says(&target, id, true);
+    }
+
+    /// A target says how an object stands: of a person's edit it surely does.
+    pub(super) fn target_says(&mut self, target: &System, id: u64, surely: bool) {
+        let Some((kind, revision)) = self.standing(target, id) else { return };
+        let Some(seen) = self.seen(target, id) else { return };
+        let order = (target.as_str() == files::UP).then_some(revision);
+        let observation = self.observation(&kind, id, seen, order);
+        let travel = if self.between(0, 8) == 0 { LATE / 5 } else { TRAVEL.1 };
+        let after = self.between(50, travel);
+        if surely {
+            self.to_say(target, observation, after);
+            return;
+        }
+        let offer = Offer {
+            ticket: Ticket(u64::MAX),
+            origin: Origin::Pushed,
+            source: target.clone(),
+            as_of: self.clock().wall,
+            arrivals: vec![Arrival::Read(observation)],
+        };
+        self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes wrong: vendors, the disk, the process, the clock.
+
+use canonical::System;
+
+use super::{Happening, files, system};
+use crate::driver::{Event, Simulation};
+use crate::vendor::Faults;
+
+/// The wall clock jumps by at most so many microseconds, either way.
+const JUMP_MAX: u64 = 1_500_000;
+/// After the hub was down, or its disk full, a delay is excused for so many microseconds.
+const EXCUSED: u64 = 20_000_000;
+
+impl Simulation {
+    pub(super) fn count(&mut self, name: &'static str) {
+        if let Some(estate) = &mut self.estate {
+            estate.fault(name);
+        }
+    }
+
+    /// Work stood still until now, and has to catch up.
+    pub(super) fn excuse(&mut self, from: u64) {
+        if let Some(estate) = &mut self.estate {
+            estate.unfair_until = estate.unfair_until.max(from + EXCUSED);
+        }
+    }
+
+    /// The hub was down.
+    pub(crate) fn was_down(&mut self) {
+        self.count("crash");
+        if let Some(estate) = &mut self.estate {
+            estate.open.clear();
+            estate.fail_sync = false;
+            if estate.full {
+                estate.full = false;
+            }
+        }
+        self.excuse(self.now);
+    }
+
+    fn some_ill(&mut self) -> System {
+        let healthy = self.estate.as_ref().map(|estate| estate.healthy.clone());
+        let names = [files::UP, files::KEYED, files::FINDER, files::BLIND, files::SOURCE];
+        loop {
+            let place = usize::try_from(self.between(0, names.len() as u64)).unwrap_or(0);
+            let chosen = system(names[place]);
+            if Some(&chosen) != healthy.as_ref() {
+                return chosen;
+            }
+        }
+    }
+
+    /// A vendor is ill for a while; sometimes two are.
+    pub(super) fn fall_ill(&mut self) {
+        let two = self.between(0, 4) == 0;
+        for _ in 0..=u64::from(two) {
+            let chosen = self.some_ill();
+            let (name, faults) = match self.between(0, 7) {
+                0 => ("down", Faults { refuse: 1000, ..Faults::default() }),
+                1 => ("brownout", Faults { fail_before: 300, fail_after: 150, lose: 150, ..Faults::default() }),
+                2 => ("late_effects", Faults { late: 400, lose: 100, ..Faults::default() }),
+                3 => ("throttling", Faults { throttle: 850, ..Faults::default() }),
+                4 => ("slow", Faults { slow: 900, ..Faults::default() }),
+                5 => ("answers_lost", Faults { lose: 700, ..Faults::default() }),
+                _ => ("hanging", Faults { vanish: 800, ..Faults::default() }),
+            };
+            self.count(name);
+            self.remember(&format!("! {chosen} falls ill: {name}"));
+            if name != "throttling" && let Some(estate) = &mut self.estate {
+                estate.ill.insert(chosen.clone(), u64::MAX);
+            }
+            self.sick.insert(chosen.clone(), faults);
+            let last = self.between(5_000_000, 110_000_000);
+            self.at(self.now + last, Event::Happen(Happening::Well(chosen)));
+        }
+    }
+
+    pub(super) fn well(&mut self, chosen: &System) {
+        self.sick.remove(chosen);
+        let now = self.now;
+        if let Some(estate) = &mut self.estate {
+            estate.ill.insert(chosen.clone(), now);
+            if estate.healthy == *chosen {
+                return;
+            }
+        }
+        self.remember(&format!("! {chosen} is well"));
+    }
+
+    /// A target finds a record invalid, for a while.
+    pub(super) fn refuse_one(&mut self) {
+        let chosen = self.some_ill();
+        if chosen.as_str() == files::SOURCE {
+            return;
+        }
+        let Some(id) = self.some_thing() else { return };
+        let source = self.targets.get(&system(files::SOURCE));
+        let Some(key) = source.and_then(|source| Some(source.objects.get(&id)?.name.clone())) else { return };
+        self.count("poison");
+        if let Some(vendor) = self.targets.get_mut(&chosen) {
+            vendor.refused.insert(key.clone());
+        }
+        let last = self.between(30_000_000, 300_000_000);
+        self.at(self.now + last, Event::Happen(Happening::Take(chosen, key)));
+    }
+
+    pub(super) fn take(&mut self, chosen: &System, key: &str) {
+        if let Some(vendor) = self.targets.get_mut(chosen) {
+            vendor.refused.remove(key);
+        }
+    }
+
+    /// The hub dies right before one of its next effects; sometimes again soon after its start.
+    pub(super) fn crash_soon(&mut self) {
+        let first = self.effects + self.between(1, 40);
+        self.crash_before(first);
+        if self.between(0, 3) == 0 {
+            let second = first + self.between(1, 60);
+            self.crash_before(second);
+        }
+    }
+
+    pub(super) fn fill_disk(&mut self) {
+        self.count("disk_full");
+        self.remember("! the disk is full");
+        let error = store::StoreError::Full { detail: "simulated".to_owned() };
+        self.store.refuse(Some(error));
+        if let Some(estate) = &mut self.estate {
+            estate.full = true;
+        }
+        let last = self.between(5_000_000, 60_000_000);
+        self.excuse(self.now + last);
+        self.at(self.now + last, Event::Happen(Happening::Room));
+    }
+
+    pub(super) fn room(&mut self) {
+        self.store.refuse(None);
+        if let Some(estate) = &mut self.estate {
+            estate.full = false;
+        }
+        self.remember("! there is room on the disk");
+    }
+
+    /// The next sync fails.
+    pub(super) fn fail_disk(&mut self) {
+        if let Some(estate) = &mut self.estate {
+            estate.fail_sync = true;
+        }
+    }
+
+    /// The disk syncs, or fails to.
+    pub(crate) fn sync(&mut self) {
+        let fails = self.estate.as_ref().is_some_and(|estate| estate.fail_sync) && self.store.held() > 0;
+        if !fails {
+            self.store.sync();
+            return;
+        }
+        self.count("disk_failed");
+        self.remember("! the disk fails to sync");
+        if let Some(estate) = &mut self.estate {
+            estate.fail_sync = false;
+        }
+        let held = self.store.held() as u64;
+        let kept = usize::try_from(self.between(0, held + 1)).unwrap_or(0);
+        self.store.fail(kept, &store::StoreError::Broken { detail: "simulated".to_owned() });
+    }
+
+    pub(super) fn jump(&mut self) {
+        let by = self.between(0, JUMP_MAX * 2);
+        let by = i64::try_from(by).unwrap_or(0) - i64::try_from(JUMP_MAX).unwrap_or(0);
+        self.count("clock_jump");
+        self.remember(&format!("! the wall clock jumps by {by} µs"));
+        self.clock_off += by;
+    }
+
+    /// The last fault is over: everything is well, and the source touches all it has.
+    pub(super) fn heal(&mut self) {
+        self.remember("! everything is well");
+        self.store.refuse(None);
+        self.excuse(self.now);
+        if let Some(estate) = &mut self.estate {
+            estate.full = false;
+            estate.fail_sync = false;
+        }
+        let paused: Vec<System> =
+            self.estate.as_ref().map(|estate| estate.paused.iter().cloned().collect()).unwrap_or_default();
+        for system in paused {
+            self.resume(&system);
+        }
+        self.targets.values_mut().for_each(|vendor| vendor.refused.clear());
+        self.touch_all();
+    }
+}

@@ -1,0 +1,378 @@
+//! A simulated vendor: objects of a few kinds behind a small API, and everything that can go wrong before, during and
+//! after a call. Keeps its own books: the oracle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use connector::{Request, Response};
+use serde_json::{Value, json};
+
+use crate::driver::{micros, response};
+use crate::scenario::Class;
+
+/// How long a throttled vendor asks to be left alone, in microseconds.
+const CLOSED_FOR: u64 = 1_000_000;
+/// The longest a request and its answer travel, in microseconds.
+const TRAVEL_MAX: u64 = 60_000;
+/// Objects on one page of a listing.
+pub(crate) const PAGE: usize = 20;
+
+/// How likely each fault is, in thousandths of requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Faults {
+    /// Connection refused: certainly no effect.
+    pub refuse: u64,
+    /// The effect happens, the answer is lost.
+    pub lose: u64,
+    /// The request is lost on its way, and nobody can know.
+    pub vanish: u64,
+    /// 500 before the effect.
+    pub fail_before: u64,
+    /// 500 after the effect.
+    pub fail_after: u64,
+    /// No answer, and the effect comes late.
+    pub late: u64,
+    /// 429 with Retry-After.
+    pub throttle: u64,
+    /// The answer takes almost as long as it may.
+    pub slow: u64,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// An answer, after so many microseconds.
+    Answer(Response, u64),
+    /// Never arrived.
+    Refused,
+    /// Applied or not; the connection breaks after so many microseconds.
+    Lost(u64),
+    /// Not applied yet: it will be after so many microseconds; no answer.
+    Late(u64),
+}
+
+/// An object.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Item {
+    /// Its kind: the first part of its address.
+    pub kind: String,
+    /// The name it was given from outside.
+    pub name: String,
+    /// What it holds.
+    pub fields: BTreeMap<String, Value>,
+    /// When it was made, in virtual microseconds.
+    pub created: u64,
+    /// When it last changed, in virtual microseconds.
+    pub changed: u64,
+    /// Counts up over all changes of the vendor: the order of its states.
+    pub revision: u64,
+    /// Archived or deleted.
+    pub gone: bool,
+}
+
+impl Item {
+    /// Whether that is the key it was given at the source.
+    pub(crate) fn name_is(&self, key: &str) -> bool {
+        self.fields.get("key").and_then(Value::as_str) == Some(key)
+    }
+}
+
+/// One effect, as the vendor saw it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Effect {
+    /// The object.
+    pub id: u64,
+    /// Its kind.
+    pub kind: String,
+    /// The name it was given from outside.
+    pub name: String,
+    /// Whether it made the object.
+    pub created: bool,
+    /// What was written.
+    pub fields: BTreeMap<String, Value>,
+    /// When, in virtual microseconds.
+    pub at: u64,
+}
+
+impl Effect {
+    /// The number that names record and order.
+    pub(crate) fn value(&self) -> Option<i64> {
+        self.fields.get("value").and_then(Value::as_i64)
+    }
+}
+
+/// A vendor and its books.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    class: Class,
+    next_id: u64,
+    revision: u64,
+    pub(crate) objects: BTreeMap<u64, Item>,
+    /// Native keys: key → (since, body, answer).
+    keys: BTreeMap<String, (u64, Vec<u8>, Response)>,
+    /// How long it remembers a key.
+    key_life: Option<u64>,
+    /// Every effect in order.
+    pub(crate) effects: Vec<Effect>,
+    /// Requests by time, in virtual microseconds.
+    pub(crate) calls: Vec<u64>,
+    /// When it last asked to be left alone.
+    closed_at: Option<u64>,
+    /// Calls that came although it had asked to be left alone (I12).
+    pub(crate) impatient: u64,
+    /// Values of `key` that it does not take just now.
+    pub(crate) refused: BTreeSet<String>,
+}
+
+impl Vendor {
+    /// An empty vendor.
+    #[must_use]
+    pub fn new(class: Class) -> Self {
+        Self {
+            class,
+            next_id: 0,
+            revision: 0,
+            objects: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            key_life: None,
+            effects: Vec::new(),
+            calls: Vec::new(),
+            closed_at: None,
+            impatient: 0,
+            refused: BTreeSet::new(),
+        }
+    }
+
+    /// It forgets idempotency keys after that time.
+    #[must_use]
+    pub fn forgetting_keys(mut self, after: Duration) -> Self {
+        self.key_life = Some(micros(after));
+        self
+    }
+
+    pub(crate) fn serve(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
+        self.calls.push(now);
+        let takes = 500 + random % 8_000;
+        let mut dice = (random >> 20) % 1000;
+        let mut hit = |share: u64| {
+            let hit = dice < share;
+            dice = dice.wrapping_sub(if hit { 0 } else { share });
+            hit
+        };
+        if hit(faults.refuse) {
+            return Reply::Refused;
+        }
+        if hit(faults.vanish) {
+            return Reply::Lost(takes);
+        }
+        // What was under way when it said so does not count.
+        if self.closed_at.is_some_and(|at| now > at + TRAVEL_MAX && now < at + CLOSED_FOR) {
+            self.impatient += 1;
+        }
+        if hit(faults.throttle) {
+            self.closed_at = Some(now);
+            let mut answer = response(429, &json!({"error": "slow down"}));
+            answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
+            return Reply::Answer(answer, takes);
+        }
+        if hit(faults.fail_before) {
+            return Reply::Answer(response(500, &json!({"error": "before"})), takes);
+        }
+        if request.method != "GET" && hit(faults.late) {
+            return Reply::Late(takes + random % 900_000);
+        }
+        let answer = self.apply(request, now);
+        if hit(faults.fail_after) {
+            return Reply::Answer(response(500, &json!({"error": "after"})), takes);
+        }
+        if hit(faults.lose) {
+            return Reply::Lost(takes);
+        }
+        let takes = if hit(faults.slow) { takes + random % 900_000 } else { takes };
+        Reply::Answer(answer, takes)
+    }
+
+    /// What the request does, and the answer it would get.
+    pub(crate) fn apply(&mut self, request: &Request, now: u64) -> Response {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let mut parts = path.trim_matches('/').splitn(2, '/');
+        let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let body: BTreeMap<String, Value> = serde_json::from_slice(&request.body).unwrap_or_default();
+        let refused = body.get("key").and_then(Value::as_str).is_some_and(|key| self.refused.contains(key));
+        // What a key has done already is answered from memory.
+        if refused && !self.remembers(request, now) {
+            return response(422, &json!({"error": "not valid here"}));
+        }
+        match (request.method.as_str(), self.class) {
+            ("GET", _) if name.is_empty() && query.contains("since=") => self.list(kind, query),
+            ("GET", _) if name.is_empty() => self.search(kind, query, now),
+            ("GET", _) => self.get(kind, name),
+            ("PUT", Class::Upsert) => self.upsert(kind, name, body, now),
+            ("POST", Class::NativeKey) => self.keyed(request, now, |vendor| vendor.make(kind, body, now)),
+            ("PATCH", Class::NativeKey) => {
+                self.keyed(request, now, |vendor| vendor.patch(kind, name, body, now))
+            }
+            ("POST", _) => self.make(kind, body, now),
+            ("PATCH" | "PUT", _) => self.patch(kind, name, body, now),
+            ("DELETE", _) => self.archive(kind, name, now),
+            _ => response(405, &json!({"error": "no such method"})),
+        }
+    }
+
+    fn remembers(&self, request: &Request, now: u64) -> bool {
+        let key = request.headers.iter().find(|(name, _)| name == "idempotency-key");
+        let known = key.and_then(|(_, key)| self.keys.get(key));
+        known.is_some_and(|(since, ..)| self.key_life.is_none_or(|life| now < since + life))
+    }
+
+    /// The same key gets the same answer, and no second effect, as long as it is remembered.
+    fn keyed(
+        &mut self,
+        request: &Request,
+        now: u64,
+        effect: impl FnOnce(&mut Self) -> Response,
+    ) -> Response {
+        let mut keys = request.headers.iter().filter(|(name, _)| name == "idempotency-key");
+        let Some((_, key)) = keys.next().cloned() else {
+            return response(400, &json!({"error": "no key"}));
+        };
+        let known = self.remembers(request, now);
+        if let Some((_, body, answer)) = self.keys.get(&key).filter(|_| known) {
+            return if *body == request.body {
+                answer.clone()
+            } else {
+                response(422, &json!({"error": "same key, other body"}))
+            };
+        }
+        let answer = effect(self);
+        self.keys.insert(key, (now, request.body.clone(), answer.clone()));
+        answer
+    }
+
+    fn upsert(&mut self, kind: &str, name: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
+        let known = self.objects.iter().find(|(_, item)| item.kind == kind && item.name == name);
+        match known.map(|(id, _)| *id) {
+            Some(id) => self.written(id, body, false, now, 200),
+            None => {
+                let id = self.insert(kind, name.to_owned(), now);
+                self.written(id, body, true, now, 201)
+            }
+        }
+    }
+
+    fn make(&mut self, kind: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
+        let name = body.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id = self.insert(kind, name, now);
+        self.written(id, body, true, now, 201)
+    }
+
+    fn patch(&mut self, kind: &str, name: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
+        match self.standing(kind, name) {
+            Some(id) => self.written(id, body, false, now, 200),
+            None => response(404, &json!({"error": "no such object"})),
+        }
+    }
+
+    fn archive(&mut self, kind: &str, name: &str, now: u64) -> Response {
+        let Some(id) = self.standing(kind, name) else {
+            return response(404, &json!({"error": "no such object"}));
+        };
+        let answer = self.written(id, BTreeMap::new(), false, now, 200);
+        if let Some(item) = self.objects.get_mut(&id) {
+            item.gone = true;
+        }
+        answer
+    }
+
+    fn standing(&self, kind: &str, name: &str) -> Option<u64> {
+        let id = name.parse().ok()?;
+        self.objects.get(&id).filter(|item| item.kind == kind && !item.gone).map(|_| id)
+    }
+
+    pub(crate) fn insert(&mut self, kind: &str, name: String, now: u64) -> u64 {
+        self.next_id += 1;
+        let item = Item {
+            kind: kind.to_owned(),
+            name,
+            fields: BTreeMap::new(),
+            created: now,
+            changed: now,
+            revision: 0,
+            gone: false,
+        };
+        self.objects.insert(self.next_id, item);
+        self.next_id
+    }
+
+    fn written(
+        &mut self,
+        id: u64,
+        fields: BTreeMap<String, Value>,
+        created: bool,
+        now: u64,
+        status: u16,
+    ) -> Response {
+        self.change(id, &fields, now);
+        if let Some(item) = self.objects.get(&id) {
+            let (kind, name) = (item.kind.clone(), item.name.clone());
+            self.effects.push(Effect { id, kind, name, created, fields, at: now });
+        }
+        response(status, &json!({"id": id.to_string(), "revision": self.revision}))
+    }
+
+    /// Changes an object, whoever does.
+    pub(crate) fn change(&mut self, id: u64, fields: &BTreeMap<String, Value>, now: u64) {
+        self.revision += 1;
+        if let Some(item) = self.objects.get_mut(&id) {
+            item.revision = self.revision;
+            item.changed = now;
+            item.fields.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+
+    /// The object as it is shown.
+    pub(crate) fn shown(&self, id: u64) -> Option<Value> {
+        let item = self.objects.get(&id)?;
+        let mut shown = json!(item.fields);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("id".to_owned(), json!(id.to_string()));
+            fields.insert("revision".to_owned(), json!(item.revision));
+            fields.insert("at".to_owned(), json!(item.changed / 1000));
+            fields.insert("gone".to_owned(), json!(item.gone));
+        }
+        Some(shown)
+    }
+
+    fn get(&self, kind: &str, name: &str) -> Response {
+        match self.standing(kind, name).and_then(|id| self.shown(id)) {
+            Some(shown) => response(200, &shown),
+            None => response(404, &json!({"error": "no such object"})),
+        }
+    }
+
+    /// Finds by key what is old enough for the index.
+    fn search(&self, kind: &str, query: &str, now: u64) -> Response {
+        let key = parameter(query, "key").unwrap_or_default();
+        let lag = Class::INDEX_LAG_MS * 1_000;
+        let seen = self.objects.iter().filter(|(_, item)| {
+            item.kind == kind && item.name == key && !item.gone && now >= item.created + lag
+        });
+        let items: Vec<Value> = seen.map(|(id, _)| json!({"id": id.to_string()})).collect();
+        response(200, &json!({"items": items}))
+    }
+
+    /// What changed since, by id.
+    fn list(&self, kind: &str, query: &str) -> Response {
+        let number = |name: &str| parameter(query, name).and_then(|text| text.parse::<u64>().ok());
+        let (since, page) = (number("since").unwrap_or(0), number("page").unwrap_or(0));
+        let changed = self.objects.range(page + 1..).filter(|(_, item)| {
+            item.kind == kind && item.changed / 1000 >= since
+        });
+        let items: Vec<Value> = changed.take(PAGE).filter_map(|(id, _)| self.shown(*id)).collect();
+        response(200, &json!({"items": items}))
+    }
+}
+
+fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
