@@ -206,12 +206,14 @@ statements! {
         ON CONFLICT DO UPDATE SET cursor = excluded.cursor, at = excluded.at";
     Cursors = "SELECT object, cursor FROM cursor WHERE tenant = ?1 AND system = ?2";
     /// The credential of a row that is there is another hand's.
-    PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET instance = excluded.instance, paused = excluded.paused";
+    PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation, closed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+        ON CONFLICT DO UPDATE SET instance = excluded.instance, paused = excluded.paused, closed = excluded.closed";
     PutCredential = "INSERT INTO system_state (tenant, system, credential, credential_generation) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET credential = coalesce(excluded.credential, credential), \
         credential_generation = excluded.credential_generation";
-    System = "SELECT tenant, system, instance, paused, credential, credential_generation FROM system_state \
+    System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed FROM system_state \
         WHERE tenant = ?1 AND system = ?2";
-    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation FROM system_state WHERE tenant = ?1";
+    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed FROM system_state \
+        WHERE tenant = ?1";
 }

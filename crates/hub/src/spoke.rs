@@ -141,6 +141,8 @@ pub struct Spoke {
     /// When its gauges are noted next, while there is work; and whether the last ones said that there was none.
     gauges_due: Mono,
     said_idle: bool,
+    /// Cool-downs that are durable, or on their way to be.
+    kept_closed: BTreeMap<Option<String>, Mono>,
     draining: bool,
     drained: bool,
 }
@@ -154,14 +156,7 @@ impl Spoke {
     pub fn new(config: Arc<Configuration>, system: System) -> Option<Self> {
         let settings = config.systems.get(&system)?.clone();
         let connector = Arc::clone(&settings.connector);
-        let state = SystemState {
-            tenant: config.tenant.clone(),
-            system: system.clone(),
-            instance: None,
-            paused: None,
-            credential: None,
-            credential_generation: 0,
-        };
+        let state = SystemState::blank(config.tenant.clone(), system.clone());
         Some(Self {
             config,
             system,
@@ -192,6 +187,7 @@ impl Spoke {
             hold_until: None,
             gauges_due: Mono::default(),
             said_idle: true,
+            kept_closed: BTreeMap::new(),
             draining: false,
             drained: false,
         })
@@ -260,6 +256,7 @@ impl Spoke {
             }
             self.view(turn);
         }
+        self.keep_cool_downs(turn.now);
         self.flush(turn);
         self.note_changes(turn);
         self.settle_drain(turn);

@@ -109,6 +109,8 @@ pub(crate) struct Estate {
     sent: BTreeMap<System, Vec<u64>>,
     /// Open breakers, since when.
     open: BTreeMap<(System, String), u64>,
+    /// Those that try carefully.
+    trying: BTreeSet<(System, String)>,
     /// When something last made a system ill.
     ill: BTreeMap<System, u64>,
     /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since.
@@ -119,6 +121,8 @@ pub(crate) struct Estate {
     values: BTreeMap<(System, u64), i64>,
     /// Why work may stand still: until when that excuses a delay.
     unfair_until: u64,
+    /// When the hub died.
+    crashed_at: Vec<u64>,
     full: bool,
     fail_sync: bool,
     paused: BTreeSet<System>,
@@ -193,11 +197,13 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         owed: BTreeMap::new(),
         sent: BTreeMap::new(),
         open: BTreeMap::new(),
+        trying: BTreeSet::new(),
         ill: BTreeMap::new(),
         notes: BTreeMap::new(),
         read: BTreeMap::new(),
         values: BTreeMap::new(),
         unfair_until: 0,
+        crashed_at: Vec::new(),
         full: false,
         fail_sync: false,
         paused: BTreeSet::new(),
@@ -358,8 +364,8 @@ fn short(seen: &connector::Observation) -> String {
             let field = |name: &str| fields.get(name).map(ToString::to_string).unwrap_or_default();
             let order = seen.order.map_or(0, |order| order.0);
             format!(
-                "{} order {order} value {} stage {} active {} label {} note {}",
-                field("key"), field("value"), field("stage"), field("active"), field("label"), field("note")
+                "{} order {order} value {} stage {} active {} label {} note {} group {}",
+                field("key"), field("value"), field("stage"), field("active"), field("label"), field("note"), field("group")
             )
         }
         other => format!("{other:?}"),

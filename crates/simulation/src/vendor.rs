@@ -120,6 +120,8 @@ pub struct Vendor {
     closed_at: Option<u64>,
     /// Calls that came although it had asked to be left alone (I12).
     pub(crate) impatient: u64,
+    /// When it had asked for that.
+    pub(crate) ignored: u64,
     /// Values of `key` that it does not take just now.
     pub(crate) refused: BTreeSet<String>,
 }
@@ -139,6 +141,7 @@ impl Vendor {
             calls: Vec::new(),
             closed_at: None,
             impatient: 0,
+            ignored: 0,
             refused: BTreeSet::new(),
         }
     }
@@ -168,6 +171,7 @@ impl Vendor {
         // What was under way when it said so does not count.
         if self.closed_at.is_some_and(|at| now > at + TRAVEL_MAX && now < at + CLOSED_FOR) {
             self.impatient += 1;
+            self.ignored = self.closed_at.unwrap_or(0);
         }
         if hit(faults.throttle) {
             self.closed_at = Some(now);

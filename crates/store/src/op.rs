@@ -280,12 +280,22 @@ pub struct SystemState {
     pub credential: Option<Vec<u8>>,
     /// Counts up with each credential change: the key scope.
     pub credential_generation: i64,
+    /// Until when it asked to be left alone: a limit's name, or all of them.
+    pub closed: Vec<(Option<String>, Wall)>,
 }
 
 impl SystemState {
     /// The state of a system of which nothing is known yet.
     #[must_use]
     pub const fn blank(tenant: Tenant, system: System) -> Self {
-        Self { tenant, system, instance: None, paused: None, credential: None, credential_generation: 0 }
+        Self {
+            tenant,
+            system,
+            instance: None,
+            paused: None,
+            credential: None,
+            credential_generation: 0,
+            closed: Vec::new(),
+        }
     }
 }

@@ -79,6 +79,12 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
+    /// Cool-downs that are not over: a limit's name, or all of them, and until when.
+    pub fn closings(&self, now: Mono) -> impl Iterator<Item = (Option<&str>, Mono)> {
+        let single = self.buckets.iter().map(|bucket| (Some(bucket.spec().name.as_str()), bucket.closed_until()));
+        std::iter::once((None, self.closed_until)).chain(single).filter(move |(_, until)| *until > now)
+    }
+
     fn close_bucket(&mut self, number: usize, until: Mono) {
         let bucket = &mut self.buckets[number];
         let before = bucket.closed_until();

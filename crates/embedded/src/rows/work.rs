@@ -4,7 +4,7 @@ use canonical::ExternalRef;
 use rusqlite::Row;
 use store::{Fetch, SystemState};
 
-use super::{count, trace_out, wall};
+use super::{count, from_text, trace_out, wall};
 use crate::book::Desk;
 use crate::fault::Outcome;
 
@@ -35,5 +35,6 @@ pub(crate) fn system(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<SystemState>
         paused: row.get(3)?,
         credential: row.get(4)?,
         credential_generation: row.get(5)?,
+        closed: from_text(&row.get::<_, String>(6)?, "system")?,
     })
 }

@@ -263,5 +263,6 @@ CREATE TABLE system_state (
     paused                TEXT,
     credential            BLOB,
     credential_generation INTEGER NOT NULL,
+    closed                TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;

@@ -432,7 +432,8 @@ impl Desk<'_, '_> {
     fn put_system(&mut self, state: &SystemState) -> Outcome<()> {
         let (tenant, system) = (self.name(state.tenant.as_str())?, self.name(state.system.as_str())?);
         let generation = state.credential_generation;
-        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation);
+        let closed = rows::to_text(&state.closed, "system")?;
+        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

@@ -131,7 +131,8 @@ impl Spoke {
         unit: &mut Unit,
         turn: &Turn<'_>,
     ) {
-        if let (Some(mut shadow), Some(write)) = (shadow, crate::written::written(&intent)) {
+        if let Some(write) = crate::written::written(&intent) {
+            let mut shadow = shadow.unwrap_or_else(|| self.blank(&intent));
             unit.require.push(Require::ShadowAt {
                 record: intent.record,
                 system: self.system.clone(),
@@ -139,6 +140,8 @@ impl Spoke {
                 revision: shadow.revision,
             });
             shadow.doubt(&write.fields);
+            // When it shows there after all, it is nobody's edit (I6).
+            shadow.remember(&write.fields, turn.now.wall);
             unit.ops.push(Op::PutShadow(shadow));
         }
         if self.doubts.remove(&intent.id).is_some()

@@ -314,7 +314,7 @@ impl Spoke {
         })
     }
 
-    fn blank(&self, intent: &ledger::Intent) -> Shadow {
+    pub(crate) fn blank(&self, intent: &ledger::Intent) -> Shadow {
         Shadow::blank(
             intent.obligation.tenant.clone(),
             intent.record,

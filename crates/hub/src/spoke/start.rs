@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use canonical::Object;
+use canonical::{Mono, Now, Object};
 use connector::{Call, Failure, Response};
-use dispatch::Dispatcher;
+use dispatch::{Dispatcher, WAIT_MAX};
 use ledger::{Class, Intent, Recovery};
 use store::{Op, Query, SystemState, Unit};
 
@@ -16,6 +16,8 @@ use crate::spoke::source::Poll;
 use crate::spoke::{Await, Phase, Spoke, Token};
 use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
+/// Shorter cool-downs are over before a start is.
+const COOL_DOWN_MIN: Duration = Duration::from_millis(100);
 /// First and longest wait between tries to connect.
 const CONNECT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -35,6 +37,7 @@ impl Spoke {
         if let Some(state) = state {
             self.state = state;
         }
+        self.cool_down(turn.now);
         if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {
             dispatcher.pause(reason.clone());
             turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
@@ -204,6 +207,35 @@ impl Spoke {
     pub(crate) fn keep_state(&mut self, outside: Option<Ticket>) {
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
         self.outbox.push((unit, After::System(outside)));
+    }
+
+    /// What the system asked for before the last end still holds (I12).
+    fn cool_down(&mut self, now: Now) {
+        let Some(dispatcher) = &mut self.dispatcher else { return };
+        for (name, until) in &self.state.closed {
+            let until = now.mono_of(*until).min(now.mono + WAIT_MAX);
+            if until > now.mono {
+                dispatcher.close_until(name.as_deref(), until);
+                self.kept_closed.insert(name.clone(), until);
+            }
+        }
+    }
+
+    /// A new cool-down is made durable, with whatever else this turn writes.
+    pub(crate) fn keep_cool_downs(&mut self, now: Now) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let news = |(name, until): &(Option<&str>, Mono)| {
+            now.mono.until(*until) > COOL_DOWN_MIN
+                && self.kept_closed.get(&name.map(str::to_owned)).is_none_or(|kept| kept < until)
+        };
+        if !dispatcher.closings(now.mono).any(|closing| news(&closing)) {
+            return;
+        }
+        let all = dispatcher.closings(now.mono);
+        self.kept_closed = all.map(|(name, until)| (name.map(str::to_owned), until)).collect();
+        let wall = |until: Mono| now.wall + now.mono.until(until);
+        self.state.closed = self.kept_closed.iter().map(|(name, until)| (name.clone(), wall(*until))).collect();
+        self.keep_state(None);
     }
 
     /// Holds everything, durably. Nothing is dropped.

@@ -102,9 +102,30 @@ impl Simulation {
                 more => Some(("I3", format!("is there {} times", more.len()))),
             };
             if let Some((invariant, what)) = what {
-                self.violated(invariant, &item.name, format!("{} {what} at {target}", item.name));
+                // What a person gave up, with a reason, stays as it was.
+                let given_up = |ledger: &str| invariant == "I8" && ledger.starts_with("discarded");
+                let ledger = self.in_ledger(target, &item.name);
+                if given_up(&ledger) {
+                    continue;
+                }
+                let what = format!("{} {what} at {target}; the ledger has it {ledger}", item.name);
+                self.violated(invariant, &item.name, what);
             }
         }
+    }
+
+    /// What the ledger says of a key at a target.
+    fn in_ledger(&self, target: &System, key: &str) -> String {
+        let filter = DeliveryFilter { system: Some(target.clone()), limit: 1000, ..DeliveryFilter::default() };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return String::new() };
+        for (_, row) in rows {
+            let Some(Page::Record(Some(sheet))) = self.page(Look::Record(row.record)) else { continue };
+            if sheet.record.fields.get("key").and_then(Value::as_str) == Some(key) && row.object.as_str() != "marks" {
+                let why = row.reason.as_ref().map_or("", |reason| reason.message.as_str());
+                return format!("{} ({why}), record {} {:?}", row.state.name(), row.record, sheet.record.alive);
+            }
+        }
+        "not".to_owned()
     }
 
     /// I3, I8: each closing that became an event came once.

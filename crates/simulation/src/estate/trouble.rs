@@ -28,7 +28,10 @@ impl Simulation {
     /// The hub was down.
     pub(crate) fn was_down(&mut self) {
         self.count("crash");
+        let now = self.now;
         if let Some(estate) = &mut self.estate {
+            estate.crashed_at.push(now);
+            estate.trying.clear();
             estate.open.clear();
             estate.fail_sync = false;
             if estate.full {

@@ -17,6 +17,8 @@ use crate::vendor::Effect;
 
 /// What was admitted before a breaker opened, or an edit was known, may still be on its way for so many microseconds.
 const ON_ITS_WAY: u64 = 8_000_000;
+/// What is answered is heard and durable within so many microseconds.
+const HEARD_BY: u64 = 60_000;
 /// The healthy target has a change at the latest so many microseconds after it was acknowledged.
 const OWED_MAX: u64 = 40_000_000;
 /// A breaker opens for what happened within so many microseconds.
@@ -83,10 +85,18 @@ impl Simulation {
             let mut items = vendor.objects.values().filter(|item| item.kind == "items" && item.name_is(key));
             items.next()?.fields.get("value")?.as_i64()
         });
+        // Without its group it waits, and rightly.
+        let group = fields.get("group").and_then(Value::as_str).and_then(|id| id.parse::<u64>().ok());
+        let source = self.targets.get(&super::system(files::SOURCE));
+        let group = group.and_then(|id| source?.objects.get(&id)).map(|group| group.name.as_str());
+        let knows_group = self.targets.get(&estate.healthy).is_some_and(|vendor| {
+            vendor.objects.values().any(|item| item.kind == "groups" && group.is_some_and(|key| item.name_is(key)))
+        });
         if thing
             && estate.things.contains(&id)
             && let Some(value) = fields.get("value").and_then(Value::as_i64)
             && held < Some(value)
+            && knows_group
         {
             let owed = estate.owed.entry(id).or_insert((value, now));
             if value > owed.0 {
@@ -175,19 +185,30 @@ impl Simulation {
         }
     }
 
-    /// I3: nothing is made twice. I4: nothing goes backwards.
+    /// I3: nothing is made twice. I4: nothing goes backwards. I12: Retry-After is kept.
     pub(crate) fn watch_effects(&mut self, system: &System) {
         if self.estate.is_none() {
             return;
         }
         let from = self.estate.as_ref().and_then(|estate| estate.read.get(system).copied()).unwrap_or(0);
-        let Some(vendor) = self.targets.get(system) else { return };
+        let Some(vendor) = self.targets.get_mut(system) else { return };
+        let impatient = std::mem::take(&mut vendor.impatient);
+        let asked_at = vendor.ignored;
         let effects: Vec<Effect> = vendor.effects.get(from..).unwrap_or_default().to_vec();
         if let Some(estate) = &mut self.estate {
             estate.read.insert(system.clone(), from + effects.len());
         }
         for effect in effects {
             self.watch_effect(system, &effect);
+        }
+        // What it said as the hub died was not heard, or not written down.
+        let unheard = self.estate.as_ref().is_some_and(|estate| {
+            let mut crashes = estate.crashed_at.iter();
+            crashes.any(|at| at + HEARD_BY >= asked_at && *at <= asked_at + HEARD_BY)
+        });
+        if impatient > 0 && !unheard {
+            let what = format!("{system} was called although it had asked to be left alone");
+            self.violated("I12", system.as_str(), what);
         }
     }
 
@@ -310,10 +331,17 @@ impl Simulation {
                 let key = (system.clone(), operation.clone());
                 if *state != "open" {
                     estate.open.remove(&key);
+                    if *state == "half_open" {
+                        estate.trying.insert(key);
+                    } else {
+                        estate.trying.remove(&key);
+                    }
                     return;
                 }
-                estate.open.entry(key).or_insert(now);
-                let ill = estate.ill.get(system).is_some_and(|last| now <= last.saturating_add(ILL_LATELY));
+                estate.open.entry(key.clone()).or_insert(now);
+                // One bad answer to a trial is enough.
+                let ill = estate.trying.remove(&key);
+                let ill = ill || estate.ill.get(system).is_some_and(|last| now <= last.saturating_add(ILL_LATELY));
                 if !ill {
                     let what = format!("the breaker of {system} opened although nothing was wrong there");
                     self.violated("I12", system.as_str(), what);

@@ -318,6 +318,7 @@ impl Dice {
             _ => Op::PutSystem(SystemState {
                 paused: self.some("anna".to_owned()),
                 credential_generation: self.number(4),
+                closed: self.some((Some("burst".to_owned()), at(9))).into_iter().collect(),
                 ..system_state(self.system())
             }),
         }
