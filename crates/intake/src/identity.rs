@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::decide::link_for;
 use crate::link::Link;
+use crate::merge::superseded;
 use crate::verdict::{Context, Incoming};
 use crate::view::View;
 
@@ -15,7 +16,7 @@ use crate::view::View;
 pub(crate) enum Identity {
     /// This record; with the link it gets, when it had none.
     Record { record: RecordId, link: Option<Link> },
-    /// Nobody: a deletion of something never linked.
+    /// Nobody: a deletion of something never linked, or a late sight of what is no longer linked.
     Nobody,
     /// A create of that entity is open there.
     Wait,
@@ -111,6 +112,10 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
                 about.object, about.system
             ),
         );
+    }
+    // A sight from before our last write there: it was ours, and is no longer (it was archived).
+    if superseded(view, incoming, record) {
+        return Identity::Nobody;
     }
     Identity::Record { record, link: Some(link_for(context, incoming, record)) }
 }

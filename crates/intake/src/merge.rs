@@ -32,7 +32,7 @@ pub(crate) fn merge(
         accepted.refetch = incoming.fetchable;
     }
     let order = incoming.order;
-    let superseded = superseded(view, incoming, &record);
+    let superseded = superseded(view, incoming, record.id);
     let mut stale = false;
     let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
@@ -137,8 +137,8 @@ enum Judgement {
 }
 
 /// Whether our own last write there may have come after the state that this message shows.
-fn superseded(view: &View, incoming: &Incoming, record: &Record) -> bool {
-    let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
+pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> bool {
+    let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
     let Some(shadow) = view.shadows.get(&key) else { return false };
     match incoming.version().zip(shadow.token) {
         Some((order, token)) => order < token,

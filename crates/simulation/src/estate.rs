@@ -111,8 +111,6 @@ pub(crate) struct Estate {
     open: BTreeMap<(System, String), u64>,
     /// Those that try carefully.
     trying: BTreeSet<(System, String)>,
-    /// When something last made a system ill.
-    ill: BTreeMap<System, u64>,
     /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since.
     notes: BTreeMap<u64, (String, u64)>,
     /// What is known already of each target's effects.
@@ -198,7 +196,6 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         sent: BTreeMap::new(),
         open: BTreeMap::new(),
         trying: BTreeSet::new(),
-        ill: BTreeMap::new(),
         notes: BTreeMap::new(),
         read: BTreeMap::new(),
         values: BTreeMap::new(),

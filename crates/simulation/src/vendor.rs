@@ -120,6 +120,8 @@ pub struct Vendor {
     closed_at: Option<u64>,
     /// Calls that came although it had asked to be left alone (I12).
     pub(crate) impatient: u64,
+    /// When it last failed a call, in virtual microseconds.
+    pub(crate) failed_at: Option<u64>,
     /// When it had asked for that.
     pub(crate) ignored: u64,
     /// Values of `key` that it does not take just now.
@@ -141,6 +143,7 @@ impl Vendor {
             calls: Vec::new(),
             closed_at: None,
             impatient: 0,
+            failed_at: None,
             ignored: 0,
             refused: BTreeSet::new(),
         }
@@ -154,6 +157,18 @@ impl Vendor {
     }
 
     pub(crate) fn serve(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
+        let reply = self.answer(request, now, random, faults);
+        let failed = match &reply {
+            Reply::Answer(answer, _) => answer.status >= 500,
+            Reply::Refused | Reply::Lost(_) | Reply::Late(_) => true,
+        };
+        if failed {
+            self.failed_at = Some(now);
+        }
+        reply
+    }
+
+    fn answer(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
         self.calls.push(now);
         let takes = 500 + random % 8_000;
         let mut dice = (random >> 20) % 1000;

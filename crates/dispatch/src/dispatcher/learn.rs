@@ -79,6 +79,13 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
+    /// Whether a call that was admitted may still go: the target may have asked since to be left alone (I12).
+    #[must_use]
+    pub fn may_go(&self, permit: &Permit, now: Mono) -> bool {
+        let mut drawn = self.numbers(permit.call).into_iter();
+        self.closed_until <= now && drawn.all(|number| self.buckets[number].closed_until() <= now)
+    }
+
     /// Cool-downs that are not over: a limit's name, or all of them, and until when.
     pub fn closings(&self, now: Mono) -> impl Iterator<Item = (Option<&str>, Mono)> {
         let single = self.buckets.iter().map(|bucket| (Some(bucket.spec().name.as_str()), bucket.closed_until()));

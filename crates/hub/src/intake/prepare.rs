@@ -210,7 +210,9 @@ pub(super) fn again(config: &Configuration, instance: &str, message: Message, tu
     match serde_json::from_slice::<Observation>(&message.raw) {
         Ok(observation) if message.read => {
             let as_of = message.as_of;
-            fill(config, instance, &mut item, observation, false, as_of, turn.now.wall);
+            // Pushed without an order of its own, it would have been fetched; parked, it was read.
+            let read = message.state == MessageState::Parked && observation.order.is_none();
+            fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
         _ => {
             let text = "it could not be read when it came, and still cannot: see what the source sends";

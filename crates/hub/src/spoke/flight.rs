@@ -58,6 +58,8 @@ pub(crate) struct Doubt {
     pub(crate) head: Option<Head>,
     pub(crate) action: Action,
     pub(crate) matches: Vec<(String, String)>,
+    /// The stored intent counts its next send already: nothing has been sent since.
+    pub(crate) durable: bool,
 }
 
 impl Spoke {
@@ -119,7 +121,26 @@ impl Spoke {
             },
         };
         flight.permit.use_for(self.draw_of_intent(&flight.intent, flight.action).buckets);
+        if self.dispatcher.as_ref().is_some_and(|dispatcher| !dispatcher.may_go(&flight.permit, turn.now.mono)) {
+            return self.wait_out(flight, turn);
+        }
         self.send(request, Await::Answer(Box::new(flight)), turn);
+    }
+
+    /// Since it was admitted, the target has asked to be left alone: it asks for its turn again.
+    fn wait_out(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        if let Some(dispatcher) = &mut self.dispatcher {
+            dispatcher.release_keeping_lock(flight.permit, turn.now.mono);
+        }
+        let doubt = Doubt {
+            intent: flight.intent,
+            write: flight.write,
+            head: flight.head,
+            action: flight.action,
+            matches: flight.matches,
+            durable: flight.durable,
+        };
+        self.doubt(doubt, turn.now.wall, turn.now);
     }
 
     pub(crate) fn can_probe(&self, intent: &Intent) -> bool {
@@ -341,6 +362,7 @@ impl Spoke {
             head: flight.head,
             action,
             matches: flight.matches,
+            durable: false,
         };
         self.outbox.push((Unit { require: Vec::new(), ops }, After::Doubt(Box::new(doubt), due)));
     }

@@ -178,8 +178,8 @@ impl Spoke {
             mapping: (String::new(), 0),
             exit,
             permit,
+            durable: doubt.durable && doubt.action == Action::Send,
             action: doubt.action,
-            durable: false,
         })
     }
 }

@@ -222,7 +222,11 @@ impl Spoke {
                 if matches!(settlement.exit, Some(OnExit::Archive | OnExit::Delete)) {
                     let known = shadow.external_id.clone().or(settlement.linked.clone());
                     unit.ops.extend(self.link(intent, known, now).map(Op::DropLink));
-                    shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+                    // What was read before, and comes later, must not link it again.
+                    let (token, recent) = (shadow.token, std::mem::take(&mut shadow.recent));
+                    let written_at = Some(now);
+                    let blank = self.blank(intent);
+                    shadow = Shadow { revision: old.revision, token, recent, written_at, ..blank };
                 } else if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }

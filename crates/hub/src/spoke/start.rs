@@ -73,7 +73,7 @@ impl Spoke {
             };
             intent.fields.clone_from(&write.fields);
             self.doubt(
-                Doubt { intent, write, head: None, action: action.0, matches: Vec::new() },
+                Doubt { intent, write, head: None, action: action.0, matches: Vec::new(), durable: false },
                 action.1,
                 turn.now,
             );

@@ -90,7 +90,14 @@ impl Simulation {
             let Some(estate) = &mut self.estate else { return };
             estate.next_order += 1;
             let ticket = Ticket(estate.next_order);
-            let order = Order::Retake { message: message.id, reason: "ann: again".to_owned() };
+            let nobodys = message.reason.as_ref().is_some_and(|reason| reason.class == "not_a_creator");
+            let reason = "ann: looked at it".to_owned();
+            // An object whose thing is deleted is nobody's.
+            let order = if nobodys {
+                Order::DiscardMessage { message: message.id, reason }
+            } else {
+                Order::Retake { message: message.id, reason }
+            };
             let input = Input::Told(Notice::Do(ticket, order));
             self.at(self.now + 50, Event::Input(MachineId::Intake, input));
         }
@@ -117,6 +124,7 @@ impl Simulation {
             (Subject::Event(event), true) => {
                 if self.has_mark(target, *event) { discard("ann: it came") } else { retry }
             }
+            (Subject::Record(_), true) if self.is_deleted(row.record) => discard("ann: it is deleted"),
             (Subject::Record(_), true) if target.as_str() == files::BLIND => {
                 if self.announce(target, &row) {
                     return;
@@ -129,6 +137,13 @@ impl Simulation {
         self.count("operator");
         self.remember(&format!("! an operator decides about {target} {}: {order:?}", row.state.name()));
         self.order(target, order);
+    }
+
+    fn is_deleted(&self, record: canonical::RecordId) -> bool {
+        match self.page(Look::Record(record)) {
+            Some(Page::Record(Some(sheet))) => sheet.record.alive != canonical::Alive::Live,
+            _ => true,
+        }
     }
 
     /// Whether the target has what the event says.

@@ -69,9 +69,6 @@ impl Simulation {
             };
             self.count(name);
             self.remember(&format!("! {chosen} falls ill: {name}"));
-            if name != "throttling" && let Some(estate) = &mut self.estate {
-                estate.ill.insert(chosen.clone(), u64::MAX);
-            }
             self.sick.insert(chosen.clone(), faults);
             let last = self.between(5_000_000, 110_000_000);
             self.at(self.now + last, Event::Happen(Happening::Well(chosen)));
@@ -80,13 +77,6 @@ impl Simulation {
 
     pub(super) fn well(&mut self, chosen: &System) {
         self.sick.remove(chosen);
-        let now = self.now;
-        if let Some(estate) = &mut self.estate {
-            estate.ill.insert(chosen.clone(), now);
-            if estate.healthy == *chosen {
-                return;
-            }
-        }
         self.remember(&format!("! {chosen} is well"));
     }
 

@@ -341,7 +341,8 @@ impl Simulation {
                 estate.open.entry(key.clone()).or_insert(now);
                 // One bad answer to a trial is enough.
                 let ill = estate.trying.remove(&key);
-                let ill = ill || estate.ill.get(system).is_some_and(|last| now <= last.saturating_add(ILL_LATELY));
+                let failed = self.targets.get(system).and_then(|vendor| vendor.failed_at);
+                let ill = ill || failed.is_some_and(|last| now <= last + ILL_LATELY);
                 if !ill {
                     let what = format!("the breaker of {system} opened although nothing was wrong there");
                     self.violated("I12", system.as_str(), what);
