@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Run sandbox systems (CRM, ERP, marketing) on their own
     Sandbox(SandboxPorts),
+    /// Run the hub on a virtual clock through hours of faults, and judge it by its invariants
+    Sim(Sim),
     /// Connected systems
     #[command(subcommand)]
     System(System),
@@ -190,6 +192,44 @@ pub(crate) struct Demo {
     /// Put configuration, keys, store and the systems' books here [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub(crate) into: Option<PathBuf>,
+}
+
+/// The simulation.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Everything random comes from the seed: the same seed gives the same trace. In each run a source and \
+    four targets, one per idempotency class, live through edits, bursts, lost and late webhooks, outages, throttling, \
+    lost answers, crashes, full and failing disks, clock jumps and operators at work. What breaks an invariant of the \
+    design ends the run; its seed is printed with a timeline, and the command ends with 1.\n\nA build with \
+    `--features planted-bugs` also plants known bugs, one at a time, and fails unless each is caught as a breach of \
+    the invariant it states."
+)]
+pub(crate) struct Sim {
+    /// How many seeds
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub(crate) from: u64,
+    /// Virtual hours of faults per seed
+    #[arg(long, value_name = "H", default_value_t = 1.0, value_parser = hours)]
+    pub(crate) hours: f64,
+    /// safety: faults to the very end; liveness: they stop, and everything must agree afterwards
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = SimMode::Liveness)]
+    pub(crate) mode: SimMode,
+    /// Plant this bug only, and tell how it is caught
+    #[arg(long, value_name = "NAME", conflicts_with = "no_bugs")]
+    pub(crate) bug: Option<planted::Bug>,
+    /// Plant no bugs, although this build has them
+    #[arg(long)]
+    pub(crate) no_bugs: bool,
+}
+
+/// What a simulation asks for in the end.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SimMode {
+    Safety,
+    Liveness,
 }
 
 /// Connected systems.
@@ -365,6 +405,14 @@ pub(crate) struct Help {
 /// Reads the command line.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
     Arguments::try_parse_from(arguments)
+}
+
+/// Hours, at most a month of them.
+fn hours(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(hours) if hours > 0.0 && hours <= 744.0 => Ok(hours),
+        _ => Err("write hours as a number above 0 and up to 744, such as 0.5".to_owned()),
+    }
 }
 
 /// `500ms`, `30s`, `5m`, `2h`.

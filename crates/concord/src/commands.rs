@@ -9,6 +9,7 @@ mod event;
 pub(crate) mod key;
 mod record;
 pub(crate) mod sandbox;
+mod sim;
 mod system;
 mod up;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Check(given) => check::run(&given, settings, output),
         Command::Up(given) => up::run(&given, settings, output),
         Command::Sandbox(given) => sandbox::run(&given, output),
+        Command::Sim(given) => sim::run(&given, output),
         Command::System(given) => system::run(given, settings, output),
         Command::Event(given) => event::run(given, settings, output),
         Command::Record(given) => record::run(given, settings, output),

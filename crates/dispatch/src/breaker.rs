@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use canonical::Mono;
+use planted::Bug;
 
 use crate::limits::BreakerSpec;
 
@@ -88,6 +89,7 @@ impl Breaker {
         let patience = self.spec.open_for * fitness as u32;
         match self.state {
             State::Closed => Some(Mono(0)),
+            State::Open { .. } if planted::is(Bug::OpenBreakerLeaks) => Some(Mono(0)),
             State::Open { until } => Some(until + patience),
             State::HalfOpen { since, in_flight, good } => {
                 let most = if fitness == Fitness::Safe { self.probes() } else { 1 };

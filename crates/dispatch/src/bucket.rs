@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use canonical::Mono;
+use planted::Bug;
 
 use crate::limits::BucketSpec;
 
@@ -100,7 +101,7 @@ impl Bucket {
             common_max,
             reserve_max,
             reserve_pct,
-            common: 0,
+            common: if planted::is(Bug::FullBuckets) { common_max } else { 0 },
             reserve: 0,
             at: now,
             closed_until: Mono(0),

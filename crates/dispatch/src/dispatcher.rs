@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Object, RecordId};
 use ledger::Lane;
+use planted::Bug;
 
 use self::choice::{Choice, Ready};
 use crate::breaker::{Breaker, State};
@@ -205,12 +206,22 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.queue.len() < self.limits.window
     }
 
-    /// Whether the lane may take in more: there is room at all, or the lane holds less than its third of the window.
+    /// How many more of the lane may be taken in: while there is room at all, or up to the lane's third of the window.
     /// A window full of bulk work must not keep critical work out.
     #[must_use]
-    pub fn has_room_for(&self, lane: Lane) -> bool {
+    pub fn room_for(&self, lane: Lane) -> usize {
+        if planted::is(Bug::HoldsEverything) {
+            return usize::MAX;
+        }
         let own = self.queue.per_lane()[usize::from(lane.number())];
-        self.has_room() || own < self.limits.window.div_ceil(Lane::ALL.len())
+        let third = self.limits.window.div_ceil(Lane::ALL.len());
+        self.limits.window.saturating_sub(self.queue.len()).max(third.saturating_sub(own))
+    }
+
+    /// Whether the lane may take in more.
+    #[must_use]
+    pub fn has_room_for(&self, lane: Lane) -> bool {
+        self.room_for(lane) > 0
     }
 
     /// Lets the next call go, if one may: takes its token, slot and lock in one step, or nothing.

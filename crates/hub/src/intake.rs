@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
+use planted::Bug;
 use store::{Query, Receipt, Rows, StoreError};
 
 use crate::mark::Mark;
@@ -207,6 +208,13 @@ impl Intake {
             (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
                 let mut batch = units::decide_batch(&self.config, &mut view, items, turn);
                 let commit = self.ticket();
+                if planted::is(Bug::AckBeforeSync) {
+                    let taken = Taken { message: None, how: crate::turn::TakenAs::Accepted };
+                    let pushed = self.offers.values().filter(|open| open.origin == Origin::Pushed);
+                    pushed.for_each(|open| {
+                        turn.effect(Effect::Ack(open.ticket, Ack::Taken(vec![taken.clone()])))
+                    });
+                }
                 turn.effect(Effect::Commit(commit, batch.units()));
                 self.step = Step::Committing(commit, batch);
             }
@@ -255,7 +263,8 @@ impl Intake {
                 if outcome.linked {
                     self.ready_wanted = true;
                 }
-                for (system, heads) in outcome.raised {
+                let most = if planted::is(Bug::OneSystemHears) { 1 } else { usize::MAX };
+                for (system, heads) in outcome.raised.into_iter().take(most) {
                     turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::Raised(heads)));
                 }
                 for system in outcome.fetches {

@@ -267,6 +267,9 @@ impl<'a> Turn<'a> {
     /// The next 64 bits of entropy (SplitMix64 over the turn's seed: fast, and the same for the same seed).
     pub fn entropy(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
+        if planted::is(planted::Bug::AnotherDice) {
+            return std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), self.drawn);
+        }
         let mut z = self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

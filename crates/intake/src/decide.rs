@@ -1,6 +1,7 @@
 //! The decision on one message: identity, then order, then existence, then the merge field by field.
 
 use canonical::{Alive, Fields, Marks, Record, RecordId};
+use planted::Bug;
 
 use crate::identity::{self, Identity};
 use crate::link::Link;
@@ -131,6 +132,7 @@ fn delete(
         accepted.decisions.push(decision(context, incoming, &record, DecisionKind::Rejected, &rule));
         return None;
     }
+    accepted.unlink = planted::is(Bug::DeletedIsForgotten).then(|| link.clone());
     record.alive = Alive::Deleted { by: source.clone(), at: context.now };
     Some(record)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use canonical::value::is_empty;
 use canonical::{Alive, Field, FieldSpec, OnConflict, OrderToken, Provenance, Record, RecordId};
 use ledger::Shadow;
+use planted::Bug;
 use serde_json::Value;
 
 use crate::decide::decision;
@@ -125,6 +126,7 @@ enum Age {
 
 fn age(order: Option<OrderToken>, mark: Option<OrderToken>, read: bool) -> Age {
     match (order, mark) {
+        _ if planted::is(Bug::ArrivalOrder) => Age::Newer,
         (Some(order), Some(mark)) if order < mark => Age::Older,
         (Some(order), Some(mark)) if order == mark && !read => Age::Tie,
         _ => Age::Newer,
@@ -139,7 +141,9 @@ enum Judgement {
 /// Whether our own last write there may have come after the state that this message shows.
 pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> bool {
     let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
-    let Some(shadow) = view.shadows.get(&key) else { return false };
+    let Some(shadow) = view.shadows.get(&key).filter(|_| !planted::is(Bug::LateEchoIsEdit)) else {
+        return false;
+    };
     match incoming.version().zip(shadow.token) {
         Some((order, token)) => order < token,
         None => incoming.read && shadow.written_at.is_some_and(|written| incoming.as_of <= written),
@@ -167,7 +171,8 @@ fn judge(
         accepted.refetch = true;
         return Judgement::Leave;
     }
-    let own = spec.owner.as_ref() == Some(source);
+    let own = spec.owner.as_ref() == Some(source)
+        || planted::is(Bug::CreatorOwns) && context.schema.creators.contains(source);
     if own {
         return Judgement::Take;
     }

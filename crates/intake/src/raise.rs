@@ -2,6 +2,7 @@
 
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId};
 use ledger::{ObligationKey, Route, RouteKind, Subject};
+use planted::Bug;
 
 use crate::verdict::{Accepted, Context, DecisionKind, Incoming, Raise};
 
@@ -132,7 +133,9 @@ pub(crate) fn raises(
 /// Whether a sync route has to do with the record before or after the change: leaving a filter is an obligation too.
 fn concerned(route: &Route, before: Option<&Record>, after: &Record) -> bool {
     let passes = |fields: &Fields| route.filter.iter().all(|condition| condition.holds(fields));
-    passes(&after.fields) || before.is_some_and(|record| passes(&record.fields))
+    let left =
+        || before.is_some_and(|record| passes(&record.fields)) && !planted::is(Bug::FilterLeftSilently);
+    passes(&after.fields) || left()
 }
 
 /// After a refused edit that is to be reverted: the source's own object must be told again.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Fields, IntentId, Object, OrderToken, RecordId, System, Tenant, Wall};
+use planted::Bug;
 use serde::{Deserialize, Serialize};
 
 use crate::obligation::{Level, ObligationKey, Reason};
@@ -134,6 +135,9 @@ impl Intent {
     /// From when on a look at the target shows what its sends did: quiet, and seen by the target's search.
     #[must_use]
     pub fn visible_from(&self) -> Wall {
+        if planted::is(Bug::ZombieAfterLook) && matches!(self.class, IdempotencyClass::SearchFirst { .. }) {
+            return self.created_at;
+        }
         match self.class {
             IdempotencyClass::SearchFirst { index_lag_ms } if self.sends > 0 => {
                 self.quiet_from() + Duration::from_millis(index_lag_ms)
@@ -154,6 +158,7 @@ impl Intent {
     /// The same without the scope, for where it cannot have changed.
     pub(crate) fn key_lives_until(&self, at: Wall) -> bool {
         match self.class {
+            IdempotencyClass::NativeKey { .. } if planted::is(Bug::KeyLivesForEver) => true,
             IdempotencyClass::NativeKey { ttl_s } => {
                 at.since(self.created_at) <= Duration::from_secs(ttl_s) / 2
             }

@@ -1,6 +1,7 @@
 //! Recovery: what becomes of an intent found open after a restart.
 
 use canonical::Wall;
+use planted::Bug;
 
 use crate::intent::{IdempotencyClass, Intent, IntentState};
 use crate::obligation::Reason;
@@ -41,6 +42,9 @@ pub(crate) fn way_on(intent: &Intent, earliest: Wall, same_scope: bool) -> Recov
     match intent.class {
         IdempotencyClass::NativeKey { .. } if same_scope && intent.key_lives_until(not_before) => {
             Recovery::Resend { not_before }
+        }
+        IdempotencyClass::Upsert if planted::is(Bug::NoRestInDoubt) => {
+            Recovery::Resend { not_before: earliest }
         }
         IdempotencyClass::Upsert => Recovery::Resend { not_before },
         IdempotencyClass::NativeKey { .. } | IdempotencyClass::SearchFirst { .. } => {

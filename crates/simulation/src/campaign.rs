@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use planted::Bug;
+
 use crate::estate::{self, Mode, Violation};
 
 /// Lines of the timeline that are shown of a violation.
-const LINES_MAX: usize = 60000;
+const LINES_MAX: usize = 40;
 
 /// What one seed came to.
 #[derive(Clone, Debug)]
@@ -66,4 +68,133 @@ fn report(seed: u64, mode: Mode, span: Duration, diary: Option<&str>) -> SeedRep
         marks: run.marks,
         timeline: timeline.unwrap_or_default(),
     }
+}
+
+/// Seeds within which a planted bug must be caught, and the virtual time of each.
+pub const HUNT_SEEDS: u64 = 60;
+/// Faults of each run of a hunt.
+const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
+/// Virtual time after which everything that happens sometimes has happened.
+pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
+
+/// What must have happened in a campaign, or it has not looked there.
+const SOMETIMES: [&str; 33] = [
+    "Accepted",
+    "Breaker",
+    "Dead",
+    "Decided rejected",
+    "Decided reverted",
+    "Decided stale",
+    "DecidedAgain",
+    "Delivered",
+    "Doubtful",
+    "Duplicate",
+    "Fetched",
+    "Happened",
+    "LinkRot",
+    "Merged",
+    "MessageParked",
+    "NeedsPerson",
+    "OrderDone",
+    "OrderRefused",
+    "Parked",
+    "Paused",
+    "PollFailed",
+    "Polled",
+    "Quarantined",
+    "Refused",
+    "Resolved",
+    "Resumed",
+    "Retrying",
+    "SayingQuarantined",
+    "Sent",
+    "Skipped",
+    "Throttled",
+    "Answered",
+    "Gauges",
+];
+
+/// Faults that must have happened.
+const FAULTS: [&str; 21] = [
+    "answers_lost",
+    "brownout",
+    "clock_jump",
+    "crash",
+    "disk_failed",
+    "disk_full",
+    "down",
+    "hanging",
+    "late_effects",
+    "operator",
+    "paused",
+    "person",
+    "poison",
+    "replayed",
+    "slow",
+    "throttling",
+    "thrown_away",
+    "webhook_late",
+    "webhook_lost",
+    "webhook_twice",
+    "webhook_hint",
+];
+
+/// What should have happened at least once and never did.
+#[must_use]
+pub fn never_happened(
+    marks: &BTreeMap<String, u64>,
+    faults: &BTreeMap<&'static str, u64>,
+) -> Vec<&'static str> {
+    let marks = SOMETIMES.into_iter().filter(|name| !marks.contains_key(*name));
+    marks.chain(FAULTS.into_iter().filter(|name| !faults.contains_key(name))).collect()
+}
+
+/// How the hunt for a planted bug ended.
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    /// The bug.
+    pub bug: Bug,
+    /// Seeds that were run: the last one broke something, when anything did.
+    pub seeds: u64,
+    /// What broke first.
+    pub violation: Option<Violation>,
+}
+
+impl Hunt {
+    /// Whether it was caught as what it is.
+    #[must_use]
+    pub fn caught(&self) -> bool {
+        self.violation.as_ref().is_some_and(|violation| violation.invariant == self.bug.invariant())
+    }
+}
+
+/// Plants a bug and runs seeds until something breaks. Needs a build with the planted bugs.
+#[must_use]
+pub fn hunt(bug: Bug) -> Hunt {
+    planted::plant(Some(bug));
+    let mut out = Hunt { bug, seeds: 0, violation: None };
+    while out.violation.is_none() && out.seeds < HUNT_SEEDS {
+        out.seeds += 1;
+        let report = run_seed(out.seeds, Mode::Liveness, HUNT_SPAN);
+        out.violation = report.violation.clone().or_else(|| twice(&report));
+    }
+    planted::plant(None);
+    out
+}
+
+/// For the hunts: a second run only where the dice are the question, so that the others are no slower.
+fn twice(report: &SeedReport) -> Option<Violation> {
+    planted::is(Bug::AnotherDice).then(|| differs(report, Mode::Liveness, HUNT_SPAN)).flatten()
+}
+
+/// I18: the same seed again must give the same trace.
+#[must_use]
+pub fn differs(report: &SeedReport, mode: Mode, span: Duration) -> Option<Violation> {
+    let again = run_seed(report.seed, mode, span);
+    (again.trace != report.trace).then(|| Violation {
+        invariant: "I18",
+        at: 0,
+        what: format!("seed {} gave two traces: {:016x} and {:016x}", report.seed, report.trace, again.trace),
+        about: String::new(),
+    })
 }

@@ -12,8 +12,8 @@ use hub::{
     Ack, Arrival, Effect, Input, Intake, Machine, MachineId, Mark, Offer, Origin, Spoke, TakenAs, Ticket,
     Turn,
 };
-use store::memory::Memory;
 use store::Store as _;
+use store::memory::Memory;
 
 use crate::estate::{Estate, Happening};
 use crate::vendor::{Faults, Reply, Vendor};
@@ -360,6 +360,9 @@ impl Simulation {
         for effect in &effects {
             if let Effect::Note(mark) = effect {
                 self.watch_mark(mark);
+                if matches!(mark, Mark::Throttled { .. }) {
+                    self.trouble_comes_in_twos();
+                }
             }
         }
         for effect in effects {
@@ -453,6 +456,9 @@ impl Simulation {
         self.watch_effects(system);
         self.tell(system);
         let (answer, after) = match reply {
+            Reply::Answer(_, after) if after > request.timeout_ms * 1_000 => {
+                (Err(failure(Reached::MaybeSent, FailureKind::Timeout)), request.timeout_ms * 1_000)
+            }
             Reply::Answer(response, after) => (Ok(response), after),
             Reply::Refused => (Err(failure(Reached::NotSent, FailureKind::Connect)), 100),
             Reply::Lost(after) => (Err(failure(Reached::MaybeSent, FailureKind::Reset)), after),

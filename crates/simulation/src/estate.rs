@@ -83,6 +83,8 @@ pub(crate) enum Happening {
     Resume(System),
     /// An operator looks at what needs a person.
     Operate,
+    /// Somebody at a target throws an object away.
+    ThrowAway,
     /// The last fault is over.
     Heal,
     /// The healthy target is looked at.
@@ -151,9 +153,7 @@ impl Estate {
         let names: Vec<&str> = about.split(' ').filter(|name| !name.is_empty()).collect();
         let lines = self.diary.iter().flatten();
         let mut found: Vec<String> = lines
-            .filter(|(_, line)| {
-                names.iter().any(|name| line.contains(name)) || line.starts_with('!')
-            })
+            .filter(|(_, line)| names.iter().any(|name| line.contains(name)) || line.starts_with('!'))
             .map(|(at, line)| format!("{:>12.6} s  {line}", *at as f64 / 1e6))
             .collect();
         found.drain(..found.len().saturating_sub(most));
@@ -163,7 +163,6 @@ impl Estate {
 
 /// The estate of a seed, with faults for so long.
 pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simulation {
-    let names = files::TARGETS.map(|(name, _)| system(name));
     let mut vendors: BTreeMap<System, Vendor> = files::TARGETS
         .iter()
         .map(|(name, class)| {
@@ -176,7 +175,16 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
     let options = Options {
         seed,
         crash_at: Vec::new(),
-        faults: Faults { lose: 8, fail_before: 5, fail_after: 4, late: 5, throttle: 6, slow: 10, refuse: 3, vanish: 3 },
+        faults: Faults {
+            lose: 8,
+            fail_before: 5,
+            fail_after: 4,
+            late: 5,
+            throttle: 6,
+            slow: 10,
+            refuse: 3,
+            vanish: 3,
+        },
         heal_after: span,
         end_after: end,
     };
@@ -199,7 +207,8 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         notes: BTreeMap::new(),
         read: BTreeMap::new(),
         values: BTreeMap::new(),
-        unfair_until: 0,
+        // The first load takes its time.
+        unfair_until: 3 * CALM,
         crashed_at: Vec::new(),
         full: false,
         fail_sync: false,
@@ -210,7 +219,6 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         diary: diary.then(VecDeque::new),
     };
     run.estate = Some(Box::new(estate));
-    drop(names);
     run.begin();
     run
 }
@@ -224,7 +232,13 @@ impl Simulation {
             Input::Offer(offer) => {
                 for arrival in &offer.arrivals {
                     if let hub::Arrival::Read(seen) = arrival {
-                        let line = format!("{} says {}/{}/ {}", offer.source, seen.object, seen.external_id, short(seen));
+                        let line = format!(
+                            "{} says {}/{}/ {}",
+                            offer.source,
+                            seen.object,
+                            seen.external_id,
+                            short(seen)
+                        );
                         estate.note_down(now, &line);
                     }
                 }
@@ -233,7 +247,10 @@ impl Simulation {
                 let body = String::from_utf8_lossy(&answer.body);
                 let short: String = body.chars().take(300).collect();
                 let listing = body.contains("items") && body.len() > 200;
-                estate.note_down(now, &format!("{id:?} hears {} {}", answer.status, if listing { "" } else { &short }));
+                estate.note_down(
+                    now,
+                    &format!("{id:?} hears {} {}", answer.status, if listing { "" } else { &short }),
+                );
             }
             Input::Answered { answer: Err(failure), .. } => {
                 estate.note_down(now, &format!("{id:?} hears {:?} {:?}", failure.kind, failure.reached));
@@ -257,11 +274,13 @@ impl Simulation {
             (Happening::Replay, CALM),
             (Happening::Ill, CALM),
             (Happening::Refuse, CALM),
-            (Happening::Crash, CALM),
+            // While the first load is under way.
+            (Happening::Crash, CALM / 3),
             (Happening::Full, CALM * 3),
             (Happening::Fail, CALM * 4),
             (Happening::Jump, CALM),
             (Happening::Pause, CALM),
+            (Happening::ThrowAway, CALM * 5),
             (Happening::Operate, CALM),
             (Happening::Look, CALM),
         ] {
@@ -288,18 +307,18 @@ impl Simulation {
             Happening::Operate => {
                 self.operate();
                 let wait = if self.healed() { 15 } else { 60 };
-                return self.again(Happening::Operate, wait);
+                self.again(Happening::Operate, wait);
             }
             Happening::Look => {
                 self.watch_owed();
-                return self.again(Happening::Look, 2);
+                self.again(Happening::Look, 2);
             }
-            Happening::Heal => return self.heal(),
-            Happening::Well(system) => return self.well(&system),
-            Happening::Take(system, key) => return self.take(&system, &key),
-            Happening::Room => return self.room(),
-            Happening::Resume(system) => return self.resume(&system),
-            _ if self.healed() => return,
+            Happening::Heal => self.heal(),
+            Happening::Well(system) => self.well(&system),
+            Happening::Take(system, key) => self.take(&system, &key),
+            Happening::Room => self.room(),
+            Happening::Resume(system) => self.resume(&system),
+            _ if self.healed() => {}
             Happening::Edit => {
                 self.edit();
                 self.again(happening, 2);
@@ -340,6 +359,10 @@ impl Simulation {
                 self.jump();
                 self.again(happening, 400);
             }
+            Happening::ThrowAway => {
+                self.throw_away();
+                self.again(happening, 700);
+            }
             Happening::Pause => {
                 self.pause_one();
                 self.again(happening, 500);
@@ -362,7 +385,13 @@ fn short(seen: &connector::Observation) -> String {
             let order = seen.order.map_or(0, |order| order.0);
             format!(
                 "{} order {order} value {} stage {} active {} label {} note {} group {}",
-                field("key"), field("value"), field("stage"), field("active"), field("label"), field("note"), field("group")
+                field("key"),
+                field("value"),
+                field("stage"),
+                field("active"),
+                field("label"),
+                field("note"),
+                field("group")
             )
         }
         other => format!("{other:?}"),

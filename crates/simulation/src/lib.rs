@@ -13,7 +13,9 @@ mod scenario;
 mod tests;
 mod vendor;
 
-pub use campaign::{SeedReport, explain, run_seed};
+pub use campaign::{
+    HUNT_SEEDS, Hunt, SOMETIMES_AFTER, SeedReport, differs, explain, hunt, never_happened, run_seed,
+};
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
 pub use estate::{Mode, Violation};

@@ -106,6 +106,7 @@ fn seeded_storms_hold() {
                     fail_after: 40,
                     late: 60,
                     throttle: 30,
+                    slow: 0,
                 },
                 crash_at: (0..seed % 5).map(|n| 50 + n * 37 + seed * 3).collect(),
                 heal_after: Duration::from_secs(4),
@@ -247,5 +248,48 @@ fn i3_a_person_ends_a_doubt() {
         run.run();
         assert_eq!(run.marked("OrderDone"), 3, "seed {seed}: {:?}", run.marks);
         assert_holds(&run, &format!("seed {seed}"), false);
+    }
+}
+
+/// I1 to I12 and I16 to I19, as far as there is something to judge: an estate through faults, then at rest.
+#[test]
+fn estates_hold() {
+    for seed in 1..=4 {
+        let report = crate::run_seed(seed, crate::Mode::Liveness, Duration::from_secs(600));
+        assert_eq!(report.violation, None, "seed {seed}");
+        assert!(report.accepted > 500, "seed {seed} took in {} messages only", report.accepted);
+        assert!(report.faults.values().sum::<u64>() > 60, "seed {seed}: {:?}", report.faults);
+    }
+}
+
+/// I18: all of an estate comes from its seed.
+#[test]
+fn i18_an_estate_is_the_same_again() {
+    let span = Duration::from_secs(120);
+    let first = crate::run_seed(9, crate::Mode::Safety, span);
+    assert_eq!(crate::differs(&first, crate::Mode::Safety, span), None);
+    let other = crate::run_seed(10, crate::Mode::Safety, span);
+    assert_ne!(first.trace, other.trace);
+}
+
+/// Bugs that show within a seed or two; `concord sim` of a build with the planted bugs hunts all of them.
+#[test]
+fn planted_bugs_are_caught_as_what_they_are() {
+    use planted::Bug;
+    for bug in [
+        Bug::AckBeforeSync,
+        Bug::NewKeyPerAttempt,
+        Bug::UndoUnderOldKey,
+        Bug::SendBeforeDurable,
+        Bug::ArrivalOrder,
+        Bug::LateEchoIsEdit,
+        Bug::OneSystemHears,
+        Bug::ThrottlingIsIll,
+        Bug::RetryAfterIgnored,
+        Bug::OpenBreakerLeaks,
+        Bug::SeenAgainIsNew,
+    ] {
+        let hunt = crate::hunt(bug);
+        assert!(hunt.caught(), "{bug} should break {}: {hunt:?}", bug.invariant());
     }
 }

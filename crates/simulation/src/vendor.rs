@@ -159,7 +159,7 @@ impl Vendor {
     pub(crate) fn serve(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
         let reply = self.answer(request, now, random, faults);
         let failed = match &reply {
-            Reply::Answer(answer, _) => answer.status >= 500,
+            Reply::Answer(answer, after) => answer.status >= 500 || *after > request.timeout_ms * 1_000,
             Reply::Refused | Reply::Lost(_) | Reply::Late(_) => true,
         };
         if failed {
@@ -245,12 +245,7 @@ impl Vendor {
     }
 
     /// The same key gets the same answer, and no second effect, as long as it is remembered.
-    fn keyed(
-        &mut self,
-        request: &Request,
-        now: u64,
-        effect: impl FnOnce(&mut Self) -> Response,
-    ) -> Response {
+    fn keyed(&mut self, request: &Request, now: u64, effect: impl FnOnce(&mut Self) -> Response) -> Response {
         let mut keys = request.headers.iter().filter(|(name, _)| name == "idempotency-key");
         let Some((_, key)) = keys.next().cloned() else {
             return response(400, &json!({"error": "no key"}));
@@ -269,7 +264,8 @@ impl Vendor {
     }
 
     fn upsert(&mut self, kind: &str, name: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
-        let known = self.objects.iter().find(|(_, item)| item.kind == kind && item.name == name);
+        let known =
+            self.objects.iter().find(|(_, item)| item.kind == kind && item.name == name && !item.gone);
         match known.map(|(id, _)| *id) {
             Some(id) => self.written(id, body, false, now, 200),
             None => {
@@ -384,9 +380,10 @@ impl Vendor {
     fn list(&self, kind: &str, query: &str) -> Response {
         let number = |name: &str| parameter(query, name).and_then(|text| text.parse::<u64>().ok());
         let (since, page) = (number("since").unwrap_or(0), number("page").unwrap_or(0));
-        let changed = self.objects.range(page + 1..).filter(|(_, item)| {
-            item.kind == kind && item.changed / 1000 >= since
-        });
+        let changed = self
+            .objects
+            .range(page + 1..)
+            .filter(|(_, item)| item.kind == kind && item.changed / 1000 >= since);
         let items: Vec<Value> = changed.take(PAGE).filter_map(|(id, _)| self.shown(*id)).collect();
         response(200, &json!({"items": items}))
     }

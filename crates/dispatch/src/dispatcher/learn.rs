@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use canonical::Mono;
 use ledger::Class;
+use planted::Bug;
 
 use super::{Change, Dispatcher, Permit, WAIT_MAX};
 use crate::breaker::{Health, State};
@@ -52,6 +53,9 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
         match class {
             Class::RateLimited | Class::QuotaExhausted => {
+                if planted::is(Bug::ThrottlingIsIll) {
+                    self.weigh(permit, Health::Ill, now);
+                }
                 self.throttle(permit, class, wait, remaining.map(|(name, left, _)| (name, left)), now);
             }
             Class::Retryable | Class::Uncertain => {
@@ -88,7 +92,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
 
     /// Cool-downs that are not over: a limit's name, or all of them, and until when.
     pub fn closings(&self, now: Mono) -> impl Iterator<Item = (Option<&str>, Mono)> {
-        let single = self.buckets.iter().map(|bucket| (Some(bucket.spec().name.as_str()), bucket.closed_until()));
+        let single =
+            self.buckets.iter().map(|bucket| (Some(bucket.spec().name.as_str()), bucket.closed_until()));
         std::iter::once((None, self.closed_until)).chain(single).filter(move |(_, until)| *until > now)
     }
 
@@ -146,6 +151,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
             COOL_DOWN.saturating_mul(1 << throttling.in_row.min(10)).min(COOL_DOWN_MAX)
         };
         if news || wait.is_some() {
+            let wait = if planted::is(Bug::RetryAfterIgnored) { Some(Duration::ZERO) } else { wait };
             let until = now + wait.unwrap_or(default).min(WAIT_MAX);
             let drawn = single.unwrap_or(permit.call);
             let blamed =

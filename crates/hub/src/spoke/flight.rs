@@ -121,7 +121,11 @@ impl Spoke {
             },
         };
         flight.permit.use_for(self.draw_of_intent(&flight.intent, flight.action).buckets);
-        if self.dispatcher.as_ref().is_some_and(|dispatcher| !dispatcher.may_go(&flight.permit, turn.now.mono)) {
+        if self
+            .dispatcher
+            .as_ref()
+            .is_some_and(|dispatcher| !dispatcher.may_go(&flight.permit, turn.now.mono))
+        {
             return self.wait_out(flight, turn);
         }
         self.send(request, Await::Answer(Box::new(flight)), turn);

@@ -26,6 +26,8 @@ pub(crate) struct Claim {
     after: Option<(Wall, i64)>,
     /// A question is out.
     asking: bool,
+    /// For so many at most.
+    asked: usize,
     /// Something was raised or set back while the question was out.
     stale: bool,
     /// The next obligation in the store is due then.
@@ -36,7 +38,7 @@ pub(crate) struct Claim {
 
 impl Default for Claim {
     fn default() -> Self {
-        Self { behind: true, after: None, asking: false, stale: false, due: None, sweep: Mono(0) }
+        Self { behind: true, after: None, asking: false, asked: 0, stale: false, due: None, sweep: Mono(0) }
     }
 }
 
@@ -65,7 +67,7 @@ impl Spoke {
     }
 
     fn claim(&mut self, lane: Lane, turn: &mut Turn<'_>) {
-        let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(lane));
+        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.room_for(lane));
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
         if claim.asking {
@@ -78,9 +80,10 @@ impl Spoke {
             claim.due = None;
             claim.after = None;
         }
-        if !claim.behind || !room {
+        if !claim.behind || room == 0 {
             return;
         }
+        claim.asked = room.min(CLAIM_MAX);
         claim.asking = true;
         claim.stale = false;
         let query = Query::Claim {
@@ -89,13 +92,14 @@ impl Spoke {
             lane,
             after: claim.after,
             due_by: turn.now.wall,
-            limit: CLAIM_MAX,
+            limit: claim.asked,
         };
         self.find(query, Await::Claim(lane), turn);
     }
 
     pub(crate) fn claimed(&mut self, lane: Lane, claimed: Claimed, turn: &mut Turn<'_>) {
-        let more = claimed.heads.len() >= CLAIM_MAX;
+        let asked = self.claims.get(usize::from(lane.number())).map_or(CLAIM_MAX, |claim| claim.asked);
+        let more = claimed.heads.len() >= asked;
         let last = claimed.heads.last().map(|head| (head.due, head.seq));
         if let Some(claim) = self.claims.get_mut(usize::from(lane.number())) {
             claim.asking = false;

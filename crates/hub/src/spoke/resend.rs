@@ -7,6 +7,7 @@
 use connector::Request;
 use dispatch::Permit;
 use ledger::{Class, IdempotencyClass, Intent, OnExit, Outcome, Route, RouteKind, Subject};
+use planted::Bug;
 use store::{Query, SpokeAsk, SpokeRow};
 
 use crate::mark::Mark;
@@ -161,12 +162,15 @@ impl Spoke {
         exit: Option<OnExit>,
         turn: &mut Turn<'_>,
     ) -> Option<Flight> {
-        let Ok(request) = serde_json::from_slice::<Request>(&doubt.intent.request) else {
+        let Ok(mut request) = serde_json::from_slice::<Request>(&doubt.intent.request) else {
             self.release(permit, turn);
             let why = reason("unreadable", "the stored request can't be read: discard or retry it");
             self.give_to_person(&doubt.intent, why, turn);
             return None;
         };
+        if planted::is(Bug::NewKeyPerAttempt) {
+            request.headers.iter_mut().for_each(|(_, value)| value.push('+'));
+        }
         Some(Flight {
             intent: doubt.intent,
             write: doubt.write,

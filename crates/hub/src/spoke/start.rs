@@ -7,6 +7,7 @@ use canonical::{Mono, Now, Object};
 use connector::{Call, Failure, Response};
 use dispatch::{Dispatcher, WAIT_MAX};
 use ledger::{Class, Intent, Recovery};
+use planted::Bug;
 use store::{Op, Query, SystemState, Unit};
 
 use crate::mark::Mark;
@@ -214,7 +215,7 @@ impl Spoke {
         let Some(dispatcher) = &mut self.dispatcher else { return };
         for (name, until) in &self.state.closed {
             let until = now.mono_of(*until).min(now.mono + WAIT_MAX);
-            if until > now.mono {
+            if until > now.mono && !planted::is(Bug::CoolDownForgotten) {
                 dispatcher.close_until(name.as_deref(), until);
                 self.kept_closed.insert(name.clone(), until);
             }
@@ -234,7 +235,8 @@ impl Spoke {
         let all = dispatcher.closings(now.mono);
         self.kept_closed = all.map(|(name, until)| (name.map(str::to_owned), until)).collect();
         let wall = |until: Mono| now.wall + now.mono.until(until);
-        self.state.closed = self.kept_closed.iter().map(|(name, until)| (name.clone(), wall(*until))).collect();
+        self.state.closed =
+            self.kept_closed.iter().map(|(name, until)| (name.clone(), wall(*until))).collect();
         self.keep_state(None);
     }
 

@@ -7,6 +7,7 @@ use canonical::{IntentId, Object};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
 use ledger::{Intent, IntentState, Level, Obligation, State};
+use planted::Bug;
 use store::{Head, Op, Unit};
 
 use crate::spoke::Spoke;
@@ -27,7 +28,13 @@ impl Spoke {
         wanted: Wanted,
         turn: &mut Turn<'_>,
     ) {
-        let id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
+        let mut id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
+        if planted::is(Bug::UndoUnderOldKey) {
+            let bytes = serde_json::to_vec(&(obligation.record, &wanted.difference)).unwrap_or_default();
+            let sum =
+                bytes.iter().fold(1_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(u128::from(*byte)));
+            id = IntentId(uuid::Uuid::from_u128(sum));
+        }
         let rendered = self.render(id, &obligation, &wanted);
         let (spec, mut write, request) = match rendered {
             Ok(rendered) => rendered,
@@ -97,6 +104,9 @@ impl Spoke {
             action: if first { Action::Probe } else { Action::Send },
             durable: !first,
         };
+        if planted::is(Bug::SendBeforeDurable) {
+            turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
+        }
         self.outbox.push((unit, After::Launch(Box::new(flight))));
     }
 

@@ -1,6 +1,7 @@
 //! What the answer to a write means.
 
 use canonical::Wall;
+use planted::Bug;
 
 use super::{Next, Settling, pace};
 use crate::intent::{IdempotencyClass, IntentState};
@@ -27,6 +28,7 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::Conflict => conflict(at, outcome),
         Class::Locked => again(at, outcome, pace::short(at, outcome)),
         Class::Retryable | Class::BatchRejected => again(at, outcome, pace::back_off(at, outcome)),
+        Class::Uncertain if planted::is(Bug::SilenceIsSuccess) && at.is_event() => Next::Delivered,
         Class::Uncertain | Class::Absent => doubtful(at, outcome),
     }
 }
@@ -75,6 +77,7 @@ fn doubtful(at: Settling<'_>, outcome: &Outcome) -> Next {
         IdempotencyClass::SearchFirst { .. } => {
             go_on(at, at.now + pace::asked(at, outcome).unwrap_or_default())
         }
+        IdempotencyClass::None if planted::is(Bug::BlindCreate) => Next::Resend { due: at.now },
         IdempotencyClass::None => Next::Person(words::doubt(at.intent, outcome)),
         _ if at.exhausted() => Next::Person(words::doubt(at.intent, outcome)),
         // A server error stored under a native key comes back for every resend: attempts run out, a person looks.
@@ -95,6 +98,11 @@ impl Settling<'_> {
     /// Whether the object was known there when the write was rendered.
     pub(super) fn is_update(&self) -> bool {
         self.intent.external_id.is_some()
+    }
+
+    /// Whether it tells of an event.
+    fn is_event(&self) -> bool {
+        matches!(self.intent.obligation.subject, crate::Subject::Event(_))
     }
 
     /// Whether this answer used up the last attempt.

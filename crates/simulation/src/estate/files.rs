@@ -19,19 +19,15 @@ pub(crate) const FINDER: &str = "finder";
 pub(crate) const BLIND: &str = "blind";
 
 /// The targets and their classes.
-pub(crate) const TARGETS: [(&str, Class); 4] = [
-    (UP, Class::Upsert),
-    (KEYED, Class::NativeKey),
-    (FINDER, Class::SearchFirst),
-    (BLIND, Class::None),
-];
+pub(crate) const TARGETS: [(&str, Class); 4] =
+    [(UP, Class::Upsert), (KEYED, Class::NativeKey), (FINDER, Class::SearchFirst), (BLIND, Class::None)];
 
 /// Seconds that `keyed` remembers a key.
-pub(crate) const KEY_LIFE_S: u64 = 120;
+pub(crate) const KEY_LIFE_S: u64 = 60;
 /// The limits of every system: calls in so many seconds.
 pub(crate) const LIMITS: [(u64, u64); 2] = [(40, 10), (150, 60)];
 /// Wishes held in memory per system.
-pub(crate) const WINDOW: usize = 48;
+pub(crate) const WINDOW: usize = 16;
 
 const CONCORD: &str = "tenant: acme
 public_url: https://hub.example.com/
@@ -160,7 +156,7 @@ fn write(name: &str, serves: &str, class: &str, partial: bool, request: &str, re
         for: [{serves}]
         idempotency: {{{class}}}{partial}
         processing_max: 1s
-        request: {{{request}, timeout: 1s}}
+        request: {{{request}, timeout: 400ms}}
 {rest}"
     )
 }
@@ -175,10 +171,12 @@ fn target_kind(class: Class, kind: &str) -> String {
     let json = "json: \"{fields}\"";
     let keyed = format!("class: native_key, ttl_s: {KEY_LIFE_S}");
     let key = "headers: {idempotency-key: \"{intent}\"}";
-    let search = format!("        probe:
+    let search = format!(
+        "        probe:
           request: {{method: GET, path: /{kind}, query: {{key: \"{{whole.key}}\"}}, timeout: 1s}}
           answer: {{found: items, id: id}}
-");
+"
+    );
     let create = format!("method: POST, path: /{kind}, {json}");
     let searched = format!("class: search_first, index_lag_ms: {}", Class::INDEX_LAG_MS + 100);
     let gone = "        errors:\n          - {when: {status: [404]}, class: applied}\n";
@@ -201,7 +199,9 @@ fn target_kind(class: Class, kind: &str) -> String {
         Class::NativeKey => {
             write("create", "create", &keyed, false, &format!("{create}, {key}"), &(answer.clone() + &search))
         }
-        Class::SearchFirst => write("create", "create", &searched, false, &create, &(answer.clone() + &search)),
+        Class::SearchFirst => {
+            write("create", "create", &searched, false, &create, &(answer.clone() + &search))
+        }
         Class::None => write("create", "create", "class: none", false, &create, &answer),
     };
     let (update, how) = match class {
@@ -209,14 +209,22 @@ fn target_kind(class: Class, kind: &str) -> String {
         _ => (format!("method: PATCH, {path}, {json}"), "class: upsert"),
     };
     out += &write("update", "update", how, true, &update, &answer);
-    out += &write("archive", "archive, delete", "class: upsert", false, &format!("method: DELETE, {path}"), gone);
+    out += &write(
+        "archive",
+        "archive, delete",
+        "class: upsert",
+        false,
+        &format!("method: DELETE, {path}"),
+        gone,
+    );
     out
 }
 
 fn target(name: &str, class: Class) -> String {
     let mut kinds = target_kind(class, "items") + &target_kind(class, "groups");
     if name == KEYED {
-        let request = "method: POST, path: /marks, json: \"{fields}\", headers: {idempotency-key: \"{intent}\"}";
+        let request =
+            "method: POST, path: /marks, json: \"{fields}\", headers: {idempotency-key: \"{intent}\"}";
         let class = format!("class: native_key, ttl_s: {KEY_LIFE_S}");
         let event = write("event", "notify", &class, false, request, "        answer: {id: {path: id}}\n");
         kinds += &format!("  marks:\n    shape: {{id: id}}\n    writes:\n{event}");
@@ -300,11 +308,8 @@ fn routes() -> String {
     let mut routes = "routes:\n".to_owned();
     for (system, _) in TARGETS {
         let lane = if system == FINDER { "bulk" } else { "standard" };
-        let filter = if system == KEYED {
-            ", filter: [{field: active, equals: true}], on_exit: archive"
-        } else {
-            ""
-        };
+        let filter =
+            if system == KEYED { ", filter: [{field: active, equals: true}], on_exit: archive" } else { "" };
         routes += &format!(
             "  - {{route: thing.{system}, kind: sync, entity: Thing, system: {system}, object: items, \
              mapping: thing.{system}, lane: {lane}{filter}}}
@@ -312,7 +317,8 @@ fn routes() -> String {
              mapping: group.{system}, lane: critical}}\n"
         );
     }
-    routes + "  - {route: closed.keyed, kind: notify, entity: Thing, events: [ThingClosed], system: keyed, \
+    routes
+        + "  - {route: closed.keyed, kind: notify, entity: Thing, events: [ThingClosed], system: keyed, \
               object: marks, mapping: closed.keyed, operation: event}\n"
 }
 

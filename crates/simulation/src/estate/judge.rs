@@ -26,7 +26,6 @@ impl Simulation {
     pub(crate) fn judge_estate(&mut self) {
         let Some(mode) = self.estate.as_ref().map(|estate| estate.mode) else { return };
         self.judge_rates();
-        self.judge_rows();
         if mode == Mode::Safety {
             return;
         }
@@ -64,6 +63,7 @@ impl Simulation {
             self.judge_target(&system(name));
         }
         self.judge_marks();
+        self.judge_rows();
     }
 
     fn judge_messages(&mut self) {
@@ -77,8 +77,11 @@ impl Simulation {
         if let Some((_, message)) = messages.first() {
             let why = message.reason.as_ref().map_or("", |reason| reason.message.as_str());
             let about = message.event_id.clone().unwrap_or_default();
-            let what =
-                format!("{} messages did not come to rest, {about} as {:?}: {why}", messages.len(), message.state);
+            let what = format!(
+                "{} messages did not come to rest, {about} as {:?}: {why}",
+                messages.len(),
+                message.state
+            );
             self.violated("I1", &about, what);
         }
     }
@@ -88,13 +91,14 @@ impl Simulation {
         let source = self.targets.get(&system(files::SOURCE)).cloned();
         let (Some(source), Some(vendor)) = (source, self.targets.get(target).cloned()) else { return };
         let notes = self.targets.get(&system(files::UP)).cloned().unwrap_or_else(|| vendor.clone());
-        for item in source.objects.values().filter(|item| !item.gone) {
+        for item in source.objects.values() {
             let kind = if item.kind == "things" { "items" } else { "groups" };
             let held: Vec<&Item> = live(&vendor, kind, &item.name).collect();
             let wanted = kind == "groups"
                 || target.as_str() != files::KEYED
                 || item.fields.get("active") == Some(&json!(true));
             let what = match held.as_slice() {
+                [] | [_] if item.gone => continue,
                 [] if !wanted => continue,
                 [_] if !wanted => Some(("I8", "is still there, although it left the filter".to_owned())),
                 [] => Some(("I1", "is not there".to_owned())),
@@ -108,6 +112,9 @@ impl Simulation {
                 if given_up(&ledger) {
                     continue;
                 }
+                // What is said to be there and is not is the ledger's lie.
+                let invariant =
+                    if ledger.starts_with("delivered") && invariant == "I1" { "I8" } else { invariant };
                 let what = format!("{} {what} at {target}; the ledger has it {ledger}", item.name);
                 self.violated(invariant, &item.name, what);
             }
@@ -116,13 +123,21 @@ impl Simulation {
 
     /// What the ledger says of a key at a target.
     fn in_ledger(&self, target: &System, key: &str) -> String {
-        let filter = DeliveryFilter { system: Some(target.clone()), limit: 1000, ..DeliveryFilter::default() };
+        let filter =
+            DeliveryFilter { system: Some(target.clone()), limit: 1000, ..DeliveryFilter::default() };
         let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return String::new() };
         for (_, row) in rows {
             let Some(Page::Record(Some(sheet))) = self.page(Look::Record(row.record)) else { continue };
-            if sheet.record.fields.get("key").and_then(Value::as_str) == Some(key) && row.object.as_str() != "marks" {
+            if sheet.record.fields.get("key").and_then(Value::as_str) == Some(key)
+                && row.object.as_str() != "marks"
+            {
                 let why = row.reason.as_ref().map_or("", |reason| reason.message.as_str());
-                return format!("{} ({why}), record {} {:?}", row.state.name(), row.record, sheet.record.alive);
+                return format!(
+                    "{} ({why}), record {} {:?}",
+                    row.state.name(),
+                    row.record,
+                    sheet.record.alive
+                );
             }
         }
         "not".to_owned()
@@ -130,7 +145,8 @@ impl Simulation {
 
     /// I3, I8: each closing that became an event came once.
     fn judge_marks(&mut self) {
-        let filter = EventFilter { kind: Some("ThingClosed".to_owned()), limit: 1000, ..EventFilter::default() };
+        let filter =
+            EventFilter { kind: Some("ThingClosed".to_owned()), limit: 1000, ..EventFilter::default() };
         let Some(Page::Events(events)) = self.page(Look::Events(filter)) else { return };
         let delivered = DeliveryFilter {
             route: Some("closed.keyed".to_owned()),
@@ -143,12 +159,15 @@ impl Simulation {
         for (_, event) in events {
             let told = rows.iter().any(|(_, row)| row.key.subject == ledger::Subject::Event(event.id));
             let same = |item: &&Item, field: &str| item.fields.get(field) == event.data.get(field);
-            let marks =
-                vendor.objects.values().filter(|item| item.kind == "marks" && same(item, "key") && same(item, "round"));
+            let marks = vendor
+                .objects
+                .values()
+                .filter(|item| item.kind == "marks" && same(item, "key") && same(item, "round"));
             let count = marks.count();
             if told && count == 0 {
                 let key = event.data.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let what = format!("the closing of {key} is said to be delivered, and {} has no mark", files::KEYED);
+                let what =
+                    format!("the closing of {key} is said to be delivered, and {} has no mark", files::KEYED);
                 self.violated("I8", &key, what);
             }
         }
@@ -164,9 +183,12 @@ impl Simulation {
                 for (size, per) in files::LIMITS {
                     let allowed = size + size * window / per + 1;
                     if most > allowed {
-                        found = Some((system.clone(), format!(
-                            "{system} had {most} calls within {window} s; {size} in {per} s allow {allowed}"
-                        )));
+                        found = Some((
+                            system.clone(),
+                            format!(
+                                "{system} had {most} calls within {window} s; {size} in {per} s allow {allowed}"
+                            ),
+                        ));
                     }
                 }
             }
@@ -185,7 +207,8 @@ impl Simulation {
         else {
             return;
         };
-        let sync = rows.iter().filter(|(_, row)| matches!(row.key.subject, ledger::Subject::Record(_))).count();
+        let sync =
+            rows.iter().filter(|(_, row)| matches!(row.key.subject, ledger::Subject::Record(_))).count();
         if sync > records * files::TARGETS.len() {
             let what = format!("{sync} obligations for {records} records");
             self.violated("I19", "", what);
@@ -210,8 +233,10 @@ fn differs(
     source: &Vendor,
     notes: &Vendor,
 ) -> Option<(&'static str, String)> {
-    let shown = |fields: &BTreeMap<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(json!(null));
-    let names: &[&str] = if item.kind == "things" { &["value", "stage", "active", "label"] } else { &["value"] };
+    let shown =
+        |fields: &BTreeMap<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(json!(null));
+    let names: &[&str] =
+        if item.kind == "things" { &["value", "stage", "active", "label"] } else { &["value"] };
     for name in names {
         let (wanted, has) = (shown(&item.fields, name), shown(&held.fields, name));
         if wanted != has {

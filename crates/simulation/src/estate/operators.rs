@@ -55,8 +55,10 @@ impl Simulation {
     /// What is held and should not be: an order that came while the hub was down was not heard.
     fn forgotten(&self) -> Vec<System> {
         let Some(Page::Systems(systems)) = self.page(Look::Systems) else { return Vec::new() };
-        let held = systems.into_iter().filter(|(state, _)| state.paused.is_some()).map(|(state, _)| state.system);
-        held.filter(|system| self.estate.as_ref().is_some_and(|estate| !estate.paused.contains(system))).collect()
+        let held =
+            systems.into_iter().filter(|(state, _)| state.paused.is_some()).map(|(state, _)| state.system);
+        held.filter(|system| self.estate.as_ref().is_some_and(|estate| !estate.paused.contains(system)))
+            .collect()
     }
 
     /// Looks through what needs a person.
@@ -122,7 +124,11 @@ impl Simulation {
         let order = match (&row.key.subject, open.is_some()) {
             // Whether an event's mark came can be seen at the target.
             (Subject::Event(event), true) => {
-                if self.has_mark(target, *event) { discard("ann: it came") } else { retry }
+                if self.has_mark(target, *event) {
+                    discard("ann: it came")
+                } else {
+                    retry
+                }
             }
             (Subject::Record(_), true) if self.is_deleted(row.record) => discard("ann: it is deleted"),
             (Subject::Record(_), true) if target.as_str() == files::BLIND => {

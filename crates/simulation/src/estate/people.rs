@@ -171,6 +171,9 @@ impl Simulation {
         let late = self.between(TRAVEL.1, LATE);
         let Some(seen) = self.seen(&source, id) else { return };
         let hint = (78..86).contains(&dice);
+        if hint {
+            self.count("webhook_hint");
+        }
         let seen = if hint && matches!(seen, Seen::State { .. }) { Seen::Hint } else { seen };
         let observation = self.observation(&kind, id, seen, Some(revision));
         match dice {
@@ -180,14 +183,14 @@ impl Simulation {
             }
             70..78 => {
                 self.count("webhook_twice");
-                let index = self.to_say(&source, observation, prompt);
+                let index = self.will_say(&source, observation, prompt);
                 self.at(self.now + late, Event::Input(MachineId::Intake, self.offer_of(index)));
             }
             94..100 => {
                 self.count("webhook_late");
-                self.to_say(&source, observation, late);
+                self.will_say(&source, observation, late);
             }
-            _ => drop(self.to_say(&source, observation, prompt)),
+            _ => drop(self.will_say(&source, observation, prompt)),
         }
     }
 
@@ -225,7 +228,7 @@ impl Simulation {
     }
 
     /// It is said after so many microseconds, and again until it is acknowledged.
-    fn to_say(&mut self, source: &System, observation: Observation, after: u64) -> usize {
+    fn will_say(&mut self, source: &System, observation: Observation, after: u64) -> usize {
         let index = self.sayings.len();
         let at = Duration::from_micros(self.now + after);
         self.sayings.push(Saying { at, source: source.clone(), observation, acknowledged: false });
@@ -293,7 +296,7 @@ impl Simulation {
         let travel = if self.between(0, 8) == 0 { LATE / 5 } else { TRAVEL.1 };
         let after = self.between(50, travel);
         if surely {
-            self.to_say(target, observation, after);
+            self.will_say(target, observation, after);
             return;
         }
         let offer = Offer {

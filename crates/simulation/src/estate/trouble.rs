@@ -60,7 +60,9 @@ impl Simulation {
             let chosen = self.some_ill();
             let (name, faults) = match self.between(0, 7) {
                 0 => ("down", Faults { refuse: 1000, ..Faults::default() }),
-                1 => ("brownout", Faults { fail_before: 300, fail_after: 150, lose: 150, ..Faults::default() }),
+                1 => {
+                    ("brownout", Faults { fail_before: 300, fail_after: 150, lose: 150, ..Faults::default() })
+                }
                 2 => ("late_effects", Faults { late: 400, lose: 100, ..Faults::default() }),
                 3 => ("throttling", Faults { throttle: 850, ..Faults::default() }),
                 4 => ("slow", Faults { slow: 900, ..Faults::default() }),
@@ -78,6 +80,22 @@ impl Simulation {
     pub(super) fn well(&mut self, chosen: &System) {
         self.sick.remove(chosen);
         self.remember(&format!("! {chosen} is well"));
+    }
+
+    /// Somebody at a target throws an object away.
+    pub(super) fn throw_away(&mut self) {
+        let place = usize::try_from(self.between(0, 3)).unwrap_or(0);
+        let chosen = system([files::UP, files::KEYED, files::FINDER][place]);
+        let Some(vendor) = self.targets.get(&chosen) else { return };
+        let live = vendor.objects.iter().filter(|(_, item)| item.kind == "items" && !item.gone);
+        let live: Vec<u64> = live.map(|(id, _)| *id).collect();
+        let place = usize::try_from(self.between(0, (live.len() as u64).max(1))).unwrap_or(0);
+        let Some(item) = live.get(place).and_then(|id| self.targets.get_mut(&chosen)?.objects.get_mut(id))
+        else {
+            return;
+        };
+        item.gone = true;
+        self.count("thrown_away");
     }
 
     /// A target finds a record invalid, for a while.
@@ -110,6 +128,14 @@ impl Simulation {
         if self.between(0, 3) == 0 {
             let second = first + self.between(1, 60);
             self.crash_before(second);
+        }
+    }
+
+    /// Whoever is just told to wait dies more often than others.
+    pub(crate) fn trouble_comes_in_twos(&mut self) {
+        if self.estate.is_some() && !self.healed() && self.between(0, 12) == 0 {
+            let soon = self.effects + self.between(4, 14);
+            self.crash_before(soon);
         }
     }
 

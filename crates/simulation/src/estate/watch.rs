@@ -9,6 +9,7 @@ use hub::{Mark, Taken, TakenAs};
 use intake::{Ask, Decision, DecisionKind};
 use ledger::Intent;
 use serde_json::Value;
+use store::browse::{Look, Page};
 use store::{Op, Query, Rows, Store as _, Unit};
 
 use super::{Violation, files};
@@ -20,7 +21,7 @@ const ON_ITS_WAY: u64 = 8_000_000;
 /// What is answered is heard and durable within so many microseconds.
 const HEARD_BY: u64 = 60_000;
 /// The healthy target has a change at the latest so many microseconds after it was acknowledged.
-const OWED_MAX: u64 = 40_000_000;
+const OWED_MAX: u64 = 28_000_000;
 /// A breaker opens for what happened within so many microseconds.
 const ILL_LATELY: u64 = 60_000_000;
 
@@ -82,7 +83,10 @@ impl Simulation {
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
         let key = fields.get("key").and_then(Value::as_str).unwrap_or_default();
         let held = self.targets.get(&estate.healthy).and_then(|vendor| {
-            let mut items = vendor.objects.values().filter(|item| item.kind == "items" && item.name_is(key));
+            let mut items = vendor
+                .objects
+                .values()
+                .filter(|item| item.kind == "items" && !item.gone && item.name_is(key));
             items.next()?.fields.get("value")?.as_i64()
         });
         // Without its group it waits, and rightly.
@@ -90,7 +94,10 @@ impl Simulation {
         let source = self.targets.get(&super::system(files::SOURCE));
         let group = group.and_then(|id| source?.objects.get(&id)).map(|group| group.name.as_str());
         let knows_group = self.targets.get(&estate.healthy).is_some_and(|vendor| {
-            vendor.objects.values().any(|item| item.kind == "groups" && group.is_some_and(|key| item.name_is(key)))
+            vendor
+                .objects
+                .values()
+                .any(|item| item.kind == "groups" && group.is_some_and(|key| item.name_is(key)))
         });
         if thing
             && estate.things.contains(&id)
@@ -116,12 +123,27 @@ impl Simulation {
         let late = estate.owed.iter().find(|(_, owed)| now > owed.1 + OWED_MAX);
         let Some((id, (value, since))) = late.map(|(id, owed)| (*id, *owed)) else { return };
         estate.owed.remove(&id);
+        let state = self.state_of_thing(id);
+        // What waits for a link there waits for its own kind.
+        if state == Some(ledger::State::Parked) {
+            return;
+        }
+        let Some(estate) = &self.estate else { return };
         let healthy = estate.healthy.clone();
         let waits = (now - since) / 1_000_000;
         let source = self.targets.get(&super::system(files::SOURCE));
         let name = source.and_then(|source| Some(source.objects.get(&id)?.name.clone())).unwrap_or_default();
         let what = format!("{name} at {value} is not at {healthy}, which is well, after {waits} s");
         self.violated("I10", &format!("{name} things/{id}/"), what);
+    }
+
+    /// How the delivery of a thing to the healthy target stands.
+    fn state_of_thing(&self, id: u64) -> Option<ledger::State> {
+        let healthy = self.estate.as_ref()?.healthy.clone();
+        let look = Look::RecordByLink { system: super::system(files::SOURCE), external_id: id.to_string() };
+        let Some(Page::Record(Some(sheet))) = self.page(look) else { return None };
+        let mut rows = sheet.obligations.iter().filter(|row| row.system == healthy);
+        rows.find(|row| row.object.as_str() == "items").map(|row| row.state)
     }
 
     /// I3: what is sent is durable before. I5: no owner's value is written over. I12: not while a breaker is open.
@@ -145,7 +167,8 @@ impl Simulation {
             (false, false) => opened("read"),
         };
         if open.is_some_and(|since| now > since + ON_ITS_WAY) && !self.is_full() {
-            let what = format!("{} {} goes to {system} while its breaker is open", request.method, request.path);
+            let what =
+                format!("{} {} goes to {system} while its breaker is open", request.method, request.path);
             self.violated("I12", system.as_str(), what);
         }
         if writes {
@@ -163,7 +186,8 @@ impl Simulation {
         let bytes = serde_json::to_vec(request).unwrap_or_default();
         let same = |intent: &&Intent| *intent.request == *bytes;
         if intents.iter().find(same).is_none() {
-            let what = format!("{} {} goes to {system}, and no stored intent says so", request.method, request.path);
+            let what =
+                format!("{} {} goes to {system}, and no stored intent says so", request.method, request.path);
             self.violated("I3", &request.path, what);
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
@@ -172,7 +196,11 @@ impl Simulation {
         let name = request.path.trim_start_matches("/items/");
         let Some(owner) = self.targets.get(system) else { return };
         let id = name.parse::<u64>().ok().or_else(|| {
-            owner.objects.iter().find(|(_, item)| item.kind == "items" && item.name == name).map(|(id, _)| *id)
+            owner
+                .objects
+                .iter()
+                .find(|(_, item)| item.kind == "items" && item.name == name)
+                .map(|(id, _)| *id)
         });
         let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
         if let Some((owned, since)) = known
@@ -239,7 +267,8 @@ impl Simulation {
     fn watch_created(&mut self, system: &System, effect: &Effect) {
         let Some(vendor) = self.targets.get(system) else { return };
         let Some(made) = vendor.objects.get(&effect.id) else { return };
-        let same = |field: &str, other: &crate::vendor::Item| other.fields.get(field) == made.fields.get(field);
+        let same =
+            |field: &str, other: &crate::vendor::Item| other.fields.get(field) == made.fields.get(field);
         let twins = vendor.objects.values().filter(|other| {
             other.kind == made.kind
                 && !other.gone
@@ -313,8 +342,9 @@ impl Simulation {
     /// By what the diary knows a record: its id, its key, and its objects' addresses.
     pub(super) fn about_record(&self, record: canonical::RecordId) -> String {
         let mut about = record.to_string();
-        if let Some(store::browse::Page::Record(Some(sheet))) = self.page(store::browse::Look::Record(record)) {
-            about += &format!(" {}", sheet.record.fields.get("key").and_then(Value::as_str).unwrap_or_default());
+        if let Some(Page::Record(Some(sheet))) = self.page(Look::Record(record)) {
+            about +=
+                &format!(" {}", sheet.record.fields.get("key").and_then(Value::as_str).unwrap_or_default());
             for link in &sheet.links {
                 about += &format!(" {}/{}/", link.object, link.external_id);
             }
@@ -351,7 +381,7 @@ impl Simulation {
             Mark::Gauges { system, held, .. } => {
                 let held: usize = held.iter().sum();
                 // Each lane may fill its third although the window is full.
-                if held > files::WINDOW * 2 + 8 {
+                if held > files::WINDOW * 2 + 6 {
                     let what = format!("{system} holds {held} deliveries in memory");
                     self.violated("I19", system.as_str(), what);
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use canonical::{Object, RecordId, System};
 use intake::{Link, MessageState, Raise};
 use ledger::{ObligationKey, Subject};
+use planted::Bug;
 
 use super::tables::{self, Tables};
 use crate::Receipt;
@@ -31,7 +32,8 @@ impl Tables {
     fn holds(&self, require: &Require) -> bool {
         match require {
             Require::Unseen { tenant, source, event_id } => {
-                !self.seen.contains_key(&(tenant.clone(), source.clone(), event_id.clone()))
+                planted::is(Bug::SeenAgainIsNew)
+                    || !self.seen.contains_key(&(tenant.clone(), source.clone(), event_id.clone()))
             }
             Require::RecordAt { record, version } => {
                 self.records.get(record).map_or(0, |found| found.version) == *version
@@ -189,6 +191,9 @@ impl Tables {
 
     /// Wakes what waits for a link: deliveries first, then messages.
     fn wake(&mut self, link: &Link, heads: &mut Vec<Head>) {
+        if planted::is(Bug::NobodyIsWoken) {
+            return;
+        }
         for at in self.waiting_for(link.record, &link.system, &link.object) {
             if let Some(mut row) = self.obligations.rows.get(&at).cloned() {
                 rules::wake(&mut row, link);
