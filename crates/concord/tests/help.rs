@@ -11,12 +11,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 12] = [
+const TOPICS: [&str; 13] = [
     "",
     "demo",
     "check",
     "up",
     "sandbox",
+    "sim",
     "system",
     "event list",
     "record get",

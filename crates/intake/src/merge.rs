@@ -180,7 +180,7 @@ fn judge(
         // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
         return Judgement::Leave;
     }
-    if superseded {
+    if superseded && !blank {
         // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
         accepted.refetch = accepted.refetch || incoming.fetchable;
         return Judgement::Leave;

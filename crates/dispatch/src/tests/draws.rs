@@ -336,7 +336,7 @@ proptest! {
             let others = present.iter();
             let round: u32 =
                 others.map(|other| (costs[n] * weight(*other)).div_ceil(weight(n)) + costs[*other] + 1).sum();
-            u64::from(round + saved_up + costs[n] + 16) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
+            u64::from(round + saved_up + costs[n] + 24) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
         };
         let mut last = [Mono(0); 15];
         let mut now = Mono(0);
