@@ -3,9 +3,10 @@
 //!
 //! A flow that had nothing to do starts again where the others are: sleep earns no credit. A flow in its turn that
 //! lacks tokens keeps its turn, so that a dear call is not overtaken for ever by cheap ones. What shares no dry limit
-//! with it may go meanwhile; then the flows it passes move up behind it, all by the same length: waiting for a limit
-//! earns no credit at another, and their order among themselves stays. Each flow advances only by its own calls, so
-//! that none stays behind one that is served.
+//! with it may go meanwhile; then the flows it passes move up right behind where it stood, all by the same length:
+//! waiting for a limit earns no credit at another, and their order among themselves stays. They stop short of the place
+//! itself: a flow that stands there, too, was not passed by, and a tie would give it the turn that they waited for. Each
+//! flow advances only by its own calls, so that none stays behind one that is served.
 
 /// Line covered by a call of cost 1 and weight 1.
 const STRIDE: u64 = 1 << 20;
@@ -60,7 +61,7 @@ impl Flows {
     pub(crate) fn took(&mut self, flow: FlowKey, cost: u32, passed: impl Iterator<Item = FlowKey> + Clone) {
         let start = self.position(flow);
         let foremost = passed.clone().map(|passed| self.position(passed)).max();
-        let behind = foremost.map_or(0, |foremost| start.saturating_sub(foremost));
+        let behind = foremost.map_or(0, |foremost| start.saturating_sub(foremost + 1));
         for (set, lane) in passed {
             self.flows[set][lane].reached += behind;
         }

@@ -336,7 +336,7 @@ proptest! {
             let others = present.iter();
             let round: u32 =
                 others.map(|other| (costs[n] * weight(*other)).div_ceil(weight(n)) + costs[*other] + 1).sum();
-            u64::from(round + saved_up + costs[n] + 24) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
+            u64::from(round + saved_up + costs[n]) * 1_000_000 / slowest * if pct == 90 { 10 } else { 2 }
         };
         let mut last = [Mono(0); 15];
         let mut now = Mono(0);
@@ -358,4 +358,38 @@ proptest! {
             }
         }
     }
+}
+
+/// Who was passed while his own limit filled keeps his place before those who stand where the passer stood: else one
+/// that draws from several limits takes his, round after round.
+#[test]
+fn who_was_passed_is_not_overtaken_at_his_own_limit() {
+    let spec = |(name, refill)| BucketSpec { scope: Scope::Named, ..bucket(name, 1, refill, 1000) };
+    let limits = Limits {
+        buckets: [("burst", 29), ("search", 29), ("slow", 23)].map(spec).to_vec(),
+        lane_weights: [1, 1, 2],
+        concurrency: 1,
+        ..limits()
+    };
+    let mut dispatcher = Dispatcher::new(limits, Mono(0));
+    let flows = [(0, Lane::Standard, 4), (1, Lane::Critical, 4), (3, Lane::Standard, 4), (4, Lane::Bulk, 3)];
+    for (set, lane, cost) in flows {
+        (0..2).for_each(|seq| dispatcher.offer(wish(&dispatcher, (set, lane, seq), cost)));
+    }
+    let mut now = Mono(0);
+    let mut went = [0; 4];
+    for _ in 0..200 {
+        let (wanted, permit) = loop {
+            match dispatcher.admit(now) {
+                Some(admitted) => break admitted,
+                None => now = dispatcher.next_wakeup(now).unwrap(),
+            }
+        };
+        dispatcher.release(permit, now);
+        let (set, lane, seq) = wanted.token;
+        let flow = flows.iter().position(|flow| (flow.0, flow.1) == (set, lane)).unwrap();
+        went[flow] += 1;
+        dispatcher.offer(wish(&dispatcher, (set, lane, seq + 2), flows[flow].2));
+    }
+    assert!(went.iter().all(|count| *count >= 45), "{went:?}");
 }
