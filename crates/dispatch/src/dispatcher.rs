@@ -180,7 +180,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     }
 
     /// Takes a wish in, in place of one with an equal token. It is held even when there is no room: the caller, who
-    /// keeps the backlog, asks [`Self::has_room`] before.
+    /// keeps the backlog, asks [`Self::has_room_for`] before.
     pub fn offer(&mut self, wanted: Wanted<T>) {
         self.queue.insert(wanted);
         while self.breakers.len() < self.queue.operation_count() {
@@ -200,12 +200,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.queue.contains(token)
     }
 
-    /// Whether less is held than the window takes.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.queue.len() < self.limits.window
-    }
-
     /// How many more of the lane may be taken in: while there is room at all, or up to the lane's third of the window.
     /// A window full of bulk work must not keep critical work out.
     #[must_use]
@@ -216,6 +210,14 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let own = self.queue.per_lane()[usize::from(lane.number())];
         let third = self.limits.window.div_ceil(Lane::ALL.len());
         self.limits.window.saturating_sub(self.queue.len()).max(third.saturating_sub(own))
+    }
+
+    /// How many of the lane are worth reading now: as many as there is room for, when that is a good part of the window
+    /// or none of the lane is held. A window that is full and gives up its wishes one by one is not filled one by one.
+    #[must_use]
+    pub fn refill_for(&self, lane: Lane) -> usize {
+        let (room, own) = (self.room_for(lane), self.queue.per_lane()[usize::from(lane.number())]);
+        if own == 0 || room >= self.limits.window.div_ceil(4) { room } else { 0 }
     }
 
     /// Whether the lane may take in more.

@@ -13,7 +13,7 @@ pub struct Limits {
     pub lane_weights: [u32; 3],
     /// Per cent of each bucket, of its size and of its flow, that only critical work may use; at most 90.
     pub reserve_critical_pct: u8,
-    /// How many wishes are to be held in memory; see `Dispatcher::has_room`.
+    /// How many wishes are to be held in memory; see `Dispatcher::room_for`.
     pub window: usize,
     /// When an operation counts as ill.
     pub breaker: BreakerSpec,

@@ -141,7 +141,9 @@ enum Judgement {
 /// Whether our own last write there may have come after the state that this message shows.
 pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> bool {
     let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
-    let Some(shadow) = view.shadows.get(&key).filter(|_| !planted::is(Bug::LateEchoIsEdit)) else {
+    let about = |shadow: &&Shadow| shadow.is_of(&incoming.about.id);
+    let Some(shadow) = view.shadows.get(&key).filter(about).filter(|_| !planted::is(Bug::LateEchoIsEdit))
+    else {
         return false;
     };
     match incoming.version().zip(shadow.token) {
@@ -182,7 +184,9 @@ fn judge(
     }
     if superseded && !blank {
         // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
-        accepted.refetch = accepted.refetch || incoming.fetchable;
+        // A version that was read and is behind our own write's will not be newer at once: the next message tells.
+        let worth_a_look = !incoming.read || incoming.version().is_none();
+        accepted.refetch = accepted.refetch || incoming.fetchable && worth_a_look;
         return Judgement::Leave;
     }
     let Some(owner) = &spec.owner else { return Judgement::Take };
@@ -297,9 +301,13 @@ fn see(
     let about = &incoming.about;
     let key = (record.id, about.system.clone(), about.object.clone());
     let old = view.shadows.get(&key);
-    let mut shadow = old.cloned().unwrap_or_else(|| {
-        Shadow::blank(context.tenant.clone(), record.id, about.system.clone(), about.object.clone())
-    });
+    let blank =
+        || Shadow::blank(context.tenant.clone(), record.id, about.system.clone(), about.object.clone());
+    let mut shadow = match old {
+        Some(old) if old.is_of(&about.id) => old.clone(),
+        // Another object stood there: of its row only the revision goes on.
+        _ => Shadow { revision: old.map_or(0, |old| old.revision), ..blank() },
+    };
     let differs = incoming
         .seen_paths
         .iter()

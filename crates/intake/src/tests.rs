@@ -1,5 +1,7 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
+mod late;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::schema::{FactRule, MatchKey, OnDelete};

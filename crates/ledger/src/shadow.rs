@@ -126,6 +126,13 @@ impl Shadow {
         }
     }
 
+    /// Whether it is about that object: until its id is known, it is about whichever turns out to be the record's.
+    /// Versions and values of another object say nothing of this one.
+    #[must_use]
+    pub fn is_of(&self, external_id: &str) -> bool {
+        self.external_id.as_deref().is_none_or(|known| known == external_id)
+    }
+
     /// Where it points, once known.
     #[must_use]
     pub fn external(&self) -> Option<ExternalRef> {

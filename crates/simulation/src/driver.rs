@@ -370,7 +370,12 @@ impl Simulation {
             if self.options.crash_at.contains(&self.effects) {
                 return self.crash();
             }
+            let life = self.crashes;
             self.perform(id, effect);
+            // It stopped itself: the dead do nothing more.
+            if self.crashes != life {
+                return;
+            }
         }
         if let Some(due) = wakeup {
             let due = due.0.max(self.now + 1);

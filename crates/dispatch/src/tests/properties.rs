@@ -119,12 +119,39 @@ fn a_window_full_of_bulk_work_keeps_room_for_other_lanes() {
         poison: false,
     };
     (0..9).for_each(|token| dispatcher.offer(wish(token, Lane::Bulk)));
-    assert!(!dispatcher.has_room() && !dispatcher.has_room_for(Lane::Bulk));
+    assert_eq!(dispatcher.room_for(Lane::Bulk), 0);
     assert!(dispatcher.has_room_for(Lane::Critical) && dispatcher.holds(&8));
     (10..13).for_each(|token| dispatcher.offer(wish(token, Lane::Critical)));
     assert!(!dispatcher.has_room_for(Lane::Critical) && dispatcher.has_room_for(Lane::Standard));
     dispatcher.withdraw(&8);
     assert!(!dispatcher.holds(&8));
+}
+
+/// I19: one wish that goes does not make one question for the next.
+#[test]
+fn a_window_is_filled_in_good_portions() {
+    let mut dispatcher = Dispatcher::new(Limits { window: 12, ..limits() }, Mono(0));
+    let wish = |token| Wanted {
+        token,
+        lane: Lane::Bulk,
+        lock: None,
+        due: Mono(0),
+        seq: 0,
+        operation: "create".into(),
+        buckets: BucketSet::ALL,
+        cost: 1,
+        safe: true,
+        poison: false,
+    };
+    (0..12).for_each(|token| dispatcher.offer(wish(token)));
+    let refill = [0, 1, 2, 3, 4].map(|token| {
+        dispatcher.withdraw(&token);
+        dispatcher.refill_for(Lane::Bulk)
+    });
+    assert_eq!(refill, [0, 0, 3, 4, 5]);
+    // A lane of which nothing is held does not wait for a portion.
+    (0..4).for_each(|token| dispatcher.offer(wish(token)));
+    assert_eq!((dispatcher.refill_for(Lane::Bulk), dispatcher.refill_for(Lane::Critical)), (0, 4));
 }
 
 #[test]

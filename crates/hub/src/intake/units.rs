@@ -187,7 +187,7 @@ fn recall(
         }
     }
     let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
-    if let Some(shadow) = view.shadows.get(&key) {
+    if let Some(shadow) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id)) {
         incoming.known = mapping.recall(&shadow.fields);
         let open = view.intents.get(&key);
         // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another

@@ -62,6 +62,14 @@ pub(crate) struct Doubt {
     pub(crate) durable: bool,
 }
 
+impl Flight {
+    /// The same, waiting for its turn, and the permit that it had.
+    fn into_doubt(self, action: Action, durable: bool) -> (Doubt, Permit) {
+        let Self { intent, write, head, matches, permit, .. } = self;
+        (Doubt { intent, write, head, action, matches, durable }, permit)
+    }
+}
+
 impl Spoke {
     /// Keeps an intent in doubt, locks its record, and asks for its turn when it is due.
     pub(crate) fn doubt(&mut self, doubt: Doubt, due: Wall, now: Now) {
@@ -133,17 +141,11 @@ impl Spoke {
 
     /// Since it was admitted, the target has asked to be left alone: it asks for its turn again.
     fn wait_out(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        let (action, durable) = (flight.action, flight.durable);
+        let (doubt, permit) = flight.into_doubt(action, durable);
         if let Some(dispatcher) = &mut self.dispatcher {
-            dispatcher.release_keeping_lock(flight.permit, turn.now.mono);
+            dispatcher.release_keeping_lock(permit, turn.now.mono);
         }
-        let doubt = Doubt {
-            intent: flight.intent,
-            write: flight.write,
-            head: flight.head,
-            action: flight.action,
-            matches: flight.matches,
-            durable: flight.durable,
-        };
         self.doubt(doubt, turn.now.wall, turn.now);
     }
 
@@ -357,17 +359,10 @@ impl Spoke {
                 at: turn.now.wall,
             });
         }
+        let (doubt, permit) = flight.into_doubt(action, false);
         if let Some(dispatcher) = &mut self.dispatcher {
-            dispatcher.release_keeping_lock(flight.permit, turn.now.mono);
+            dispatcher.release_keeping_lock(permit, turn.now.mono);
         }
-        let doubt = Doubt {
-            intent: flight.intent,
-            write: flight.write,
-            head: flight.head,
-            action,
-            matches: flight.matches,
-            durable: false,
-        };
         self.outbox.push((Unit { require: Vec::new(), ops }, After::Doubt(Box::new(doubt), due)));
     }
 

@@ -67,7 +67,7 @@ impl Spoke {
     }
 
     fn claim(&mut self, lane: Lane, turn: &mut Turn<'_>) {
-        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.room_for(lane));
+        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.refill_for(lane));
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
         if claim.asking {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use canonical::IntentId;
-use ledger::{Intent, IntentState, Level, Obligation, State};
+use ledger::{Intent, IntentState, Level, Obligation, State, Subject};
 use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
 use crate::spoke::plan::reason;
@@ -131,7 +131,8 @@ impl Spoke {
         unit: &mut Unit,
         turn: &Turn<'_>,
     ) {
-        if let Some(write) = crate::written::written(&intent) {
+        let sync = matches!(intent.obligation.subject, Subject::Record(_));
+        if let Some(write) = crate::written::written(&intent).filter(|_| sync) {
             let mut shadow = shadow.unwrap_or_else(|| self.blank(&intent));
             unit.require.push(Require::ShadowAt {
                 record: intent.record,

@@ -223,10 +223,14 @@ impl Spoke {
                     let known = shadow.external_id.clone().or(settlement.linked.clone());
                     unit.ops.extend(self.link(intent, known, now).map(Op::DropLink));
                     // What was read before, and comes later, must not link it again.
-                    let (token, recent) = (shadow.token, std::mem::take(&mut shadow.recent));
-                    let written_at = Some(now);
-                    let blank = self.blank(intent);
-                    shadow = Shadow { revision: old.revision, token, recent, written_at, ..blank };
+                    shadow = Shadow {
+                        revision: old.revision,
+                        external_id: shadow.external_id,
+                        token: shadow.token,
+                        recent: shadow.recent,
+                        written_at: Some(now),
+                        ..self.blank(intent)
+                    };
                 } else if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }

@@ -56,6 +56,8 @@ impl Spoke {
     pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
         let scope = self.state.credential_generation.to_string();
         for mut intent in intents {
+            // Whether a look of an earlier life counts is not known: none does.
+            intent.probes = 0;
             let recovery = ledger::recover(&intent, &scope, turn.now.wall);
             turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
             let action = match recovery {

@@ -62,6 +62,23 @@ fn a_crash_loses_what_was_not_synced() {
     assert_eq!(answers.lock().unwrap().len(), 2, "nobody is answered after a crash");
 }
 
+/// I2: what a crash or a failing disk had written already stands, and nobody hears of it as done.
+#[test]
+fn a_torn_sync_keeps_the_first_and_promises_nothing() {
+    let memory = Memory::holding();
+    let answers = Answers::default();
+    (1..=3).for_each(|number| commit(&memory, put(number), &answers));
+    assert_eq!(memory.tear(1), 2);
+    assert!(stands(&memory, 1) && !stands(&memory, 2) && !stands(&memory, 3));
+    assert!(answers.lock().unwrap().is_empty());
+    (4..=5).for_each(|number| commit(&memory, put(number), &answers));
+    let broken = StoreError::Broken { detail: "test".to_owned() };
+    memory.fail(1, &broken);
+    commit(&memory, put(6), &answers);
+    assert!(stands(&memory, 4) && !stands(&memory, 5) && !stands(&memory, 6));
+    assert_eq!(*answers.lock().unwrap(), vec![Err(broken); 3]);
+}
+
 /// I2: a full disk stops intake; outcomes are still taken.
 #[test]
 fn a_full_disk_stops_intake_only() {
