@@ -6,6 +6,7 @@ mod draws;
 mod properties;
 mod scenarios;
 mod script;
+mod steps;
 mod world;
 
 use std::time::Duration;

@@ -78,7 +78,7 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 33] = [
+const SOMETIMES: [&str; 35] = [
     "Accepted",
     "Breaker",
     "Dead",
@@ -95,6 +95,7 @@ const SOMETIMES: [&str; 33] = [
     "Merged",
     "MessageParked",
     "NeedsPerson",
+    "OperatorDecided",
     "OrderDone",
     "OrderRefused",
     "Parked",
@@ -109,13 +110,14 @@ const SOMETIMES: [&str; 33] = [
     "SayingQuarantined",
     "Sent",
     "Skipped",
+    "SomebodyEdited",
     "Throttled",
     "Answered",
     "Gauges",
 ];
 
 /// Faults that must have happened.
-const FAULTS: [&str; 21] = [
+const FAULTS: [&str; 18] = [
     "answers_lost",
     "brownout",
     "clock_jump",
@@ -125,9 +127,6 @@ const FAULTS: [&str; 21] = [
     "down",
     "hanging",
     "late_effects",
-    "operator",
-    "paused",
-    "person",
     "poison",
     "replayed",
     "slow",

@@ -68,7 +68,7 @@ pub fn judge(run: &Simulation) -> Verdict {
             }
             *top = (*top).max(value);
         }
-        // A crash forgets how long a target asked to be left alone.
+        // What a target said as the hub died was not heard.
         if run.crashes() == 0 {
             verdict.impatient += target.impatient;
         }

@@ -7,23 +7,17 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
-use connector::{Failure, FailureKind, Observation, Reached, Request, Response};
-use hub::{
-    Ack, Arrival, Effect, Input, Intake, Machine, MachineId, Mark, Offer, Origin, Spoke, TakenAs, Ticket,
-    Turn,
-};
-use store::Store as _;
+use connector::{Observation, Request};
+use hub::{Effect, Input, Intake, Machine, MachineId, Mark, Spoke, Ticket, Turn};
 use store::memory::Memory;
 
 use crate::estate::{Estate, Happening};
-use crate::vendor::{Faults, Reply, Vendor};
+use crate::vendor::{Faults, Vendor};
 
 /// Virtual wall-clock time at the start: 2026-01-01T00:00:00Z.
 const START: Wall = Wall(1_767_225_600_000_000);
 /// The hub starts again so long after a crash.
 const DOWN_FOR: Duration = Duration::from_millis(200);
-/// The source offers again what was not acknowledged within this time.
-const OFFER_AGAIN: Duration = Duration::from_secs(3);
 
 /// How a run goes.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +59,7 @@ pub(crate) enum Event {
     Start,
 }
 
-/// A moment, in virtual microseconds, and what happens within one at most.
+/// A moment, in virtual microseconds, and how much a hub that does not spin may do within one.
 const MOMENT: u64 = 100_000;
 const SPINS_AT: u64 = 50_000;
 
@@ -80,7 +74,7 @@ pub(crate) struct Saying {
 
 /// A run.
 pub struct Simulation {
-    options: Options,
+    pub(crate) options: Options,
     pub(crate) config: Arc<Configuration>,
     pub(crate) store: Arc<Memory>,
     pub(crate) machines: BTreeMap<MachineId, Box<dyn DebugMachine>>,
@@ -91,7 +85,7 @@ pub struct Simulation {
     pub(crate) now: u64,
     rng: u64,
     /// Answers of the store, until they are queued.
-    answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
+    pub(crate) answers: Arc<Mutex<Vec<(MachineId, Input)>>>,
     pub(crate) targets: BTreeMap<System, Vendor>,
     /// The long run's world, if it is one.
     pub(crate) estate: Option<Box<Estate>>,
@@ -131,13 +125,9 @@ impl Simulation {
     ) -> Self {
         let rng = options.seed ^ 0x5851_f42d_4c95_7f2d;
         let source = source(&config, &targets);
-        let sayings = sayings.into_iter().map(|(at, observation)| Saying {
-            at,
-            source: source.clone(),
-            observation,
-            acknowledged: false,
-        });
-        let sayings: Vec<Saying> = sayings.collect();
+        let saying =
+            |(at, observation)| Saying { at, source: source.clone(), observation, acknowledged: false };
+        let sayings: Vec<Saying> = sayings.into_iter().map(saying).collect();
         let mut run = Self {
             options,
             config,
@@ -370,10 +360,10 @@ impl Simulation {
             if self.options.crash_at.contains(&self.effects) {
                 return self.crash();
             }
-            let life = self.crashes;
+            let crashes = self.crashes;
             self.perform(id, effect);
             // It stopped itself: the dead do nothing more.
-            if self.crashes != life {
+            if self.crashes != crashes {
                 return;
             }
         }
@@ -385,140 +375,6 @@ impl Simulation {
             }
         } else {
             self.timers.remove(id);
-        }
-    }
-
-    fn perform(&mut self, id: &MachineId, effect: Effect) {
-        match effect {
-            Effect::Find(ticket, query) => {
-                let answers = Arc::clone(&self.answers);
-                let to = id.clone();
-                let reply = Box::new(move |rows| push(&answers, to, Input::Found(ticket, rows)));
-                self.store.find(query, reply);
-                self.collect();
-            }
-            Effect::Commit(ticket, units) => {
-                self.remember(&format!("{id:?} commits {} units", units.len()));
-                self.watch_commit(&units);
-                let answers = Arc::clone(&self.answers);
-                let to = id.clone();
-                let reply = Box::new(move |receipts| push(&answers, to, Input::Committed(ticket, receipts)));
-                self.store.commit(units, reply);
-                let latency = self.between(200, 3_000);
-                self.at(self.now + latency, Event::Sync);
-            }
-            Effect::Send(ticket, request) => {
-                let MachineId::Spoke(system) = id.clone() else { return };
-                self.watch_send(&system, &request);
-                self.remember(&format!("{system} sends {} {}/", request.method, request.path));
-                let latency = self.between(300, 20_000);
-                let life = self.life;
-                self.at(self.now + latency, Event::Arrive { system, ticket, request, life });
-            }
-            Effect::Authorise(ticket) => {
-                let input = Input::Authorised { ticket, result: Ok(Ok(1)) };
-                self.at(self.now + 1_000, Event::Input(id.clone(), input));
-            }
-            Effect::Ack(ticket, ack) => self.acknowledged(ticket, &ack),
-            Effect::Offer(offer) => {
-                self.at(self.now + 10, Event::Input(MachineId::Intake, Input::Offer(offer)))
-            }
-            Effect::Tell(to, notice) => self.at(self.now + 10, Event::Input(to, Input::Told(notice))),
-            Effect::Note(mark) => self.note(&mark),
-            // A supervisor starts it again.
-            Effect::Stop(_) if self.estate.is_some() => self.crash(),
-            Effect::Stop(reason) => self.stopped = Some(reason),
-            Effect::Drained => {}
-        }
-    }
-
-    /// Queues what the store has answered.
-    fn collect(&mut self) {
-        let answers =
-            self.answers.lock().map(|mut answers| std::mem::take(&mut *answers)).unwrap_or_default();
-        for (id, input) in answers {
-            let latency = self.between(5, 200);
-            self.at(self.now + latency, Event::Input(id, input));
-        }
-    }
-
-    fn note(&mut self, mark: &Mark) {
-        let text = format!("{mark:?}");
-        let name = text.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
-        self.remember(&name);
-        if let Mark::Decided { kind, .. } = mark {
-            *self.marks.entry(format!("Decided {kind}")).or_default() += 1;
-        }
-        *self.marks.entry(name).or_default() += 1;
-    }
-
-    fn arrive(&mut self, system: &System, ticket: Ticket, request: &Request, life: u64) {
-        let own = self.sick.get(system).copied().unwrap_or(self.options.faults);
-        let faults = if self.now < micros(self.options.heal_after) { own } else { Faults::default() };
-        let (now, random) = (self.now, self.random());
-        let Some(target) = self.targets.get_mut(system) else { return };
-        let reply = target.serve(request, now, random, &faults);
-        self.watch_effects(system);
-        self.tell(system);
-        let (answer, after) = match reply {
-            Reply::Answer(_, after) if after > request.timeout_ms * 1_000 => {
-                (Err(failure(Reached::MaybeSent, FailureKind::Timeout)), request.timeout_ms * 1_000)
-            }
-            Reply::Answer(response, after) => (Ok(response), after),
-            Reply::Refused => (Err(failure(Reached::NotSent, FailureKind::Connect)), 100),
-            Reply::Lost(after) => (Err(failure(Reached::MaybeSent, FailureKind::Reset)), after),
-            Reply::Late(after) => {
-                // The answer never comes; the effect does, within what the operation may take.
-                let event = Event::Late { system: system.clone(), request: request.clone() };
-                self.at(self.now + after, event);
-                let timeout = request.timeout_ms * 1_000;
-                (Err(failure(Reached::MaybeSent, FailureKind::Timeout)), timeout)
-            }
-        };
-        if life != self.life {
-            return;
-        }
-        let took = Duration::from_micros(after);
-        let input = Input::Answered { ticket, answer, took };
-        self.at(self.now + after, Event::Input(MachineId::Spoke(system.clone()), input));
-    }
-
-    pub(crate) fn say(&mut self, index: usize) {
-        let Some(saying) = self.sayings.get(index) else { return };
-        if saying.acknowledged {
-            return;
-        }
-        let now = self.clock().wall;
-        let offer = Offer {
-            ticket: Ticket(index as u64),
-            origin: Origin::Pushed,
-            source: saying.source.clone(),
-            as_of: now,
-            arrivals: vec![Arrival::Read(saying.observation.clone())],
-        };
-        self.at(self.now + 50, Event::Input(MachineId::Intake, Input::Offer(offer)));
-        self.at(self.now + micros(OFFER_AGAIN), Event::Say(index));
-    }
-
-    fn acknowledged(&mut self, ticket: Ticket, ack: &Ack) {
-        let taken = match ack {
-            Ack::Taken(taken) => taken,
-            Ack::Done | Ack::Refused(_) => {
-                let name = if *ack == Ack::Done { "OrderDone" } else { "OrderRefused" };
-                *self.marks.entry(name.to_owned()).or_default() += 1;
-                return;
-            }
-            Ack::Busy(_) => return,
-        };
-        self.remember("ack");
-        let fine = taken.iter().all(|taken| matches!(taken.how, TakenAs::Accepted | TakenAs::Duplicate));
-        let index = usize::try_from(ticket.0).unwrap_or(usize::MAX);
-        self.watch_ack(index, taken);
-        if let Some(saying) = self.sayings.get_mut(index) {
-            saying.acknowledged = true;
-            if !fine {
-                *self.marks.entry("SayingQuarantined".to_owned()).or_default() += 1;
-            }
         }
     }
 }
@@ -534,25 +390,6 @@ fn unreachable_system() -> System {
     panic!("the scenario has no systems")
 }
 
-fn push(answers: &Arc<Mutex<Vec<(MachineId, Input)>>>, to: MachineId, input: Input) {
-    if let Ok(mut answers) = answers.lock() {
-        answers.push((to, input));
-    }
-}
-
-fn failure(reached: Reached, kind: FailureKind) -> Failure {
-    Failure { reached, kind, detail: "simulated".to_owned() }
-}
-
 pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// An answer of a target.
-pub(crate) fn response(status: u16, body: &serde_json::Value) -> Response {
-    Response {
-        status,
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: serde_json::to_vec(body).unwrap_or_default(),
-    }
 }

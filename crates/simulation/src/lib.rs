@@ -7,6 +7,7 @@ mod driver;
 mod estate;
 #[cfg(test)]
 mod intake_tests;
+mod outside;
 mod said;
 mod scenario;
 #[cfg(test)]

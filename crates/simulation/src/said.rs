@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use canonical::{Object, OrderToken, System};
 use connector::{Observation, Seen};
-use hub::{Arrival, Delivery, Input, MachineId, Notice, Offer, Order, Origin, Ticket};
+use hub::{Delivery, Input, MachineId, Notice, Order, Ticket};
 use ledger::State;
 use serde_json::json;
-use store::Browse as _;
 use store::browse::{DeliveryFilter, Look, Page};
 
 use crate::driver::{Event, Simulation, micros};
+use crate::outside::HEEDLESS;
 
 /// A target says what it has to say within so many microseconds, before or after it answers.
 const TALK_WITHIN: u64 = 30_000;
@@ -33,7 +33,7 @@ impl Simulation {
             let Some(shown) = self.targets.get(system).and_then(|target| target.shown(id)) else { continue };
             self.annotated.push(id);
             let fields = json!({"id": shown["id"], "key": shown["key"], "note": note});
-            self.push(system, id, &fields, format!("{id}/{note}"), 50);
+            self.say_of(system, id, &fields, format!("{id}/{note}"), 50);
         }
     }
 
@@ -57,10 +57,7 @@ impl Simulation {
             limit: 100,
             ..DeliveryFilter::default()
         };
-        let (tell, told) = std::sync::mpsc::channel();
-        let look = Look::Deliveries(filter);
-        self.store.look(self.config.tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
-        let Ok(Ok(Page::Deliveries(rows))) = told.try_recv() else { return };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return };
         for (number, (_, row)) in (1_000_000..).zip(rows) {
             let delivery = Delivery { key: row.key, record: row.record, object: row.object };
             let order = Order::Retry { delivery, reason: "ann: it is not there".to_owned() };
@@ -88,10 +85,10 @@ impl Simulation {
         });
         let count = target.effects.len();
         let after = self.between(50, TALK_WITHIN);
-        self.push(system, id, &fields, format!("effect {count}"), after);
+        self.say_of(system, id, &fields, format!("effect {count}"), after);
     }
 
-    fn push(&mut self, system: &System, id: u64, fields: &serde_json::Value, event_id: String, after: u64) {
+    fn say_of(&mut self, system: &System, id: u64, fields: &serde_json::Value, event_id: String, after: u64) {
         let now = self.clock().wall;
         #[expect(clippy::expect_used, reason = "a literal that is a name")]
         let object = Object::new("items").expect("a name");
@@ -106,13 +103,6 @@ impl Simulation {
             occurred_at: Some(now),
             trace: None,
         };
-        let offer = Offer {
-            ticket: Ticket(u64::MAX),
-            origin: Origin::Pushed,
-            source: system.clone(),
-            as_of: now,
-            arrivals: vec![Arrival::Read(observation)],
-        };
-        self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
+        self.push(HEEDLESS, system, observation, after);
     }
 }

@@ -106,16 +106,19 @@ objects:
   items:
     shape: {{id: id}}
     writes:
-{writes}errors:
-  - {{when: {{status: [429]}}, class: rate_limited, wait: {{header: retry-after, default: 1s}}}}
-  - {{when: {{status: [404]}}, class: not_found}}
-  - {{when: {{status: [400, 422]}}, class: validation}}
-",
+{writes}{ERRORS}",
             name = self.name(),
             writes = self.writes()
         )
     }
 }
+
+/// What the vendors' answers mean.
+pub(crate) const ERRORS: &str = "errors:
+  - {when: {status: [429]}, class: rate_limited, wait: {header: retry-after, default: 1s}}
+  - {when: {status: [404]}, class: not_found}
+  - {when: {status: [400, 422]}, class: validation}
+";
 
 const SOURCE: &str = "connector: source
 version: \"1\"
@@ -155,33 +158,12 @@ creators: [src]
 /// # Panics
 /// When the scenario's own files do not load: a defect here.
 #[must_use]
-#[expect(clippy::panic, reason = "a scenario that does not load is a defect of the scenario")]
 pub fn configuration(classes: &[Class]) -> Arc<Configuration> {
-    let mut files = Files::new();
-    files.put(
-        "concord.yaml",
-        "tenant: acme
-public_url: https://hub.example.com/
-store:
-  folder: ./data
-  root_key: {file: ./root.key}
-listeners:
-  ingress: 127.0.0.1:4000
-  operator: 127.0.0.1:4001
-",
-    );
+    let mut files = folder();
     files.put("connectors/source.yaml", SOURCE);
     // The first target owns the note: the source only fills it while it is blank.
     let owner = classes.first().map_or("src", |class| class.name());
     files.put("model/thing.yaml", ENTITY.replace("NOTE_OWNER", owner));
-    files.put(
-        "systems/src.yaml",
-        "system: src
-connector: connectors/source.yaml
-connection: {base_url: \"https://src.example.com\"}
-webhook: {secrets: [{env: SRC}]}
-",
-    );
     files.put(
         "mappings/thing.src.yaml",
         "mapping: thing.src
@@ -230,7 +212,39 @@ fields:
         ));
     }
     files.put("routes/all.yaml", routes);
-    match config::load(&files) {
+    loaded(&files)
+}
+
+/// A folder with a hub and a source, to be filled.
+pub(crate) fn folder() -> Files {
+    let mut files = Files::new();
+    files.put(
+        "concord.yaml",
+        "tenant: acme
+public_url: https://hub.example.com/
+store:
+  folder: ./data
+  root_key: {file: ./root.key}
+listeners:
+  ingress: 127.0.0.1:4000
+  operator: 127.0.0.1:4001
+",
+    );
+    files.put(
+        "systems/src.yaml",
+        "system: src
+connector: connectors/source.yaml
+connection: {base_url: \"https://src.example.com\"}
+webhook: {secrets: [{env: SRC}]}
+",
+    );
+    files
+}
+
+/// The folder's configuration.
+#[expect(clippy::panic, reason = "a scenario that does not load is a defect of the scenario")]
+pub(crate) fn loaded(files: &Files) -> Arc<Configuration> {
+    match config::load(files) {
         Ok(checked) => Arc::new(checked.configuration),
         Err(problems) => {
             let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use connector::{Request, Response};
 use serde_json::{Value, json};
 
-use crate::driver::{micros, response};
+use crate::driver::micros;
+use crate::outside::response;
 use crate::scenario::Class;
 
 /// How long a throttled vendor asks to be left alone, in microseconds.

@@ -4,7 +4,8 @@ use canonical::Mono;
 use ledger::{Class, Lane};
 use proptest::prelude::*;
 
-use super::world::{Step, World, some_limits, step};
+use super::steps::{Step, some_limits, step};
+use super::world::World;
 use super::{bucket, limits};
 use crate::{BucketSet, Change, Dispatcher, Limits, Wanted};
 

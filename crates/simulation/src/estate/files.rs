@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use config::{Configuration, Files};
+use config::Configuration;
 
-use crate::scenario::Class;
+use crate::scenario::{Class, ERRORS, folder, loaded};
 
 /// The source of things and groups.
 pub(crate) const SOURCE: &str = "src";
@@ -28,16 +28,6 @@ pub(crate) const KEY_LIFE_S: u64 = 60;
 pub(crate) const LIMITS: [(u64, u64); 2] = [(40, 10), (150, 60)];
 /// Wishes held in memory per system.
 pub(crate) const WINDOW: usize = 16;
-
-const CONCORD: &str = "tenant: acme
-public_url: https://hub.example.com/
-store:
-  folder: ./data
-  root_key: {file: ./root.key}
-listeners:
-  ingress: 127.0.0.1:4000
-  operator: 127.0.0.1:4001
-";
 
 const THING: &str = "entity: Thing
 version: 1
@@ -101,12 +91,6 @@ fn limits() -> String {
 "
     )
 }
-
-const ERRORS: &str = "errors:
-  - {when: {status: [429]}, class: rate_limited, wait: {header: retry-after, default: 1s}}
-  - {when: {status: [404]}, class: not_found}
-  - {when: {status: [400, 422]}, class: validation}
-";
 
 fn source_kind(kind: &str) -> String {
     format!(
@@ -323,22 +307,11 @@ fn routes() -> String {
 }
 
 /// The estate's configuration.
-#[expect(clippy::panic, reason = "an estate that does not load is a defect of the estate")]
 pub(crate) fn configuration() -> Arc<Configuration> {
-    let mut files = Files::new();
-    files.put("concord.yaml", CONCORD);
+    let mut files = folder();
     files.put("model/thing.yaml", THING);
     files.put("model/group.yaml", GROUP);
     files.put("connectors/source.yaml", source());
-    files.put(
-        "systems/src.yaml",
-        "system: src
-connector: connectors/source.yaml
-connection: {base_url: \"https://src.example.com\"}
-webhook: {secrets: [{env: SRC}]}
-"
-        .to_owned(),
-    );
     files.put("mappings/thing.src.yaml", THING_SOURCE);
     files.put("mappings/group.src.yaml", group_mapping(SOURCE).replace(", path", ", direction: in, path"));
     files.put("mappings/closed.keyed.yaml", CLOSED);
@@ -360,13 +333,7 @@ retry: {{base: 500ms, cap: 20s, attempts_max: 10}}
         files.put(&format!("mappings/group.{name}.yaml"), group_mapping(name));
     }
     files.put("routes/all.yaml", routes());
-    match config::load(&files) {
-        Ok(checked) => Arc::new(checked.configuration),
-        Err(problems) => {
-            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            panic!("{}", shown.join("\n"))
-        }
-    }
+    loaded(&files)
 }
 
 #[cfg(test)]

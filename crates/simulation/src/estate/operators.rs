@@ -22,7 +22,6 @@ impl Simulation {
         if self.estate.as_ref().is_some_and(|estate| estate.healthy == chosen) {
             return;
         }
-        self.count("paused");
         if let Some(estate) = &mut self.estate {
             estate.paused.insert(chosen.clone());
         }
@@ -140,7 +139,7 @@ impl Simulation {
             _ if !self.healed() && self.between(0, 8) == 0 => discard("ann: not worth it"),
             _ => retry,
         };
-        self.count("operator");
+        self.did("OperatorDecided");
         self.remember(&format!("! an operator decides about {target} {}: {order:?}", row.state.name()));
         self.order(target, order);
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use canonical::{Object, OrderToken, System};
 use connector::{Observation, Seen};
-use hub::{Arrival, Input, MachineId, Offer, Origin, Ticket};
 use serde_json::{Value, json};
 
 use super::{files, system};
 use crate::driver::{Event, Saying, Simulation};
+use crate::outside::HEEDLESS;
 
 /// A message takes at least and at most so many microseconds to arrive.
 const TRAVEL: (u64, u64) = (20_000, 400_000);
@@ -184,7 +184,7 @@ impl Simulation {
             70..78 => {
                 self.count("webhook_twice");
                 let index = self.will_say(&source, observation, prompt);
-                self.at(self.now + late, Event::Input(MachineId::Intake, self.offer_of(index)));
+                self.repeat(index, late);
             }
             94..100 => {
                 self.count("webhook_late");
@@ -236,15 +236,10 @@ impl Simulation {
         index
     }
 
-    fn offer_of(&self, index: usize) -> Input {
-        let saying = self.sayings.get(index);
-        Input::Offer(Offer {
-            ticket: Ticket(index as u64),
-            origin: Origin::Pushed,
-            source: saying.map_or_else(|| system(files::SOURCE), |saying| saying.source.clone()),
-            as_of: self.clock().wall,
-            arrivals: saying.map(|saying| Arrival::Read(saying.observation.clone())).into_iter().collect(),
-        })
+    /// A saying is said once more, whether it was acknowledged or not.
+    fn repeat(&mut self, index: usize, after: u64) {
+        let Some(saying) = self.sayings.get(index).cloned() else { return };
+        self.push(index as u64, &saying.source, saying.observation, after);
     }
 
     /// What was said lately is said again, all at once.
@@ -255,8 +250,7 @@ impl Simulation {
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             self.count("replayed");
             let after = self.between(TRAVEL.0, TRAVEL.1);
-            let offer = self.offer_of(index);
-            self.at(self.now + after, Event::Input(MachineId::Intake, offer));
+            self.repeat(index, after);
         }
     }
 
@@ -283,7 +277,7 @@ impl Simulation {
             vendor.change(id, &BTreeMap::from([(field.to_owned(), value)]), now);
         }
         self.remember(&format!("! somebody edits {field} of {id} at {name}"));
-        self.count("person");
+        self.did("SomebodyEdited");
         self.target_says(&target, id, true);
     }
 
@@ -299,13 +293,6 @@ impl Simulation {
             self.will_say(target, observation, after);
             return;
         }
-        let offer = Offer {
-            ticket: Ticket(u64::MAX),
-            origin: Origin::Pushed,
-            source: target.clone(),
-            as_of: self.clock().wall,
-            arrivals: vec![Arrival::Read(observation)],
-        };
-        self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
+        self.push(HEEDLESS, target, observation, after);
     }
 }

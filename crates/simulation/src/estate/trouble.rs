@@ -18,6 +18,11 @@ impl Simulation {
         }
     }
 
+    /// Something happened that is no fault.
+    pub(super) fn did(&mut self, name: &str) {
+        *self.marks.entry(name.to_owned()).or_default() += 1;
+    }
+
     /// Work stood still until now, and has to catch up.
     pub(super) fn excuse(&mut self, from: u64) {
         if let Some(estate) = &mut self.estate {
@@ -34,9 +39,7 @@ impl Simulation {
             estate.trying.clear();
             estate.open.clear();
             estate.fail_sync = false;
-            if estate.full {
-                estate.full = false;
-            }
+            estate.full = false;
         }
         self.excuse(self.now);
     }
