@@ -36,17 +36,17 @@ pub struct SeedReport {
 /// Runs the estate of a seed, with faults for `span`. What breaks an invariant ends it.
 #[must_use]
 pub fn run_seed(seed: u64, mode: Mode, span: Duration) -> SeedReport {
-    report(seed, mode, span, None)
+    report(seed, mode, span, false)
 }
 
-/// The same again, with the timeline of what broke, and of what else is `about`: names, separated by spaces.
+/// The same again, with the timeline of what broke.
 #[must_use]
-pub fn explain(seed: u64, mode: Mode, span: Duration, about: &str) -> SeedReport {
-    report(seed, mode, span, Some(about))
+pub fn explain(seed: u64, mode: Mode, span: Duration) -> SeedReport {
+    report(seed, mode, span, true)
 }
 
-fn report(seed: u64, mode: Mode, span: Duration, diary: Option<&str>) -> SeedReport {
-    let mut run = estate::build(seed, mode, span, diary.is_some());
+fn report(seed: u64, mode: Mode, span: Duration, diary: bool) -> SeedReport {
+    let mut run = estate::build(seed, mode, span, diary);
     let steps = run.run();
     if run.estate.as_ref().is_some_and(|estate| estate.violations.is_empty()) {
         run.judge_estate();
@@ -56,7 +56,7 @@ fn report(seed: u64, mode: Mode, span: Duration, diary: Option<&str>) -> SeedRep
     let Some(estate) = run.estate.take() else { unreachable!("an estate was built") };
     let violation = estate.violations.first().cloned();
     let about = violation.as_ref().map_or("", |violation| violation.about.as_str());
-    let timeline = diary.map(|more| estate.lines_about(&format!("{about} {more}"), LINES_MAX));
+    let timeline = if diary { estate.lines_about(about, LINES_MAX) } else { Vec::new() };
     SeedReport {
         seed,
         violation,
@@ -66,7 +66,7 @@ fn report(seed: u64, mode: Mode, span: Duration, diary: Option<&str>) -> SeedRep
         trace,
         faults: estate.faults,
         marks: run.marks,
-        timeline: timeline.unwrap_or_default(),
+        timeline,
     }
 }
 
@@ -179,6 +179,15 @@ pub fn hunt(bug: Bug) -> Hunt {
     }
     planted::plant(None);
     out
+}
+
+/// The timeline of what broke first in a hunt.
+#[must_use]
+pub fn explain_hunt(hunt: &Hunt) -> Vec<String> {
+    planted::plant(Some(hunt.bug));
+    let timeline = explain(hunt.seeds, Mode::Liveness, HUNT_SPAN).timeline;
+    planted::plant(None);
+    timeline
 }
 
 /// For the hunts: a second run only where the dice are the question, so that the others are no slower.

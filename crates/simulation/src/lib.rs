@@ -15,7 +15,8 @@ mod tests;
 mod vendor;
 
 pub use campaign::{
-    HUNT_SEEDS, Hunt, SOMETIMES_AFTER, SeedReport, differs, explain, hunt, never_happened, run_seed,
+    HUNT_SEEDS, Hunt, SOMETIMES_AFTER, SeedReport, differs, explain, explain_hunt, hunt, never_happened,
+    run_seed,
 };
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};

@@ -168,7 +168,10 @@ fn shown(summary: &Value, output: &Output) -> String {
         ("messages taken in per hour", "accepted_per_hour"),
         ("faults per hour", "faults_per_hour"),
         ("violations", "violations"),
-    ] {
+    ]
+    .into_iter()
+    .filter(|_| summary["seeds"] != json!(0))
+    {
         lines.push(format!("{title:<28}{}", output::shown(&summary[key])));
     }
     let faults = summary["faults"].as_object().into_iter().flatten();
@@ -193,7 +196,9 @@ fn shown(summary: &Value, output: &Output) -> String {
             ("SEEDS", "/seeds"),
             ("SEEN", "/seen"),
         ];
-        lines.push(String::new());
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
         lines.push(output.table(&columns, &planted));
     }
     lines.join("\n")
@@ -205,7 +210,7 @@ fn tell(campaign: &Campaign, mode: Mode, span: Duration, output: &Output) {
         let Some(broken) = &report.violation else { continue };
         let word = output.paint_talk(Paint::Bad, broken.invariant);
         output.always(&format!("seed {}: {word}: {}", report.seed, broken.what));
-        for line in simulation::explain(report.seed, mode, span, "").timeline {
+        for line in simulation::explain(report.seed, mode, span).timeline {
             output.always(&line);
         }
     }
@@ -219,6 +224,9 @@ fn tell(campaign: &Campaign, mode: Mode, span: Duration, output: &Output) {
         );
         let word = output.paint_talk(Paint::Bad, "missed");
         output.always(&format!("{word}: {} should break {}; {seen}", hunt.bug, hunt.bug.invariant()));
+        if hunt.violation.is_some() {
+            simulation::explain_hunt(hunt).iter().for_each(|line| output.always(line));
+        }
     }
     if !planted::ARMED {
         output.detail("planted bugs are not in this build (--features planted-bugs)");
@@ -226,7 +234,8 @@ fn tell(campaign: &Campaign, mode: Mode, span: Duration, output: &Output) {
 }
 
 fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    // No minus sign before nothing.
+    (value * 1000.0).round() / 1000.0 + 0.0
 }
 
 /// Processor time of this process so far, in seconds; `None` where the system does not tell.

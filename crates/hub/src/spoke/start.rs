@@ -19,6 +19,8 @@ use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
 /// Shorter cool-downs are over before a start is.
 const COOL_DOWN_MIN: Duration = Duration::from_millis(100);
+/// The wall clock may have been set by so much since they were written down (I17).
+const CLOCK_SLACK: Duration = Duration::from_secs(2);
 /// First and longest wait between tries to connect.
 const CONNECT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -216,7 +218,7 @@ impl Spoke {
     fn cool_down(&mut self, now: Now) {
         let Some(dispatcher) = &mut self.dispatcher else { return };
         for (name, until) in &self.state.closed {
-            let until = now.mono_of(*until).min(now.mono + WAIT_MAX);
+            let until = now.mono_of(*until + CLOCK_SLACK).min(now.mono + WAIT_MAX);
             if until > now.mono && !planted::is(Bug::CoolDownForgotten) {
                 dispatcher.close_until(name.as_deref(), until);
                 self.kept_closed.insert(name.clone(), until);

@@ -1,6 +1,6 @@
 //! The last judgement: after the faults are over, all must agree, and the ledger must say what the world shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::System;
 use ledger::State;
@@ -198,20 +198,21 @@ impl Simulation {
         }
     }
 
-    /// I19: as many obligations as records and routes, however many changes there were.
+    /// I3: one record per object of the source. I19: one obligation per record and route, however many changes there
+    /// were.
     fn judge_rows(&mut self) {
         let source = self.targets.get(&system(files::SOURCE));
-        let records = source.map_or(0, |source| source.objects.len());
-        let Some(Page::Deliveries(rows)) =
-            self.page(Look::Deliveries(DeliveryFilter { limit: 1000, ..DeliveryFilter::default() }))
-        else {
-            return;
-        };
-        let sync =
-            rows.iter().filter(|(_, row)| matches!(row.key.subject, ledger::Subject::Record(_))).count();
-        if sync > records * files::TARGETS.len() {
-            let what = format!("{sync} obligations for {records} records");
-            self.violated("I19", "", what);
+        let objects = source.map_or(0, |source| source.objects.len());
+        let all = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(all)) else { return };
+        let sync = rows.iter().filter(|(_, row)| matches!(row.key.subject, ledger::Subject::Record(_)));
+        let (count, records) =
+            (sync.clone().count(), sync.map(|(_, row)| row.record).collect::<BTreeSet<_>>().len());
+        if records > objects {
+            self.violated("I3", "", format!("{records} records for {objects} objects of the source"));
+        }
+        if count > records * files::TARGETS.len() {
+            self.violated("I19", "", format!("{count} obligations for {records} records"));
         }
     }
 }
