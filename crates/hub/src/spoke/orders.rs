@@ -133,7 +133,7 @@ impl Spoke {
     ) {
         let sync = matches!(intent.obligation.subject, Subject::Record(_));
         if let Some(write) = crate::written::written(&intent).filter(|_| sync) {
-            let mut shadow = shadow.unwrap_or_else(|| self.blank(&intent));
+            let mut shadow = shadow.unwrap_or_else(|| self.blank(intent.record, &intent.object));
             unit.require.push(Require::ShadowAt {
                 record: intent.record,
                 system: self.system.clone(),

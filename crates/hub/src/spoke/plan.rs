@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::value::is_empty;
-use canonical::{Alive, EntitySchema, Fields, Record, Wall};
+use canonical::{Alive, EntitySchema, Fields, Object, Record, RecordId, Wall};
 use dispatch::Permit;
 use ledger::{Level, Obligation, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
 use mapping::Mapping;
@@ -135,7 +135,10 @@ impl Spoke {
         let Some(record) = row.record else {
             return skip("erased", "the record is gone");
         };
-        let shadow = fitting_shadow(self, obligation, row.shadow, row.link.as_deref());
+        let link = row.link.as_deref();
+        let shadow = self.fitting_shadow(obligation.record, &obligation.object, row.shadow, |shadow| {
+            shadow.external_id.as_deref() == link
+        });
         let links = |_: &canonical::Entity, object: &canonical::Object, id: &canonical::RecordId| {
             row.links.get(&(*id, object.clone())).cloned()
         };
@@ -261,6 +264,29 @@ impl Spoke {
         }))
     }
 
+    /// A shadow that knows nothing yet.
+    pub(crate) fn blank(&self, record: RecordId, object: &Object) -> Shadow {
+        Shadow::blank(self.config.tenant.clone(), record, self.system.clone(), object.clone())
+    }
+
+    /// The shadow, where it fits; else a blank one: of a shadow of another object, or of one that is no longer linked,
+    /// nothing holds but its revision.
+    pub(crate) fn fitting_shadow(
+        &self,
+        record: RecordId,
+        object: &Object,
+        shadow: Option<Shadow>,
+        fits: impl FnOnce(&Shadow) -> bool,
+    ) -> Shadow {
+        match shadow {
+            Some(shadow) if fits(&shadow) => shadow,
+            other => {
+                let revision = other.map_or(0, |shadow| shadow.revision);
+                Shadow { revision, ..self.blank(record, object) }
+            }
+        }
+    }
+
     /// Paths of this mapping that carry a field which the target's system owns.
     pub(crate) fn own_paths<'a>(&self, mapping: &'a Mapping, schema: &EntitySchema) -> BTreeSet<&'a str> {
         let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
@@ -322,29 +348,6 @@ impl Spoke {
         let parked = resting.state == State::Parked;
         let unit = Unit { require: resting.require, ops: vec![op] };
         self.outbox.push((unit, After::Rested { head, due, parked }));
-    }
-}
-
-/// The shadow, when it is about the object the link names; else a blank one.
-fn fitting_shadow(
-    spoke: &Spoke,
-    obligation: &Obligation,
-    shadow: Option<Shadow>,
-    link: Option<&str>,
-) -> Shadow {
-    let blank = || {
-        Shadow::blank(
-            obligation.key.tenant.clone(),
-            obligation.record,
-            spoke.system.clone(),
-            obligation.object.clone(),
-        )
-    };
-    match shadow {
-        Some(shadow) if shadow.external_id.as_deref() == link => shadow,
-        // A shadow of another object, or of one no longer linked: nothing in it holds, but its revision does.
-        Some(shadow) => Shadow { revision: shadow.revision, ..blank() },
-        None => blank(),
     }
 }
 

@@ -141,13 +141,9 @@ impl Spoke {
     pub(crate) fn resettle(&mut self, mut settlement: Settlement, row: SpokeRow, turn: &mut Turn<'_>) {
         let intent = &settlement.intent;
         settlement.linked = row.link.clone();
-        settlement.shadow = Some(row.shadow.unwrap_or_else(|| {
-            Shadow::blank(
-                intent.obligation.tenant.clone(),
-                intent.record,
-                self.system.clone(),
-                intent.object.clone(),
-            )
+        let there = settlement.outcome.external_id.as_deref().or(intent.external_id.as_deref());
+        settlement.shadow = Some(self.fitting_shadow(intent.record, &intent.object, row.shadow, |shadow| {
+            there.is_none_or(|id| shadow.is_of(id))
         }));
         settlement.obligation = row.obligation.or(settlement.obligation);
         if settlement.conflicts > CONFLICTS_MAX {
@@ -219,25 +215,18 @@ impl Spoke {
                 shadow.written_at = Some(now);
                 shadow.level = Level { ..intent.level };
                 shadow.external_id.clone_from(&external_id);
+                // Of what is archived the shadow stays, too.
                 if matches!(settlement.exit, Some(OnExit::Archive | OnExit::Delete)) {
                     let known = shadow.external_id.clone().or(settlement.linked.clone());
                     unit.ops.extend(self.link(intent, known, now).map(Op::DropLink));
-                    // What was read before, and comes later, must not link it again.
-                    shadow = Shadow {
-                        revision: old.revision,
-                        external_id: shadow.external_id,
-                        token: shadow.token,
-                        recent: shadow.recent,
-                        written_at: Some(now),
-                        ..self.blank(intent)
-                    };
                 } else if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }
             }
             Ending::Found if sync => {
                 let recent = std::mem::take(&mut shadow.recent);
-                shadow = Shadow { revision: old.revision, recent, ..self.blank(intent) };
+                shadow =
+                    Shadow { revision: old.revision, recent, ..self.blank(intent.record, &intent.object) };
                 // What an earlier send of it left there.
                 shadow.remember(&intent.fields, now);
                 shadow.external_id.clone_from(&external_id);
@@ -246,8 +235,9 @@ impl Spoke {
                 }
             }
             Ending::LinkRot if sync => {
+                // Its shadow stays as long as nothing takes its place: late sights of what is gone are judged by it.
                 unit.ops.extend(self.link(intent, settlement.linked.clone(), now).map(Op::DropLink));
-                shadow = Shadow { revision: old.revision, ..self.blank(intent) };
+                shadow.written_at = Some(now);
             }
             // An earlier send of it may have been applied: what it said is not known there any more.
             Ending::Person(_) | Ending::Converge if sync => {
@@ -320,15 +310,6 @@ impl Spoke {
             record: intent.record,
             created_at: now,
         })
-    }
-
-    pub(crate) fn blank(&self, intent: &ledger::Intent) -> Shadow {
-        Shadow::blank(
-            intent.obligation.tenant.clone(),
-            intent.record,
-            self.system.clone(),
-            intent.object.clone(),
-        )
     }
 
     /// A commit was answered.

@@ -82,12 +82,10 @@ impl Simulation {
         }
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
         let key = fields.get("key").and_then(Value::as_str).unwrap_or_default();
+        // What was thrown away there without a word is not known to be missing.
         let held = self.targets.get(&estate.healthy).and_then(|vendor| {
-            let mut items = vendor
-                .objects
-                .values()
-                .filter(|item| item.kind == "items" && !item.gone && item.name_is(key));
-            items.next()?.fields.get("value")?.as_i64()
+            let items = vendor.objects.values().filter(|item| item.kind == "items" && item.name_is(key));
+            items.filter_map(|item| item.fields.get("value")?.as_i64()).max()
         });
         // Without its group it waits, and rightly.
         let group = fields.get("group").and_then(Value::as_str).and_then(|id| id.parse::<u64>().ok());
@@ -115,6 +113,10 @@ impl Simulation {
     /// I10: the healthy target is not held up by the others.
     pub(super) fn watch_owed(&mut self) {
         let now = self.now;
+        // Once all are well, nobody can be held up by the ill; then everything is touched at once, beyond all limits.
+        if self.healed() {
+            return;
+        }
         let Some(estate) = &mut self.estate else { return };
         if now < estate.unfair_until || estate.full {
             estate.owed.values_mut().for_each(|owed| owed.1 = now);
