@@ -272,24 +272,33 @@ fn i18_an_estate_is_the_same_again() {
     assert_ne!(first.trace, other.trace);
 }
 
-/// Bugs that show within a seed or two; `concord sim` of a build with the planted bugs hunts all of them.
+/// Bugs that show within a seed or two; `./test --long` hunts all of them.
 #[test]
 fn planted_bugs_are_caught_as_what_they_are() {
     use planted::Bug;
-    for bug in [
+    #[allow(clippy::disallowed_methods, reason = "the long variant is asked for by ./test --long")]
+    let long = std::env::var("CONCORD_TEST_LONG").is_ok();
+    let quick = [
         Bug::AckBeforeSync,
         Bug::NewKeyPerAttempt,
         Bug::UndoUnderOldKey,
+        Bug::BlindCreate,
         Bug::SendBeforeDurable,
         Bug::ArrivalOrder,
+        Bug::CreatorOwns,
         Bug::LateEchoIsEdit,
+        Bug::WritingIsForgotten,
+        Bug::SilenceIsSuccess,
+        Bug::FilterLeftSilently,
         Bug::OneSystemHears,
-        Bug::ThrottlingIsIll,
         Bug::RetryAfterIgnored,
         Bug::OpenBreakerLeaks,
+        Bug::NobodyIsWoken,
         Bug::SeenAgainIsNew,
-    ] {
-        let hunt = crate::hunt(bug);
+        Bug::AnotherDice,
+    ];
+    for bug in if long { Bug::ALL } else { &quick } {
+        let hunt = crate::hunt(*bug);
         assert!(hunt.caught(), "{bug} should break {}: {hunt:?}", bug.invariant());
     }
 }
