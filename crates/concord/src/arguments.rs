@@ -237,19 +237,73 @@ pub(crate) enum SimMode {
 pub(crate) enum System {
     /// List systems: queue, breaker, pauses
     List,
-    /// Hold everything to and from a system; nothing is dropped
+    /// Show one system: limits, breakers, what is held, and when planned calls would be through
+    Get {
+        /// The system
+        system: String,
+        /// Say when so many calls would be through, such as a backfill's
+        #[arg(long, value_name = "N")]
+        calls: Option<u64>,
+        /// On this lane: critical, standard or bulk [default: bulk]
+        #[arg(long, value_name = "LANE", requires = "calls")]
+        lane: Option<String>,
+    },
+    /// Hold everything to and from a system, or a part of it; nothing is dropped
     Pause {
         /// The system
         system: String,
+        #[command(flatten)]
+        part: Part,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Go on with a paused system
+    /// Go on with a paused system, or a part of it
     Resume {
         /// The system
         system: String,
+        #[command(flatten)]
+        part: Part,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
+    /// Force a breaker open or closed, or let it decide by itself again
+    Breaker {
+        /// The system
+        system: String,
+        /// open: nothing goes; closed: everything goes; auto: by what the system answers
+        #[arg(value_parser = ["open", "closed", "auto"])]
+        to: String,
+        /// Only of this operation, as `system get` shows it [default: all]
+        #[arg(long, value_name = "OPERATION")]
+        operation: Option<String>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// List what changed about systems, newest first: pauses, holds, breakers
+    Journal {
+        /// Only of this system
+        system: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+}
+
+/// A part of a system's work.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct Part {
+    /// Only what is about this type of record
+    #[arg(long, value_name = "ENTITY")]
+    pub(crate) entity: Option<String>,
+    /// Only what goes by this route
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    /// Only what is about this record
+    #[arg(long, value_name = "ID")]
+    pub(crate) record: Option<String>,
 }
 
 /// Events.
@@ -319,6 +373,8 @@ pub(crate) enum Delivery {
         /// The delivery's key, as the list shows it
         key: String,
     },
+    /// Pass over a delivery that is stuck; a newer version of its record goes as ever
+    Skip(Decision),
 }
 
 /// What needs a person.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 13] = [
+const TOPICS: [&str; 15] = [
     "",
     "demo",
     "check",
@@ -19,6 +19,8 @@ const TOPICS: [&str; 13] = [
     "sandbox",
     "sim",
     "system",
+    "system pause",
+    "system breaker",
     "event list",
     "record get",
     "delivery list",

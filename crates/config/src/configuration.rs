@@ -54,6 +54,8 @@ pub struct SystemConfig {
     pub connector: Arc<Connector>,
     /// Limits, lanes and breaker: the connector's, changed by the file.
     pub limits: dispatch::Limits,
+    /// The hours in which the bulk lane goes; `None`: always.
+    pub bulk_window: Option<dispatch::Windows>,
     /// How often and how slowly to try again.
     pub retry: RetryPolicy,
     /// How it is reached.

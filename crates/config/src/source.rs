@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::settings::LaneWeights;
-use crate::words::{Period, SecretRef};
+use crate::words::{Day, Hour, Period, SecretRef};
 
 /// `model/*.yaml`: one entity.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -96,6 +96,8 @@ pub(crate) struct SystemSource {
     #[serde(default)]
     pub(crate) lanes: Option<LaneWeights>,
     #[serde(default)]
+    pub(crate) bulk_window: Option<WindowSource>,
+    #[serde(default)]
     pub(crate) breaker: BreakerSource,
     #[serde(default)]
     pub(crate) retry: RetrySource,
@@ -154,11 +156,31 @@ pub(crate) struct BucketSource {
     pub(crate) shared: Option<bool>,
 }
 
+/// The hours in which the bulk lane goes.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WindowSource {
+    pub(crate) zone: String,
+    pub(crate) open: Vec<SpanSource>,
+}
+
+/// Hours of some weekdays.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpanSource {
+    #[serde(default)]
+    pub(crate) days: Vec<Day>,
+    pub(crate) from: Hour,
+    pub(crate) to: Hour,
+}
+
 /// What a system's file changes of the breaker.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BreakerSource {
     pub(crate) failure_ratio_pct: Option<u8>,
+    pub(crate) slow_ratio_pct: Option<u8>,
+    pub(crate) slow_after: Option<Period>,
     pub(crate) calls_min: Option<u32>,
     pub(crate) window: Option<Period>,
     pub(crate) open_for: Option<Period>,

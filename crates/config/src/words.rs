@@ -70,6 +70,50 @@ impl Serialize for Period {
     }
 }
 
+/// A time of day as it is written: `06:00`, or `24:00` for the end of the day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hour(pub(crate) jiff::civil::Time);
+
+impl<'de> Deserialize<'de> for Hour {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2);
+        let parts = parts.and_then(|(hour, minute)| Some((hour.parse::<i8>().ok()?, minute.parse::<i8>().ok()?)));
+        let parts = if parts == Some((24, 0)) { Some((0, 0)) } else { parts };
+        let time = parts.and_then(|(hour, minute)| jiff::civil::Time::new(hour, minute, 0, 0).ok());
+        time.map(Self).ok_or_else(|| {
+            D::Error::custom(format_args!("`{text}` is not a time of day: write it in quotes, like \"22:00\""))
+        })
+    }
+}
+
+/// A day of the week as it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+impl From<Day> for jiff::civil::Weekday {
+    fn from(day: Day) -> Self {
+        match day {
+            Day::Mon => Self::Monday,
+            Day::Tue => Self::Tuesday,
+            Day::Wed => Self::Wednesday,
+            Day::Thu => Self::Thursday,
+            Day::Fri => Self::Friday,
+            Day::Sat => Self::Saturday,
+            Day::Sun => Self::Sunday,
+        }
+    }
+}
+
 /// Where a secret is: `{env: NAME}` or `{file: PATH}`. Never the secret itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

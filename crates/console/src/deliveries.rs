@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{RawQuery, State as Shared};
 use canonical::System;
+use http::HeaderMap;
+use hub::{Delivery, MachineId, Order};
 use ledger::{IntentState, State};
 use serde::Serialize;
 use store::browse::DeliveryFilter;
@@ -14,6 +17,7 @@ use crate::asked::{Asked, Named, expect};
 use crate::desk::{Desk, nothing};
 use crate::keys;
 use crate::mask::Mask;
+use crate::order;
 use crate::rows::{AttemptRow, DeliveryRow, IntentRow, Items};
 
 /// The states a delivery is stored in, for filters.
@@ -89,4 +93,23 @@ pub(crate) async fn get(
         intents: intents.iter().map(|intent| IntentRow::of(intent, &mask)).collect(),
         attempt_log: attempts.iter().map(AttemptRow::of).collect(),
     }))
+}
+
+/// Passes over a delivery that is not at rest, and answers with it as it then stands.
+pub(crate) async fn skip(
+    Shared(desk): Shared<Arc<Desk>>,
+    caller: Caller,
+    Named(text): Named,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<DeliveryRow>, Problem> {
+    let reason = order::reason(&caller, &headers, body).await?;
+    let key = keys::read(desk.hub.tenant(), &text).ok_or_else(|| nothing("delivery"))?;
+    let (row, _, _) = desk.delivery(key.clone()).await?.ok_or_else(|| nothing("delivery"))?;
+    let delivery = Delivery { key: key.clone(), record: row.record, object: row.object };
+    let order = Order::Skip { delivery, reason: reason.clone() };
+    desk.order(&MachineId::Spoke(row.system), order).await?;
+    tracing::info!(target: "concord", delivery = text, detail = reason, "a person passed over a delivery");
+    let (row, _, _) = desk.delivery(key).await?.ok_or_else(|| nothing("delivery"))?;
+    Ok(Json(DeliveryRow::of(&row)))
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use canonical::{EventId, Fact, MessageId, RecordId, System};
 use config::Configuration;
-use hub::{MachineId, Order};
+use hub::{Description, MachineId, Order};
 use intake::Message;
-use ledger::{Intent, Obligation, ObligationKey};
+use ledger::{Intent, Lane, Obligation, ObligationKey};
 use runtime::{Handle, OrderError};
 use store::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page, RecordSheet, SystemCounts};
-use store::{Attempt, StoreError, SystemState};
+use store::{Attempt, Change, StoreError, SystemState};
 use web::{Problem, kinds};
 
 /// Longest wait for an order's confirmation.
@@ -101,6 +101,34 @@ impl Desk {
         }
     }
 
+    pub(crate) async fn changes(
+        &self,
+        system: Option<System>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<(i64, Change)>, Problem> {
+        match self.look(Look::Changes { system, before, limit }).await? {
+            Page::Changes(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    /// How a system stands, by the word of what runs for it.
+    pub(crate) async fn described(
+        &self,
+        system: &System,
+        forecast: Option<(u64, Lane)>,
+    ) -> Result<Description, Problem> {
+        match tokio::time::timeout(ORDER_WAIT, self.hub.describe(system, forecast)).await {
+            Ok(Ok(described)) => Ok(described),
+            Ok(Err(error)) => Err(Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN)),
+            Err(_) => {
+                let detail = format!("nothing answers for `{system}` within {} s", ORDER_WAIT.as_secs());
+                Err(Problem::new(kinds::BUSY, detail).retry_after(AGAIN))
+            }
+        }
+    }
+
     async fn look(&self, look: Look) -> Result<Page, Problem> {
         self.hub.look(look).await.map_err(|error| match error {
             StoreError::Full { .. } | StoreError::Closed => {
@@ -163,6 +191,7 @@ fn crossed(page: &Page) -> Problem {
         Page::Events(_) => "events",
         Page::Messages(_) => "messages",
         Page::Record(_) => "a record",
+        Page::Changes(_) => "changes",
         Page::Systems(_) => "systems",
     };
     Problem::new(kinds::INTERNAL, format!("the store answered with {kind}, which was not the question"))

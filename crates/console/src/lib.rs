@@ -15,6 +15,7 @@ mod mask;
 mod order;
 mod records;
 mod rows;
+mod standing;
 mod systems;
 
 use std::sync::Arc;
@@ -34,14 +35,18 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .get("/metrics", read, figures::metrics)
         .get("/api/v1/status", read, figures::status)
         .get("/api/v1/systems", read, systems::list)
-        .post("/api/v1/systems/{system}/pause", operate, systems::pause)
-        .post("/api/v1/systems/{system}/resume", operate, systems::resume)
+        .get("/api/v1/systems/{system}", read, systems::get)
+        .post("/api/v1/systems/{system}/pause", operate, standing::pause)
+        .post("/api/v1/systems/{system}/resume", operate, standing::resume)
+        .post("/api/v1/systems/{system}/breaker", operate, standing::breaker)
+        .get("/api/v1/journal", read, standing::journal)
         .get("/api/v1/events", read, events::list)
         .get("/api/v1/events/{id}", read, events::get)
         .get("/api/v1/records", read, records::find)
         .get("/api/v1/records/{id}", read, records::get)
         .get("/api/v1/deliveries", read, deliveries::list)
         .get("/api/v1/deliveries/{key}", read, deliveries::get)
+        .post("/api/v1/deliveries/{key}/skip", operate, deliveries::skip)
         .get("/api/v1/dead-letters", read, letters::list)
         .get("/api/v1/dead-letters/{key}", read, letters::get)
         .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::HeaderMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use web::body::Bound;
 use web::{Caller, Flaw, Problem, kinds};
 
@@ -13,11 +14,41 @@ const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(1
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
+/// The body of an order.
+pub(crate) trait Given: DeserializeOwned + Default {
+    /// What the body must be, for people.
+    const WANTED: &'static str;
+    /// Why it is ordered.
+    fn reason(&self) -> Option<&str>;
+}
+
+/// Nothing but a reason.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct Given {
+pub(crate) struct Plain {
     #[serde(default)]
     reason: Option<String>,
+}
+
+impl Given for Plain {
+    const WANTED: &'static str = "the body must be a JSON object with `reason`, a text, and nothing else";
+    fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+}
+
+/// What is ordered, with who orders it and why.
+///
+/// # Errors
+/// When there is no reason, or the body is not what is asked for.
+pub(crate) async fn read<G: Given>(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(G, String), Problem> {
+    let missing = || flawed("write why, for the record: {\"reason\": \"…\"}");
+    let (given, reason) = optional(caller, headers, body).await?;
+    Ok((given, reason.ok_or_else(missing)?))
 }
 
 /// The reason of an order that needs one, with who gives it.
@@ -25,30 +56,29 @@ struct Given {
 /// # Errors
 /// When there is none, or the body is not what is asked for.
 pub(crate) async fn reason(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
-    let missing = || flawed("write why, for the record: {\"reason\": \"…\"}");
-    optional_reason(caller, headers, body).await?.ok_or_else(missing)
+    read::<Plain>(caller, headers, body).await.map(|(_, reason)| reason)
 }
 
-/// The same where a reason may be left out.
-pub(crate) async fn optional_reason(
+/// What is ordered, where a reason may be left out.
+pub(crate) async fn optional<G: Given>(
     caller: &Caller,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Option<String>, Problem> {
+) -> Result<(G, Option<String>), Problem> {
     let bytes = web::body::read(headers, body, BOUND).await?;
-    let given: Given = if bytes.is_empty() {
-        Given::default()
+    let given = if bytes.is_empty() {
+        G::default()
     } else {
-        let wanted = "the body must be a JSON object with `reason`, a text, and nothing else";
-        serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, wanted))?
+        serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, G::WANTED))?
     };
-    let Some(reason) = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
-        return Ok(None);
+    let Some(reason) = given.reason().map(str::trim).filter(|reason| !reason.is_empty()) else {
+        return Ok((given, None));
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
         return Err(flawed(&format!("write at most {REASON_CHARS_MAX} characters on one line")));
     }
-    Ok(Some(format!("{}: {reason}", caller.name)))
+    let reason = format!("{}: {reason}", caller.name);
+    Ok((given, Some(reason)))
 }
 
 fn flawed(detail: &str) -> Problem {

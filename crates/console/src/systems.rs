@@ -1,23 +1,22 @@
-//! Systems: how each stands, and holding one.
+//! Systems: how each stands. (Orders about them: `standing`.)
+
+mod sheet;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use canonical::System;
-use http::HeaderMap;
-use hub::{MachineId, Order};
+use ledger::Lane;
 use serde::Serialize;
 use store::SystemState;
 use store::browse::SystemCounts;
 use telemetry::Gauges;
-use web::{Caller, Problem};
+use web::Problem;
 
-use crate::asked::{Asked, Named};
+use crate::asked::{Asked, Named, bad};
 use crate::desk::Desk;
-use crate::order;
 use crate::rows::{Items, time};
 
 /// A system.
@@ -31,6 +30,8 @@ pub(crate) struct SystemRow {
     state: &'static str,
     /// Who paused it, and why.
     paused: Option<String>,
+    /// How many parts of its work an operator holds back.
+    holds: usize,
     /// The worst of its breakers: `closed`, `half_open` or `open`.
     breaker: &'static str,
     /// The account it is connected to, once known.
@@ -43,13 +44,6 @@ pub(crate) struct SystemRow {
     oldest: Option<String>,
     /// Requests on the wire.
     in_flight: usize,
-}
-
-/// What became of an order.
-#[derive(Serialize)]
-pub(crate) struct Ordered {
-    system: String,
-    paused: bool,
 }
 
 pub(crate) const fn breaker(number: u8) -> &'static str {
@@ -81,6 +75,38 @@ pub(crate) async fn list(
     Ok(Json(Items { items: rows.collect(), next: None }))
 }
 
+/// One system with why what waits, waits; and, where `calls` is given, when so many would be through on a `lane`.
+pub(crate) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named,
+    RawQuery(query): RawQuery,
+) -> Result<Json<sheet::Sheet>, Problem> {
+    let asked = Asked::read(query.as_deref(), &["calls", "lane"])?;
+    let lane = asked.words("lane", |word| Lane::ALL.into_iter().find(|lane| lane.name() == word), &LANES)?;
+    let lane = match lane.as_slice() {
+        [] => Lane::Bulk,
+        [lane] => *lane,
+        _ => return Err(bad("lane", "write one lane")),
+    };
+    let calls = asked.text("calls").map(|text| {
+        text.parse::<u64>().map_err(|_| bad("calls", "write how many calls are planned, such as 20000"))
+    });
+    let forecast = calls.transpose()?.map(|calls| (calls, lane));
+    let system = desk.named(&name)?;
+    let (state, counts) = {
+        let mut all = desk.systems().await?.into_iter();
+        all.find(|(state, _)| state.system == system)
+            .map_or_else(|| (None, SystemCounts::default()), |(state, counts)| (Some(state), counts))
+    };
+    let figures = desk.hub.telemetry().snapshot().systems;
+    let gauges = figures.get(&system).map(|(_, gauges, _)| *gauges).unwrap_or_default();
+    let described = desk.described(&system, forecast).await?;
+    let row = row(&desk, &system, state, &counts, gauges);
+    Ok(Json(sheet::Sheet::of(row, &described, forecast)))
+}
+
+const LANES: [&str; 3] = ["critical", "standard", "bulk"];
+
 fn row(
     desk: &Desk,
     system: &System,
@@ -89,6 +115,7 @@ fn row(
     gauges: Gauges,
 ) -> SystemRow {
     let settings = desk.configuration.systems.get(system);
+    let holds = state.as_ref().map_or(0, |state| state.standing.holds.len());
     let (paused, instance) = state.map(|state| (state.paused, state.instance)).unwrap_or_default();
     let standing = match () {
         () if settings.is_none() => "removed",
@@ -102,6 +129,7 @@ fn row(
         connector_version: settings.map(|settings| settings.connector.version().to_owned()),
         state: standing,
         paused,
+        holds,
         breaker: breaker(gauges.breaker),
         instance,
         open: counts.open,
@@ -113,29 +141,3 @@ fn row(
     }
 }
 
-pub(crate) async fn pause(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    Named(name): Named,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Ordered>, Problem> {
-    let system = desk.named(&name)?;
-    let reason = order::reason(&caller, &headers, body).await?;
-    desk.order(&MachineId::Spoke(system), Order::Pause { reason }).await?;
-    Ok(Json(Ordered { system: name, paused: true }))
-}
-
-pub(crate) async fn resume(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    Named(name): Named,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Ordered>, Problem> {
-    let system = desk.named(&name)?;
-    let reason =
-        order::optional_reason(&caller, &headers, body).await?.unwrap_or_else(|| caller.name.clone());
-    desk.order(&MachineId::Spoke(system), Order::Resume { reason }).await?;
-    Ok(Json(Ordered { system: name, paused: false }))
-}

@@ -1,14 +1,18 @@
 //! Circuit breaker of one operation: stops calling what is ill, and tries carefully.
 //!
-//! **Closed**: calls go; a rolling window counts good and ill answers. **Open** when there were enough calls and too
-//! many of them ill: nothing goes. **Half-open** after its time: a few trials go; enough good answers close it, one
-//! ill answer opens it for twice as long.
+//! **Closed**: calls go; a rolling window counts good, slow and ill answers. **Open** when there were enough calls and
+//! too many of them ill or slow: nothing goes. **Half-open** after its time: a few trials go; enough good answers close
+//! it, one that is ill or slow opens it for twice as long.
+//!
+//! An operator can **force** it open or closed: then answers are counted, and move nothing. When the word is taken back,
+//! one that was forced open tries carefully, one that was forced closed starts afresh.
 //!
 //! Trials are reads or writes that can be repeated, of records that have not failed before. If none such is wanted
 //! for as long as the breaker stays open the first time, any write may try, one at a time; after twice that, a
 //! record that failed before too: an operation with no safe work would otherwise never come back.
 //!
-//! Only answers about the target's health count. Throttling, stale tokens and refusals are neither good nor ill. An
+//! Only answers about the target's health count. Throttling, stale tokens and refusals are neither good nor ill. A good
+//! answer that took too long is slow: it holds a slot that others wait for, and is often the last before none come. An
 //! answer to a call admitted before the last change of state says nothing about now.
 
 use std::time::Duration;
@@ -42,7 +46,26 @@ impl Fitness {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Health {
     Good,
+    /// Good, but late.
+    Slow,
     Ill,
+}
+
+/// What an operator says of a breaker, whatever it would do by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forced {
+    /// Nothing goes.
+    Open,
+    /// Everything goes.
+    Closed,
+}
+
+/// Answers in the rolling window.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Counts {
+    pub(crate) good: u32,
+    pub(crate) slow: u32,
+    pub(crate) ill: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +79,7 @@ pub(crate) enum State {
 struct Slice {
     /// Which slice of time it holds.
     number: u64,
-    good: u32,
-    ill: u32,
+    counts: Counts,
 }
 
 #[derive(Clone, Debug)]
@@ -68,12 +90,13 @@ pub(crate) struct Breaker {
     epoch: u64,
     /// Times it opened since it was last closed.
     opened: u32,
+    forced: Option<Forced>,
     slices: [Slice; SLICES],
 }
 
 impl Breaker {
     pub(crate) fn new(spec: BreakerSpec) -> Self {
-        Self { spec, state: State::Closed, epoch: 0, opened: 0, slices: [Slice::default(); SLICES] }
+        Self { spec, state: State::Closed, epoch: 0, opened: 0, forced: None, slices: [Slice::default(); SLICES] }
     }
 
     pub(crate) const fn state(&self) -> State {
@@ -88,6 +111,7 @@ impl Breaker {
     pub(crate) fn admits_at(&self, fitness: Fitness) -> Option<Mono> {
         let patience = self.spec.open_for * fitness as u32;
         match self.state {
+            _ if self.forced == Some(Forced::Open) => None,
             State::Closed => Some(Mono(0)),
             State::Open { .. } if planted::is(Bug::OpenBreakerLeaks) => Some(Mono(0)),
             State::Open { until } => Some(until + patience),
@@ -101,7 +125,7 @@ impl Breaker {
     /// Lets time pass; true when it became half-open.
     pub(crate) fn advance(&mut self, now: Mono) -> bool {
         match self.state {
-            State::Open { until } if until <= now => {
+            State::Open { until } if until <= now && self.forced.is_none() => {
                 self.enter(State::HalfOpen { since: until, in_flight: 0, good: 0 });
                 true
             }
@@ -133,20 +157,11 @@ impl Breaker {
         match (&mut self.state, health) {
             (State::Closed, _) => {
                 self.count(health, now);
-                let (good, ill) = self.counts(now);
-                let calls = good.saturating_add(ill);
-                let ratio = u64::from(self.spec.failure_ratio_pct.clamp(1, 100)) * u64::from(calls);
-                let trips = health == Health::Ill
-                    && calls >= self.spec.calls_min.max(1)
-                    && u64::from(ill) * 100 >= ratio;
+                let trips = self.forced.is_none() && health != Health::Good && self.too_many(now);
                 if trips {
                     self.open(now);
                 }
                 trips
-            }
-            (State::HalfOpen { .. }, Health::Ill) => {
-                self.open(now);
-                true
             }
             (State::HalfOpen { good, .. }, Health::Good) => {
                 *good += 1;
@@ -156,16 +171,55 @@ impl Breaker {
                 }
                 closes
             }
+            (State::HalfOpen { .. }, Health::Ill | Health::Slow) => {
+                self.open(now);
+                true
+            }
             (State::Open { .. }, _) => false,
         }
     }
 
-    /// Good and ill answers in the rolling window.
-    pub(crate) fn counts(&self, now: Mono) -> (u32, u32) {
+    /// Whether there were enough calls, and too many of them ill or slow.
+    fn too_many(&self, now: Mono) -> bool {
+        let Counts { good, slow, ill } = self.counts(now);
+        let calls = good.saturating_add(slow).saturating_add(ill);
+        let reaches = |part: u32, pct: u8| u64::from(part) * 100 >= u64::from(pct.clamp(1, 100)) * u64::from(calls);
+        let slow = self.spec.slow_ratio_pct > 0 && reaches(slow, self.spec.slow_ratio_pct);
+        calls >= self.spec.calls_min.max(1) && (reaches(ill, self.spec.failure_ratio_pct) || slow)
+    }
+
+    /// How an answer that is not ill counts.
+    pub(crate) fn pace(&self, took: Duration) -> Health {
+        if self.spec.slow_ratio_pct > 0 && took >= self.spec.slow_after { Health::Slow } else { Health::Good }
+    }
+
+    /// An operator's word, or that it is taken back.
+    pub(crate) fn force(&mut self, forced: Option<Forced>, now: Mono) {
+        if self.forced == forced {
+            return;
+        }
+        match (std::mem::replace(&mut self.forced, forced), forced) {
+            // Let go of an open one, and it tries at once.
+            (_, Some(Forced::Open)) | (Some(Forced::Open), None) => self.enter(State::Open { until: now }),
+            (_, Some(Forced::Closed)) => self.close(),
+            (_, None) => {}
+        }
+    }
+
+    pub(crate) const fn forced(&self) -> Option<Forced> {
+        self.forced
+    }
+
+    /// Answers in the rolling window.
+    pub(crate) fn counts(&self, now: Mono) -> Counts {
         let number = self.slice_number(now);
         let oldest = number.saturating_sub(SLICES as u64 - 1);
         let live = self.slices.iter().filter(|slice| slice.number >= oldest && slice.number <= number);
-        live.fold((0, 0), |(good, ill), slice| (good + slice.good, ill + slice.ill))
+        live.fold(Counts::default(), |sum, Slice { counts, .. }| Counts {
+            good: sum.good + counts.good,
+            slow: sum.slow + counts.slow,
+            ill: sum.ill + counts.ill,
+        })
     }
 
     /// Closes it and forgets what was counted.
@@ -198,10 +252,12 @@ impl Breaker {
         if slice.number != number {
             *slice = Slice { number, ..Slice::default() };
         }
-        match health {
-            Health::Good => slice.good = slice.good.saturating_add(1),
-            Health::Ill => slice.ill = slice.ill.saturating_add(1),
-        }
+        let counter = match health {
+            Health::Good => &mut slice.counts.good,
+            Health::Slow => &mut slice.counts.slow,
+            Health::Ill => &mut slice.counts.ill,
+        };
+        *counter = counter.saturating_add(1);
     }
 
     fn slice_number(&self, now: Mono) -> u64 {

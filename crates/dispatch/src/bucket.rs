@@ -142,6 +142,18 @@ impl Bucket {
         i128::from(cost) * self.unit > self.common_max
     }
 
+    /// How long until so many units, more than it holds at once perhaps, have flowed to a purse, with what is there now.
+    pub(crate) fn flows_in(&self, units: u64, purse: Purse, now: Mono) -> Duration {
+        let (common, reserve) = self.levels(now);
+        let to_reserve = self.flow() * self.reserve_pct / 100;
+        let (there, flow) = match purse {
+            Purse::All => (common + reserve, self.flow()),
+            Purse::Common | Purse::Reserve => (common, self.flow() - to_reserve),
+        };
+        let missing = i128::from(units).saturating_mul(self.unit).saturating_sub(there);
+        wait(missing, flow) + now.until(self.closed_until.max(self.at))
+    }
+
     /// When `cost` can be paid from `purse`; `None` for never.
     pub(crate) fn payable_at(&self, cost: u32, purse: Purse, now: Mono) -> Option<Mono> {
         self.payable_from(self.levels(now), cost, purse, now)

@@ -1,7 +1,9 @@
 //! The dispatcher: one atomic decision per call, over pause, cool-down, cap, breaker, tokens and record lock.
 
 mod choice;
+mod forecast;
 mod learn;
+mod orders;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -11,7 +13,8 @@ use ledger::Lane;
 use planted::Bug;
 
 use self::choice::{Choice, Ready};
-use crate::breaker::{Breaker, State};
+pub use self::forecast::{Binds, Forecast};
+use crate::breaker::{Breaker, Counts, Forced, State};
 use crate::bucket::{Bucket, Purse, Throttling};
 use crate::draw::BucketSet;
 use crate::flows::Flows;
@@ -139,6 +142,10 @@ pub struct Dispatcher<T> {
     /// The cap in force; below the configured one while a target without buckets throttles.
     slots: u32,
     slots_raised_at: Mono,
+    /// What an operator says of breakers: of one operation, or (`None`) of all that nothing else is said of.
+    forced: BTreeMap<Option<String>, Forced>,
+    /// Until when each lane is outside its window.
+    lanes_closed_until: [Mono; 3],
     changes: VecDeque<Change>,
 }
 
@@ -161,6 +168,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
             throttling: Throttling::default(),
             slots: limits.concurrency.max(1),
             slots_raised_at: now,
+            forced: BTreeMap::new(),
+            lanes_closed_until: [Mono(0); 3],
             changes: VecDeque::new(),
             limits,
         }
@@ -183,9 +192,13 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// keeps the backlog, asks [`Self::has_room_for`] before.
     pub fn offer(&mut self, wanted: Wanted<T>) {
         self.queue.insert(wanted);
+        let known = self.breakers.len();
         while self.breakers.len() < self.queue.operation_count() {
             self.breakers.push(Breaker::new(self.limits.breaker));
             self.typical.push(None);
+        }
+        if known < self.breakers.len() && !self.forced.is_empty() {
+            self.obey(known, Mono(0));
         }
     }
 
@@ -295,22 +308,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
-    /// Holds everything back, in order, until [`Self::resume`]. Calls in flight end as they do.
-    pub fn pause(&mut self, reason: impl Into<String>) {
-        self.paused = Some(reason.into());
-    }
-
-    /// Ends the pause.
-    pub fn resume(&mut self) {
-        self.paused = None;
-    }
-
-    /// Why it is paused, if it is.
-    #[must_use]
-    pub fn paused(&self) -> Option<&str> {
-        self.paused.as_deref()
-    }
-
     /// Calls under way.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -340,14 +337,17 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let (ready, waiting) = self.queue.in_line(now);
         let breaker = |(operation, number): (&str, usize)| {
             let breaker = self.breakers.get(number)?;
-            let (good, ill) = breaker.counts(now);
+            let Counts { good, slow, ill } = breaker.counts(now);
+            let forced = breaker.forced();
             let state = match breaker.state() {
                 State::Closed => BreakerState::Closed,
-                State::Open { until } if until > now => BreakerState::Open { until },
+                State::Open { until } if until > now || forced == Some(Forced::Open) => {
+                    BreakerState::Open { until }
+                }
                 State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
             };
             let typical = self.typical.get(number).copied().flatten();
-            Some(BreakerView { operation: operation.to_owned(), state, good, ill, typical })
+            Some(BreakerView { operation: operation.to_owned(), state, good, slow, ill, forced, typical })
         };
         Snapshot {
             in_flight: self.in_flight.len(),
@@ -369,6 +369,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
             breakers: self.queue.operations().filter_map(breaker).collect(),
             paused: self.paused.clone(),
             closed_until: ahead(self.closed_until),
+            lanes_closed_until: self.lanes_closed_until.map(ahead),
         }
     }
 

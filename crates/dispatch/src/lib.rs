@@ -9,7 +9,9 @@
 //! | which of that flow? | `queue`: by due time, then sequence; one in flight per record and object |
 //! | may the system be called at all? | pause, cool-down, concurrency cap: `dispatcher` |
 //! | is the operation ill? | `breaker` |
+//! | are these the lane's hours? | `window`; the spoke says so to the dispatcher |
 //! | is there budget? | `bucket`, one per window of the vendor's limits; a call draws from some of them: `draw` |
+//! | when will so many calls be through? | `dispatcher::forecast` |
 //! | who may pass one that waits for budget? | `dispatcher::choice`: whoever does not make it wait longer |
 //!
 //! Admission asks all of them and takes everything at once, or nothing: no call waits while holding anything.
@@ -24,8 +26,11 @@ mod queue;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod window;
 
-pub use dispatcher::{Change, Dispatcher, Permit, WAIT_MAX, Wanted};
+pub use breaker::Forced;
+pub use dispatcher::{Binds, Change, Dispatcher, Forecast, Permit, WAIT_MAX, Wanted};
 pub use draw::BucketSet;
 pub use limits::{BreakerSpec, BucketSpec, Limits, Scope};
 pub use snapshot::{BreakerState, BreakerView, BucketView, Snapshot};
+pub use window::{Span, Windows};

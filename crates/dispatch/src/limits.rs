@@ -53,7 +53,11 @@ pub enum Scope {
 pub struct BreakerSpec {
     /// Opens when at least this many per cent of the calls in the window failed; 1 to 100.
     pub failure_ratio_pct: u8,
-    /// …and there were at least this many; at least 1.
+    /// …or, unless this is 0, when at least this many per cent took `slow_after` or longer.
+    pub slow_ratio_pct: u8,
+    /// From here on a good answer counts as slow.
+    pub slow_after: Duration,
+    /// …and there were at least this many calls; at least 1.
     pub calls_min: u32,
     /// The rolling window in which calls are counted.
     pub window: Duration,

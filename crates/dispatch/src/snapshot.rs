@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use canonical::Mono;
 
+use crate::breaker::Forced;
+
 /// What a dispatcher holds and why what waits, waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
@@ -25,6 +27,8 @@ pub struct Snapshot {
     pub paused: Option<String>,
     /// Nothing goes before, by the target's own word.
     pub closed_until: Option<Mono>,
+    /// Until when each lane is outside its window: critical, standard, bulk.
+    pub lanes_closed_until: [Option<Mono>; 3],
 }
 
 /// One bucket.
@@ -51,8 +55,12 @@ pub struct BreakerView {
     pub state: BreakerState,
     /// Good answers in the rolling window.
     pub good: u32,
+    /// Good answers in the rolling window that came late.
+    pub slow: u32,
     /// Ill answers in the rolling window.
     pub ill: u32,
+    /// What an operator says of it.
+    pub forced: Option<Forced>,
     /// How long its answers take of late; `None` before the first.
     pub typical: Option<Duration>,
 }

@@ -3,10 +3,12 @@
 mod breakers;
 mod buckets;
 mod draws;
+mod forecasts;
 mod properties;
 mod scenarios;
 mod script;
 mod steps;
+mod windows;
 mod world;
 
 use std::time::Duration;
@@ -23,6 +25,8 @@ fn limits() -> Limits {
         window: 100,
         breaker: BreakerSpec {
             failure_ratio_pct: 50,
+            slow_ratio_pct: 0,
+            slow_after: Duration::from_secs(1),
             calls_min: 4,
             window: Duration::from_secs(10),
             open_for: Duration::from_secs(1),

@@ -166,6 +166,8 @@ statements! {
     /// The oldest of a lane that waits for its turn, if it is older than that.
     OldestInLane = "SELECT raised_at FROM obligation INDEXED BY obligation_claim WHERE tenant = ?1 AND system = ?2 \
         AND lane = ?3 AND state <= 2 AND held = 0 AND due < ?4 AND due = raised_at ORDER BY due LIMIT 1";
+    Held = "SELECT ", head!(), " FROM obligation INDEXED BY obligation_held \
+        WHERE tenant = ?1 AND system = ?2 AND state = 2 AND held & 1 <> 0 AND seq > ?3 ORDER BY seq LIMIT ?4";
     AddTally = "INSERT INTO tally (tenant, system, state, n) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET n = n + excluded.n";
     Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
@@ -206,14 +208,18 @@ statements! {
         ON CONFLICT DO UPDATE SET cursor = excluded.cursor, at = excluded.at";
     Cursors = "SELECT object, cursor FROM cursor WHERE tenant = ?1 AND system = ?2";
     /// The credential of a row that is there is another hand's.
-    PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation, closed) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-        ON CONFLICT DO UPDATE SET instance = excluded.instance, paused = excluded.paused, closed = excluded.closed";
+    PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation, closed, \
+        standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET instance = excluded.instance, \
+        paused = excluded.paused, closed = excluded.closed, standing = excluded.standing";
     PutCredential = "INSERT INTO system_state (tenant, system, credential, credential_generation) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET credential = coalesce(excluded.credential, credential), \
         credential_generation = excluded.credential_generation";
-    System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed FROM system_state \
+    System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing FROM system_state \
         WHERE tenant = ?1 AND system = ?2";
-    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed FROM system_state \
+    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing FROM system_state \
         WHERE tenant = ?1";
+    PutChange = "INSERT INTO change (tenant, system, body) VALUES (?1, ?2, ?3)";
+    /// All but the newest of a system.
+    DropChanges = "DELETE FROM change WHERE tenant = ?1 AND system = ?2 AND seq <= (SELECT seq FROM change \
+        WHERE tenant = ?1 AND system = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3)";
 }

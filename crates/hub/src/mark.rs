@@ -175,6 +175,17 @@ pub enum Mark {
         /// Who and why.
         reason: String,
     },
+    /// An operator ordered something else of a system that stands; it is in its journal.
+    Ordered {
+        /// Which.
+        system: System,
+        /// What: see `store::Change`.
+        what: String,
+        /// The operation, or the scope of a hold; empty for all.
+        about: String,
+        /// Who and why.
+        why: String,
+    },
     /// A token was fetched.
     Authorised {
         /// The target.

@@ -13,6 +13,7 @@ mod plan;
 mod resend;
 mod settle;
 mod source;
+mod standing;
 mod start;
 mod write;
 
@@ -57,6 +58,8 @@ pub(crate) enum Await {
     Intents,
     /// A lane's due obligations.
     Claim(Lane),
+    /// A page of what an operator holds back.
+    Held,
     /// Due fetches.
     Fetches,
     /// What must be known to render these.
@@ -141,6 +144,12 @@ pub struct Spoke {
     /// When its gauges are noted next, while there is work; and whether the last ones said that there was none.
     gauges_due: Mono,
     said_idle: bool,
+    /// Letting go what no hold covers any more.
+    walk: Option<standing::Walk>,
+    /// Deliveries that are being written down as held.
+    holding: usize,
+    /// When the hours of the bulk lane are looked at again.
+    hours_due: Option<Mono>,
     /// Cool-downs that are durable, or on their way to be.
     kept_closed: BTreeMap<Option<String>, Mono>,
     draining: bool,
@@ -187,6 +196,9 @@ impl Spoke {
             hold_until: None,
             gauges_due: Mono::default(),
             said_idle: true,
+            walk: None,
+            holding: 0,
+            hours_due: None,
             kept_closed: BTreeMap::new(),
             draining: false,
             drained: false,
@@ -238,6 +250,7 @@ impl Spoke {
         let held = self.hold_until.is_some_and(|until| until > turn.now.mono);
         if self.phase == Phase::Running && !held && !self.draining {
             self.hold_until = None;
+            self.keep_hours(turn.now);
             self.look_for_work(turn);
             while let Some((wanted, permit)) = self.dispatcher.as_mut().and_then(|d| d.admit(turn.now.mono)) {
                 match wanted.token {
@@ -257,8 +270,8 @@ impl Spoke {
             self.view(turn);
         }
         self.keep_cool_downs(turn.now);
-        self.flush(turn);
         self.note_changes(turn);
+        self.flush(turn);
         self.settle_drain(turn);
     }
 
@@ -293,17 +306,29 @@ impl Spoke {
         for change in changes {
             let system = self.system.clone();
             turn.note(match change {
-                Change::BreakerOpened { operation } => Mark::Breaker { system, operation, state: "open" },
-                Change::BreakerHalfOpen { operation } => {
-                    Mark::Breaker { system, operation, state: "half_open" }
-                }
-                Change::BreakerClosed { operation } => Mark::Breaker { system, operation, state: "closed" },
+                Change::BreakerOpened { operation } => self.breaker_moved(operation, "open", turn.now),
+                Change::BreakerHalfOpen { operation } => self.breaker_moved(operation, "half_open", turn.now),
+                Change::BreakerClosed { operation } => self.breaker_moved(operation, "closed", turn.now),
                 Change::BucketClosed { .. } => Mark::Throttled { system },
                 Change::BucketReopened => continue,
             });
         }
         let gauges = self.gauges(turn.now);
         turn.note(gauges);
+    }
+
+    /// A breaker moved by itself, or by an operator's word: into the journal.
+    fn breaker_moved(&mut self, operation: String, state: &'static str, now: Now) -> Mark {
+        let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(now.mono));
+        let view = snapshot.into_iter().flat_map(|snapshot| snapshot.breakers);
+        let view = view.into_iter().find(|view| view.operation == operation);
+        let why = view.filter(|_| state == "open").map_or_else(String::new, |view| {
+            let of = view.good + view.slow + view.ill;
+            format!("of {of} calls of late {} failed and {} were slow", view.ill, view.slow)
+        });
+        let what = format!("breaker_{}", if state == "open" { "opened" } else { state });
+        self.changed(what, operation.clone(), why, now);
+        Mark::Breaker { system: self.system.clone(), operation, state }
     }
 
     /// How it stands, for gauges.
@@ -334,7 +359,9 @@ impl Spoke {
         let busy = self
             .awaiting
             .values()
-            .any(|what| !matches!(what, Await::Claim(_) | Await::Fetches | Await::System | Await::Intents));
+            .any(|what| {
+                !matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
+            });
         if self.draining && !self.drained && !busy && self.outbox.is_empty() {
             self.drained = true;
             turn.effect(Effect::Drained);
@@ -352,6 +379,7 @@ impl Spoke {
             (Await::System, Rows::System(state, cursors)) => self.loaded(state, cursors, turn),
             (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),
             (Await::Claim(lane), Rows::Claim(claimed)) => self.claimed(lane, claimed, turn),
+            (Await::Held, Rows::Held(heads)) => self.held(&heads, turn),
             (Await::Fetches, Rows::Fetches(fetches, next)) => self.fetches(fetches, next, turn),
             (Await::View(admitted), Rows::Spoke(rows)) => {
                 for ((head, permit), row) in admitted.into_iter().zip(rows) {

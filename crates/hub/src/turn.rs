@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use canonical::{ExternalRef, MessageId, Now, Object, RecordId, System, Wall};
 use connector::{Failure, Garbled, Observation, Request, Response};
-use ledger::ObligationKey;
-use store::{Query, Receipt, Rows, StoreError, Unit};
+use dispatch::{Binds, Forced, Snapshot};
+use ledger::{Lane, ObligationKey};
+use store::{Query, Receipt, Rows, Scope, StoreError, SystemState, Unit};
 
 use crate::mark::Mark;
 
@@ -110,8 +111,34 @@ pub enum Ack {
     Busy(Busy),
     /// To an order: done and durable.
     Done,
+    /// To an order to describe.
+    Described(Box<Description>),
     /// To an order: refused, with the reason for people.
     Refused(String),
+}
+
+/// How a system stands.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Description {
+    /// When this was so: what its times count from.
+    pub now: Now,
+    /// What is held in memory and why what waits, waits. `None` before it has started.
+    pub snapshot: Option<Snapshot>,
+    /// What is known of it besides its configuration; without its credential.
+    pub state: SystemState,
+    /// When the calls that were asked about would be through.
+    pub forecast: Option<Planned>,
+}
+
+/// When planned calls would be through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Planned {
+    /// How long they take, at work.
+    pub takes: Duration,
+    /// When they are through; `None`: not within the windows of the next years.
+    pub through: Option<Wall>,
+    /// What binds.
+    pub by: Binds,
 }
 
 /// A delivery that an operator decides about.
@@ -137,6 +164,42 @@ pub enum Order {
     Resume {
         /// Who and why.
         reason: String,
+    },
+    /// Hold part of what is for the system back. Nothing is dropped; what may have reached the target is finished.
+    Hold {
+        /// Which part.
+        scope: Scope,
+        /// Who and why.
+        reason: String,
+    },
+    /// What a hold kept back goes on.
+    Release {
+        /// Which part.
+        scope: Scope,
+        /// Who and why.
+        reason: String,
+    },
+    /// Force a breaker, or let it go.
+    Force {
+        /// The operation; `None`: all of which nothing else is said.
+        operation: Option<String>,
+        /// To what; `None` lets it go.
+        forced: Option<Forced>,
+        /// Who and why.
+        reason: String,
+    },
+    /// Pass over a delivery that is not at its end: the target counts as having reached its level; a newer version
+    /// goes as ever.
+    Skip {
+        /// Which.
+        delivery: Delivery,
+        /// Who and why.
+        reason: String,
+    },
+    /// Say how the system stands. Answered with [`Ack::Described`].
+    Describe {
+        /// When so many calls would be through, on this lane.
+        forecast: Option<(u64, Lane)>,
     },
     /// Try a dead, uncertain or parked delivery again, with the newest level.
     Retry {

@@ -79,6 +79,8 @@ bugs! {
     RetryAfterIgnored = "retry_after_ignored", "I12";
     /// What the target asked for is forgotten at a start.
     CoolDownForgotten = "cool_down_forgotten", "I12";
+    /// What an operator holds back goes all the same.
+    HoldsNothing = "holds_nothing", "I12";
     /// An open breaker lets calls through.
     OpenBreakerLeaks = "open_breaker_leaks", "I12";
     /// A link wakes nobody.

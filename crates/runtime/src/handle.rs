@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use canonical::{Now, System, Tenant};
-use hub::{Ack, Arrival, Busy, Input, MachineId, Notice, Offer, Order, Origin, Taken};
+use hub::{Ack, Arrival, Busy, Description, Input, MachineId, Notice, Offer, Order, Origin, Taken};
+use ledger::Lane;
 use store::browse::{Look, Page};
 use store::{Query, StoreError};
 use telemetry::Registry;
@@ -106,7 +107,7 @@ impl Handle {
             Ok(Ack::Busy(busy)) => Err(busy),
             Ok(Ack::Refused(why)) => Err(Busy { why, retry_after: BUSY_RETRY }),
             // Whether it was taken is not known: the source sends it again, and it is told apart by its id.
-            Ok(Ack::Done) | Err(_) => Err(stopping()),
+            Ok(Ack::Done | Ack::Described(_)) | Err(_) => Err(stopping()),
         }
     }
 
@@ -115,6 +116,26 @@ impl Handle {
     /// # Errors
     /// When the machine is unknown or refuses, or the hub is on its way down.
     pub async fn order(&self, machine: &MachineId, order: Order) -> Result<(), OrderError> {
+        self.ask(machine, order).await.map(drop)
+    }
+
+    /// How a system stands, by its own word; and when so many calls would be through on a lane.
+    ///
+    /// # Errors
+    /// When nothing runs for the system, or the hub is on its way down.
+    pub async fn describe(
+        &self,
+        system: &System,
+        forecast: Option<(u64, Lane)>,
+    ) -> Result<Description, OrderError> {
+        let machine = MachineId::Spoke(system.clone());
+        match self.ask(&machine, Order::Describe { forecast }).await? {
+            Ack::Described(description) => Ok(*description),
+            _ => Err(OrderError::Stopping),
+        }
+    }
+
+    async fn ask(&self, machine: &MachineId, order: Order) -> Result<Ack, OrderError> {
         if !self.shared.inboxes.contains_key(machine) {
             return Err(OrderError::Unknown(machine.clone()));
         }
@@ -123,7 +144,7 @@ impl Handle {
             return Err(OrderError::Stopping);
         }
         match told.await {
-            Ok(Ack::Done | Ack::Taken(_)) => Ok(()),
+            Ok(ack @ (Ack::Done | Ack::Taken(_) | Ack::Described(_))) => Ok(ack),
             Ok(Ack::Refused(why)) => Err(OrderError::Refused(why)),
             Ok(Ack::Busy(busy)) => Err(OrderError::Refused(busy.why)),
             Err(_) => Err(OrderError::Stopping),

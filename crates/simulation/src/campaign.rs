@@ -78,7 +78,7 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 35] = [
+const SOMETIMES: [&str; 38] = [
     "Accepted",
     "Breaker",
     "Dead",
@@ -96,6 +96,9 @@ const SOMETIMES: [&str; 35] = [
     "MessageParked",
     "NeedsPerson",
     "OperatorDecided",
+    "OperatorForced",
+    "OperatorHeld",
+    "Ordered",
     "OrderDone",
     "OrderRefused",
     "Parked",

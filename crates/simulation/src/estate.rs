@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use canonical::System;
 use hub::{Input, MachineId};
+use store::Scope;
 
 use crate::driver::{Event, Options, Simulation, micros};
 use crate::scenario::Class;
@@ -77,10 +78,10 @@ pub(crate) enum Happening {
     Fail,
     /// The wall clock jumps.
     Jump,
-    /// An operator holds a system.
-    Pause,
-    /// And lets it go on.
-    Resume(System),
+    /// An operator holds a system, or a part of its work, or forces its breakers.
+    Stand,
+    /// And takes it back.
+    Undo(System, Standing),
     /// An operator looks at what needs a person.
     Operate,
     /// Somebody at a target throws an object away.
@@ -89,6 +90,17 @@ pub(crate) enum Happening {
     Heal,
     /// The healthy target is looked at.
     Look,
+}
+
+/// An order that stands until it is taken back.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Standing {
+    /// The whole system is paused.
+    Paused,
+    /// A part of its work is held back.
+    Held(Scope),
+    /// Its breakers are forced open, or closed.
+    Forced(bool),
 }
 
 /// The estate's own state, and its judges'.
@@ -125,7 +137,8 @@ pub(crate) struct Estate {
     crashed_at: Vec<u64>,
     full: bool,
     fail_sync: bool,
-    paused: BTreeSet<System>,
+    /// What operators ordered that stands.
+    standing: BTreeSet<(System, Standing)>,
     /// Orders, by ticket, so that their answers are told apart from those to sayings.
     next_order: u64,
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -212,7 +225,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         crashed_at: Vec::new(),
         full: false,
         fail_sync: false,
-        paused: BTreeSet::new(),
+        standing: BTreeSet::new(),
         next_order: 1 << 40,
         faults: BTreeMap::new(),
         accepted: 0,
@@ -279,7 +292,7 @@ impl Simulation {
             (Happening::Full, CALM * 3),
             (Happening::Fail, CALM * 4),
             (Happening::Jump, CALM),
-            (Happening::Pause, CALM),
+            (Happening::Stand, CALM / 2),
             (Happening::ThrowAway, CALM * 5),
             (Happening::Operate, CALM),
             (Happening::Look, CALM),
@@ -317,7 +330,7 @@ impl Simulation {
             Happening::Well(system) => self.well(&system),
             Happening::Take(system, key) => self.take(&system, &key),
             Happening::Room => self.room(),
-            Happening::Resume(system) => self.resume(&system),
+            Happening::Undo(system, standing) => self.undo(&system, &standing),
             _ if self.healed() => {}
             Happening::Edit => {
                 self.edit();
@@ -363,9 +376,9 @@ impl Simulation {
                 self.throw_away();
                 self.again(happening, 700);
             }
-            Happening::Pause => {
-                self.pause_one();
-                self.again(happening, 500);
+            Happening::Stand => {
+                self.stand();
+                self.again(happening, 200);
             }
         }
     }

@@ -143,7 +143,7 @@ impl Simulation {
                 *self.marks.entry(name.to_owned()).or_default() += 1;
                 return;
             }
-            Ack::Busy(_) => return,
+            Ack::Busy(_) | Ack::Described(_) => return,
         };
         self.remember("ack");
         let fine = taken.iter().all(|taken| matches!(taken.how, TakenAs::Accepted | TakenAs::Duplicate));

@@ -292,6 +292,7 @@ fn planted_bugs_are_caught_as_what_they_are() {
         Bug::FilterLeftSilently,
         Bug::OneSystemHears,
         Bug::RetryAfterIgnored,
+        Bug::HoldsNothing,
         Bug::OpenBreakerLeaks,
         Bug::NobodyIsWoken,
         Bug::SeenAgainIsNew,

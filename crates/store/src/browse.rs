@@ -7,6 +7,7 @@ use ledger::{Intent, Obligation, ObligationKey, Shadow, State};
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Attempt, SystemState};
+use crate::standing::Change;
 use crate::{Reply, StoreError};
 
 /// At most so many rows on one page.
@@ -148,6 +149,15 @@ pub enum Look {
         /// The object's id there.
         external_id: String,
     },
+    /// Changes of systems, newest first; answered with [`Page::Changes`].
+    Changes {
+        /// Of this system only.
+        system: Option<System>,
+        /// Positions below this one.
+        before: Option<i64>,
+        /// At most so many; the store caps it at 1000.
+        limit: usize,
+    },
     /// Systems with their counts; answered with [`Page::Systems`].
     Systems,
 }
@@ -166,6 +176,8 @@ pub enum Page {
     Messages(Vec<(i64, Message)>),
     /// A record.
     Record(Option<Box<RecordSheet>>),
+    /// Changes with their positions.
+    Changes(Vec<(i64, Change)>),
     /// Systems.
     Systems(Vec<(SystemState, SystemCounts)>),
 }

@@ -7,6 +7,8 @@ use intake::{Decision, Link, Message, MessageState, Raise};
 use ledger::{Class, Intent, Level, ObligationKey, Reason, Shadow, State, Waiting};
 use serde::{Deserialize, Serialize};
 
+use crate::standing::{Change, StandingOrders};
+
 /// All or nothing.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Unit {
@@ -170,6 +172,23 @@ pub enum Op {
         /// When it was settled.
         at: Wall,
     },
+    /// An operator holds an open obligation back: `parked`, out of the claims, with its turn and attempts as they are.
+    /// Nothing happens to one that is not open, or not there.
+    Hold {
+        /// Which.
+        key: ObligationKey,
+        /// Who and why.
+        reason: Reason,
+    },
+    /// What an operator held goes on: `pending`, due at `at`. Nothing happens to one that is not held.
+    Release {
+        /// Which.
+        key: ObligationKey,
+        /// When.
+        at: Wall,
+    },
+    /// Keep a change of a system in its journal; of each system the newest [`crate::standing::CHANGES_KEPT`] stay.
+    PutChange(Change),
     /// Insert or replace a shadow; its revision counts up by one.
     PutShadow(Shadow),
     /// Keep an attempt that did not simply succeed.
@@ -282,12 +301,14 @@ pub struct SystemState {
     pub credential_generation: i64,
     /// Until when it asked to be left alone: a limit's name, or all of them.
     pub closed: Vec<(Option<String>, Wall)>,
+    /// What operators have ordered that stands.
+    pub standing: StandingOrders,
 }
 
 impl SystemState {
     /// The state of a system of which nothing is known yet.
     #[must_use]
-    pub const fn blank(tenant: Tenant, system: System) -> Self {
+    pub fn blank(tenant: Tenant, system: System) -> Self {
         Self {
             tenant,
             system,
@@ -296,6 +317,7 @@ impl SystemState {
             credential: None,
             credential_generation: 0,
             closed: Vec::new(),
+            standing: StandingOrders::default(),
         }
     }
 }

@@ -45,6 +45,17 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
+    /// Obligations of a system that an operator holds back, in the order of `seq`, after one.
+    Held {
+        /// Whose.
+        tenant: Tenant,
+        /// The target.
+        system: System,
+        /// Strictly after this.
+        after: i64,
+        /// At most so many.
+        limit: usize,
+    },
     /// Open and doubtful intents of a system, oldest first (by id).
     Intents {
         /// Whose.
@@ -160,6 +171,8 @@ pub enum Rows {
     Spoke(Vec<SpokeRow>),
     /// To [`Query::Claim`].
     Claim(Claimed),
+    /// To [`Query::Held`].
+    Held(Vec<Head>),
     /// To [`Query::Intents`].
     Intents(Vec<Intent>),
     /// To [`Query::Fetches`], with the earliest later due time.

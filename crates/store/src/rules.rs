@@ -144,6 +144,29 @@ pub fn wake(row: &mut Obligation, link: &Link) {
     row.reason = None;
 }
 
+/// An operator holds it back. Says whether that changed anything: only what is open and not held is.
+pub fn hold(row: &mut Obligation, reason: &Reason) -> bool {
+    if !claimable(row) {
+        return false;
+    }
+    row.state = State::Parked;
+    row.waiting = Some(Waiting::Operator);
+    row.reason = Some(reason.clone());
+    true
+}
+
+/// What an operator held goes on. Says whether it was held.
+pub fn release(row: &mut Obligation, at: Wall) -> bool {
+    if row.state != State::Parked || row.waiting != Some(Waiting::Operator) {
+        return false;
+    }
+    row.state = State::Pending;
+    row.waiting = None;
+    row.reason = None;
+    row.due = at;
+    true
+}
+
 /// Whether a claim may hand it out once it is due: open, and not held by an operator. (A `notify` obligation must
 /// also be the first open one of its route and record.)
 #[must_use]
@@ -270,6 +293,9 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DropMatch { .. }
         | Op::PutDecision(_)
         | Op::Settle { .. }
+        | Op::Hold { .. }
+        | Op::Release { .. }
+        | Op::PutChange(_)
         | Op::PutShadow(_)
         | Op::PutAttempt(_)
         | Op::DoneFetch { .. }

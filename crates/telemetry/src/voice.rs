@@ -35,6 +35,9 @@ pub(crate) fn tell(mark: &Mark) {
         Mark::Resumed { system, reason } => {
             info!(target: "concord", %system, class = "resumed", detail = shown(reason), "system goes on");
         }
+        Mark::Ordered { system, what, about, why } => {
+            warn!(target: "concord", %system, class = what, about, detail = shown(why), "an operator ordered");
+        }
         Mark::Breaker { system, operation, state: state @ "open" } => {
             warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
         }

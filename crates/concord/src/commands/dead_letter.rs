@@ -36,14 +36,19 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
             output.one(&letter, |_| pretty(&letter));
             Ok(Exit::Done)
         }
-        DeadLetter::Retry(decision) => decide(&operator, &decision, "retry", "is tried again", output),
-        DeadLetter::Discard(decision) => decide(&operator, &decision, "discard", "is given up", output),
+        DeadLetter::Retry(decision) => {
+            each(&operator, &["dead-letters"], &decision, "retry", "is tried again", output)
+        }
+        DeadLetter::Discard(decision) => {
+            each(&operator, &["dead-letters"], &decision, "discard", "is given up", output)
+        }
     }
 }
 
 /// Decides one after the other; what fails is named, and does not keep the rest from being done.
-fn decide(
+pub(crate) fn each(
     operator: &Operator,
+    path: &[&str],
     decision: &Decision,
     verb: &str,
     done: &str,
@@ -52,7 +57,8 @@ fn decide(
     let body: Value = json!({ "reason": decision.reason });
     let mut failed = Vec::new();
     for key in &decision.keys {
-        match operator.post(&["dead-letters", key, verb], &body) {
+        let path: Vec<&str> = path.iter().copied().chain([key.as_str(), verb]).collect();
+        match operator.post(&path, &body) {
             Ok(_) => output.say(&format!("{key} {done}")),
             Err(error) => failed.push((key, error)),
         }

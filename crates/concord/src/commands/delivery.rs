@@ -1,6 +1,7 @@
-//! `concord delivery`: what each system must still reach, and what it has.
+//! `concord delivery`: what each system must still reach, and what it has; and passing over what is stuck.
 
 use crate::arguments::Delivery;
+use crate::commands::dead_letter::each;
 use crate::commands::event::{paged, pretty};
 use crate::exit::Exit;
 use crate::operator::{Operator, listed};
@@ -35,6 +36,9 @@ pub(crate) fn run(given: Delivery, settings: &Settings, output: &Output) -> anyh
         Delivery::Get { key } => {
             let delivery = operator.get(&["deliveries", &key], &[])?;
             output.one(&delivery, |_| pretty(&delivery));
+        }
+        Delivery::Skip(decision) => {
+            return each(&operator, &["deliveries"], &decision, "skip", "is passed over", output);
         }
     }
     Ok(Exit::Done)

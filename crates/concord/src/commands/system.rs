@@ -1,26 +1,51 @@
-//! `concord system`: how connected systems stand, and holding one.
+//! `concord system`: how connected systems stand, holding them back, and their breakers.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::arguments::System;
+use crate::arguments::{Part, System};
+use crate::commands::event::paged;
 use crate::exit::Exit;
-use crate::operator::{Operator, items};
-use crate::output::{Column, Output};
+use crate::operator::{Operator, items, listed};
+use crate::output::{Column, Output, shown};
 use crate::settings::Settings;
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("SYSTEM", "/system"),
     ("CONNECTOR", "/connector"),
     ("STATE", "/state"),
     ("BREAKER", "/breaker"),
     ("OPEN", "/open"),
     ("PARKED", "/parked"),
+    ("HOLDS", "/holds"),
     ("UNCERTAIN", "/uncertain"),
     ("DEAD", "/dead"),
     ("OLDEST", "/oldest"),
 ];
+const JOURNAL: [Column; 5] =
+    [("AT", "/at"), ("SYSTEM", "/system"), ("WHAT", "/what"), ("ABOUT", "/about"), ("WHY", "/why")];
+const LANES: [Column; 3] = [("LANE", "/lane"), ("READY", "/ready"), ("CLOSED UNTIL", "/closed_until")];
+const LIMITS: [Column; 5] = [
+    ("LIMIT", "/limit"),
+    ("TOKENS", "/tokens"),
+    ("OF", "/size"),
+    ("FLOW %", "/flow_pct"),
+    ("CLOSED UNTIL", "/closed_until"),
+];
+const BREAKERS: [Column; 8] = [
+    ("OPERATION", "/operation"),
+    ("BREAKER", "/state"),
+    ("FORCED", "/forced"),
+    ("UNTIL", "/until"),
+    ("GOOD", "/good"),
+    ("SLOW", "/slow"),
+    ("ILL", "/ill"),
+    ("TYPICAL MS", "/typical_ms"),
+];
+const HELD: [Column; 4] = [("HELD", "/part"), ("OF", "/of"), ("SINCE", "/since"), ("WHY", "/why")];
+const FORCED: [Column; 4] =
+    [("FORCED", "/to"), ("OPERATION", "/operation"), ("SINCE", "/since"), ("WHY", "/why")];
 
-/// Lists, pauses or resumes.
+/// Lists, shows, orders.
 pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let operator = Operator::of(settings)?;
     match given {
@@ -28,14 +53,116 @@ pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow
             let rows: Vec<Value> = items(operator.get(&["systems"], &[])?);
             output.rows(&COLUMNS, &rows);
         }
-        System::Pause { system, reason } => {
-            operator.post(&["systems", &system, "pause"], &json!({ "reason": reason }))?;
-            output.say(&format!("{system} is paused: what is for it waits, nothing is dropped"));
+        System::Get { system, calls, lane } => {
+            let mut query: Vec<(&str, String)> = Vec::new();
+            query.extend(calls.map(|calls| ("calls", calls.to_string())));
+            query.extend(lane.map(|lane| ("lane", lane)));
+            let sheet = operator.get(&["systems", &system], &query)?;
+            output.one(&sheet, |output| told(&sheet, output));
         }
-        System::Resume { system } => {
-            operator.post(&["systems", &system, "resume"], &json!({}))?;
-            output.say(&format!("{system} goes on"));
+        System::Pause { system, part, reason } => {
+            let (body, what) = ordered(&system, part, Some(reason));
+            operator.post(&["systems", &system, "pause"], &body)?;
+            output.say(&format!("{what} is paused: what is for it waits, nothing is dropped"));
+        }
+        System::Resume { system, part, reason } => {
+            let (body, what) = ordered(&system, part, reason);
+            operator.post(&["systems", &system, "resume"], &body)?;
+            output.say(&format!("{what} goes on"));
+        }
+        System::Breaker { system, to, operation, reason } => {
+            let body = json!({ "to": to, "operation": operation, "reason": reason });
+            operator.post(&["systems", &system, "breaker"], &body)?;
+            let of = operation.map_or_else(|| "every breaker".to_owned(), |name| format!("the breaker of `{name}`"));
+            output.say(&match to.as_str() {
+                "auto" => format!("{of} of {system} decides by itself again"),
+                to => format!("{of} of {system} is forced {to}, until `concord system breaker {system} auto`"),
+            });
+        }
+        System::Journal { system, page } => {
+            let mut query = paged(&page);
+            query.extend(system.map(|system| ("system", system)));
+            listed(operator.get(&["journal"], &query)?, &JOURNAL, output);
         }
     }
     Ok(Exit::Done)
+}
+
+/// The order's body, and what it is about in words.
+fn ordered(system: &str, part: Part, reason: Option<String>) -> (Value, String) {
+    let mut body = Map::new();
+    let mut what = system.to_owned();
+    for (name, value) in [("entity", part.entity), ("route", part.route), ("record", part.record)] {
+        if let Some(value) = value {
+            what = format!("{name} {value} of {system}");
+            body.insert(name.to_owned(), Value::from(value));
+        }
+    }
+    body.extend(reason.map(|reason| ("reason".to_owned(), Value::from(reason))));
+    (Value::Object(body), what)
+}
+
+/// One system, for people.
+fn told(sheet: &Value, output: &Output) -> String {
+    let field = |name: &str| shown(&sheet[name]);
+    let mut said = format!(
+        "{}: {} ({} {})\n",
+        field("system"),
+        field("state"),
+        field("connector"),
+        field("connector_version")
+    );
+    let mut line = |text: String| said.push_str(&format!("  {text}\n"));
+    if let Some(reason) = sheet["paused"].as_str() {
+        line(format!("paused: {reason}"));
+    }
+    if let Some(until) = sheet["closed_until"].as_str() {
+        line(format!("the system asked to be left alone until {until}"));
+    }
+    if let Some(account) = sheet["instance"].as_str() {
+        line(format!("account {account}"));
+    }
+    line(format!(
+        "open {}, of these parked {}; uncertain {}, dead {}; oldest {}",
+        field("open"),
+        field("parked"),
+        field("uncertain"),
+        field("dead"),
+        field("oldest")
+    ));
+    line(format!(
+        "on the wire {} of {}; in memory not due {}, behind the same record {}",
+        field("in_flight"),
+        field("concurrency"),
+        field("waiting"),
+        field("blocked")
+    ));
+    if sheet["releasing"] == true {
+        line("what was held is going back into line".to_owned());
+    }
+    if let Some(forecast) = sheet["forecast"].as_object() {
+        let part = |name: &str| shown(forecast.get(name).unwrap_or(&Value::Null));
+        line(format!(
+            "{} calls on the {} lane take {} s and are through at {}, by {}",
+            part("calls"),
+            part("lane"),
+            part("takes_s"),
+            part("through"),
+            part("by").replace('_', "-")
+        ));
+    }
+    let tables: [(&str, &[Column]); 5] = [
+        ("lanes", &LANES),
+        ("limits", &LIMITS),
+        ("breakers", &BREAKERS),
+        ("held", &HELD),
+        ("forced", &FORCED),
+    ];
+    for (name, columns) in tables {
+        let rows = sheet[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        if !rows.is_empty() {
+            said.push_str(&format!("\n{}\n", output.table(columns, rows)));
+        }
+    }
+    said.trim_end().to_owned()
 }

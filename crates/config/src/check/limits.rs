@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use dispatch::{BreakerSpec, BucketSpec, Scope};
+use dispatch::{BreakerSpec, BucketSpec, Scope, Span, Windows};
 use ledger::RetryPolicy;
 
 use crate::settings::LaneWeights;
-use crate::source::{BreakerSource, RetrySource, SystemSource};
+use crate::source::{BreakerSource, RetrySource, SystemSource, WindowSource};
 use crate::words::Period;
 
 /// Calls in flight where neither connector nor file limits them.
@@ -48,7 +48,7 @@ pub(super) fn limits(source: &SystemSource, own: &connector::Limits, lanes: Lane
         lane_weights: source.lanes.unwrap_or(lanes).array(),
         reserve_critical_pct: changes.reserve_critical_pct.unwrap_or(RESERVE_CRITICAL_PCT),
         window: changes.window.unwrap_or(WINDOW),
-        breaker: breaker(&source.breaker),
+        breaker: breaker(&source.breaker, source.connection.timeouts.request.0),
     }
 }
 
@@ -64,16 +64,39 @@ fn bucket(own: &connector::Bucket) -> BucketSpec {
     }
 }
 
-fn breaker(source: &BreakerSource) -> BreakerSpec {
+/// A good answer counts as slow from two thirds of the time on that it is waited for.
+fn breaker(source: &BreakerSource, timeout: Duration) -> BreakerSpec {
     let or = |period: Option<Period>, seconds| period.map_or(Duration::from_secs(seconds), |period| period.0);
     BreakerSpec {
         failure_ratio_pct: source.failure_ratio_pct.unwrap_or(50),
+        slow_ratio_pct: source.slow_ratio_pct.unwrap_or(80),
+        slow_after: source.slow_after.map_or(timeout * 2 / 3, |period| period.0),
         calls_min: source.calls_min.unwrap_or(10),
         window: or(source.window, 30),
         open_for: or(source.open_for, 5),
         open_for_max: or(source.open_for_max, 300),
         half_open_probes: source.half_open_probes.unwrap_or(2),
     }
+}
+
+/// The hours of the bulk lane; or what is wrong with them.
+pub(super) fn bulk_window(source: &WindowSource) -> Result<Windows, Flaw> {
+    let flaw = |path: &[&str], what: String, hint: &str| {
+        (path.iter().map(|key| (*key).to_owned()).collect(), what, hint.to_owned())
+    };
+    if source.open.is_empty() {
+        let what = "the bulk lane would never go".to_owned();
+        return Err(flaw(&["bulk_window", "open"], what, "write for example `[{from: \"22:00\", to: \"06:00\"}]`"));
+    }
+    let span = |span: &crate::source::SpanSource| Span {
+        days: span.days.iter().map(|day| (*day).into()).collect(),
+        from: span.from.0,
+        to: span.to.0,
+    };
+    Windows::new(&source.zone, source.open.iter().map(span).collect()).ok_or_else(|| {
+        let what = format!("there is no time zone `{}`", source.zone);
+        flaw(&["bulk_window", "zone"], what, "use a name of the IANA database, such as `Europe/Berlin` or `UTC`")
+    })
 }
 
 /// The retry policy in force. Twelve attempts between one second and a quarter of an hour last about two hours.
@@ -104,6 +127,10 @@ pub(super) fn flaws(source: &SystemSource, own: &connector::Limits, limits: &dis
     let breaker = limits.breaker;
     if breaker.open_for > breaker.open_for_max {
         flaw(&["breaker", "open_for"], "`open_for` is longer than `open_for_max`".to_owned(), "swap them");
+    }
+    if breaker.slow_ratio_pct > 0 && breaker.slow_after > source.connection.timeouts.request.0 {
+        let what = "no answer is waited for so long: nothing would ever count as slow".to_owned();
+        flaw(&["breaker", "slow_after"], what, "make it shorter than `connection.timeouts.request`");
     }
     if breaker.window.is_zero() || breaker.open_for.is_zero() {
         let key = if breaker.window.is_zero() { "window" } else { "open_for" };

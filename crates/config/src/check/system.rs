@@ -92,7 +92,14 @@ impl Checks {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.problems.push(document.problem(&path, what).hint(hint));
         }
+        let bulk_window = source.bulk_window.as_ref().map(limits::bulk_window).transpose();
+        let bulk_window = bulk_window.unwrap_or_else(|(path, what, hint)| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.problems.push(document.problem(&path, what).hint(hint));
+            None
+        });
         Some(SystemConfig {
+            bulk_window,
             retry: limits::retry(&source.retry),
             system: source.system,
             connector,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
 use crate::source::{
     BreakerSource, BucketSource, ConnectionSource, EntitySource, FieldSource, LimitsSource, RetrySource,
-    RouteSource, RoutesSource, SystemSource, TimeoutsSource, WebhookSource,
+    RouteSource, RoutesSource, SpanSource, SystemSource, TimeoutsSource, WebhookSource, WindowSource,
 };
 use crate::tree::Node;
 use crate::typed;
@@ -53,6 +53,8 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("system", "/properties/connection/properties/timeouts/properties", keys::<TimeoutsSource>()),
         ("system", "/properties/webhook/properties", keys::<WebhookSource>()),
         ("system", "/properties/limits/properties", keys::<LimitsSource>()),
+        ("system", "/properties/bulk_window/properties", keys::<WindowSource>()),
+        ("system", "/properties/bulk_window/properties/open/items/properties", keys::<SpanSource>()),
         (
             "system",
             "/properties/limits/properties/buckets/additionalProperties/properties",

@@ -74,7 +74,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
                 let Some(opens) = breaker.admits_at(fitness) else { continue };
                 for lane in 0..3 {
                     let Some(place) = lines.head(lane, fitness) else { continue };
-                    let at = place.due.max(opens);
+                    let at = place.due.max(opens).max(self.lanes_closed_until[lane]);
                     let best = &mut survey.ready[lines.set][lane];
                     if at > now {
                         survey.later = Some(survey.later.map_or(at, |later| later.min(at)));

@@ -66,7 +66,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
             }
             Class::Applied | Class::Absent => {
                 self.recover(permit, now);
-                self.weigh(permit, Health::Good, now);
+                let pace = self.breakers.get(permit.operation).map_or(Health::Good, |breaker| breaker.pace(took));
+                self.weigh(permit, pace, now);
             }
             // An answer, so that the limit had room; but nothing about health.
             _ => self.recover(permit, now),
@@ -118,16 +119,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
             self.closed_until = until;
             self.closed.insert(until);
             self.note(Change::BucketClosed { until });
-        }
-    }
-
-    /// Closes a breaker by hand: an operator knows that the operation works. Noted as any closing.
-    pub fn close_breaker(&mut self, operation: &str) {
-        let number = self.queue.operations().find(|(name, _)| *name == operation).map(|(_, number)| number);
-        let Some(breaker) = number.and_then(|number| self.breakers.get_mut(number)) else { return };
-        if breaker.state() != State::Closed {
-            breaker.close();
-            self.note(Change::BreakerClosed { operation: operation.to_owned() });
         }
     }
 

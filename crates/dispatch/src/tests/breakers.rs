@@ -1,8 +1,10 @@
 //! Scenarios about breakers.
 
+use std::time::Duration;
+
 use super::limits;
 use super::script::check;
-use crate::Limits;
+use crate::{BreakerSpec, Limits};
 
 #[test]
 fn i12_a_breaker_opens_tries_and_closes() {
@@ -165,7 +167,44 @@ fn answers_from_before_the_breaker_opened_say_nothing_about_now() {
 }
 
 #[test]
-fn a_breaker_can_be_closed_by_hand() {
+fn i12_a_breaker_that_is_forced_open_stays_open() {
+    let script = "
+        0    offer a op=create
+        0    offer b op=update
+        0    force create open
+        0    admit -> b
+        0    wake -> none
+        90000 admit -> nothing
+        90000 lines -> in_flight=1 ready=[0, 1, 0] waiting=0 blocked=0 create:open
+        # Let go, it tries carefully.
+        90000 force create auto
+        90000 offer s1 op=create safe
+        90000 offer s2 op=create safe
+        90000 admit -> s1 s2
+        90000 end s1 applied
+        90000 end s2 applied
+        90000 admit -> a
+        90000 events -> open:create half-open:create closed:create";
+    check(limits(), script);
+}
+
+#[test]
+fn i12_a_word_about_all_breakers_holds_for_operations_met_later() {
+    let script = "
+        0 force all open
+        0 force poll closed
+        0 offer a op=create
+        0 offer p op=poll
+        0 admit -> p
+        0 events -> open:create
+        0 force all auto
+        0 offer s op=create safe
+        0 admit -> s";
+    check(limits(), script);
+}
+
+#[test]
+fn a_breaker_that_is_forced_closed_lets_everything_go() {
     let script = "
         0 offer a
         0 offer b
@@ -178,9 +217,60 @@ fn a_breaker_can_be_closed_by_hand() {
         0 end d uncertain
         0 offer e
         0 admit -> nothing
-        0 close-breaker upsert
-        0 close-breaker unknown
+        0 force upsert closed
+        0 force unknown closed
         0 admit -> e
-        0 events -> open:upsert closed:upsert";
+        0 events -> open:upsert closed:upsert
+        # It counts, and does not open.
+        0 answer e uncertain
+        0 answer e uncertain
+        0 answer e uncertain
+        0 answer e uncertain
+        0 events -> nothing
+        # What was counted counts when the word is taken back.
+        0 force upsert auto
+        0 events -> nothing
+        0 answer e uncertain
+        0 events -> open:upsert";
+    check(limits(), script);
+}
+
+#[test]
+fn a_target_that_answers_too_slowly_is_ill() {
+    let slow = BreakerSpec { slow_ratio_pct: 75, slow_after: Duration::from_secs(2), ..limits().breaker };
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    offer d
+        0    admit -> a b c d
+        0    end a applied took=1999
+        0    end b applied took=2000
+        0    end c applied took=9000
+        0    events -> nothing
+        0    end d applied took=2000
+        0    events -> open:upsert
+        0    offer s1 safe
+        0    offer s2 safe
+        # A slow trial is no good one.
+        1000 admit -> s1 s2
+        1000 end s1 applied took=2000
+        1000 events -> half-open:upsert open:upsert";
+    check(Limits { breaker: slow, ..limits() }, script);
+}
+
+#[test]
+fn a_lane_outside_its_window_waits_and_holds_nobody_up() {
+    let script = "
+        0    lane bulk 5000
+        0    offer b1 bulk lock=r1
+        0    offer b2 bulk
+        0    offer a  lock=r1
+        0    admit -> a
+        0    release a
+        0    wake -> 5000
+        4999 admit -> nothing
+        5000 offer c
+        5000 admit -> b1 c b2";
     check(limits(), script);
 }

@@ -3,9 +3,10 @@
 //! - `offer NAME [critical|bulk] [op=create] [lock=r1] [due=MS] [seq=N] [cost=N] [draw=BUCKET,…] [safe]
 //!   [poison]`
 //! - `admit`: everything that may go now, in order
-//! - `answer NAME CLASS [wait=MS] [left=BUCKET:N[:MS]] [for=BUCKET,…]`, `release NAME`, `unused NAME`, `keep
+//! - `answer NAME CLASS [wait=MS] [left=BUCKET:N[:MS]] [for=BUCKET,…] [took=MS]`, `release NAME`, `unused NAME`, `keep
 //!   NAME`, `end NAME CLASS …` (answer, release)
-//! - `spend COST`, `unlock r1`, `hold r1 NAME`, `withdraw NAME`, `pause`, `resume`, `close MS [BUCKET]`, `close-breaker OP`
+//! - `spend COST`, `unlock r1`, `hold r1 NAME`, `withdraw NAME`, `pause`, `resume`, `close MS [BUCKET]`, `force OP|all open|closed|auto`,
+//!   `lane NAME MS` (closed until then)
 //! - `wake`, `events`, `tokens`, `lines`: what it then says
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use canonical::{Mono, Object, RecordId, Wall};
 use ledger::{Class, Lane};
 
-use crate::{BreakerState, BucketSet, Change, Dispatcher, Limits, Permit, Wanted};
+use crate::{BreakerState, BucketSet, Change, Dispatcher, Forced, Limits, Permit, Wanted};
 
 /// Runs a script; each step must say what the line expects after `->`, or nothing.
 #[track_caller]
@@ -71,7 +72,14 @@ impl Stage {
             "resume" => self.dispatcher.resume(),
             "spend" => self.dispatcher.spend(BucketSet::ALL, first.parse().unwrap(), now),
             "close" => self.dispatcher.close_until(words.get(1).copied(), ms(first)),
-            "close-breaker" => self.dispatcher.close_breaker(first),
+            "force" => {
+                let forced = [Forced::Open, Forced::Closed].into_iter().find(|forced| forced.name() == words[1]);
+                self.dispatcher.force((first != "all").then_some(first), forced, now);
+            }
+            "lane" => {
+                let lane = Lane::ALL.into_iter().find(|lane| lane.name() == first).unwrap();
+                self.dispatcher.close_lane(lane, Some(ms(words[1])));
+            }
             "wake" => return self.dispatcher.next_wakeup(now).map_or("none".into(), in_ms),
             "events" => return self.events(),
             "tokens" => {
@@ -125,7 +133,8 @@ impl Stage {
         if let Some(names) = value("for=") {
             permit.use_for(self.dispatcher.draw(names.split(',')));
         }
-        self.dispatcher.learn(permit, class, wait, left, Duration::from_millis(5), now);
+        let took = value("took=").map_or(5, |text| text.parse().unwrap());
+        self.dispatcher.learn(permit, class, wait, left, Duration::from_millis(took), now);
     }
 
     fn release(&mut self, now: Mono, name: &str) {

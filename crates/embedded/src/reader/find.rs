@@ -29,6 +29,11 @@ impl Reader<'_> {
             Query::Claim { tenant, system, lane, after, due_by, limit } => {
                 self.claim(&tenant, &system, lane, (after, due_by), limit).map(Rows::Claim)
             }
+            Query::Held { tenant, system, after, limit } => {
+                let (tenant, system) = names_or!(self, Rows::Held(vec![]); tenant.as_str(), system.as_str());
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                Ok(Rows::Held(self.book.all(Sql::Held, (tenant, system, after, limit), head)?))
+            }
             Query::Intents { tenant, system } => Ok(Rows::Intents(self.open.of_system(&tenant, &system))),
             Query::Fetches { tenant, system, due_by, limit } => {
                 let (fetches, later) = self.fetches(&tenant, &system, due_by, limit)?;

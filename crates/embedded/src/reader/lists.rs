@@ -2,11 +2,12 @@
 //!
 //! Which index serves a filter is chosen here, by what was asked: the planner keeps no statistics.
 
-use canonical::Fact;
+use canonical::{Fact, System};
 use intake::Message;
 use ledger::{Obligation, State};
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
+use store::Change;
 use store::browse::{DeliveryFilter, EventFilter, LIST_ROWS_MAX, MessageFilter};
 
 use super::Reader;
@@ -15,7 +16,7 @@ use crate::fault::Outcome;
 use crate::rows::message::{message, state_number as message_state};
 use crate::rows::obligation::obligation;
 use crate::rows::record::fact;
-use crate::rows::state_number;
+use crate::rows::{from_text, state_number};
 use crate::sql;
 
 /// A statement being put together.
@@ -171,5 +172,23 @@ impl<'c> Reader<'c> {
         }
         filter.page(wanted.before, wanted.limit);
         self.list(filter, message)
+    }
+
+    pub(super) fn changes(
+        &mut self,
+        tenant: Option<i64>,
+        system: Option<&System>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Outcome<Vec<(i64, Change)>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let mut filter = Filter::new("SELECT seq, body FROM change");
+        filter.and("tenant = ?", [Value::from(tenant)]);
+        if let Some(system) = system {
+            let Some(number) = self.name(system.as_str())? else { return Ok(vec![]) };
+            filter.and("system = ?", [Value::from(number)]);
+        }
+        filter.page(before, limit);
+        self.list(filter, |row, _| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "change")?)))
     }
 }

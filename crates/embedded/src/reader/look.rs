@@ -49,6 +49,9 @@ impl Reader<'_> {
                 };
                 Ok(Page::Record(self.sheet(number, record)?.map(Box::new)))
             }
+            Look::Changes { system, before, limit } => {
+                self.changes(number, system.as_ref(), before, limit).map(Page::Changes)
+            }
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
         }
     }

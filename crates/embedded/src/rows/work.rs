@@ -36,5 +36,6 @@ pub(crate) fn system(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<SystemState>
         credential: row.get(4)?,
         credential_generation: row.get(5)?,
         closed: from_text(&row.get::<_, String>(6)?, "system")?,
+        standing: from_text(&row.get::<_, String>(7)?, "system")?,
     })
 }

@@ -161,6 +161,7 @@ CREATE INDEX obligation_claim ON obligation (tenant, system, lane, due, seq) WHE
 -- Of the others what is due and when it was raised are the same, and the claims know it.
 CREATE INDEX obligation_late ON obligation (tenant, system, raised_at)
     WHERE state <= 2 AND (held <> 0 OR due <> raised_at);
+CREATE INDEX obligation_held ON obligation (tenant, system, seq) WHERE state = 2 AND held & 1 <> 0;
 CREATE INDEX obligation_wait ON obligation (wait_record, wait_object, system, tenant) WHERE state = 2 AND wait_record IS NOT NULL;
 CREATE INDEX obligation_line ON obligation (record, route, tenant, seq) WHERE state <= 2 AND kind = 1;
 CREATE INDEX obligation_event ON obligation (record, seq) WHERE kind = 1;
@@ -264,5 +265,14 @@ CREATE TABLE system_state (
     credential            BLOB,
     credential_generation INTEGER NOT NULL,
     closed                TEXT NOT NULL DEFAULT '[]',
+    standing              TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;
+-- What changed about systems, newest last; of each the newest few thousand stay.
+CREATE TABLE change (
+    seq    INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;
+CREATE INDEX change_system ON change (tenant, system, seq);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
 use intake::{Link, Message};
 use ledger::{Intent, IntentState, Shadow, Subject};
-use store::{Attempt, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
+use store::standing::CHANGES_KEPT;
+use store::{Attempt, Change, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
 
 use super::known::Known;
 use super::seal::Sealer;
@@ -147,6 +148,9 @@ impl Desk<'_, '_> {
                 };
                 self.settle(key, &settled, heads)
             }
+            Op::Hold { key, reason } => self.move_held(key, |row| rules::hold(row, reason), heads),
+            Op::Release { key, at } => self.move_held(key, |row| rules::release(row, *at), heads),
+            Op::PutChange(change) => self.put_change(change),
             Op::PutShadow(shadow) => self.put_shadow(shadow),
             Op::PutAttempt(attempt) => self.put_attempt(attempt),
             Op::WantFetch(hint) => self.want_fetch(hint),
@@ -429,11 +433,18 @@ impl Desk<'_, '_> {
         self.book.run(Sql::MoveFetch, (seq, hinted, due, row.attempts, trace)).map(drop)
     }
 
+    fn put_change(&mut self, change: &Change) -> Outcome<()> {
+        let (tenant, system) = (self.name(change.tenant.as_str())?, self.name(change.system.as_str())?);
+        self.book.run(Sql::PutChange, (tenant, system, rows::to_text(change, "change")?))?;
+        self.book.run(Sql::DropChanges, (tenant, system, CHANGES_KEPT)).map(drop)
+    }
+
     fn put_system(&mut self, state: &SystemState) -> Outcome<()> {
         let (tenant, system) = (self.name(state.tenant.as_str())?, self.name(state.system.as_str())?);
         let generation = state.credential_generation;
         let closed = rows::to_text(&state.closed, "system")?;
-        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed);
+        let standing = rows::to_text(&state.standing, "system")?;
+        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed, standing);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

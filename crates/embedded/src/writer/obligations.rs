@@ -109,6 +109,23 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
+    /// An operator holds it back, or lets it go: then it can be gone on with.
+    pub(super) fn move_held(
+        &mut self,
+        key: &ObligationKey,
+        change: impl FnOnce(&mut Obligation) -> bool,
+        heads: &mut Vec<Head>,
+    ) -> Outcome<()> {
+        let Some(before) = self.obligation(key)? else { return Ok(()) };
+        let mut row = before.row.clone();
+        if !change(&mut row) {
+            return Ok(());
+        }
+        let held = self.move_to(&before, &row)?;
+        say(&row, held, heads);
+        Ok(())
+    }
+
     /// Deliveries parked for this link go on, in their order.
     pub(super) fn wake(
         &mut self,

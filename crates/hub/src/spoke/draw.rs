@@ -54,11 +54,14 @@ impl Spoke {
 
     /// Of a delivery, before it is known what it comes to: an update, unless it was found to be something else.
     pub(crate) fn draw_of_head(&self, head: &Head) -> Draw {
-        self.draws.get(&head.key).copied().unwrap_or_else(|| {
-            let update = self.connector.choose(&head.object, true, None);
-            let spec = update.or_else(|| self.connector.choose(&head.object, false, None));
-            self.drawn(spec.map(|spec| &spec.charge))
-        })
+        self.draws.get(&head.key).copied().unwrap_or_else(|| self.draw_of_update(&head.object))
+    }
+
+    /// Of an update of a kind of object, the usual write.
+    pub(crate) fn draw_of_update(&self, object: &Object) -> Draw {
+        let update = self.connector.choose(object, true, None);
+        let spec = update.or_else(|| self.connector.choose(object, false, None));
+        self.drawn(spec.map(|spec| &spec.charge))
     }
 
     /// Of what is to be written, with the look before it where there is one.

@@ -84,7 +84,10 @@ impl Spoke {
                 lock: None,
                 due: now.mono_of(due),
                 seq: 0,
-                operation: if doubt.action == Action::Probe { "read" } else { "write" }.to_owned(),
+                operation: match doubt.action {
+                    Action::Probe => "read".to_owned(),
+                    Action::Send => super::heads::write_operation(&doubt.intent.object),
+                },
                 buckets: draw.buckets,
                 cost: draw.cost,
                 safe: true,

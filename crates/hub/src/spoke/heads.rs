@@ -7,6 +7,7 @@ use dispatch::Wanted;
 use ledger::{Lane, State};
 use store::{Claimed, Head, Query, SpokeAsk};
 
+use crate::spoke::standing::HOLDING_MAX;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
@@ -56,12 +57,20 @@ impl Claim {
     }
 }
 
+/// The breaker's group of writes to a kind of object: where one of a system's parts is ill, the others go on.
+pub(crate) fn write_operation(object: &canonical::Object) -> String {
+    format!("write {object}")
+}
+
 impl Spoke {
     /// Asks the store for more heads, for fetches, for polls that are due.
     pub(crate) fn look_for_work(&mut self, turn: &mut Turn<'_>) {
-        for lane in Lane::ALL {
-            self.claim(lane, turn);
+        if self.holding < HOLDING_MAX {
+            for lane in Lane::ALL {
+                self.claim(lane, turn);
+            }
         }
+        self.look_for_held(turn);
         self.look_for_fetches(turn);
         self.offer_polls(turn.now);
     }
@@ -139,7 +148,7 @@ impl Spoke {
 
     /// Keeps a head in memory and offers it, unless it is already on its way or due much later.
     pub(crate) fn hold(&mut self, head: Head, now: Now) {
-        if self.active.contains(&head.key) {
+        if self.active.contains(&head.key) || self.holds_back(&head) {
             return;
         }
         let due = now.mono_of(head.due);
@@ -158,7 +167,7 @@ impl Spoke {
             lock: Some((head.record, head.object.clone())),
             due,
             seq: head.seq,
-            operation: "write".to_owned(),
+            operation: write_operation(&head.object),
             buckets: draw.buckets,
             cost: draw.cost,
             safe: repeatable && head.attempts == 0,

@@ -1,15 +1,16 @@
-//! What an operator orders of a spoke: pause, resume, retry, discard. Each is answered when it is durable.
+//! What an operator orders of a spoke about deliveries: retry, discard, skip; and how the system stands. Each is
+//! answered when it is durable. (What stands until it is taken back: `standing`.)
 
 use std::sync::Arc;
 
 use canonical::IntentId;
-use ledger::{Intent, IntentState, Level, Obligation, State, Subject};
-use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
+use ledger::{Intent, IntentState, Lane, Level, Obligation, ObligationKey, State, Subject, Waiting};
+use store::{Op, Query, Require, SpokeAsk, SpokeRow, SystemState, Unit};
 
 use crate::spoke::plan::reason;
 use crate::spoke::settle::After;
-use crate::spoke::{Await, Spoke};
-use crate::turn::{Order, Ticket, Turn};
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::{Ack, Description, Effect, Order, Planned, Ticket, Turn};
 
 /// What becomes of a delivery that needs a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +19,8 @@ pub(crate) enum Decision {
     Retry,
     /// It is given up.
     Discard,
+    /// It is passed over, wherever it stands.
+    Skip,
 }
 
 impl Decision {
@@ -25,6 +28,7 @@ impl Decision {
         match self {
             Self::Retry => "retried",
             Self::Discard => "discarded",
+            Self::Skip => "passed_over",
         }
     }
 }
@@ -35,6 +39,13 @@ impl Spoke {
         let (delivery, decision, why) = match order {
             Order::Pause { reason } => return self.pause_for(reason, Some(outside), turn),
             Order::Resume { reason } => return self.go(&reason, outside, turn),
+            Order::Hold { scope, reason } => return self.hold_scope(scope, reason, outside, turn),
+            Order::Release { scope, reason } => return self.release_scope(&scope, &reason, outside, turn),
+            Order::Force { operation, forced, reason } => {
+                return self.force(operation, forced, reason, outside, turn);
+            }
+            Order::Describe { forecast } => return self.describe(forecast, outside, turn),
+            Order::Skip { delivery, reason } => (delivery, Decision::Skip, reason),
             Order::Retry { delivery, reason } => (delivery, Decision::Retry, reason),
             Order::Discard { delivery, reason } => (delivery, Decision::Discard, reason),
             Order::Retake { .. } | Order::DiscardMessage { .. } => {
@@ -65,14 +76,10 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         let obligation = match row.obligation {
-            Some(obligation) if self.needs_person(&obligation) => obligation,
-            Some(obligation) => {
-                let text = format!(
-                    "the delivery is {} by now: only one that is dead, uncertain or parked can be decided about",
-                    obligation.state.name()
-                );
-                return Self::answer(outside, Err(text), turn);
-            }
+            Some(obligation) => match self.refusal(&obligation, decision) {
+                None => obligation,
+                Some(text) => return Self::answer(outside, Err(text), turn),
+            },
             None => return Self::answer(outside, Err("there is no such delivery".to_owned()), turn),
         };
         let mut unit = Unit::default();
@@ -86,24 +93,93 @@ impl Spoke {
             self.close_unfinished(intent, row.shadow, decision, why, &mut unit, turn);
         }
         let now = turn.now.wall;
+        let key = obligation.key.clone();
+        if decision == Decision::Skip {
+            // It may wait in memory: it does not go while this becomes durable.
+            self.heads.remove(&key);
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.withdraw(&Token::Deliver(key.clone()));
+            }
+            self.active.insert(key.clone());
+        }
         unit.ops.push(Op::Settle {
             key: obligation.key,
             // What is raised while this is decided is not part of the decision.
             level: Level { ..obligation.wanted },
-            reached: false,
-            state: if decision == Decision::Retry { State::Pending } else { State::Discarded },
+            reached: decision == Decision::Skip,
+            state: match decision {
+                Decision::Retry => State::Pending,
+                Decision::Discard => State::Discarded,
+                Decision::Skip => State::Skipped,
+            },
             attempts: 0,
             due: now,
             waiting: None,
             reason: Some(reason(decision.class(), why)),
             at: now,
         });
-        self.outbox.push((unit, After::Ordered(outside, decision)));
+        self.outbox.push((unit, After::Ordered(outside, decision, key)));
     }
 
-    fn needs_person(&self, obligation: &Obligation) -> bool {
-        matches!(obligation.state, State::Dead | State::Uncertain | State::Parked)
-            && !self.active.contains(&obligation.key)
+    /// A decision is durable, or could not be made.
+    pub(crate) fn decided(&mut self, decision: Decision, key: &ObligationKey) {
+        match decision {
+            Decision::Discard => {}
+            Decision::Retry => self.look_in_store(),
+            Decision::Skip => {
+                self.active.remove(key);
+                self.raised_again.remove(key);
+                // Whatever is wanted of it beyond what was passed over.
+                self.look_in_store();
+            }
+        }
+    }
+
+    /// Why a delivery can't be decided about as it stands.
+    fn refusal(&self, obligation: &Obligation, decision: Decision) -> Option<String> {
+        let state = obligation.state;
+        let stands = match decision {
+            Decision::Retry | Decision::Discard => {
+                matches!(state, State::Dead | State::Uncertain | State::Parked)
+            }
+            Decision::Skip => state.is_open() || matches!(state, State::Dead | State::Uncertain),
+        };
+        if !stands {
+            let which = match decision {
+                Decision::Retry | Decision::Discard => "one that is dead, uncertain or parked can be decided about",
+                Decision::Skip => "one that is not at rest can be passed over",
+            };
+            return Some(format!("the delivery is {} by now: only {which}", state.name()));
+        }
+        if self.active.contains(&obligation.key) {
+            let text = "it is on its way right now: see what becomes of it, then order it again";
+            return Some(text.to_owned());
+        }
+        let held = obligation.waiting == Some(Waiting::Operator) && decision == Decision::Retry;
+        held.then(|| {
+            let why = obligation.reason.as_ref().map_or("", |reason| reason.message.as_str());
+            format!("an operator holds it back ({why}): release the hold instead")
+        })
+    }
+
+    /// How the system stands, and when planned calls would be through.
+    fn describe(&self, forecast: Option<(u64, Lane)>, outside: Ticket, turn: &mut Turn<'_>) {
+        let forecast = forecast.zip(self.dispatcher.as_ref()).map(|((calls, lane), dispatcher)| {
+            // What the usual write draws; of several kinds of objects the dearest.
+            let draws = self.connector.objects().map(|object| self.draw_of_update(object));
+            let draw = draws.max_by_key(|draw| draw.cost).unwrap_or_default();
+            let found = dispatcher.forecast(calls, draw.cost, draw.buckets, lane, turn.now.mono);
+            let windows = self.settings.bulk_window.as_ref().filter(|_| lane == Lane::Bulk);
+            let through = match windows {
+                Some(windows) => windows.through(turn.now.wall, found.takes),
+                None => Some(turn.now.wall + found.takes),
+            };
+            Planned { takes: found.takes, through, by: found.by }
+        });
+        let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(turn.now.mono));
+        let state = SystemState { credential: None, ..self.state.clone() };
+        let description = Description { now: turn.now, snapshot, state, forecast };
+        turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 
     /// Whether an intent is on the wire, or just about to go (found doubtful at a start, its delivery still waits).

@@ -78,6 +78,13 @@ impl Spoke {
             self.unused(permit, turn);
             return self.settled(head, None, turn.now);
         };
+        // An operator's word may have come while it was looked up.
+        if self.holds_back(&head) {
+            self.unused(permit, turn);
+            self.active.remove(&head.key);
+            self.raised_again.remove(&head.key);
+            return;
+        }
         match self.judge(&obligation, row, turn.now.wall) {
             Plan::Gone => {
                 self.unused(permit, turn);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use canonical::{Mono, Wall};
 use dispatch::Dispatcher;
 use intake::Link;
-use ledger::{Intent, IntentState, Level, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject};
-use store::{Attempt, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit};
+use ledger::{
+    Intent, IntentState, Level, ObligationKey, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject,
+};
+use store::{Attempt, Change, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::flight::{Doubt, Flight};
@@ -96,7 +98,13 @@ pub(crate) enum After {
     /// A person is durably asked to look at an intent.
     Person(Box<(Intent, Reason)>),
     /// What an operator decided about a delivery is durable.
-    Ordered(Ticket, Decision),
+    Ordered(Ticket, Decision, ObligationKey),
+    /// A delivery is held back.
+    Held,
+    /// A page of what was held is back in line; from there the walk goes on.
+    Released(Option<i64>),
+    /// A change is in the system's journal.
+    Changed(Box<Change>),
     /// An obligation rests, or waits.
     Rested { head: Head, due: Option<Wall>, parked: bool },
     /// An intent is durable: send it.
@@ -357,12 +365,12 @@ impl Spoke {
 
     fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
-            After::Nothing | After::System(None) | After::Person(_) => {}
+            After::Nothing | After::System(None) | After::Person(_) | After::Changed(_) => {}
+            After::Held => self.holding -= 1,
+            After::Released(next) => self.released(next),
             After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
-            After::Ordered(outside, decision) => {
-                if decision == Decision::Retry {
-                    self.look_in_store();
-                }
+            After::Ordered(outside, decision, key) => {
+                self.decided(decision, &key);
                 Self::answer(outside, Ok(()), turn);
             }
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
@@ -448,12 +456,19 @@ impl Spoke {
             After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Launch(flight) => self.set_back(After::Launch(flight), turn),
-            After::Ordered(outside, _) => {
+            After::Ordered(outside, decision, key) => {
+                self.decided(decision, &key);
                 let text = "the delivery moved while this was decided: look at it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
             // Nothing is required of these.
-            After::Nothing | After::System(_) | After::Person(_) | After::Doubt(..) => {}
+            After::Nothing
+            | After::System(_)
+            | After::Person(_)
+            | After::Doubt(..)
+            | After::Changed(_)
+            | After::Released(_) => {}
+            After::Held => self.holding -= 1,
         }
     }
 
@@ -463,7 +478,15 @@ impl Spoke {
             After::Nothing => {}
             After::System(outside) => self.keep_state(outside),
             After::Person(about) => self.ask_person(about.0, about.1, turn.now.wall),
-            After::Ordered(outside, _) => {
+            // The store hands it out again.
+            After::Held => {
+                self.holding -= 1;
+                self.look_in_store();
+            }
+            After::Released(_) => self.not_released(),
+            After::Changed(change) => self.write_down(*change),
+            After::Ordered(outside, decision, key) => {
+                self.decided(decision, &key);
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }

@@ -41,6 +41,7 @@ impl Spoke {
             self.state = state;
         }
         self.cool_down(turn.now);
+        self.obey_standing(turn.now);
         if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {
             dispatcher.pause(reason.clone());
             turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
@@ -256,6 +257,7 @@ impl Spoke {
             dispatcher.pause(reason.clone());
         }
         turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
+        self.changed("paused", String::new(), reason.clone(), turn.now);
         self.state.paused = Some(reason);
         self.keep_state(outside);
     }
@@ -268,6 +270,7 @@ impl Spoke {
             dispatcher.resume();
         }
         turn.note(Mark::Resumed { system: self.system.clone(), reason: why.to_owned() });
+        self.changed("resumed", String::new(), why.to_owned(), turn.now);
         self.keep_state(Some(outside));
         self.connect(turn);
     }

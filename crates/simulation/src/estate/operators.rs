@@ -2,39 +2,83 @@
 //! as the runbook says.
 
 use canonical::System;
+use dispatch::Forced;
 use hub::{Delivery, Input, MachineId, Notice, Order, Ticket};
 use intake::MessageState;
 use ledger::{IntentState, Obligation, State, Subject};
 use serde_json::json;
-use store::Browse as _;
+use store::{Browse as _, Scope};
 use store::browse::{DeliveryFilter, Look, MessageFilter, Page};
 
-use super::{Happening, files, system};
+use super::{Happening, Standing, files, system};
 use crate::driver::{Event, Simulation};
 
 /// An operator decides about what has been quiet for so many microseconds.
 const QUIET: i64 = 30_000_000;
 
 impl Simulation {
-    pub(super) fn pause_one(&mut self) {
+    /// Holds a system, or a part of its work, or forces its breakers, for a while.
+    pub(super) fn stand(&mut self) {
         let place = usize::try_from(self.between(0, 4)).unwrap_or(0);
         let Some(chosen) = files::TARGETS.get(place).map(|(name, _)| system(name)) else { return };
         if self.estate.as_ref().is_some_and(|estate| estate.healthy == chosen) {
             return;
         }
+        let standing = match self.between(0, 8) {
+            0..3 => Standing::Paused,
+            3 => Standing::Forced(true),
+            4 => Standing::Forced(false),
+            _ => match self.part_of(&chosen) {
+                Some(scope) => Standing::Held(scope),
+                None => return,
+            },
+        };
         if let Some(estate) = &mut self.estate {
-            estate.paused.insert(chosen.clone());
+            estate.standing.insert((chosen.clone(), standing.clone()));
         }
-        self.order(&chosen, Order::Pause { reason: "ann: looking at it".to_owned() });
+        let reason = "ann: looking at it".to_owned();
+        let order = match &standing {
+            Standing::Paused => Order::Pause { reason },
+            Standing::Held(scope) => Order::Hold { scope: scope.clone(), reason },
+            Standing::Forced(open) => {
+                let forced = Some(if *open { Forced::Open } else { Forced::Closed });
+                Order::Force { operation: None, forced, reason }
+            }
+        };
+        self.did(match &standing {
+            Standing::Paused => "OperatorPaused",
+            Standing::Held(_) => "OperatorHeld",
+            Standing::Forced(_) => "OperatorForced",
+        });
+        self.order(&chosen, order);
         let last = self.between(5_000_000, 90_000_000);
-        self.at(self.now + last, Event::Happen(Happening::Resume(chosen)));
+        self.at(self.now + last, Event::Happen(Happening::Undo(chosen, standing)));
     }
 
-    pub(super) fn resume(&mut self, chosen: &System) {
+    /// A part of a system's work: a type, a route, or a record.
+    fn part_of(&mut self, system: &System) -> Option<Scope> {
+        let filter = DeliveryFilter { system: Some(system.clone()), limit: 40, ..DeliveryFilter::default() };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return None };
+        let place = self.between(0, rows.len().max(1) as u64);
+        let (_, row) = rows.into_iter().nth(usize::try_from(place).unwrap_or(0))?;
+        Some(match self.between(0, 3) {
+            0 => Scope::Entity(row.entity),
+            1 => Scope::Route(row.key.route),
+            _ => Scope::Record(row.record),
+        })
+    }
+
+    pub(super) fn undo(&mut self, chosen: &System, standing: &Standing) {
         if let Some(estate) = &mut self.estate {
-            estate.paused.remove(chosen);
+            estate.standing.remove(&(chosen.clone(), standing.clone()));
         }
-        self.order(chosen, Order::Resume { reason: "ann: done".to_owned() });
+        let reason = "ann: done".to_owned();
+        let order = match standing {
+            Standing::Paused => Order::Resume { reason },
+            Standing::Held(scope) => Order::Release { scope: scope.clone(), reason },
+            Standing::Forced(_) => Order::Force { operation: None, forced: None, reason },
+        };
+        self.order(chosen, order);
     }
 
     fn order(&mut self, to: &System, order: Order) {
@@ -52,18 +96,25 @@ impl Simulation {
     }
 
     /// What is held and should not be: an order that came while the hub was down was not heard.
-    fn forgotten(&self) -> Vec<System> {
+    fn forgotten(&self) -> Vec<(System, Standing)> {
         let Some(Page::Systems(systems)) = self.page(Look::Systems) else { return Vec::new() };
-        let held =
-            systems.into_iter().filter(|(state, _)| state.paused.is_some()).map(|(state, _)| state.system);
-        held.filter(|system| self.estate.as_ref().is_some_and(|estate| !estate.paused.contains(system)))
-            .collect()
+        let stands = systems.into_iter().flat_map(|(state, _)| {
+            let paused = state.paused.map(|_| Standing::Paused);
+            let held = state.standing.holds.into_iter().map(|hold| Standing::Held(hold.scope));
+            let forced = state.standing.forced.into_iter().map(|forced| Standing::Forced(forced.open));
+            let all: Vec<Standing> = paused.into_iter().chain(held).chain(forced).collect();
+            all.into_iter().map(move |standing| (state.system.clone(), standing))
+        });
+        let meant = |one: &(System, Standing)| {
+            self.estate.as_ref().is_some_and(|estate| estate.standing.contains(one))
+        };
+        stands.filter(|one| !meant(one)).collect()
     }
 
     /// Looks through what needs a person.
     pub(super) fn operate(&mut self) {
-        for system in self.forgotten() {
-            self.resume(&system);
+        for (system, standing) in self.forgotten() {
+            self.undo(&system, &standing);
         }
         for (name, _) in files::TARGETS {
             let target = system(name);
@@ -75,7 +126,8 @@ impl Simulation {
             };
             let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { continue };
             // A paused system's are left until it goes on.
-            if self.estate.as_ref().is_some_and(|estate| estate.paused.contains(&target)) {
+            let paused = (target.clone(), Standing::Paused);
+            if self.estate.as_ref().is_some_and(|estate| estate.standing.contains(&paused)) {
                 continue;
             }
             for (_, row) in rows {
@@ -119,6 +171,7 @@ impl Simulation {
         }
         let delivery = Delivery { key, record: row.record, object: row.object.clone() };
         let retry = Order::Retry { delivery: delivery.clone(), reason: "ann: again".to_owned() };
+        let skip = Order::Skip { delivery: delivery.clone(), reason: "ann: next time".to_owned() };
         let discard = |reason: &str| Order::Discard { delivery, reason: reason.to_owned() };
         let order = match (&row.key.subject, open.is_some()) {
             // Whether an event's mark came can be seen at the target.
@@ -137,6 +190,7 @@ impl Simulation {
                 retry
             }
             _ if !self.healed() && self.between(0, 8) == 0 => discard("ann: not worth it"),
+            (Subject::Record(_), false) if !self.healed() && self.between(0, 8) == 0 => skip,
             _ => retry,
         };
         self.did("OperatorDecided");

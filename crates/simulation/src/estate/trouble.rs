@@ -204,10 +204,9 @@ impl Simulation {
             estate.full = false;
             estate.fail_sync = false;
         }
-        let paused: Vec<System> =
-            self.estate.as_ref().map(|estate| estate.paused.iter().cloned().collect()).unwrap_or_default();
-        for system in paused {
-            self.resume(&system);
+        let standing = self.estate.as_ref().map(|estate| estate.standing.clone()).unwrap_or_default();
+        for (system, standing) in standing {
+            self.undo(&system, &standing);
         }
         self.targets.values_mut().for_each(|vendor| vendor.refused.clear());
         self.touch_all();

@@ -10,7 +10,7 @@ use intake::{Ask, Decision, DecisionKind};
 use ledger::Intent;
 use serde_json::Value;
 use store::browse::{Look, Page};
-use store::{Op, Query, Rows, Store as _, Unit};
+use store::{Op, Query, Rows, Scope, Store as _, Unit};
 
 use super::{Violation, files};
 use crate::driver::Simulation;
@@ -162,10 +162,12 @@ impl Simulation {
             let open = &self.estate.as_ref()?.open;
             open.get(&(system.clone(), group.to_owned())).copied()
         };
+        let object = request.path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
+        let group = format!("write {object}");
         // A look belongs to the write that it is for, or stands for itself.
         let open = match (writes, request.path.contains("?key=")) {
-            (true, _) => opened("write"),
-            (false, true) => opened("write").zip(opened("read")).map(|(write, read)| write.max(read)),
+            (true, _) => opened(&group),
+            (false, true) => opened(&group).zip(opened("read")).map(|(write, read)| write.max(read)),
             (false, false) => opened("read"),
         };
         if open.is_some_and(|since| now > since + ON_ITS_WAY) && !self.is_full() {
@@ -187,10 +189,15 @@ impl Simulation {
         let Some(Rows::Intents(intents)) = self.asked(query) else { return };
         let bytes = serde_json::to_vec(request).unwrap_or_default();
         let same = |intent: &&Intent| *intent.request == *bytes;
-        if intents.iter().find(same).is_none() {
-            let what =
-                format!("{} {} goes to {system}, and no stored intent says so", request.method, request.path);
-            self.violated("I3", &request.path, what);
+        match intents.iter().find(same) {
+            Some(intent) => self.watch_held(system, intent),
+            None => {
+                let what = format!(
+                    "{} {} goes to {system}, and no stored intent says so",
+                    request.method, request.path
+                );
+                self.violated("I3", &request.path, what);
+            }
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let note = body.get("note").and_then(Value::as_str);
@@ -212,6 +219,28 @@ impl Simulation {
         {
             let what = format!("{note:?} goes over {owned:?}, which {system} owns and had said");
             self.violated("I5", name, what);
+        }
+    }
+
+    /// I12: of what an operator holds back nothing new goes.
+    fn watch_held(&mut self, system: &System, intent: &Intent) {
+        let query = Query::System { tenant: self.config.tenant.clone(), system: system.clone() };
+        let Some(Rows::System(Some(state), _)) = self.asked(query) else { return };
+        let on_its_way = i64::try_from(ON_ITS_WAY).unwrap_or(i64::MAX);
+        let held = state.standing.holds.into_iter().find(|hold| {
+            let covers = match &hold.scope {
+                Scope::Entity(entity) => {
+                    let route = self.config.route(&intent.obligation.route);
+                    route.is_some_and(|route| route.entity == *entity)
+                }
+                Scope::Route(route) => intent.obligation.route == *route,
+                Scope::Record(record) => intent.record == *record,
+            };
+            covers && intent.created_at.micros() > hold.since.micros() + on_its_way
+        });
+        if let Some(hold) = held.filter(|_| !self.is_full()) {
+            let what = format!("{} goes to {system}, although {} is held", intent.obligation.route, hold.scope);
+            self.violated("I12", system.as_str(), what);
         }
     }
 
@@ -374,7 +403,8 @@ impl Simulation {
                 // One bad answer to a trial is enough.
                 let ill = estate.trying.remove(&key);
                 let failed = self.targets.get(system).and_then(|vendor| vendor.failed_at);
-                let ill = ill || failed.is_some_and(|last| now <= last + ILL_LATELY);
+                let forced = estate.standing.contains(&(system.clone(), super::Standing::Forced(true)));
+                let ill = ill || forced || failed.is_some_and(|last| now <= last + ILL_LATELY);
                 if !ill {
                     let what = format!("the breaker of {system} opened although nothing was wrong there");
                     self.violated("I12", system.as_str(), what);

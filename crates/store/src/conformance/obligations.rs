@@ -2,7 +2,7 @@
 
 use canonical::Wall;
 use intake::Raise;
-use ledger::{Lane, Level, Obligation, ObligationKey, State, Waiting};
+use ledger::{Lane, Level, Obligation, ObligationKey, Reason, State, Waiting};
 
 use super::Backend;
 use super::make::*;
@@ -127,6 +127,50 @@ pub fn operator_parking_holds(backend: &Backend) {
     assert_eq!((held.state, held.wanted, held.folded), (State::Parked, level(2), 2));
     let heads = backend.apply(vec![settle(sync_key("r", 1), 2, State::Pending)]);
     assert_eq!(keys(&heads), [sync_key("r", 1)], "let go by its operator");
+    assert_eq!(claimed(backend, claim(1000, 10)).heads.len(), 1);
+}
+
+/// What an operator holds keeps its attempts and folds what is raised; released, it goes on with all of it. Only what is
+/// open is held, and only what is held is released.
+pub fn operators_hold_and_release(backend: &Backend) {
+    let why = Reason { class: "held".to_owned(), message: "anna: an audit".to_owned(), ..Reason::default() };
+    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: why.clone() };
+    let release = |key: &ObligationKey| Op::Release { key: key.clone(), at: at(500) };
+    let held = |after, limit| {
+        let query = Query::Held { tenant: acme(), system: system("erp"), after, limit };
+        match backend.find(query) {
+            Rows::Held(heads) => heads,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all: Vec<ObligationKey> = (1..=4).map(|record| sync_key("r", record)).collect();
+    backend.apply((1..=4).map(|record| Op::Raise(raise("r", record, 1))).collect());
+    backend.apply(vec![settle(all[3].clone(), 1, State::Dead)]);
+    assert_eq!(backend.apply(vec![release(&all[0])]), [], "nothing holds it");
+    assert_eq!(backend.apply(all.iter().map(hold).collect()), []);
+    assert_eq!(keys(&held(0, 9)), all[..3], "the dead one is at rest");
+    assert_eq!(keys(&held(held(0, 1)[0].seq, 1)), all[1..2]);
+    assert_eq!(claimed(backend, claim(1000, 10)), Claimed::default());
+    assert_eq!(backend.apply(vec![Op::Raise(raise("r", 1, 2)), hold(&all[0])]), []);
+    let heads = backend.apply(vec![release(&all[0]), release(&all[3])]);
+    assert_eq!(keys(&heads), all[..1]);
+    let open = row(backend, all[0].clone());
+    assert_eq!((open.state, open.wanted, open.folded, open.due), (State::Pending, level(2), 2, at(500)));
+    assert_eq!((open.waiting, open.reason), (None, None));
+    assert_eq!(keys(&held(0, 9)), all[1..3]);
+    assert_eq!(row(backend, all[1].clone()).reason, Some(why));
+    assert_eq!(row(backend, all[3].clone()).state, State::Dead);
+}
+
+/// A held `notify` delivery keeps its line waiting; released, the line goes on in order.
+pub fn held_notifies_keep_their_line(backend: &Backend) {
+    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: Reason::default() };
+    let (first, second) = (notify_key("n", 1), notify_key("n", 2));
+    backend.apply(vec![Op::Raise(notify("n", 1, 1)), Op::Raise(notify("n", 2, 1))]);
+    assert_eq!(backend.apply(vec![hold(&first)]), []);
+    assert_eq!(claimed(backend, claim(1000, 10)).heads, []);
+    assert_eq!(keys(&backend.apply(vec![Op::Release { key: first.clone(), at: at(500) }])), [first]);
+    assert_eq!(backend.apply(vec![hold(&second)]), []);
     assert_eq!(claimed(backend, claim(1000, 10)).heads.len(), 1);
 }
 

@@ -11,6 +11,7 @@ use super::Backend;
 use super::make::*;
 use crate::browse::{Look, Page};
 use crate::op::{Fetch, SystemState};
+use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, Hold, Scope, StandingOrders};
 use crate::{Op, Query, Rows};
 
 fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
@@ -145,7 +146,46 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
     let rotated = SystemState { credential: Some(vec![9]), credential_generation: 5, ..paused };
     assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone()));
     backend.apply(vec![put(None, 6)]);
-    assert_eq!(now(), Rows::System(Some(SystemState { credential_generation: 6, ..rotated }), cursors));
+    let standing = StandingOrders {
+        holds: vec![Hold { scope: Scope::Route(sync_key("r", 1).route), why: "anna".to_owned(), since: at(1) }],
+        releasing: true,
+        forced: vec![ForcedBreaker { operation: None, open: true, why: "ben".to_owned(), since: at(2) }],
+    };
+    let ordered = SystemState { credential_generation: 6, standing, ..rotated };
+    backend.apply(vec![Op::PutSystem(ordered.clone())]);
+    assert_eq!(now(), Rows::System(Some(ordered), cursors));
+}
+
+/// Of each system the newest changes stay, and are listed newest first.
+pub fn systems_keep_a_journal(backend: &Backend) {
+    let change = |name: &str, i: i64| Change {
+        tenant: acme(),
+        system: system(name),
+        at: at(i),
+        what: "paused".to_owned(),
+        about: String::new(),
+        why: "anna: an audit".to_owned(),
+    };
+    let listed = |name: Option<&str>, before, limit| {
+        let look = Look::Changes { system: name.map(system), before, limit };
+        match backend.look(&acme(), look) {
+            Page::Changes(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    };
+    backend.apply(vec![Op::PutChange(change("crm", 1)), Op::PutChange(change("erp", 2))]);
+    backend.apply(vec![Op::PutChange(change("crm", 3))]);
+    let times = |rows: Vec<(i64, Change)>| rows.into_iter().map(|(_, row)| row.at).collect::<Vec<_>>();
+    assert_eq!(times(listed(None, None, 9)), [at(3), at(2), at(1)]);
+    assert_eq!(times(listed(Some("crm"), None, 9)), [at(3), at(1)]);
+    let newest = listed(Some("crm"), None, 1);
+    assert_eq!(times(listed(Some("crm"), Some(newest[0].0), 1)), [at(1)]);
+    assert_eq!(listed(Some("none"), None, 9), []);
+    backend.apply((0..CHANGES_KEPT).map(|i| Op::PutChange(change("crm", 10 + i))).collect());
+    let all = listed(Some("crm"), None, 1);
+    let oldest = listed(Some("crm"), Some(all[0].0 - (CHANGES_KEPT - 2)), 9);
+    assert_eq!(times(oldest), [at(10)], "none older is left");
+    assert_eq!(times(listed(Some("erp"), None, 9)), [at(2)]);
 }
 
 fn parked(number: u64, on: Option<&str>, deadline: Option<i64>) -> Message {
@@ -207,6 +247,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Events(rows) => rows.is_empty(),
         Page::Messages(rows) => rows.is_empty(),
         Page::Record(sheet) => sheet.is_none(),
+        Page::Changes(rows) => rows.is_empty(),
         Page::Systems(rows) => rows.is_empty(),
     };
     let filter = crate::browse::DeliveryFilter { limit: 9, ..<_>::default() };
@@ -215,6 +256,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::Event(evt(1))));
     assert!(empty(Look::Record(rec(1))));
     assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
+    assert!(empty(Look::Changes { system: None, before: None, limit: 9 }));
     assert!(empty(Look::Systems));
     assert_eq!(unfinished(backend, other(), "erp"), []);
     let ready = Query::Ready { tenant: other(), now: at(1000), limit: 9 };

@@ -160,6 +160,11 @@ impl Dice {
     }
 
     fn settle(&mut self) -> Op {
+        match self.below(16) {
+            0 => return Op::Hold { key: self.key(), reason: reason("held") },
+            1 => return Op::Release { key: self.key(), at: self.time() },
+            _ => {}
+        }
         let states = [
             State::Pending,
             State::Retrying,
@@ -326,7 +331,8 @@ impl Dice {
 
     fn query(&mut self) -> Query {
         let (tenant, name) = (acme(), system(self.system()));
-        match self.below(9) {
+        match self.below(10) {
+            9 => Query::Held { tenant, system: name, after: self.number(9), limit: 3 },
             0..2 => Query::Intake { tenant, asks: (0..self.below(4)).map(|_| self.ask()).collect() },
             2..4 => {
                 let asks = (0..self.below(4)).map(|_| self.spoke_ask()).collect();

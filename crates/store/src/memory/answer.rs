@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
 use intake::{Ask, Message, View};
-use ledger::{Intent, Lane, Subject};
+use ledger::{Intent, Lane, Subject, Waiting};
 
 use super::tables::Tables;
 use crate::op::{Fetch, SystemState};
@@ -21,6 +21,14 @@ impl Tables {
             }
             Query::Claim { tenant, system, lane, after, due_by, limit } => {
                 Rows::Claim(self.claim(&tenant, &system, lane, (after, due_by), limit))
+            }
+            Query::Held { tenant, system, after, limit } => {
+                let rows = self.obligations.rows.range(after.saturating_add(1)..).map(|(_, row)| row);
+                let held = rows.filter(|row| {
+                    row.key.tenant == tenant && row.system == system && row.waiting == Some(Waiting::Operator)
+                });
+                let held = held.filter(|row| row.state == ledger::State::Parked);
+                Rows::Held(held.take(limit).map(rules::head).collect())
             }
             Query::Intents { tenant, system } => Rows::Intents(self.unfinished_of(&tenant, &system)),
             Query::Fetches { tenant, system, due_by, limit } => {

@@ -12,6 +12,7 @@ use crate::Receipt;
 use crate::op::{Fetch, Op, Require, SystemState, Unit};
 use crate::query::Head;
 use crate::rules::{self, Settled};
+use crate::standing::{CHANGES_KEPT, Change};
 
 impl Tables {
     pub(super) fn apply(&mut self, units: Vec<Unit>) -> Vec<Receipt> {
@@ -93,6 +94,10 @@ impl Tables {
                 let settled = Settled { level, reached, state, attempts, due, waiting, reason, at };
                 self.settle(&key, &settled, heads);
             }
+            Op::Hold { key, reason } => {
+                self.move_held(&key, |row| rules::hold(row, &reason), heads);
+            }
+            Op::Release { key, at } => self.move_held(&key, |row| rules::release(row, at), heads),
             Op::PutShadow(shadow) => {
                 let before = self.revision(shadow.record, &shadow.system, &shadow.object);
                 let (record, system, object) = (shadow.record, shadow.system.clone(), shadow.object.clone());
@@ -127,6 +132,7 @@ impl Tables {
                 let Some(row) = self.fetches.get(&key).cloned() else { return };
                 self.fetches.put(&key, Fetch { due, attempts, ..row });
             }
+            Op::PutChange(change) => self.put_change(change),
             Op::PutCursor { tenant, system, object, cursor, at: _ } => {
                 self.cursors.insert((tenant, system, object), cursor);
             }
@@ -187,6 +193,30 @@ impl Tables {
         if let Some(next) = next.filter(|_| in_line && first == Some(at) && next != first) {
             self.say(next, heads);
         }
+    }
+
+    /// An operator holds it back, or lets it go: then it can be gone on with.
+    fn move_held(
+        &mut self,
+        key: &ObligationKey,
+        change: impl FnOnce(&mut ledger::Obligation) -> bool,
+        heads: &mut Vec<Head>,
+    ) {
+        let Some(mut row) = self.obligations.get(key).cloned() else { return };
+        if change(&mut row) {
+            let at = self.put_obligation(row);
+            self.say(at, heads);
+        }
+    }
+
+    fn put_change(&mut self, change: Change) {
+        let at = self.changes.last_key_value().map_or(1, |(at, _)| at + 1);
+        let like = |known: &Change| known.tenant == change.tenant && known.system == change.system;
+        let kept = usize::try_from(CHANGES_KEPT - 1).unwrap_or(usize::MAX);
+        let old: Vec<i64> =
+            self.changes.iter().rev().filter(|(_, known)| like(known)).skip(kept).map(|(at, _)| *at).collect();
+        old.iter().for_each(|at| drop(self.changes.remove(at)));
+        self.changes.insert(at, change);
     }
 
     /// Wakes what waits for a link: deliveries first, then messages.

@@ -36,6 +36,11 @@ impl Tables {
                 });
                 Page::Record(link.and_then(|link| self.sheet(tenant, link.record)).map(Box::new))
             }
+            Look::Changes { system, before, limit } => {
+                Page::Changes(newest(&self.changes, before, limit, |change: &crate::Change| {
+                    change.tenant == *tenant && system.as_ref().is_none_or(|system| change.system == *system)
+                }))
+            }
             Look::Systems => Page::Systems(self.all_systems(tenant)),
         }
     }

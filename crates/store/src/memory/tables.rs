@@ -12,6 +12,7 @@ use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State, Waiting};
 
 use crate::op::{Attempt, Fetch, SystemState};
 use crate::rules;
+use crate::standing::Change;
 
 /// Rows by position, with the position of each key.
 pub(super) struct Rows<K, V> {
@@ -123,6 +124,7 @@ pub(super) struct Tables {
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
+    pub(super) changes: BTreeMap<i64, Change>,
 }
 
 impl Tables {
