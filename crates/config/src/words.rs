@@ -78,11 +78,14 @@ impl<'de> Deserialize<'de> for Hour {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let parts = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2);
-        let parts = parts.and_then(|(hour, minute)| Some((hour.parse::<i8>().ok()?, minute.parse::<i8>().ok()?)));
+        let parts =
+            parts.and_then(|(hour, minute)| Some((hour.parse::<i8>().ok()?, minute.parse::<i8>().ok()?)));
         let parts = if parts == Some((24, 0)) { Some((0, 0)) } else { parts };
         let time = parts.and_then(|(hour, minute)| jiff::civil::Time::new(hour, minute, 0, 0).ok());
         time.map(Self).ok_or_else(|| {
-            D::Error::custom(format_args!("`{text}` is not a time of day: write it in quotes, like \"22:00\""))
+            D::Error::custom(format_args!(
+                "`{text}` is not a time of day: write it in quotes, like \"22:00\""
+            ))
         })
     }
 }

@@ -10,7 +10,7 @@ use dispatch::Forced;
 use http::HeaderMap;
 use hub::{MachineId, Order};
 use serde::{Deserialize, Serialize};
-use store::{Change, Scope};
+use store::{Change, HeldPart};
 use web::{Caller, Problem, kinds};
 
 use crate::asked::{Asked, Named, expect};
@@ -53,8 +53,7 @@ pub(crate) struct Breaker {
 }
 
 impl Given for Breaker {
-    const WANTED: &'static str =
-        "the body must be a JSON object with `to` (`open`, `closed` or `auto`), `reason`, and perhaps `operation`";
+    const WANTED: &'static str = "the body must be a JSON object with `to` (`open`, `closed` or `auto`), `reason`, and perhaps `operation`";
     fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
@@ -103,7 +102,7 @@ impl ChangeRow {
 impl Part {
     /// The part, checked against the configuration: a slip would hold nothing back. What is no longer configured can
     /// still be released.
-    fn scope(&self, desk: &Desk, system: &str, known: bool) -> Result<Option<Scope>, Problem> {
+    fn scope(&self, desk: &Desk, system: &str, known: bool) -> Result<Option<HeldPart>, Problem> {
         let configuration = &desk.configuration;
         match (&self.entity, &self.route, &self.record) {
             (None, None, None) => Ok(None),
@@ -111,17 +110,17 @@ impl Part {
                 let entities = configuration.entities.keys().map(Entity::as_str);
                 expect("entity", Some(name.as_str()).filter(|_| known), entities)?;
                 let entity = Entity::new(name);
-                entity.map(|entity| Some(Scope::Entity(entity))).map_err(|_| malformed("entity"))
+                entity.map(|entity| Some(HeldPart::Entity(entity))).map_err(|_| malformed("entity"))
             }
             (None, Some(name), None) => {
                 let routes = configuration.routes.iter().filter(|route| route.system.as_str() == system);
                 let routes = routes.map(|route| route.id.as_str());
                 expect("route", Some(name.as_str()).filter(|_| known), routes)?;
-                Ok(Some(Scope::Route(RouteId::from(name.as_str()))))
+                Ok(Some(HeldPart::Route(RouteId::from(name.as_str()))))
             }
             (None, None, Some(id)) => {
                 let record: RecordId = id.parse().map_err(|_| malformed("record"))?;
-                Ok(Some(Scope::Record(record)))
+                Ok(Some(HeldPart::Record(record)))
             }
             _ => Err(Problem::new(kinds::MALFORMED, Self::WANTED)),
         }
@@ -146,7 +145,7 @@ pub(crate) async fn pause(
     let system = desk.named(&name)?;
     let (part, reason) = order::read::<Part>(&caller, &headers, body).await?;
     let scope = part.scope(&desk, &name, true)?;
-    let shown = scope.as_ref().map(Scope::to_string);
+    let shown = scope.as_ref().map(HeldPart::to_string);
     let order = match scope {
         None => Order::Pause { reason },
         Some(scope) => Order::Hold { scope, reason },
@@ -166,7 +165,7 @@ pub(crate) async fn resume(
     let (part, reason) = order::optional::<Part>(&caller, &headers, body).await?;
     let reason = reason.unwrap_or_else(|| caller.name.clone());
     let scope = part.scope(&desk, &name, false)?;
-    let shown = scope.as_ref().map(Scope::to_string);
+    let shown = scope.as_ref().map(HeldPart::to_string);
     let order = match scope {
         None => Order::Resume { reason },
         Some(scope) => Order::Release { scope, reason },

@@ -140,4 +140,3 @@ fn row(
         in_flight: gauges.in_flight,
     }
 }
-

@@ -4,6 +4,7 @@ mod access;
 mod decisions;
 mod folder;
 mod looking;
+mod standing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -96,7 +96,14 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     pub(crate) fn new(spec: BreakerSpec) -> Self {
-        Self { spec, state: State::Closed, epoch: 0, opened: 0, forced: None, slices: [Slice::default(); SLICES] }
+        Self {
+            spec,
+            state: State::Closed,
+            epoch: 0,
+            opened: 0,
+            forced: None,
+            slices: [Slice::default(); SLICES],
+        }
     }
 
     pub(crate) const fn state(&self) -> State {
@@ -183,7 +190,8 @@ impl Breaker {
     fn too_many(&self, now: Mono) -> bool {
         let Counts { good, slow, ill } = self.counts(now);
         let calls = good.saturating_add(slow).saturating_add(ill);
-        let reaches = |part: u32, pct: u8| u64::from(part) * 100 >= u64::from(pct.clamp(1, 100)) * u64::from(calls);
+        let reaches =
+            |part: u32, pct: u8| u64::from(part) * 100 >= u64::from(pct.clamp(1, 100)) * u64::from(calls);
         let slow = self.spec.slow_ratio_pct > 0 && reaches(slow, self.spec.slow_ratio_pct);
         calls >= self.spec.calls_min.max(1) && (reaches(ill, self.spec.failure_ratio_pct) || slow)
     }

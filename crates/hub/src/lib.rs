@@ -13,6 +13,6 @@ pub use intake::Intake;
 pub use mark::Mark;
 pub use spoke::Spoke;
 pub use turn::{
-    Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Planned, Taken,
-    TakenAs, Ticket, Turn,
+    Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,
+    Origin, Planned, Taken, TakenAs, Ticket, Turn,
 };

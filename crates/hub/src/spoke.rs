@@ -356,12 +356,9 @@ impl Spoke {
     }
 
     fn settle_drain(&mut self, turn: &mut Turn<'_>) {
-        let busy = self
-            .awaiting
-            .values()
-            .any(|what| {
-                !matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
-            });
+        let busy = self.awaiting.values().any(|what| {
+            !matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
+        });
         if self.draining && !self.drained && !busy && self.outbox.is_empty() {
             self.drained = true;
             turn.effect(Effect::Drained);

@@ -6,7 +6,7 @@ use canonical::{ExternalRef, MessageId, Now, Object, RecordId, System, Wall};
 use connector::{Failure, Garbled, Observation, Request, Response};
 use dispatch::{Binds, Forced, Snapshot};
 use ledger::{Lane, ObligationKey};
-use store::{Query, Receipt, Rows, Scope, StoreError, SystemState, Unit};
+use store::{HeldPart, Query, Receipt, Rows, StoreError, SystemState, Unit};
 
 use crate::mark::Mark;
 
@@ -168,14 +168,14 @@ pub enum Order {
     /// Hold part of what is for the system back. Nothing is dropped; what may have reached the target is finished.
     Hold {
         /// Which part.
-        scope: Scope,
+        scope: HeldPart,
         /// Who and why.
         reason: String,
     },
     /// What a hold kept back goes on.
     Release {
         /// Which part.
-        scope: Scope,
+        scope: HeldPart,
         /// Who and why.
         reason: String,
     },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use canonical::System;
 use hub::{Input, MachineId};
-use store::Scope;
+use store::HeldPart;
 
 use crate::driver::{Event, Options, Simulation, micros};
 use crate::scenario::Class;
@@ -98,7 +98,7 @@ pub(crate) enum Standing {
     /// The whole system is paused.
     Paused,
     /// A part of its work is held back.
-    Held(Scope),
+    Held(HeldPart),
     /// Its breakers are forced open, or closed.
     Forced(bool),
 }

@@ -15,7 +15,7 @@ pub use browse::{Browse, Stats};
 pub use memory::Memory;
 pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};
-pub use standing::{Change, ForcedBreaker, Hold, Scope, StandingOrders};
+pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 
 /// Called once with the answer, on any thread.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;

@@ -29,7 +29,7 @@ pub struct StandingOrders {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hold {
     /// Which.
-    pub scope: Scope,
+    pub scope: HeldPart,
     /// Who, and why.
     pub why: String,
     /// Since when.
@@ -39,7 +39,7 @@ pub struct Hold {
 /// Part of what is for a system.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub enum HeldPart {
     /// Everything about records of this type.
     Entity(Entity),
     /// Everything by this route.
@@ -48,7 +48,7 @@ pub enum Scope {
     Record(RecordId),
 }
 
-impl Scope {
+impl HeldPart {
     /// Whether a delivery belongs to it.
     #[must_use]
     pub fn covers(&self, head: &Head) -> bool {
@@ -60,7 +60,7 @@ impl Scope {
     }
 }
 
-impl std::fmt::Display for Scope {
+impl std::fmt::Display for HeldPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Entity(entity) => write!(f, "entity {entity}"),

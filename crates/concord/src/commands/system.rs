@@ -73,10 +73,13 @@ pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow
         System::Breaker { system, to, operation, reason } => {
             let body = json!({ "to": to, "operation": operation, "reason": reason });
             operator.post(&["systems", &system, "breaker"], &body)?;
-            let of = operation.map_or_else(|| "every breaker".to_owned(), |name| format!("the breaker of `{name}`"));
+            let of = operation
+                .map_or_else(|| "every breaker".to_owned(), |name| format!("the breaker of `{name}`"));
             output.say(&match to.as_str() {
                 "auto" => format!("{of} of {system} decides by itself again"),
-                to => format!("{of} of {system} is forced {to}, until `concord system breaker {system} auto`"),
+                to => {
+                    format!("{of} of {system} is forced {to}, until `concord system breaker {system} auto`")
+                }
             });
         }
         System::Journal { system, page } => {

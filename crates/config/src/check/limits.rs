@@ -86,7 +86,11 @@ pub(super) fn bulk_window(source: &WindowSource) -> Result<Windows, Flaw> {
     };
     if source.open.is_empty() {
         let what = "the bulk lane would never go".to_owned();
-        return Err(flaw(&["bulk_window", "open"], what, "write for example `[{from: \"22:00\", to: \"06:00\"}]`"));
+        return Err(flaw(
+            &["bulk_window", "open"],
+            what,
+            "write for example `[{from: \"22:00\", to: \"06:00\"}]`",
+        ));
     }
     let span = |span: &crate::source::SpanSource| Span {
         days: span.days.iter().map(|day| (*day).into()).collect(),
@@ -95,7 +99,11 @@ pub(super) fn bulk_window(source: &WindowSource) -> Result<Windows, Flaw> {
     };
     Windows::new(&source.zone, source.open.iter().map(span).collect()).ok_or_else(|| {
         let what = format!("there is no time zone `{}`", source.zone);
-        flaw(&["bulk_window", "zone"], what, "use a name of the IANA database, such as `Europe/Berlin` or `UTC`")
+        flaw(
+            &["bulk_window", "zone"],
+            what,
+            "use a name of the IANA database, such as `Europe/Berlin` or `UTC`",
+        )
     })
 }
 

@@ -5,7 +5,7 @@ use dispatch::{Binds, BreakerState, Snapshot};
 use hub::Description;
 use ledger::Lane;
 use serde::Serialize;
-use store::{ForcedBreaker, Hold, Scope};
+use store::{ForcedBreaker, HeldPart, Hold};
 
 use super::SystemRow;
 use crate::rows::time;
@@ -166,9 +166,9 @@ fn breakers(snapshot: &Snapshot, at: &dyn Fn(Option<Mono>) -> Option<String>) ->
 impl HoldRow {
     fn of(hold: &Hold) -> Self {
         let (part, of) = match &hold.scope {
-            Scope::Entity(entity) => ("entity", entity.to_string()),
-            Scope::Route(route) => ("route", route.to_string()),
-            Scope::Record(record) => ("record", record.to_string()),
+            HeldPart::Entity(entity) => ("entity", entity.to_string()),
+            HeldPart::Route(route) => ("route", route.to_string()),
+            HeldPart::Record(record) => ("record", record.to_string()),
         };
         Self { part, of, why: hold.why.clone(), since: time(hold.since) }
     }

@@ -46,7 +46,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let pace = self.typical.iter().flatten().max();
         let pace = pace.map(|pace| (times(*pace, calls.div_ceil(slots)), Binds::Concurrency));
         let quiet = now.until(self.closed_until);
-        let longest = limits.chain(pace).max_by_key(|(takes, _)| *takes).unwrap_or((Duration::ZERO, Binds::Unknown));
+        let longest =
+            limits.chain(pace).max_by_key(|(takes, _)| *takes).unwrap_or((Duration::ZERO, Binds::Unknown));
         let takes = longest.0.saturating_add(quiet);
         Forecast { takes, by: if quiet > longest.0 { Binds::CoolDown } else { longest.1 } }
     }

@@ -66,7 +66,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
             }
             Class::Applied | Class::Absent => {
                 self.recover(permit, now);
-                let pace = self.breakers.get(permit.operation).map_or(Health::Good, |breaker| breaker.pace(took));
+                let pace =
+                    self.breakers.get(permit.operation).map_or(Health::Good, |breaker| breaker.pace(took));
                 self.weigh(permit, pace, now);
             }
             // An answer, so that the limit had room; but nothing about health.

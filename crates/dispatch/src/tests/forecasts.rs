@@ -18,7 +18,10 @@ fn forecast(limits: Limits, calls: u64, lane: Lane) -> (u64, Binds) {
 
 #[test]
 fn the_tightest_limit_binds() {
-    let limits = || Limits { buckets: vec![bucket("burst", 10, 10, 1_000), bucket("day", 2_000, 2_000, 3_600_000)], ..limits() };
+    let limits = || Limits {
+        buckets: vec![bucket("burst", 10, 10, 1_000), bucket("day", 2_000, 2_000, 3_600_000)],
+        ..limits()
+    };
     // Of 10 a second the first ten come in a second; in an hour 2,000.
     assert_eq!(forecast(limits(), 10, Lane::Bulk), (18_000, Binds::Limit("day".to_owned())));
     assert_eq!(forecast(limits(), 4_000, Lane::Bulk), (7_200_000, Binds::Limit("day".to_owned())));
@@ -27,7 +30,8 @@ fn the_tightest_limit_binds() {
 
 #[test]
 fn the_reserve_is_not_counted_on() {
-    let limits = || Limits { buckets: vec![bucket("b", 100, 100, 1_000)], reserve_critical_pct: 20, ..limits() };
+    let limits =
+        || Limits { buckets: vec![bucket("b", 100, 100, 1_000)], reserve_critical_pct: 20, ..limits() };
     assert_eq!(forecast(limits(), 800, Lane::Bulk).0, 10_000);
     assert_eq!(forecast(limits(), 800, Lane::Critical).0, 8_000);
 }

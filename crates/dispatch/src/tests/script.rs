@@ -73,7 +73,8 @@ impl Stage {
             "spend" => self.dispatcher.spend(BucketSet::ALL, first.parse().unwrap(), now),
             "close" => self.dispatcher.close_until(words.get(1).copied(), ms(first)),
             "force" => {
-                let forced = [Forced::Open, Forced::Closed].into_iter().find(|forced| forced.name() == words[1]);
+                let forced =
+                    [Forced::Open, Forced::Closed].into_iter().find(|forced| forced.name() == words[1]);
                 self.dispatcher.force((first != "all").then_some(first), forced, now);
             }
             "lane" => {

@@ -24,8 +24,7 @@ fn nights() -> Windows {
         from: time(22, 0, 0, 0),
         to: time(6, 0, 0, 0),
     };
-    let weekend =
-        Span { days: vec![Saturday, Sunday], from: time(0, 0, 0, 0), to: time(0, 0, 0, 0) };
+    let weekend = Span { days: vec![Saturday, Sunday], from: time(0, 0, 0, 0), to: time(0, 0, 0, 0) };
     Windows::new("Europe/Berlin", vec![night, weekend]).unwrap()
 }
 

@@ -444,7 +444,8 @@ impl Desk<'_, '_> {
         let generation = state.credential_generation;
         let closed = rows::to_text(&state.closed, "system")?;
         let standing = rows::to_text(&state.standing, "system")?;
-        let row = (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed, standing);
+        let row =
+            (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed, standing);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

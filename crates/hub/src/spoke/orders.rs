@@ -146,7 +146,9 @@ impl Spoke {
         };
         if !stands {
             let which = match decision {
-                Decision::Retry | Decision::Discard => "one that is dead, uncertain or parked can be decided about",
+                Decision::Retry | Decision::Discard => {
+                    "one that is dead, uncertain or parked can be decided about"
+                }
                 Decision::Skip => "one that is not at rest can be passed over",
             };
             return Some(format!("the delivery is {} by now: only {which}", state.name()));

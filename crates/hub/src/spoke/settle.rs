@@ -8,7 +8,9 @@ use intake::Link;
 use ledger::{
     Intent, IntentState, Level, ObligationKey, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject,
 };
-use store::{Attempt, Change, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit};
+use store::{
+    Attempt, Change, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit,
+};
 
 use crate::mark::Mark;
 use crate::spoke::flight::{Doubt, Flight};

@@ -5,7 +5,7 @@ use canonical::{Mono, Now};
 use dispatch::Forced;
 use ledger::Lane;
 use planted::Bug;
-use store::{Change, ForcedBreaker, Head, Hold, Op, Query, Scope, Unit, standing};
+use store::{Change, ForcedBreaker, Head, HeldPart, Hold, Op, Query, Unit, standing};
 
 use crate::mark::Mark;
 use crate::spoke::plan::reason;
@@ -62,14 +62,15 @@ impl Spoke {
     }
 
     /// From now on nothing of this goes, until it is released. What may have reached the target is finished.
-    pub(crate) fn hold_scope(&mut self, scope: Scope, why: String, outside: Ticket, turn: &mut Turn<'_>) {
+    pub(crate) fn hold_scope(&mut self, scope: HeldPart, why: String, outside: Ticket, turn: &mut Turn<'_>) {
         let holds = &self.state.standing.holds;
         if let Some(hold) = holds.iter().find(|hold| hold.scope == scope) {
             let text = format!("{scope} is held already ({})", hold.why);
             return Self::answer(outside, Err(text), turn);
         }
         if holds.len() >= standing::HOLDS_MAX {
-            let text = format!("there are {} holds: release some first, or pause the system", standing::HOLDS_MAX);
+            let text =
+                format!("there are {} holds: release some first, or pause the system", standing::HOLDS_MAX);
             return Self::answer(outside, Err(text), turn);
         }
         self.journal("held", &scope.to_string(), &why, turn);
@@ -87,7 +88,13 @@ impl Spoke {
     }
 
     /// What a hold kept back goes on, as far as no other hold covers it.
-    pub(crate) fn release_scope(&mut self, scope: &Scope, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
+    pub(crate) fn release_scope(
+        &mut self,
+        scope: &HeldPart,
+        why: &str,
+        outside: Ticket,
+        turn: &mut Turn<'_>,
+    ) {
         let holds = &mut self.state.standing.holds;
         let before = holds.len();
         holds.retain(|hold| hold.scope != *scope);
@@ -160,7 +167,11 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         let Some(dispatcher) = &mut self.dispatcher else {
-            return Self::answer(outside, Err("the system is just starting: order it again".to_owned()), turn);
+            return Self::answer(
+                outside,
+                Err("the system is just starting: order it again".to_owned()),
+                turn,
+            );
         };
         let standing = &mut self.state.standing.forced;
         let before = standing.len();
@@ -189,7 +200,9 @@ impl Spoke {
 
     /// Keeps the bulk lane to its hours.
     pub(crate) fn keep_hours(&mut self, now: Now) {
-        let (Some(windows), Some(dispatcher)) = (&self.settings.bulk_window, &mut self.dispatcher) else { return };
+        let (Some(windows), Some(dispatcher)) = (&self.settings.bulk_window, &mut self.dispatcher) else {
+            return;
+        };
         if self.hours_due.is_some_and(|due| due > now.mono) {
             return;
         }

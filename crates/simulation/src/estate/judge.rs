@@ -107,7 +107,10 @@ impl Simulation {
             };
             if let Some((invariant, what)) = what {
                 // What a person gave up, with a reason, stays as it was.
-                let given_up = |ledger: &str| invariant == "I8" && (ledger.starts_with("discarded") || ledger.starts_with("skipped (ann"));
+                let given_up = |ledger: &str| {
+                    invariant == "I8"
+                        && (ledger.starts_with("discarded") || ledger.starts_with("skipped (ann"))
+                };
                 let ledger = self.in_ledger(target, &item.name);
                 if given_up(&ledger) {
                     continue;

@@ -7,8 +7,8 @@ use hub::{Delivery, Input, MachineId, Notice, Order, Ticket};
 use intake::MessageState;
 use ledger::{IntentState, Obligation, State, Subject};
 use serde_json::json;
-use store::{Browse as _, Scope};
 use store::browse::{DeliveryFilter, Look, MessageFilter, Page};
+use store::{Browse as _, HeldPart};
 
 use super::{Happening, Standing, files, system};
 use crate::driver::{Event, Simulation};
@@ -56,15 +56,15 @@ impl Simulation {
     }
 
     /// A part of a system's work: a type, a route, or a record.
-    fn part_of(&mut self, system: &System) -> Option<Scope> {
+    fn part_of(&mut self, system: &System) -> Option<HeldPart> {
         let filter = DeliveryFilter { system: Some(system.clone()), limit: 40, ..DeliveryFilter::default() };
         let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return None };
         let place = self.between(0, rows.len().max(1) as u64);
         let (_, row) = rows.into_iter().nth(usize::try_from(place).unwrap_or(0))?;
         Some(match self.between(0, 3) {
-            0 => Scope::Entity(row.entity),
-            1 => Scope::Route(row.key.route),
-            _ => Scope::Record(row.record),
+            0 => HeldPart::Entity(row.entity),
+            1 => HeldPart::Route(row.key.route),
+            _ => HeldPart::Record(row.record),
         })
     }
 

@@ -10,7 +10,7 @@ use intake::{Ask, Decision, DecisionKind};
 use ledger::Intent;
 use serde_json::Value;
 use store::browse::{Look, Page};
-use store::{Op, Query, Rows, Scope, Store as _, Unit};
+use store::{HeldPart, Op, Query, Rows, Store as _, Unit};
 
 use super::{Violation, files};
 use crate::driver::Simulation;
@@ -229,17 +229,18 @@ impl Simulation {
         let on_its_way = i64::try_from(ON_ITS_WAY).unwrap_or(i64::MAX);
         let held = state.standing.holds.into_iter().find(|hold| {
             let covers = match &hold.scope {
-                Scope::Entity(entity) => {
+                HeldPart::Entity(entity) => {
                     let route = self.config.route(&intent.obligation.route);
                     route.is_some_and(|route| route.entity == *entity)
                 }
-                Scope::Route(route) => intent.obligation.route == *route,
-                Scope::Record(record) => intent.record == *record,
+                HeldPart::Route(route) => intent.obligation.route == *route,
+                HeldPart::Record(record) => intent.record == *record,
             };
             covers && intent.created_at.micros() > hold.since.micros() + on_its_way
         });
         if let Some(hold) = held.filter(|_| !self.is_full()) {
-            let what = format!("{} goes to {system}, although {} is held", intent.obligation.route, hold.scope);
+            let what =
+                format!("{} goes to {system}, although {} is held", intent.obligation.route, hold.scope);
             self.violated("I12", system.as_str(), what);
         }
     }

@@ -11,7 +11,7 @@ use super::Backend;
 use super::make::*;
 use crate::browse::{Look, Page};
 use crate::op::{Fetch, SystemState};
-use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, Hold, Scope, StandingOrders};
+use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 use crate::{Op, Query, Rows};
 
 fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
@@ -147,7 +147,11 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
     assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone()));
     backend.apply(vec![put(None, 6)]);
     let standing = StandingOrders {
-        holds: vec![Hold { scope: Scope::Route(sync_key("r", 1).route), why: "anna".to_owned(), since: at(1) }],
+        holds: vec![Hold {
+            scope: HeldPart::Route(sync_key("r", 1).route),
+            why: "anna".to_owned(),
+            since: at(1),
+        }],
         releasing: true,
         forced: vec![ForcedBreaker { operation: None, open: true, why: "ben".to_owned(), since: at(2) }],
     };

@@ -213,8 +213,14 @@ impl Tables {
         let at = self.changes.last_key_value().map_or(1, |(at, _)| at + 1);
         let like = |known: &Change| known.tenant == change.tenant && known.system == change.system;
         let kept = usize::try_from(CHANGES_KEPT - 1).unwrap_or(usize::MAX);
-        let old: Vec<i64> =
-            self.changes.iter().rev().filter(|(_, known)| like(known)).skip(kept).map(|(at, _)| *at).collect();
+        let old: Vec<i64> = self
+            .changes
+            .iter()
+            .rev()
+            .filter(|(_, known)| like(known))
+            .skip(kept)
+            .map(|(at, _)| *at)
+            .collect();
         old.iter().for_each(|at| drop(self.changes.remove(at)));
         self.changes.insert(at, change);
     }
