@@ -5,6 +5,7 @@
 pub mod browse;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod groups;
 pub mod memory;
 mod op;
 mod query;
@@ -12,8 +13,8 @@ pub mod rules;
 
 pub use browse::{Browse, Stats};
 pub use memory::Memory;
-pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
-pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};
+pub use op::{Attempt, Decided, Fetch, Op, Require, SystemState, Unit};
+pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 
 /// Called once with the answer, on any thread.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;

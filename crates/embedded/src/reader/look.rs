@@ -50,6 +50,8 @@ impl Reader<'_> {
                 Ok(Page::Record(self.sheet(number, record)?.map(Box::new)))
             }
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
+            Look::Groups(filter) => self.groups(number, &filter).map(Page::Groups),
+            Look::Jobs(filter) => self.jobs(number, &filter).map(Page::Jobs),
         }
     }
 
