@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 13] = [
+const TOPICS: [&str; 17] = [
     "",
     "demo",
     "check",
@@ -22,7 +22,11 @@ const TOPICS: [&str; 13] = [
     "event list",
     "record get",
     "delivery list",
+    "dead-letter groups",
     "dead-letter retry",
+    "replay plan",
+    "job",
+    "job apply",
     "exit-codes",
     "environment",
 ];

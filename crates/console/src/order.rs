@@ -9,7 +9,7 @@ use web::body::Bound;
 use web::{Caller, Flaw, Problem, kinds};
 
 /// Bounds of an order's body.
-const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
+pub(crate) const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -25,8 +25,12 @@ struct Given {
 /// # Errors
 /// When there is none, or the body is not what is asked for.
 pub(crate) async fn reason(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
-    let missing = || flawed("write why, for the record: {\"reason\": \"…\"}");
     optional_reason(caller, headers, body).await?.ok_or_else(missing)
+}
+
+/// A reason is wanted, and there is none.
+pub(crate) fn missing() -> Problem {
+    flawed("write why, for the record: {\"reason\": \"…\"}")
 }
 
 /// The same where a reason may be left out.
@@ -42,7 +46,12 @@ pub(crate) async fn optional_reason(
         let wanted = "the body must be a JSON object with `reason`, a text, and nothing else";
         serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, wanted))?
     };
-    let Some(reason) = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
+    checked(caller, given.reason.as_deref())
+}
+
+/// A reason as it is kept, with who gives it; `None` when it is blank.
+pub(crate) fn checked(caller: &Caller, reason: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {

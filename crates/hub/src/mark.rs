@@ -175,6 +175,15 @@ pub enum Mark {
         /// Who and why.
         reason: String,
     },
+    /// A plan or job moved.
+    Job {
+        /// `replay`, `retry`, `discard`.
+        action: &'static str,
+        /// Where it stands.
+        state: &'static str,
+        /// How many it has set going.
+        done: u64,
+    },
     /// A token was fetched.
     Authorised {
         /// The target.

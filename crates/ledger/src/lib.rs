@@ -20,7 +20,7 @@ mod words;
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use group::{Group, GroupKind, Left, Member, Place, Sample, Trend, name_of};
 pub use intent::{IdempotencyClass, Intent, IntentState};
-pub use job::{Action, Job, JobState, Kept, Page, Portion, Scope, Tally, Unfit, PACE_MAX, PLAN_LIVES};
+pub use job::{Action, Job, JobState, Kept, PACE_MAX, PLAN_LIVES, Page, Portion, Scope, Tally, Unfit};
 pub use obligation::{Aside, Lane, Level, Obligation, ObligationKey, Reason, State, Subject, Waiting};
 pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use canonical::{Now, System, Tenant};
+use canonical::{JobId, Now, System, Tenant};
 use hub::{Ack, Arrival, Busy, Input, MachineId, Notice, Offer, Order, Origin, Taken};
+use ledger::{Action, Scope};
 use store::browse::{Look, Page};
 use store::{Query, StoreError};
 use telemetry::Registry;
@@ -106,7 +107,7 @@ impl Handle {
             Ok(Ack::Busy(busy)) => Err(busy),
             Ok(Ack::Refused(why)) => Err(Busy { why, retry_after: BUSY_RETRY }),
             // Whether it was taken is not known: the source sends it again, and it is told apart by its id.
-            Ok(Ack::Done) | Err(_) => Err(stopping()),
+            Ok(Ack::Done | Ack::Planned(_)) | Err(_) => Err(stopping()),
         }
     }
 
@@ -115,6 +116,21 @@ impl Handle {
     /// # Errors
     /// When the machine is unknown or refuses, or the hub is on its way down.
     pub async fn order(&self, machine: &MachineId, order: Order) -> Result<(), OrderError> {
+        self.ordered(machine, order).await.map(drop)
+    }
+
+    /// Has bulk work counted and kept as a plan; gives its id.
+    ///
+    /// # Errors
+    /// When it is refused, or the hub is on its way down.
+    pub async fn plan(&self, action: Action, scope: Scope, by: String) -> Result<JobId, OrderError> {
+        match self.ordered(&MachineId::Jobs, Order::Plan { action, scope, by }).await? {
+            Ack::Planned(id) => Ok(id),
+            _ => Err(OrderError::Refused("the hub answered without a plan: this is a defect".to_owned())),
+        }
+    }
+
+    async fn ordered(&self, machine: &MachineId, order: Order) -> Result<Ack, OrderError> {
         if !self.shared.inboxes.contains_key(machine) {
             return Err(OrderError::Unknown(machine.clone()));
         }
@@ -123,7 +139,7 @@ impl Handle {
             return Err(OrderError::Stopping);
         }
         match told.await {
-            Ok(Ack::Done | Ack::Taken(_)) => Ok(()),
+            Ok(ack @ (Ack::Done | Ack::Taken(_) | Ack::Planned(_))) => Ok(ack),
             Ok(Ack::Refused(why)) => Err(OrderError::Refused(why)),
             Ok(Ack::Busy(busy)) => Err(OrderError::Refused(busy.why)),
             Err(_) => Err(OrderError::Stopping),

@@ -54,10 +54,9 @@ pub(crate) fn mark(row: &mut Obligation) {
     match row.state {
         State::Dead | State::Uncertain => {
             let name = name_of(&row.system, row.reason.as_ref().unwrap_or(&Reason::default()));
-            let why = row.reason.get_or_insert_with(|| Reason {
-                class: row.state.name().to_owned(),
-                ..Reason::default()
-            });
+            let why = row
+                .reason
+                .get_or_insert_with(|| Reason { class: row.state.name().to_owned(), ..Reason::default() });
             why.fingerprint.clone_from(&name);
             row.aside.failed = Some(name);
         }

@@ -186,6 +186,7 @@ impl Registry {
             }
             Mark::Paused { system, .. } => c.pauses.one([system.as_str(), "paused"]),
             Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
+            Mark::Job { action, state, .. } => c.job_steps.one([*action, *state]),
             Mark::Authorised { system, ok } => {
                 c.authorisations.one([system.as_str(), if *ok { "granted" } else { "refused" }]);
             }

@@ -35,6 +35,7 @@ pub(crate) fn tell(mark: &Mark) {
         Mark::Resumed { system, reason } => {
             info!(target: "concord", %system, class = "resumed", detail = shown(reason), "system goes on");
         }
+        Mark::Job { action, state, done } => info!(target: "concord", action, state, done, "job moved"),
         Mark::Breaker { system, operation, state: state @ "open" } => {
             warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
         }

@@ -155,8 +155,7 @@ impl Reader<'_> {
             Ok((found, why, wall(row, 4)?))
         })?;
         let whole = rows.len() >= walk.limit.min(LIST_ROWS_MAX);
-        let next =
-            rows.last().filter(|_| whole).map(|(last, ..)| Page { messages: true, after: last.seq });
+        let next = rows.last().filter(|_| whole).map(|(last, ..)| Page { messages: true, after: last.seq });
         let fits = |(found, why, received): (WalkedMessage, Option<Reason>, canonical::Wall)| {
             walk.scope.holds_message(why.as_ref(), &found.source, received).then_some(found)
         };

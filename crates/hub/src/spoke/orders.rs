@@ -37,8 +37,8 @@ impl Spoke {
             Order::Resume { reason } => return self.go(&reason, outside, turn),
             Order::Retry { delivery, reason } => (delivery, Decision::Retry, reason),
             Order::Discard { delivery, reason } => (delivery, Decision::Discard, reason),
-            Order::Retake { .. } | Order::DiscardMessage { .. } => {
-                return Self::answer(outside, Err("this order is for intake".to_owned()), turn);
+            _ => {
+                return Self::answer(outside, Err("this order is for another machine".to_owned()), turn);
             }
         };
         let ask = SpokeAsk {

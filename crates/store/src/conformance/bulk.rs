@@ -2,7 +2,8 @@
 
 use intake::{MessageState, Raise, Replay};
 use ledger::{
-    Action, Group, Job, JobState, Kept, Lane, Level, Obligation, ObligationKey, Page, Sample, Scope, State, Tally,
+    Action, Group, Job, JobState, Kept, Lane, Level, Obligation, ObligationKey, Page, Sample, Scope, State,
+    Tally,
 };
 
 use super::Backend;
@@ -121,13 +122,19 @@ pub fn groups_count_messages(backend: &Backend) {
     assert_eq!(counts(&group(backend, "fp1_m")), (0, 2, 2, 0, 0));
     backend.apply(vec![moved(1, MessageState::Accepted, 62), Op::PutMessage(quarantined(2))]);
     let now = group(backend, "fp1_m");
-    assert_eq!((counts(&now), now.last_seen), ((1, 0, 3, 1, 0), at(62)), "no earlier than what happened before it");
+    assert_eq!(
+        (counts(&now), now.last_seen),
+        ((1, 0, 3, 1, 0), at(62)),
+        "no earlier than what happened before it"
+    );
     backend.apply(vec![moved(2, MessageState::Discarded, 70)]);
     let closed = group(backend, "fp1_m");
     assert_eq!((counts(&closed), closed.closed_at), ((0, 0, 3, 1, 1), Some(at(70))));
 }
 
-fn plan(number: u64) -> Job {
+/// A plan.
+#[must_use]
+pub fn plan(number: u64) -> Job {
     Job {
         id: job(number),
         tenant: acme(),
@@ -195,17 +202,24 @@ pub fn decisions_of_jobs_are_about_what_is_dead(backend: &Backend) {
     let decide = |number, again| Op::Decide { key: sync_key("r", number), decided: decided(again) };
     backend.apply((1..=3).map(|number| Op::Raise(raise("r", number, 1))).collect());
     backend.apply((1..=2).map(|number| settled(number, 1, State::Dead, Some("fp1_x"), 100)).collect());
-    assert_eq!(backend.apply(vec![decide(1, true), decide(2, false), decide(3, true), decide(9, true)]).len(), 1);
+    assert_eq!(
+        backend.apply(vec![decide(1, true), decide(2, false), decide(3, true), decide(9, true)]).len(),
+        1
+    );
     let again = row(backend, sync_key("r", 1));
     assert_eq!((again.state, again.attempts, again.lane), (State::Pending, 0, Lane::Bulk));
     assert_eq!((again.due, again.aside.job), (at(200), Some(job(1))));
     assert_eq!(row(backend, sync_key("r", 2)).state, State::Discarded);
     let untouched = row(backend, sync_key("r", 3));
-    assert_eq!((untouched.state, untouched.lane, untouched.aside.job), (State::Pending, Lane::Standard, None));
+    assert_eq!(
+        (untouched.state, untouched.lane, untouched.aside.job),
+        (State::Pending, Lane::Standard, None)
+    );
     assert_eq!(backend.apply(vec![decide(1, true), decide(1, false), decide(2, true)]), [], "a second time");
     assert_eq!(row(backend, sync_key("r", 1)), again);
     assert_eq!(counts(&group(backend, "fp1_x")), (0, 1, 2, 0, 1));
-    backend.apply(vec![settled(1, 1, State::Delivered, None, 210), settled(2, 1, State::Delivered, None, 220)]);
+    backend
+        .apply(vec![settled(1, 1, State::Delivered, None, 210), settled(2, 1, State::Delivered, None, 220)]);
     backend.commit(vec![Unit { require: vec![], ops: vec![Op::PutJob(plan(1))] }]).clear();
     let tally = jobs(backend, JobFilter::default())[0].2;
     assert_eq!(tally, Tally { delivered: 1, failed: 0, other: 0 }, "only what the job set going");
@@ -255,7 +269,11 @@ pub fn replays_raise_generations(backend: &Backend) {
         reason: (state == State::Dead).then(|| reason("fp1_x")),
         at: at(200),
     };
-    backend.apply(vec![reached(1, 2, State::Delivered), reached(2, 1, State::Dead), reached(3, 1, State::Skipped)]);
+    backend.apply(vec![
+        reached(1, 2, State::Delivered),
+        reached(2, 1, State::Dead),
+        reached(3, 1, State::Skipped),
+    ]);
     assert_eq!(row(backend, sync_key("r", 1)).aside.job, None);
     backend.apply(vec![Op::PutJob(plan(1))]);
     assert_eq!(jobs(backend, JobFilter::default())[0].2, Tally { delivered: 1, failed: 1, other: 1 });

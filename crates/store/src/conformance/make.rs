@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use canonical::{
-    Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks, MessageId, Object, OrderToken,
-    Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
+    Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks, MessageId, Object,
+    OrderToken, Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
 };
 use intake::{Decision, DecisionKind, Link, Message, MessageState, Raise};
 use ledger::{

@@ -184,7 +184,12 @@ pub fn messages_wait_for_links_and_deadlines(backend: &Backend) {
     assert_eq!(found, [Message { state: MessageState::Ready, ..parked(1, Some("a"), Some(500)) }]);
     backend.apply(vec![
         Op::MessageState { id: msg(1), state: MessageState::Accepted, reason: None, at: at(5) },
-        Op::MessageState { id: msg(4), state: MessageState::Quarantined, reason: Some(reason("fp1_q")), at: at(5) },
+        Op::MessageState {
+            id: msg(4),
+            state: MessageState::Quarantined,
+            reason: Some(reason("fp1_q")),
+            at: at(5),
+        },
     ]);
     assert_eq!(ready(1000, 9), (vec![msg(2), msg(3)], None));
 }

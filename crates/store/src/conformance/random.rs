@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Backend;
 use super::make::*;
-use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, Look, MessageFilter};
+use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter};
 use crate::op::{Attempt, Decided, Fetch, SystemState};
 use crate::{Op, Query, Require, SpokeAsk, Unit};
 
@@ -272,16 +272,16 @@ impl Dice {
     }
 
     fn decided(&mut self) -> Op {
-        let decided = Decided {
-            again: self.maybe(),
-            job: job(self.below(2)),
-            reason: reason(""),
-            at: self.time(),
-        };
-        if self.maybe() {
-            Op::Decide { key: self.key(), decided }
-        } else {
-            Op::DecideMessage { id: msg(self.below(5)), decided }
+        let decided =
+            Decided { again: self.maybe(), job: job(self.below(2)), reason: reason(""), at: self.time() };
+        match self.below(5) {
+            0..2 => Op::Decide { key: self.key(), decided },
+            2 => Op::DecideMessage { id: msg(self.below(5)), decided },
+            3 => Op::DropJob(job(self.below(2))),
+            _ => {
+                let state = self.pick(&[ledger::JobState::Planned, ledger::JobState::Running]);
+                Op::PutJob(ledger::Job { state, ..super::bulk::plan(self.below(2)) })
+            }
         }
     }
 
@@ -399,7 +399,8 @@ impl Dice {
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
         match self.below(10) {
-            8 | 9 => Look::Groups(GroupFilter {
+            8 => Look::Jobs(JobFilter { id: self.some(job(0)), before, limit }),
+            9 => Look::Groups(GroupFilter {
                 system: self.some(system("erp")),
                 open: self.some(true),
                 limit: 9,

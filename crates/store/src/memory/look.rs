@@ -49,9 +49,8 @@ impl Tables {
                 },
             )),
             Look::Jobs(filter) => {
-                let wanted = |job: &ledger::Job| {
-                    job.tenant == *tenant && filter.id.is_none_or(|id| job.id == id)
-                };
+                let wanted =
+                    |job: &ledger::Job| job.tenant == *tenant && filter.id.is_none_or(|id| job.id == id);
                 let jobs = newest(&self.jobs.rows, filter.before, filter.limit, wanted);
                 let tally = |job: &ledger::Job| self.tallies.get(&job.id).copied().unwrap_or_default();
                 Page::Jobs(jobs.into_iter().map(|(at, job)| (at, job.clone(), tally(&job))).collect())

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use canonical::{
-    Entity, EventId, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, RouteId, System,
-    Tenant, Wall,
+    Entity, EventId, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, RouteId,
+    System, Tenant, Wall,
 };
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, State, Tally, Waiting};
 
-use crate::op::{Attempt, Fetch, SystemState};
 use crate::groups::{self, Step};
+use crate::op::{Attempt, Fetch, SystemState};
 use crate::rules;
 
 /// Rows by position, with the position of each key.
