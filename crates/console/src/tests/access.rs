@@ -16,6 +16,7 @@ fn address(pattern: &str) -> String {
         .replace("{system}", "erp")
         .replace("{key}", &delivery)
         .replace("{group}", "fp1_a")
+        .replace("{job}", &make::job(1).to_string())
         .replace("{id}", &id)
 }
 
@@ -24,7 +25,7 @@ async fn every_route_needs_a_token_of_its_scope() {
     let bench = Bench::new();
     let routes = crate::routes(bench.hub.clone(), Tokens::default());
     let inventory = routes.inventory();
-    assert_eq!(inventory.len(), 18);
+    assert_eq!(inventory.len(), 25);
     for route in inventory {
         let path = address(route.path);
         let ask = |token| bench.ask(route.method, &path, token, "{\"reason\": \"a test\"}");

@@ -271,14 +271,15 @@ fn i16_a_job_sets_each_going_once() {
 /// I16: whichever commit was the last before the process died, nothing is raised twice and nothing is left out.
 #[test]
 fn i16_a_job_survives_a_crash_after_every_commit() {
-    for dies_after in 1..=7 {
+    for dies_after in 1..=6 {
         let mut bench = Bench::new(some(5, 2));
         bench.dies_after = Some(dies_after);
         // Whoever was not answered looks, and orders again what is not there.
         bench.order(Order::Plan { action: REPLAY, scope: erp(), by: "ann".to_owned() });
         let planned = bench.jobs.known.keys().next().copied().unwrap();
         if bench.job(planned).state == JobState::Planned {
-            assert_eq!(bench.apply(planned, 2).is_some(), bench.dies_after.is_some() || dies_after == 1);
+            // Of what it died in, nobody hears.
+            assert_eq!(bench.apply(planned, 2).is_some(), dies_after != 2);
         }
         bench.run();
         assert_eq!(bench.dies_after, None, "it died after commit {dies_after}");
