@@ -61,6 +61,8 @@ ids! {
     IntentId = "int_";
     /// One accepted inbound message.
     MessageId = "msg_";
+    /// A plan of bulk work, and the job it becomes.
+    JobId = "job_";
 }
 
 /// A route's immutable name; shown in the ledger and part of an obligation's key.

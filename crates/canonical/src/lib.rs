@@ -11,7 +11,7 @@ mod time;
 pub mod value;
 
 pub use event::{CloudEvent, EventEnvelopeError, Fact};
-pub use ids::{EventId, IntentId, MessageId, RecordId, RouteId};
+pub use ids::{EventId, IntentId, JobId, MessageId, RecordId, RouteId};
 pub use name::{Entity, Field, NameError, Object, System, Tenant};
 pub use record::{Alive, ExternalRef, Marks, OrderToken, Provenance, Record};
 pub use schema::{Condition, EntitySchema, FieldSpec, FieldType, OnConflict, PiiClass};

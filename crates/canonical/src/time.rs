@@ -30,6 +30,12 @@ impl Wall {
         self.0.div_euclid(1000)
     }
 
+    /// From a moment as RFC 3339 writes it; `None` when it is none.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::from_timestamp)
+    }
+
     /// From an instant of the `jiff` library.
     #[must_use]
     pub fn from_timestamp(at: jiff::Timestamp) -> Self {

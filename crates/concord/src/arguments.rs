@@ -1,10 +1,14 @@
 //! The command line as types. Texts here are what `--help` shows.
 
+mod bulk;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use bulk::{Apply, Job, JobOrder, Replay, ReplayPlan};
 
 /// Keeps a company's CRM, ERP and marketing systems in agreement.
 #[derive(Parser, Debug)]
@@ -99,6 +103,12 @@ pub(crate) enum Command {
     /// Deliveries and messages that need a person
     #[command(subcommand)]
     DeadLetter(DeadLetter),
+    /// Say again what was said: plan it, look at the plan, apply it
+    #[command(subcommand)]
+    Replay(Replay),
+    /// Bulk work: plans, and the jobs they become
+    #[command(subcommand)]
+    Job(Job),
     /// Keys that seal what is personal at rest
     #[command(subcommand)]
     Key(Key),
@@ -391,6 +401,19 @@ pub(crate) enum DeadLetter {
         #[command(flatten)]
         page: Page,
     },
+    /// List groups of alike failures, or show one with what differs from what gets through
+    Groups {
+        /// The group
+        group: Option<String>,
+        /// Only of this system
+        #[arg(long, value_name = "SYSTEM", conflicts_with = "group")]
+        system: Option<String>,
+        /// Those in which nothing is left
+        #[arg(long, conflicts_with = "group")]
+        closed: bool,
+        #[command(flatten)]
+        page: Page,
+    },
     /// Show one
     Get {
         /// Its key, as the list shows it
@@ -406,11 +429,14 @@ pub(crate) enum DeadLetter {
 #[derive(Args, Debug)]
 pub(crate) struct Decision {
     /// Keys, as the list shows them
-    #[arg(required = true, value_name = "KEY")]
+    #[arg(required_unless_present = "group", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+    /// Plan it for a whole group instead; `concord job apply` then starts it
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["keys", "reason"])]
+    pub(crate) group: Option<String>,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
+    #[arg(long, value_name = "TEXT", required_unless_present = "group")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Whether personal values are shown.

@@ -6,6 +6,7 @@ mod dead_letter;
 mod delivery;
 mod demo;
 mod event;
+mod job;
 pub(crate) mod key;
 mod record;
 pub(crate) mod sandbox;
@@ -32,6 +33,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Record(given) => record::run(given, settings, output),
         Command::Delivery(given) => delivery::run(given, settings, output),
         Command::DeadLetter(given) => dead_letter::run(given, settings, output),
+        Command::Replay(given) => job::replay(given, settings, output),
+        Command::Job(given) => job::run(given, settings, output),
         Command::Key(given) => key::run(&given, output),
         Command::Completions(given) => completions::run(&given, output),
         Command::Help(given) => help::run(&given.topic, output),

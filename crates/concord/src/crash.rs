@@ -18,13 +18,15 @@ enum Point {
     AcceptCommitted,
     IntentCommitted,
     EffectAnswered,
+    PageCommitted,
     Migration,
 }
 
-const POINTS: [(&str, Point); 4] = [
+const POINTS: [(&str, Point); 5] = [
     ("accept_committed", Point::AcceptCommitted),
     ("intent_committed", Point::IntentCommitted),
     ("effect_answered", Point::EffectAnswered),
+    ("page_committed", Point::PageCommitted),
     ("migration", Point::Migration),
 ];
 
@@ -59,6 +61,7 @@ impl CrashAt {
             Arc::new(move |passed: &CrashPoint| {
                 let here = match passed {
                     CrashPoint::AcceptCommitted => Point::AcceptCommitted,
+                    CrashPoint::PageCommitted => Point::PageCommitted,
                     CrashPoint::IntentCommitted(_) => Point::IntentCommitted,
                     CrashPoint::EffectAnswered { .. } => Point::EffectAnswered,
                 };

@@ -14,7 +14,7 @@ use egress::{Connection, Egress, Timeouts};
 use embedded::{Embedded, OpenError, Point};
 use guard::Secret;
 use guard::seal::RootKey;
-use hub::{Intake, Machine, MachineId, Spoke};
+use hub::{Intake, Jobs, Machine, MachineId, Spoke};
 use runtime::clock::Clock;
 use runtime::{Ended, Handle, Runtime, Wire};
 use telemetry::Registry;
@@ -164,7 +164,8 @@ async fn connect(
 
 fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machine>)> {
     let intake: Box<dyn Machine> = Box::new(Intake::new(Arc::clone(configuration)));
-    let mut machines = vec![(MachineId::Intake, intake)];
+    let jobs: Box<dyn Machine> = Box::new(Jobs::new(Arc::clone(configuration)));
+    let mut machines = vec![(MachineId::Intake, intake), (MachineId::Jobs, jobs)];
     for system in configuration.systems.keys() {
         if let Some(spoke) = Spoke::new(Arc::clone(configuration), system.clone()) {
             machines.push((MachineId::Spoke(system.clone()), Box::new(spoke)));

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 15] = [
+const TOPICS: [&str; 19] = [
     "",
     "demo",
     "check",
@@ -24,7 +24,11 @@ const TOPICS: [&str; 15] = [
     "event list",
     "record get",
     "delivery list",
+    "dead-letter groups",
     "dead-letter retry",
+    "replay plan",
+    "job",
+    "job apply",
     "exit-codes",
     "environment",
 ];

@@ -157,6 +157,48 @@ fn refuses_strangers(folder: &Folder) {
     assert_eq!(asked(Some(token.trim())), Some(0));
 }
 
+/// I16: a job goes on after the process died in the middle of it, and raises nothing twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_survives_the_end_of_its_process() {
+    let sink = Sandbox::start(Kind::Sink, Options::of(Kind::Sink)).await.unwrap();
+    let folder = folder(sink.addr);
+    let mut hub = folder.up(&["--crash-at", "page_committed:2"]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    for number in 1..=4 {
+        assert!(say(folder.ingress, &format!("c{number}"), 1));
+    }
+    let delivered = |level: &str| {
+        let rows = json(&folder, &["delivery", "list", "--state", "delivered"]);
+        rows.as_array().unwrap().iter().filter(|row| row["reached"] == level).count()
+    };
+    until("all is delivered", || delivered("v1") == 4).await;
+    assert_eq!(code(&folder, &["replay", "plan"]), Some(64), "an empty filter");
+    let plan = json(&folder, &["replay", "plan", "--target", "alpha"]);
+    let id = plan["id"].as_str().unwrap().to_owned();
+    assert_eq!((&plan["total"], &plan["state"]), (&Value::from(4), &Value::from("planned")));
+    assert_eq!(code(&folder, &["replay", "apply", &id]), Some(64), "without a reason");
+    // One a second: it dies after the second page.
+    assert_eq!(code(&folder, &["replay", "apply", &id, "--reason", "a test", "--pace", "1"]), Some(0));
+    for _ in 0..200 {
+        if hub.ended().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(hub.ended().is_some(), "it should have crashed");
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    until("the job is done", || json(&folder, &["job", "get", &id])["state"] == "done").await;
+    until("all is said again, once", || delivered("v1+1") == 4).await;
+    let job = json(&folder, &["job", "get", &id]);
+    assert_eq!((&job["done"], &job["delivered"]), (&Value::from(4), &Value::from(4)), "{job:#}");
+    assert_eq!(code(&folder, &["job", "apply", &id, "--reason", "again"]), Some(6), "a plan is applied once");
+    assert_eq!(code(&folder, &["job", "get", "job_0198c0de00007000800000000000000c"]), Some(5));
+    assert_eq!(json(&folder, &["job", "list"]).as_array().unwrap().len(), 1);
+    assert!(json(&folder, &["dead-letter", "groups"]).as_array().unwrap().is_empty());
+    assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
+}
+
 #[test]
 fn what_keeps_a_hub_from_starting_is_said() {
     let folder = folder(([127, 0, 0, 1], 1).into());

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EventId, Fact, MessageId, RecordId, System};
+use canonical::{EventId, Fact, JobId, MessageId, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
 use intake::Message;
-use ledger::{Intent, Lane, Obligation, ObligationKey};
+use ledger::{Action, Group, Intent, Job, Lane, Obligation, ObligationKey, Scope, Tally};
 use runtime::{Handle, OrderError};
-use store::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page, RecordSheet, SystemCounts};
+use store::browse::{
+    DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter, Page, RecordSheet, SystemCounts,
+};
 use store::{Attempt, Change, StoreError, SystemState};
 use web::{Problem, kinds};
 
@@ -113,6 +115,13 @@ impl Desk {
         }
     }
 
+    pub(crate) async fn groups(&self, filter: GroupFilter) -> Result<Vec<(i64, Group)>, Problem> {
+        match self.look(Look::Groups(filter)).await? {
+            Page::Groups(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
     /// How a system stands, by the word of what runs for it.
     pub(crate) async fn described(
         &self,
@@ -129,6 +138,19 @@ impl Desk {
         }
     }
 
+    /// The group of that name.
+    pub(crate) async fn group(&self, name: &str) -> Result<Option<Group>, Problem> {
+        let filter = GroupFilter { fingerprint: Some(name.to_owned()), limit: 1, ..GroupFilter::default() };
+        Ok(self.groups(filter).await?.pop().map(|(_, group)| group))
+    }
+
+    pub(crate) async fn jobs(&self, filter: JobFilter) -> Result<Vec<(i64, Job, Tally)>, Problem> {
+        match self.look(Look::Jobs(filter)).await? {
+            Page::Jobs(rows) => Ok(rows),
+            other => Err(crossed(&other)),
+        }
+    }
+
     async fn look(&self, look: Look) -> Result<Page, Problem> {
         self.hub.look(look).await.map_err(|error| match error {
             StoreError::Full { .. } | StoreError::Closed => {
@@ -142,27 +164,12 @@ impl Desk {
 
     /// Gives an order and waits until it is carried out.
     pub(crate) async fn order(&self, machine: &MachineId, order: Order) -> Result<(), Problem> {
-        let ordered = tokio::time::timeout(ORDER_WAIT, self.hub.order(machine, order));
-        match ordered.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(OrderError::Unknown(MachineId::Spoke(system)))) => {
-                let detail = format!(
-                    "nothing runs for the system `{system}`: it is not in the configuration any more"
-                );
-                Err(Problem::new(kinds::CONFLICT, detail))
-            }
-            Ok(Err(OrderError::Refused(why))) => Err(Problem::new(kinds::CONFLICT, why)),
-            Ok(Err(error @ (OrderError::Unknown(_) | OrderError::Stopping))) => {
-                Err(Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN))
-            }
-            Err(_) => {
-                let waited = ORDER_WAIT.as_secs();
-                let detail = format!(
-                    "the order was given and not confirmed within {waited} s: look whether it was done"
-                );
-                Err(Problem::new(kinds::BUSY, detail).retry_after(AGAIN))
-            }
-        }
+        confirmed(tokio::time::timeout(ORDER_WAIT, self.hub.order(machine, order)).await)
+    }
+
+    /// Has bulk work counted, and kept as a plan.
+    pub(crate) async fn plan(&self, action: Action, scope: Scope, by: String) -> Result<JobId, Problem> {
+        confirmed(tokio::time::timeout(ORDER_WAIT, self.hub.plan(action, scope, by)).await)
     }
 
     /// A configured system by the name in an address.
@@ -175,6 +182,28 @@ impl Desk {
                 let detail = format!("there is no system of that name; there are {}", names.join(", "));
                 Err(Problem::new(kinds::NOT_FOUND, detail))
             }
+        }
+    }
+}
+
+/// What a machine answered to an order, in time or not.
+fn confirmed<T>(answer: Result<Result<T, OrderError>, tokio::time::error::Elapsed>) -> Result<T, Problem> {
+    match answer {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(OrderError::Unknown(MachineId::Spoke(system)))) => {
+            let detail =
+                format!("nothing runs for the system `{system}`: it is not in the configuration any more");
+            Err(Problem::new(kinds::CONFLICT, detail))
+        }
+        Ok(Err(OrderError::Refused(why))) => Err(Problem::new(kinds::CONFLICT, why)),
+        Ok(Err(error @ (OrderError::Unknown(_) | OrderError::Stopping))) => {
+            Err(Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN))
+        }
+        Err(_) => {
+            let waited = ORDER_WAIT.as_secs();
+            let detail =
+                format!("the order was given and not confirmed within {waited} s: look whether it was done");
+            Err(Problem::new(kinds::BUSY, detail).retry_after(AGAIN))
         }
     }
 }
@@ -193,6 +222,8 @@ fn crossed(page: &Page) -> Problem {
         Page::Record(_) => "a record",
         Page::Changes(_) => "changes",
         Page::Systems(_) => "systems",
+        Page::Groups(_) => "groups",
+        Page::Jobs(_) => "jobs",
     };
     Problem::new(kinds::INTERNAL, format!("the store answered with {kind}, which was not the question"))
 }

@@ -1,7 +1,8 @@
 //! Dead letters: what needs a person (dead and uncertain deliveries, quarantined messages), and the person's
 //! decision. Deliveries come first, then messages, each newest first; groups show causes, not rows.
 
-mod groups;
+mod differs;
+pub(crate) mod groups;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::keys::{self, Letter};
 use crate::mask::Mask;
 use crate::order;
 use crate::rows::{AttemptRow, IntentRow, Why, time};
-use groups::{Groups, groups};
+use groups::{GroupRow, groups};
 
 /// Messages looked at for one question: their content is unsealed with them, though it is not shown.
 const MESSAGES_AT_ONCE: usize = 100;
@@ -63,11 +64,11 @@ pub(crate) struct LetterSheet {
     attempt_log: Option<Vec<AttemptRow>>,
 }
 
-/// A page. The first also has the groups.
+/// A page. The first also has the groups in which something needs a person.
 #[derive(Serialize)]
 pub(crate) struct LetterPage {
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    groups: Option<Groups>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<GroupRow>>,
     items: Vec<LetterRow>,
     next: Option<i64>,
 }

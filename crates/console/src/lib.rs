@@ -9,6 +9,7 @@ mod deliveries;
 mod desk;
 mod events;
 mod figures;
+mod jobs;
 mod keys;
 mod letters;
 mod mask;
@@ -48,9 +49,18 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .get("/api/v1/deliveries/{key}", read, deliveries::get)
         .post("/api/v1/deliveries/{key}/skip", operate, deliveries::skip)
         .get("/api/v1/dead-letters", read, letters::list)
+        .get("/api/v1/dead-letters/groups", read, letters::groups::list)
+        .get("/api/v1/dead-letters/groups/{group}", read, letters::groups::get)
         .get("/api/v1/dead-letters/{key}", read, letters::get)
         .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)
         .post("/api/v1/dead-letters/{key}/discard", operate, letters::discard)
+        .get("/api/v1/jobs", read, jobs::list)
+        .post("/api/v1/jobs", operate, jobs::plan)
+        .get("/api/v1/jobs/{job}", read, jobs::get)
+        .post("/api/v1/jobs/{job}/apply", operate, jobs::apply)
+        .post("/api/v1/jobs/{job}/pause", operate, jobs::pause)
+        .post("/api/v1/jobs/{job}/resume", operate, jobs::resume)
+        .post("/api/v1/jobs/{job}/cancel", operate, jobs::cancel)
 }
 
 /// The router of the operator listener.

@@ -10,7 +10,7 @@ use web::body::Bound;
 use web::{Caller, Flaw, Problem, kinds};
 
 /// Bounds of an order's body.
-const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
+pub(crate) const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -46,7 +46,6 @@ pub(crate) async fn read<G: Given>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(G, String), Problem> {
-    let missing = || flawed("write why, for the record: {\"reason\": \"…\"}");
     let (given, reason) = optional(caller, headers, body).await?;
     Ok((given, reason.ok_or_else(missing)?))
 }
@@ -57,6 +56,11 @@ pub(crate) async fn read<G: Given>(
 /// When there is none, or the body is not what is asked for.
 pub(crate) async fn reason(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
     read::<Plain>(caller, headers, body).await.map(|(_, reason)| reason)
+}
+
+/// A reason is wanted, and there is none.
+pub(crate) fn missing() -> Problem {
+    flawed("write why, for the record: {\"reason\": \"…\"}")
 }
 
 /// What is ordered, where a reason may be left out.
@@ -71,14 +75,19 @@ pub(crate) async fn optional<G: Given>(
     } else {
         serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, G::WANTED))?
     };
-    let Some(reason) = given.reason().map(str::trim).filter(|reason| !reason.is_empty()) else {
-        return Ok((given, None));
+    let reason = checked(caller, given.reason())?;
+    Ok((given, reason))
+}
+
+/// A reason as it is kept, with who gives it; `None` when it is blank.
+pub(crate) fn checked(caller: &Caller, reason: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
+        return Ok(None);
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
         return Err(flawed(&format!("write at most {REASON_CHARS_MAX} characters on one line")));
     }
-    let reason = format!("{}: {reason}", caller.name);
-    Ok((given, Some(reason)))
+    Ok(Some(format!("{}: {reason}", caller.name)))
 }
 
 fn flawed(detail: &str) -> Problem {

@@ -1,6 +1,7 @@
 //! The operator API over its real router, a running hub with its real machines, and the in-memory store.
 
 mod access;
+mod bulk;
 mod decisions;
 mod folder;
 mod looking;
@@ -15,7 +16,7 @@ use canonical::{System, Tenant};
 use guard::Secret;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use hub::{Intake, Machine, MachineId, Spoke};
+use hub::{Intake, Jobs, Machine, MachineId, Spoke};
 use intake::{DecisionKind, Message, MessageState};
 use ledger::{IntentState, Level, ObligationKey, State};
 use runtime::clock::Clock;
@@ -65,6 +66,7 @@ impl Bench {
         let targets = Arc::new(Targets::default());
         let mut machines: Vec<(MachineId, Box<dyn Machine>)> =
             vec![(MachineId::Intake, Box::new(Intake::new(Arc::clone(&configuration))))];
+        machines.push((MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&configuration)))));
         for system in configuration.systems.keys() {
             let spoke = Spoke::new(Arc::clone(&configuration), system.clone()).expect("configured");
             machines.push((MachineId::Spoke(system.clone()), Box::new(spoke)));

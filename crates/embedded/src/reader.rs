@@ -19,6 +19,7 @@ use crate::journal::OpenIntents;
 use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
+mod bulk;
 mod find;
 mod lists;
 mod look;

@@ -15,7 +15,7 @@ macro_rules! obligation {
     () => {
         "seq, tenant, route, kind, subject, system, object, entity, record, lane, due, state, attempts, raised_at, \
          wanted_version, wanted_generation, reached_version, reached_generation, held, folded, \
-         wait_record, wait_object, wait_until, reason, trace"
+         wait_record, wait_object, wait_until, reason, trace, aside"
     };
 }
 macro_rules! head {
@@ -88,6 +88,9 @@ statements! {
         excluded.about_object, excluded.about_id, excluded.wait_system, excluded.wait_object, excluded.wait_id, \
         excluded.deadline, excluded.received_at, excluded.as_of, excluded.trace, excluded.reason, excluded.sealed)";
     MessageState = "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1";
+    /// A message without what it said.
+    MessageCard = "SELECT tenant, source, state, reason, about_system, about_object, about_id, received_at FROM message \
+        WHERE id = ?1";
     WakeMessages = "UPDATE message SET state = 3 \
         WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 AND state = 2 AND wait_id IS NOT NULL";
     Message = message!(), "WHERE id = ?1 AND tenant = ?2";
@@ -144,7 +147,8 @@ statements! {
     FoldObligation = "UPDATE obligation SET wanted_version = ?2, wanted_generation = ?3, folded = ?4, trace = ?5 WHERE seq = ?1";
     MoveObligation = "UPDATE obligation SET lane = ?2, wanted_version = ?3, wanted_generation = ?4, reached_version = ?5, \
         reached_generation = ?6, state = ?7, held = ?8, attempts = ?9, due = ?10, raised_at = ?11, folded = ?12, \
-        wait_record = ?13, wait_object = ?14, wait_until = ?15, fingerprint = ?16, reason = ?17, trace = ?18 WHERE seq = ?1";
+        wait_record = ?13, wait_object = ?14, wait_until = ?15, fingerprint = ?16, reason = ?17, trace = ?18, \
+        aside = ?19 WHERE seq = ?1";
     HoldObligation = "UPDATE obligation SET held = ?2 WHERE seq = ?1";
     FirstInLine = "SELECT seq, held FROM obligation WHERE record = ?1 AND route = ?2 AND tenant = ?3 \
         AND state <= 2 AND kind = 1 AND seq <> ?4 ORDER BY seq LIMIT 1";
@@ -171,6 +175,26 @@ statements! {
     AddTally = "INSERT INTO tally (tenant, system, state, n) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET n = n + excluded.n";
     Tallies = "SELECT system, state, n FROM tally WHERE tenant = ?1";
+
+    Group = "SELECT seq, body FROM failure_group WHERE tenant = ?1 AND kind = ?2 AND fingerprint = ?3";
+    PutGroup = "INSERT INTO failure_group (tenant, kind, fingerprint, system, something, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    MoveGroup = "UPDATE failure_group SET something = ?2, body = ?3 WHERE seq = ?1";
+
+    JobRevision = "SELECT revision FROM job WHERE id = ?1";
+    PutJob = "INSERT INTO job (id, tenant, live, planned, revision, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+        ON CONFLICT (id) DO UPDATE SET live = excluded.live, planned = excluded.planned, \
+        revision = excluded.revision, body = excluded.body";
+    DropPlan = "DELETE FROM job WHERE id = ?1 AND planned = 1";
+    LiveJobs = "SELECT body FROM job INDEXED BY job_live WHERE tenant = ?1 AND live = 1 ORDER BY seq";
+    Jobs = "SELECT seq, body, coalesce(delivered, 0), coalesce(failed, 0), coalesce(other, 0) \
+        FROM job LEFT JOIN job_tally ON job = id WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    JobById = "SELECT seq, body, coalesce(delivered, 0), coalesce(failed, 0), coalesce(other, 0) \
+        FROM job LEFT JOIN job_tally ON job = id WHERE id = ?1 AND tenant = ?2";
+    AddJobTally = "INSERT INTO job_tally (job, delivered, failed, other) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE \
+        SET delivered = delivered + excluded.delivered, failed = failed + excluded.failed, other = other + excluded.other";
+    LastObligation = "SELECT coalesce(max(seq), 0) FROM obligation";
+    QuarantinedOnWalk = "SELECT seq, id, source, reason, received_at FROM message INDEXED BY message_rest \
+        WHERE tenant = ?1 AND state = 1 AND state > 0 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
 
     PutBlock = "INSERT INTO intent_open (seq, intents) VALUES (?1, ?2)";
     DropBlock = "DELETE FROM intent_open WHERE seq = ?1";

@@ -25,6 +25,7 @@ use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
 mod apply;
+mod bulk;
 mod known;
 mod obligations;
 mod room;

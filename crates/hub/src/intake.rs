@@ -340,7 +340,7 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(order) {
+        match units::order(order, turn.now.wall) {
             Ok(unit) => {
                 let ticket = self.ticket();
                 self.orders.insert(ticket, outside);

@@ -4,12 +4,14 @@
 //! is an effect whose answer triggers the send: persist before execute lives here, not in the driver.
 
 pub mod intake;
+pub mod jobs;
 mod mark;
 pub mod spoke;
 mod turn;
 mod written;
 
 pub use intake::Intake;
+pub use jobs::Jobs;
 pub use mark::Mark;
 pub use spoke::Spoke;
 pub use turn::{

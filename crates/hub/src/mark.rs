@@ -181,10 +181,19 @@ pub enum Mark {
         system: System,
         /// What: see `store::Change`.
         what: String,
-        /// The operation, or the scope of a hold; empty for all.
+        /// The operation, or the part that is held; empty for all.
         about: String,
         /// Who and why.
         why: String,
+    },
+    /// A plan or job moved.
+    Job {
+        /// `replay`, `retry`, `discard`.
+        action: &'static str,
+        /// Where it stands.
+        state: &'static str,
+        /// How many it has set going.
+        done: u64,
     },
     /// A token was fetched.
     Authorised {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use canonical::{ExternalRef, MessageId, Now, Object, RecordId, System, Wall};
+use canonical::{ExternalRef, JobId, MessageId, Now, Object, RecordId, System, Wall};
 use connector::{Failure, Garbled, Observation, Request, Response};
 use dispatch::{Binds, Forced, Snapshot};
-use ledger::{Lane, ObligationKey};
+use ledger::{Action, Lane, ObligationKey, Scope};
 use store::{HeldPart, Query, Receipt, Rows, StoreError, SystemState, Unit};
 
 use crate::mark::Mark;
@@ -19,6 +19,8 @@ pub struct Ticket(pub u64);
 pub enum MachineId {
     /// Accepts what sources say.
     Intake,
+    /// Carries out what is ordered for many.
+    Jobs,
     /// Talks to one system; alone owns its admission.
     Spoke(System),
 }
@@ -113,6 +115,8 @@ pub enum Ack {
     Done,
     /// To an order to describe.
     Described(Box<Description>),
+    /// To an order for a plan: it is kept under this id.
+    Planned(JobId),
     /// To an order: refused, with the reason for people.
     Refused(String),
 }
@@ -226,6 +230,45 @@ pub enum Order {
     DiscardMessage {
         /// Which.
         message: MessageId,
+        /// Who and why.
+        reason: String,
+    },
+    /// Count what bulk work would do, and keep it as a plan; answered with [`Ack::Planned`].
+    Plan {
+        /// What would be done.
+        action: Action,
+        /// With which.
+        scope: Scope,
+        /// Who asks.
+        by: String,
+    },
+    /// Start the job of a plan, if the plan still fits.
+    Apply {
+        /// The plan.
+        job: JobId,
+        /// Set going a second, at most; from 1 to [`ledger::PACE_MAX`].
+        pace: u32,
+        /// Who and why.
+        reason: String,
+    },
+    /// Hold a job.
+    HoldJob {
+        /// Which.
+        job: JobId,
+        /// Who and why.
+        reason: String,
+    },
+    /// Let a job go on.
+    ResumeJob {
+        /// Which.
+        job: JobId,
+        /// Who and why.
+        reason: String,
+    },
+    /// End a plan or a job; what it has set going goes on.
+    CancelJob {
+        /// Which.
+        job: JobId,
         /// Who and why.
         reason: String,
     },

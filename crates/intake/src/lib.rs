@@ -16,5 +16,5 @@ pub use decide::decide;
 pub use identity::{match_values, subject};
 pub use link::Link;
 pub use message::{Message, MessageState};
-pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Verdict};
+pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Replay, Verdict};
 pub use view::{Ask, View};

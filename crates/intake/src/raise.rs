@@ -173,5 +173,6 @@ fn raise(
         due: context.now,
         at: context.now,
         trace: incoming.trace.clone(),
+        replay: None,
     }
 }

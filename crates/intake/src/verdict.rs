@@ -88,6 +88,17 @@ pub struct Raise {
     pub at: Wall,
     /// Follows the change.
     pub trace: String,
+    /// Raised by a job, not by a change.
+    pub replay: Option<Replay>,
+}
+
+/// A level that a job raises: all of the newest state is said again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replay {
+    /// The job.
+    pub job: canonical::JobId,
+    /// Of an event that was delivered: a second effect is asked for.
+    pub anew: bool,
 }
 
 /// What one message says, normalised by its mapping.

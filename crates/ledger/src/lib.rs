@@ -1,9 +1,12 @@
-//! The ledger: what level a system must reach (obligations), what is on its way (intents), and how each ended.
+//! The ledger: what level a system must reach (obligations), what is on its way (intents), and how each ended; what
+//! failed alike (groups), and what was ordered for many at once (jobs).
 //!
 //! Pure: outcomes and time come in, decisions come out.
 
 mod fingerprint;
+mod group;
 mod intent;
+mod job;
 mod obligation;
 mod outcome;
 mod recover;
@@ -15,8 +18,10 @@ mod tests;
 mod words;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
+pub use group::{Group, GroupKind, Left, Member, Place, Sample, Trend, name_of};
 pub use intent::{IdempotencyClass, Intent, IntentState};
-pub use obligation::{Lane, Level, Obligation, ObligationKey, Reason, State, Subject, Waiting};
+pub use job::{Action, Job, JobState, Kept, PACE_MAX, PLAN_LIVES, Page, Portion, Scope, Tally, Unfit};
+pub use obligation::{Aside, Lane, Level, Obligation, ObligationKey, Reason, State, Subject, Waiting};
 pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};
 pub use route::{OnExit, Route, RouteKind};

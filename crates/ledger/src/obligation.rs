@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use canonical::{Entity, EventId, Object, RecordId, RouteId, System, Tenant, Wall};
+use canonical::{Entity, EventId, JobId, Object, RecordId, RouteId, System, Tenant, Wall};
 use serde::{Deserialize, Serialize};
 
 /// Priority class per system; the smaller is served first, none starves.
@@ -250,4 +250,37 @@ pub struct Obligation {
     pub reason: Option<Reason>,
     /// The trace of the newest change it covers.
     pub trace: String,
+    /// What is true of few deliveries only.
+    #[serde(default, skip_serializing_if = "Aside::is_blank")]
+    pub aside: Aside,
+}
+
+/// What is true of few deliveries only: kept apart, so that the many pay nothing for it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Aside {
+    /// The group of the failure it has not come out of yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// Below this generation nothing counts as said: all of the newest state goes, whatever the shadow holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resay: i64,
+    /// Below this generation a `notify` that was delivered goes as a new intent: a second effect was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub anew: i64,
+    /// The job that set it going last, until it rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+impl Aside {
+    /// Whether nothing of it is true.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use canonical::{Now, System, Tenant};
+use canonical::{JobId, Now, System, Tenant};
 use hub::{Ack, Arrival, Busy, Description, Input, MachineId, Notice, Offer, Order, Origin, Taken};
-use ledger::Lane;
+use ledger::{Action, Lane, Scope};
 use store::browse::{Look, Page};
 use store::{Query, StoreError};
 use telemetry::Registry;
@@ -107,7 +107,7 @@ impl Handle {
             Ok(Ack::Busy(busy)) => Err(busy),
             Ok(Ack::Refused(why)) => Err(Busy { why, retry_after: BUSY_RETRY }),
             // Whether it was taken is not known: the source sends it again, and it is told apart by its id.
-            Ok(Ack::Done | Ack::Described(_)) | Err(_) => Err(stopping()),
+            Ok(Ack::Done | Ack::Described(_) | Ack::Planned(_)) | Err(_) => Err(stopping()),
         }
     }
 
@@ -116,7 +116,7 @@ impl Handle {
     /// # Errors
     /// When the machine is unknown or refuses, or the hub is on its way down.
     pub async fn order(&self, machine: &MachineId, order: Order) -> Result<(), OrderError> {
-        self.ask(machine, order).await.map(drop)
+        self.ordered(machine, order).await.map(drop)
     }
 
     /// How a system stands, by its own word; and when so many calls would be through on a lane.
@@ -129,13 +129,24 @@ impl Handle {
         forecast: Option<(u64, Lane)>,
     ) -> Result<Description, OrderError> {
         let machine = MachineId::Spoke(system.clone());
-        match self.ask(&machine, Order::Describe { forecast }).await? {
+        match self.ordered(&machine, Order::Describe { forecast }).await? {
             Ack::Described(description) => Ok(*description),
-            _ => Err(OrderError::Stopping),
+            _ => Err(OrderError::Refused("the hub answered with something else: this is a defect".to_owned())),
         }
     }
 
-    async fn ask(&self, machine: &MachineId, order: Order) -> Result<Ack, OrderError> {
+    /// Has bulk work counted and kept as a plan; gives its id.
+    ///
+    /// # Errors
+    /// When it is refused, or the hub is on its way down.
+    pub async fn plan(&self, action: Action, scope: Scope, by: String) -> Result<JobId, OrderError> {
+        match self.ordered(&MachineId::Jobs, Order::Plan { action, scope, by }).await? {
+            Ack::Planned(id) => Ok(id),
+            _ => Err(OrderError::Refused("the hub answered without a plan: this is a defect".to_owned())),
+        }
+    }
+
+    async fn ordered(&self, machine: &MachineId, order: Order) -> Result<Ack, OrderError> {
         if !self.shared.inboxes.contains_key(machine) {
             return Err(OrderError::Unknown(machine.clone()));
         }
@@ -144,7 +155,7 @@ impl Handle {
             return Err(OrderError::Stopping);
         }
         match told.await {
-            Ok(ack @ (Ack::Done | Ack::Taken(_) | Ack::Described(_))) => Ok(ack),
+            Ok(ack @ (Ack::Done | Ack::Taken(_) | Ack::Described(_) | Ack::Planned(_))) => Ok(ack),
             Ok(Ack::Refused(why)) => Err(OrderError::Refused(why)),
             Ok(Ack::Busy(busy)) => Err(OrderError::Refused(busy.why)),
             Err(_) => Err(OrderError::Stopping),

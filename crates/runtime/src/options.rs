@@ -52,6 +52,8 @@ impl Default for Limits {
 pub enum CrashPoint {
     /// Messages are durable, and nobody has been told yet.
     AcceptCommitted,
+    /// A page of a job is durable, and nobody has been told yet.
+    PageCommitted,
     /// An intent is durable, and its request has not left.
     IntentCommitted(System),
     /// A target has answered, and what it said is not durable.

@@ -81,6 +81,9 @@ fn crash_point(of: &MachineId, units: &[Unit]) -> Option<CrashPoint> {
         MachineId::Spoke(system) => ops
             .any(|op| matches!(op, Op::PutIntent(intent) if intent.state == IntentState::Open))
             .then(|| CrashPoint::IntentCommitted(system.clone())),
+        MachineId::Jobs => {
+            ops.any(|op| matches!(op, Op::PutJob(job) if job.done > 0)).then_some(CrashPoint::PageCommitted)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
 use connector::{Observation, Request};
-use hub::{Effect, Input, Intake, Machine, MachineId, Mark, Spoke, Ticket, Turn};
+use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Spoke, Ticket, Turn};
 use store::memory::Memory;
 
 use crate::estate::{Estate, Happening};
@@ -53,6 +53,9 @@ pub(crate) enum Event {
     Annotate { system: System, note: String },
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
+    /// A person has everything for a target replayed: plans, applies the plan, and persists until a job of that round
+    /// is done.
+    Replay { system: System, round: u32, anew: bool },
     /// Something happens in the estate.
     Happen(Happening),
     /// The hub starts.
@@ -296,6 +299,7 @@ impl Simulation {
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Retry(system) => self.retry(&system),
+            Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),
             Event::Say(index) => self.say(index),
             Event::Happen(happening) => self.happening(happening),
         }
@@ -304,6 +308,7 @@ impl Simulation {
     fn start(&mut self) {
         self.life += 1;
         self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
+        self.machines.insert(MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&self.config))));
         let systems: Vec<System> = self.targets.keys().cloned().collect();
         for system in systems {
             if let Some(spoke) = Spoke::new(Arc::clone(&self.config), system.clone()) {

@@ -8,6 +8,9 @@ mod estate;
 #[cfg(test)]
 mod intake_tests;
 mod outside;
+mod replay;
+#[cfg(test)]
+mod replay_tests;
 mod said;
 mod scenario;
 #[cfg(test)]

@@ -143,6 +143,10 @@ impl Simulation {
                 *self.marks.entry(name.to_owned()).or_default() += 1;
                 return;
             }
+            Ack::Planned(_) => {
+                *self.marks.entry("Planned".to_owned()).or_default() += 1;
+                return;
+            }
             Ack::Busy(_) | Ack::Described(_) => return,
         };
         self.remember("ack");

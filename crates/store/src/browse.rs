@@ -1,9 +1,9 @@
 //! Lists for operators: filtered, newest first, paged by position. A second trait, so that the console's filters
 //! don't fatten the hot port.
 
-use canonical::{Entity, EventId, Fact, MessageId, Record, RecordId, System, Tenant, Wall};
+use canonical::{Entity, EventId, Fact, JobId, MessageId, Record, RecordId, System, Tenant, Wall};
 use intake::{Decision, Link, Message, MessageState};
-use ledger::{Intent, Obligation, ObligationKey, Shadow, State};
+use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally};
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Attempt, SystemState};
@@ -60,6 +60,32 @@ pub struct MessageFilter {
     pub source: Option<System>,
     /// States.
     pub states: Vec<MessageState>,
+    /// Positions below this one.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A filter over groups of failures.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct GroupFilter {
+    /// The target of deliveries, the source of messages.
+    pub system: Option<System>,
+    /// Its name.
+    pub fingerprint: Option<String>,
+    /// Only those in which something is left (`true`), or nothing (`false`).
+    pub open: Option<bool>,
+    /// Positions below this one.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A filter over plans and jobs.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct JobFilter {
+    /// Only this one.
+    pub id: Option<JobId>,
     /// Positions below this one.
     pub before: Option<i64>,
     /// At most so many.
@@ -160,6 +186,10 @@ pub enum Look {
     },
     /// Systems with their counts; answered with [`Page::Systems`].
     Systems,
+    /// Groups of failures; answered with [`Page::Groups`].
+    Groups(GroupFilter),
+    /// Plans and jobs; answered with [`Page::Jobs`].
+    Jobs(JobFilter),
 }
 
 /// An answer. Positions are those to pass as `before` for the next page.
@@ -180,6 +210,10 @@ pub enum Page {
     Changes(Vec<(i64, Change)>),
     /// Systems.
     Systems(Vec<(SystemState, SystemCounts)>),
+    /// Groups with their positions, the one that came up last first.
+    Groups(Vec<(i64, Group)>),
+    /// Jobs with their positions, and what became of what they set going.
+    Jobs(Vec<(i64, Job, Tally)>),
 }
 
 /// Lists for operators.

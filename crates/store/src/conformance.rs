@@ -13,6 +13,7 @@ use crate::browse::{Browse, Look, Page};
 use crate::query::{Head, Query, Rows};
 use crate::{Op, Receipt, Require, Store, StoreError, Unit};
 
+pub mod bulk;
 pub mod commits;
 pub mod make;
 pub mod obligations;
@@ -119,6 +120,9 @@ macro_rules! conformance_suite {
                 nothing_is_found_in_an_empty_store;
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
                 messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted;
+            bulk: groups_count_as_deliveries_come_and_go, groups_are_told_apart, groups_count_messages,
+                jobs_are_compared_and_set, decisions_of_jobs_are_about_what_is_dead, replays_raise_generations,
+                walks_cover_what_fits;
         }
     };
     ($make:ident; $($room:ident: $($case:ident),+;)+) => {$(

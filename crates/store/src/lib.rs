@@ -5,6 +5,7 @@
 pub mod browse;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod groups;
 pub mod memory;
 mod op;
 mod query;
@@ -13,8 +14,8 @@ pub mod standing;
 
 pub use browse::{Browse, Stats};
 pub use memory::Memory;
-pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
-pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};
+pub use op::{Attempt, Decided, Fetch, Op, Require, SystemState, Unit};
+pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 
 /// Called once with the answer, on any thread.

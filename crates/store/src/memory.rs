@@ -17,6 +17,7 @@ mod answer;
 mod apply;
 mod look;
 mod tables;
+mod walk;
 
 use tables::Tables;
 

@@ -1,10 +1,10 @@
 //! Units and operations: everything that changes stored state.
 
 use canonical::{
-    Entity, ExternalRef, Fact, IntentId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
+    Entity, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
 };
 use intake::{Decision, Link, Message, MessageState, Raise};
-use ledger::{Class, Intent, Level, ObligationKey, Reason, Shadow, State, Waiting};
+use ledger::{Class, Intent, Job, Level, ObligationKey, Reason, Shadow, State, Waiting};
 use serde::{Deserialize, Serialize};
 
 use crate::standing::{Change, StandingOrders};
@@ -64,6 +64,13 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
+    /// The job stands at this revision (0: does not exist).
+    JobAt {
+        /// The job.
+        job: JobId,
+        /// Its revision.
+        revision: i64,
+    },
     /// No record of the entity has this match key, or only this one has.
     MatchFree {
         /// Whose.
@@ -95,9 +102,10 @@ pub enum Op {
         /// When.
         at: Wall,
     },
-    /// Keep a message.
+    /// Keep a message. One that is put as accepted is new, or was accepted before.
     PutMessage(Message),
-    /// A kept message moved on. Nothing happens when it is not there.
+    /// A kept message moved on. Nothing happens when it is not there. One that goes again keeps the name of the group
+    /// it failed in, until it is through.
     MessageState {
         /// Which.
         id: MessageId,
@@ -105,6 +113,8 @@ pub enum Op {
         state: MessageState,
         /// Why.
         reason: Option<Reason>,
+        /// When.
+        at: Wall,
     },
     /// Insert or replace a record.
     PutRecord(Record),
@@ -189,6 +199,24 @@ pub enum Op {
     },
     /// Keep a change of a system in its journal; of each system the newest [`crate::standing::CHANGES_KEPT`] stay.
     PutChange(Change),
+    /// What a person decided about a delivery, carried out by a job: nothing happens unless it is dead.
+    Decide {
+        /// Which.
+        key: ObligationKey,
+        /// What.
+        decided: Decided,
+    },
+    /// The same about a message: nothing happens unless it is quarantined.
+    DecideMessage {
+        /// Which.
+        id: MessageId,
+        /// What.
+        decided: Decided,
+    },
+    /// Insert or replace a job; its revision counts up by one.
+    PutJob(Job),
+    /// Drop a plan that was never applied. Nothing happens when it is a job by now.
+    DropJob(JobId),
     /// Insert or replace a shadow; its revision counts up by one.
     PutShadow(Shadow),
     /// Keep an attempt that did not simply succeed.
@@ -242,6 +270,19 @@ pub enum Op {
         /// The key scope from now on.
         generation: i64,
     },
+}
+
+/// A decision that a job carries out.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decided {
+    /// It goes again, with the newest level; else it is given up.
+    pub again: bool,
+    /// The job.
+    pub job: JobId,
+    /// Who and why.
+    pub reason: Reason,
+    /// When.
+    pub at: Wall,
 }
 
 /// A send or probe that did not simply succeed. Holds no values.

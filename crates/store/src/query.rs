@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use canonical::{Entity, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
+use canonical::{Entity, Fact, Field, MessageId, Object, Record, RecordId, System, Tenant, Wall};
 use intake::{Ask, Message, View};
-use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State};
+use ledger::{Intent, Job, Lane, Obligation, ObligationKey, Page, Scope, Shadow, State};
 
 use crate::op::{Fetch, SystemState};
 
@@ -81,6 +81,13 @@ pub enum Query {
         /// The system.
         system: System,
     },
+    /// Jobs at work or held, and plans, in the order they were put.
+    Jobs {
+        /// Whose.
+        tenant: Tenant,
+    },
+    /// What a job covers, page after page.
+    Walk(Walk),
     /// Messages to be taken in again: those whose link came, in the order they were put, then parked ones past
     /// their deadline, the longest past first.
     Ready {
@@ -91,6 +98,45 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
+}
+
+/// A step of a walk over what a job covers: deliveries by position, whatever their state, then quarantined messages.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Walk {
+    /// Whose.
+    pub tenant: Tenant,
+    /// What is covered.
+    pub scope: Scope,
+    /// Whether messages are covered: those of the group, of the target as a source, received in time.
+    pub messages: bool,
+    /// How far the walk has come.
+    pub page: Page,
+    /// Positions up to these, of deliveries and of messages.
+    pub upto: (i64, i64),
+    /// At most so many rows. Fewer do not mean that there are no more.
+    pub limit: usize,
+}
+
+/// The answer to [`Query::Walk`].
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Walked {
+    /// Deliveries, in the order of their positions (`seq`).
+    pub deliveries: Vec<Obligation>,
+    /// Messages with their positions.
+    pub messages: Vec<WalkedMessage>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Page>,
+}
+
+/// A message on a walk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WalkedMessage {
+    /// Its position.
+    pub seq: i64,
+    /// Its id.
+    pub id: MessageId,
+    /// Its source.
+    pub source: System,
 }
 
 /// One obligation a spoke was admitted for.
@@ -179,6 +225,10 @@ pub enum Rows {
     Fetches(Vec<Fetch>, Option<Wall>),
     /// To [`Query::System`].
     System(Option<SystemState>, BTreeMap<Object, String>),
+    /// To [`Query::Jobs`].
+    Jobs(Vec<Job>),
+    /// To [`Query::Walk`].
+    Walk(Walked),
     /// To [`Query::Ready`], with the earliest later deadline.
     Ready(Vec<Message>, Option<Wall>),
 }

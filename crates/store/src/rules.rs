@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use canonical::Wall;
 use intake::{Link, Raise};
-use ledger::{Intent, IntentState, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
+use ledger::{Aside, Intent, IntentState, Lane, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
 
-use crate::op::{Fetch, Op, Unit};
+use crate::groups;
+use crate::op::{Decided, Fetch, Op, Unit};
 use crate::query::Head;
 
 /// How far an alias is followed. Longer chains do not arise: merging points the alias at the survivor of its time.
@@ -65,6 +66,7 @@ pub fn first(raise: &Raise) -> Obligation {
         waiting: None,
         reason: None,
         trace: raise.trace.clone(),
+        aside: Aside::default(),
     }
 }
 
@@ -75,7 +77,13 @@ pub fn first(raise: &Raise) -> Obligation {
 pub fn raise_again(row: &mut Obligation, raise: &Raise) -> bool {
     let before = row.wanted;
     row.wanted.version = before.version.max(raise.version);
-    row.wanted.generation += i64::from(raise.again);
+    row.wanted.generation += i64::from(raise.again || raise.replay.is_some());
+    if let Some(replay) = raise.replay {
+        row.aside.resay = row.wanted.generation;
+        if replay.anew {
+            row.aside.anew = row.wanted.generation;
+        }
+    }
     let urgent = raise.lane < row.lane;
     if row.wanted == before {
         // Nothing new is wanted; only a more urgent lane still counts, and only while there is work to do.
@@ -89,6 +97,7 @@ pub fn raise_again(row: &mut Obligation, raise: &Raise) -> bool {
     if row.state.is_open() {
         row.lane = row.lane.min(raise.lane);
         row.folded = row.folded.saturating_add(1);
+        row.aside.job = raise.replay.map(|replay| replay.job).or(row.aside.job);
         return true;
     }
     let opens = match row.state {
@@ -106,6 +115,7 @@ pub fn raise_again(row: &mut Obligation, raise: &Raise) -> bool {
         row.folded = 1;
         row.waiting = None;
         row.reason = None;
+        row.aside.job = raise.replay.map(|replay| replay.job);
     }
     true
 }
@@ -121,9 +131,11 @@ pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
         row.due = settled.due;
         row.waiting = settled.waiting.cloned();
         row.reason = settled.reason.cloned();
+        groups::mark(row);
         return false;
     }
     if settled.reached {
+        row.aside.failed = None;
         // What is still wanted was raised after the judged level was rendered; when exactly is not kept.
         row.raised_at = settled.at;
         row.folded = 1;
@@ -133,6 +145,27 @@ pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
     row.due = settled.at;
     row.waiting = None;
     row.reason = None;
+    true
+}
+
+/// What a person decided about a dead delivery, carried out by a job. Says whether it was dead: of any other nothing
+/// is decided.
+pub fn decide(row: &mut Obligation, decided: &Decided) -> bool {
+    if row.state != State::Dead {
+        return false;
+    }
+    row.attempts = 0;
+    row.due = decided.at;
+    row.waiting = None;
+    row.reason = Some(decided.reason.clone());
+    if decided.again {
+        row.state = State::Pending;
+        row.lane = Lane::Bulk;
+        row.aside.job = Some(decided.job);
+    } else {
+        row.state = State::Discarded;
+        groups::mark(row);
+    }
     true
 }
 
@@ -301,6 +334,10 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DoneFetch { .. }
         | Op::DelayFetch { .. }
         | Op::PutCursor { .. }
+        | Op::PutJob(_)
+        | Op::DropJob(_)
+        | Op::Decide { .. }
+        | Op::DecideMessage { .. }
         | Op::PutSystem(_)
         | Op::PutCredential { .. } => Urgency::Outcome,
     }

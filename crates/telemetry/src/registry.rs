@@ -187,6 +187,7 @@ impl Registry {
             Mark::Paused { system, .. } => c.pauses.one([system.as_str(), "paused"]),
             Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
             Mark::Ordered { system, what, .. } => c.pauses.one([system.as_str(), what]),
+            Mark::Job { action, state, .. } => c.job_steps.one([*action, *state]),
             Mark::Authorised { system, ok } => {
                 c.authorisations.one([system.as_str(), if *ok { "granted" } else { "refused" }]);
             }

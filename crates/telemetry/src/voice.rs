@@ -38,6 +38,7 @@ pub(crate) fn tell(mark: &Mark) {
         Mark::Ordered { system, what, about, why } => {
             warn!(target: "concord", %system, class = what, about, detail = shown(why), "an operator ordered");
         }
+        Mark::Job { action, state, done } => info!(target: "concord", action, state, done, "job moved"),
         Mark::Breaker { system, operation, state: state @ "open" } => {
             warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{DeadLetter, Decision};
 use crate::commands::event::{paged, pretty};
+use crate::commands::job;
 use crate::exit::Exit;
 use crate::operator::{Operator, listed};
 use crate::output::{Column, Output};
@@ -19,6 +20,18 @@ const COLUMNS: [Column; 7] = [
     ("REASON", "/reason"),
 ];
 
+const GROUPS: [Column; 9] = [
+    ("GROUP", "/fingerprint"),
+    ("KIND", "/kind"),
+    ("SYSTEM", "/system"),
+    ("STATE", "/state"),
+    ("COUNT", "/count"),
+    ("LAST DAY", "/last_day"),
+    ("FIRST", "/first"),
+    ("LAST", "/last"),
+    ("REASON", "/reason"),
+];
+
 /// Lists, shows or decides.
 pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let operator = Operator::of(settings)?;
@@ -29,6 +42,20 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
                 query.extend(value.map(|value| (name, value)));
             }
             listed(operator.get(&["dead-letters"], &query)?, &COLUMNS, output);
+            Ok(Exit::Done)
+        }
+        DeadLetter::Groups { group: Some(group), .. } => {
+            let group = operator.get(&["dead-letters", "groups", &group], &[])?;
+            output.one(&group, |_| pretty(&group));
+            Ok(Exit::Done)
+        }
+        DeadLetter::Groups { group: None, system, closed, page } => {
+            let mut query = paged(&page);
+            query.extend(system.map(|system| ("system", system)));
+            if closed {
+                query.push(("closed", "true".to_owned()));
+            }
+            listed(operator.get(&["dead-letters", "groups"], &query)?, &GROUPS, output);
             Ok(Exit::Done)
         }
         DeadLetter::Get { key } => {
@@ -54,6 +81,9 @@ pub(crate) fn each(
     done: &str,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    if let Some(group) = &decision.group {
+        return job::plan(operator, &json!({ "action": verb, "scope": { "group": group } }), output);
+    }
     let body: Value = json!({ "reason": decision.reason });
     let mut failed = Vec::new();
     for key in &decision.keys {

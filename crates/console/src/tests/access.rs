@@ -12,7 +12,12 @@ fn address(pattern: &str) -> String {
         path if path.contains("/records/") => make::rec(1).to_string(),
         _ => String::new(),
     };
-    pattern.replace("{system}", "erp").replace("{key}", &delivery).replace("{id}", &id)
+    pattern
+        .replace("{system}", "erp")
+        .replace("{key}", &delivery)
+        .replace("{group}", "fp1_a")
+        .replace("{job}", &make::job(1).to_string())
+        .replace("{id}", &id)
 }
 
 #[tokio::test]
@@ -20,7 +25,7 @@ async fn every_route_needs_a_token_of_its_scope() {
     let bench = Bench::new();
     let routes = crate::routes(bench.hub.clone(), Tokens::default());
     let inventory = routes.inventory();
-    assert_eq!(inventory.len(), 20);
+    assert_eq!(inventory.len(), 29);
     for route in inventory {
         let path = address(route.path);
         let ask = |token| bench.ask(route.method, &path, token, "{\"reason\": \"a test\"}");

@@ -139,6 +139,36 @@ async fn every_order_needs_a_reason_that_can_be_read() {
     assert_eq!(bench.get(&message(2)).await["state"], "quarantined");
 }
 
+/// A group says what differs from what gets through, and is closed when the last of it is through or given up.
+#[tokio::test]
+async fn a_group_is_compared_and_closed() {
+    let bench = Bench::new();
+    let group = "/api/v1/dead-letters/groups/fp1_a";
+    let sheet = bench.get(group).await;
+    assert_eq!(
+        (&sheet["differs"]["failed"], &sheet["differs"]["delivered"]),
+        (&json!(2), &json!(1)),
+        "{sheet}"
+    );
+    let told: Vec<&str> = sheet["differs"]["what"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    // The third record, which got through, has no event and no row of its own.
+    assert_eq!(told, ["last changed by crm", "not linked in erp yet"], "{sheet}");
+    bench.post(&format!("{}/discard", letter(2)), &json!({"reason": "it is there"})).await;
+    bench.post(&format!("{}/retry", letter(1)), &json!({"reason": "mended there"})).await;
+    let closed = bench.until(group, |sheet| sheet["state"] == "closed").await;
+    let counts =
+        ["count", "retrying", "seen", "through", "discarded"].map(|name| closed[name].as_u64().unwrap());
+    assert_eq!(counts, [0, 0, 2, 1, 1]);
+    assert!(closed["closed_at"].is_string(), "{closed}");
+    let (status, _) = bench.ask("GET", "/api/v1/dead-letters/groups/fp1_none", Some("t-read"), "").await;
+    assert_eq!(status, 404);
+}
+
 #[tokio::test]
 async fn a_hub_on_its_way_down_says_so() {
     let bench = Bench::new();

@@ -43,6 +43,11 @@ impl Reader<'_> {
                 let (state, cursors) = self.system(&tenant, &system)?;
                 Ok(Rows::System(state, cursors))
             }
+            Query::Jobs { tenant } => {
+                let number = self.name(tenant.as_str())?;
+                self.live_jobs(number).map(Rows::Jobs)
+            }
+            Query::Walk(walk) => self.walk(&walk).map(Rows::Walk),
             Query::Ready { tenant, now, limit } => {
                 let (messages, later) = self.ready(&tenant, now, limit)?;
                 Ok(Rows::Ready(messages, later))

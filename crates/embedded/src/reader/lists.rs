@@ -20,18 +20,18 @@ use crate::rows::{from_text, state_number};
 use crate::sql;
 
 /// A statement being put together.
-struct Filter {
+pub(super) struct Filter {
     text: String,
     values: Vec<Value>,
 }
 
 impl Filter {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), values: Vec::new() }
     }
 
     /// Adds a condition; each `?` stands for the next value.
-    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    pub(super) fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         self.text.push_str(if self.text.contains(" WHERE ") { " AND " } else { " WHERE " });
         self.text.push_str(condition);
         self.values.extend(values);
@@ -42,7 +42,13 @@ impl Filter {
         self.and(&format!("{column} IN ({marks})"), numbers.iter().copied().map(Value::from));
     }
 
-    fn page(&mut self, before: Option<i64>, limit: usize) {
+    /// From the first on.
+    pub(super) fn first(&mut self, limit: usize) {
+        self.text.push_str(" ORDER BY seq LIMIT ?");
+        self.values.push(Value::from(i64::try_from(limit.min(LIST_ROWS_MAX)).unwrap_or(0)));
+    }
+
+    pub(super) fn page(&mut self, before: Option<i64>, limit: usize) {
         if let Some(before) = before {
             self.and("seq < ?", [Value::from(before)]);
         }
@@ -52,7 +58,7 @@ impl Filter {
 }
 
 impl<'c> Reader<'c> {
-    fn list<T>(
+    pub(super) fn list<T>(
         &mut self,
         filter: Filter,
         mut read: impl FnMut(&Row<'_>, &mut Desk<'c>) -> Outcome<T>,

@@ -53,6 +53,8 @@ impl Reader<'_> {
                 self.changes(number, system.as_ref(), before, limit).map(Page::Changes)
             }
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
+            Look::Groups(filter) => self.groups(number, &filter).map(Page::Groups),
+            Look::Jobs(filter) => self.jobs(number, &filter).map(Page::Jobs),
         }
     }
 

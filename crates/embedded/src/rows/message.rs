@@ -19,7 +19,8 @@ pub(crate) const fn state_number(state: MessageState) -> i64 {
     }
 }
 
-fn state(number: i64) -> Outcome<MessageState> {
+/// From its number.
+pub(crate) fn state(number: i64) -> Outcome<MessageState> {
     match number {
         0 => Ok(MessageState::Accepted),
         1 => Ok(MessageState::Quarantined),

@@ -1,11 +1,11 @@
 //! Obligations and their heads.
 
 use canonical::Tenant;
-use ledger::{Lane, Level, Obligation, ObligationKey, Waiting};
+use ledger::{Aside, Lane, Level, Obligation, ObligationKey, Waiting};
 use rusqlite::Row;
 use store::Head;
 
-use super::{count, reason_out, record_id, state, subject, trace_out, wall};
+use super::{count, from_text, reason_out, record_id, state, subject, trace_out, wall};
 use crate::book::Desk;
 use crate::fault::Outcome;
 
@@ -86,6 +86,10 @@ pub(crate) fn stored(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Stored> {
         waiting,
         reason: reason_out(row, 23)?,
         trace: trace_out(row, 24)?,
+        aside: match row.get_ref(25)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+            Some(text) => from_text(text, "obligation")?,
+            None => Aside::default(),
+        },
     };
     Ok(Stored { row: obligation, held, tenant: row.get(1)?, route: row.get(2)?, system: row.get(5)? })
 }

@@ -154,7 +154,8 @@ CREATE TABLE obligation (
     wait_until         INTEGER,
     fingerprint        TEXT,
     reason             TEXT,
-    trace              ANY NOT NULL
+    trace              ANY NOT NULL,
+    aside              TEXT
 ) STRICT;
 CREATE UNIQUE INDEX obligation_key ON obligation (subject, route, tenant, kind);
 CREATE INDEX obligation_claim ON obligation (tenant, system, lane, due, seq) WHERE state <= 2 AND held = 0;
@@ -175,6 +176,39 @@ CREATE TABLE tally (
     state  INTEGER NOT NULL,
     n      INTEGER NOT NULL,
     PRIMARY KEY (tenant, system, state)
+) STRICT, WITHOUT ROWID;
+
+-- Groups of failures, kept up with the rows they count. body: JSON, without values of records.
+-- kind: 0 deliveries, 1 messages; something: whether something is left in it
+CREATE TABLE failure_group (
+    seq         INTEGER PRIMARY KEY,
+    tenant      INTEGER NOT NULL,
+    kind        INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    system      INTEGER NOT NULL,
+    something   INTEGER NOT NULL,
+    body        TEXT NOT NULL,
+    UNIQUE (tenant, kind, fingerprint)
+) STRICT;
+CREATE INDEX failure_group_left ON failure_group (tenant, something, seq);
+
+-- Plans and jobs. body: JSON; live: 1 for plans and for jobs with something left to do
+CREATE TABLE job (
+    seq      INTEGER PRIMARY KEY,
+    id       BLOB NOT NULL UNIQUE,
+    tenant   INTEGER NOT NULL,
+    live     INTEGER NOT NULL,
+    planned  INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    body     TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_live ON job (tenant, seq) WHERE live = 1;
+-- What became of the deliveries that a job set going.
+CREATE TABLE job_tally (
+    job       BLOB PRIMARY KEY,
+    delivered INTEGER NOT NULL,
+    failed    INTEGER NOT NULL,
+    other     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Closed intents, beside each other by record.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
-use intake::{Link, Message};
+use intake::{Link, Message, MessageState};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::standing::CHANGES_KEPT;
 use store::{Attempt, Change, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
@@ -95,6 +95,7 @@ impl Desk<'_, '_> {
                 let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
                 Ok(found.unwrap_or(0) == *revision)
             }
+            Require::JobAt { job, revision } => Ok(self.job_revision(*job)? == *revision),
             Require::MatchFree { tenant, entity, key, value, record } => {
                 let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
                 let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
@@ -110,11 +111,11 @@ impl Desk<'_, '_> {
                 self.book.run(Sql::PutSeen, (tenant, source, event_id, hash, at.micros())).map(drop)
             }
             Op::PutMessage(message) => self.put_message(message),
-            Op::MessageState { id, state, reason } => {
-                let reason = rows::reason_in(reason.as_ref())?;
-                let params = (id.as_bytes(), message::state_number(*state), reason);
-                self.book.run(Sql::MessageState, params).map(drop)
-            }
+            Op::MessageState { id, state, reason, at } => self.move_message(*id, *state, reason.clone(), *at),
+            Op::Decide { key, decided } => self.decide(key, decided, heads),
+            Op::DecideMessage { id, decided } => self.decide_message(*id, decided),
+            Op::PutJob(job) => self.put_job(job),
+            Op::DropJob(id) => self.book.run(Sql::DropPlan, [id.as_bytes()]).map(drop),
             Op::PutRecord(record) => self.put_record(record),
             Op::PutLink(link) => self.put_link(link, heads),
             Op::DropLink(link) => self.drop_link(link),
@@ -186,6 +187,14 @@ impl Desk<'_, '_> {
         if message.waiting.is_some() {
             self.waits.message();
         }
+        // One that is kept as accepted is new: nothing is known of it.
+        let marked;
+        let message = if message.state == MessageState::Accepted {
+            message
+        } else {
+            marked = self.mark_message(message)?;
+            &marked
+        };
         let place = rows::message_place(&message.tenant, message.id);
         let sealed =
             self.sealer.of_day(self.book, &message.tenant, message.received_at, &place, &message.raw)?;

@@ -1,10 +1,11 @@
 //! Obligations in the writer's transaction: the rules of the port, applied to rows; lines of `notify` deliveries;
 //! counts per state.
 
+use canonical::Wall;
 use intake::{Link, Raise};
-use ledger::{Obligation, ObligationKey, Subject, Waiting};
+use ledger::{Aside, Obligation, ObligationKey, Subject, Waiting};
 use rusqlite::params;
-use store::{Head, rules};
+use store::{Decided, Head, rules};
 
 use super::apply::Desk;
 use crate::fault::Outcome;
@@ -36,7 +37,7 @@ impl Desk<'_, '_> {
             say(&before.row, before.held, heads);
             return Ok(());
         }
-        if row.lane == before.row.lane && row.state == before.row.state {
+        if row.lane == before.row.lane && row.state == before.row.state && row.aside == before.row.aside {
             // Open and folded in, or resting and only noted: no index holds what moved.
             let (version, generation) = (row.wanted.version, row.wanted.generation);
             let trace = rows::trace_in(&row.trace);
@@ -45,7 +46,7 @@ impl Desk<'_, '_> {
             self.known.keep(Stored { row, ..before });
             return Ok(());
         }
-        let held = self.move_to(&before, &row)?;
+        let held = self.move_to(&before, &row, raise.at)?;
         say(&row, held, heads);
         Ok(())
     }
@@ -99,7 +100,7 @@ impl Desk<'_, '_> {
         let Some(before) = self.obligation(key)? else { return Ok(()) };
         let mut row = before.row.clone();
         let again = rules::settle(&mut row, settled);
-        let held = self.move_to(&before, &row)?;
+        let held = self.move_to(&before, &row, settled.at)?;
         if again || (!rules::claimable(&before.row) && rules::claimable(&row)) {
             say(&row, held, heads);
         }
@@ -137,14 +138,30 @@ impl Desk<'_, '_> {
         for before in self.book.all(Sql::WaitingObligations, params, stored)? {
             let mut row = before.row.clone();
             rules::wake(&mut row, link);
-            let held = self.move_to(&before, &row)?;
+            let held = self.move_to(&before, &row, link.created_at)?;
             say(&row, held, heads);
         }
         Ok(())
     }
 
-    /// Writes a row that moved, keeps its line and the counts; gives what holds it now.
-    fn move_to(&mut self, before: &Stored, row: &Obligation) -> Outcome<i64> {
+    /// A decision about a dead delivery.
+    pub(super) fn decide(
+        &mut self,
+        key: &ObligationKey,
+        decided: &Decided,
+        heads: &mut Vec<Head>,
+    ) -> Outcome<()> {
+        let Some(before) = self.obligation(key)? else { return Ok(()) };
+        let mut row = before.row.clone();
+        if rules::decide(&mut row, decided) {
+            let held = self.move_to(&before, &row, decided.at)?;
+            say(&row, held, heads);
+        }
+        Ok(())
+    }
+
+    /// Writes a row that moved at `moved`, keeps its line, its groups and the counts; gives what holds it now.
+    fn move_to(&mut self, before: &Stored, row: &Obligation, moved: Wall) -> Outcome<i64> {
         let held = self.held(before, row)?;
         let (wait_record, wait_object, wait_until) = match &row.waiting {
             Some(Waiting::Link { record, object, until }) => {
@@ -176,8 +193,10 @@ impl Desk<'_, '_> {
                 fingerprint,
                 rows::reason_in(row.reason.as_ref())?,
                 rows::trace_in(&row.trace),
+                aside_in(&row.aside)?,
             ],
         )?;
+        self.count_failures(&before.row, row, moved)?;
         let (from, to) = (state_number(before.row.state), state_number(row.state));
         if from != to {
             *self.tally.entry((before.tenant, before.system, from)).or_insert(0) -= 1;
@@ -226,6 +245,11 @@ impl Desk<'_, '_> {
         let params = (row.record.as_bytes(), route, tenant, row.seq);
         self.book.one(Sql::FirstInLine, params, |row, _| Ok((row.get(0)?, row.get(1)?)))
     }
+}
+
+/// Of most rows there is nothing to keep aside.
+fn aside_in(aside: &Aside) -> Outcome<Option<String>> {
+    if aside.is_blank() { Ok(None) } else { rows::to_text(aside, "obligation").map(Some) }
 }
 
 /// Gives the head of an obligation that the hub can go on with.

@@ -418,7 +418,7 @@ impl Built {
         // everything that waits or needs a person, is kept.
         let keep = state != MessageState::Accepted || item.pushed;
         if item.stored && state == MessageState::Accepted {
-            self.ops.push(Op::MessageState { id, state, reason: None });
+            self.ops.push(Op::MessageState { id, state, reason: None, at: turn.now.wall });
         } else if keep {
             self.ops.push(Op::PutMessage(item.message.clone()));
         }
@@ -475,15 +475,17 @@ impl Batch {
 }
 
 /// The unit of an operator's order to intake.
-pub(super) fn order(order: Order) -> Result<Unit, String> {
+pub(super) fn order(order: Order, now: Wall) -> Result<Unit, String> {
     let op = match order {
         Order::Retake { message, reason: why } => {
-            Op::MessageState { id: message, state: MessageState::Ready, reason: Some(reason("retried", why)) }
+            let reason = Some(reason("retried", why));
+            Op::MessageState { id: message, state: MessageState::Ready, reason, at: now }
         }
         Order::DiscardMessage { message, reason: why } => Op::MessageState {
             id: message,
             state: MessageState::Discarded,
             reason: Some(reason("discarded", why)),
+            at: now,
         },
         other => return Err(format!("intake does not take this order: {other:?}")),
     };

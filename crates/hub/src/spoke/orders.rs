@@ -48,8 +48,8 @@ impl Spoke {
             Order::Skip { delivery, reason } => (delivery, Decision::Skip, reason),
             Order::Retry { delivery, reason } => (delivery, Decision::Retry, reason),
             Order::Discard { delivery, reason } => (delivery, Decision::Discard, reason),
-            Order::Retake { .. } | Order::DiscardMessage { .. } => {
-                return Self::answer(outside, Err("this order is for intake".to_owned()), turn);
+            _ => {
+                return Self::answer(outside, Err("this order is for another machine".to_owned()), turn);
             }
         };
         let ask = SpokeAsk {

@@ -164,6 +164,9 @@ impl Spoke {
                 {
                     return wait_for(record.id, route, now, obligation);
                 }
+                if let Some(once) = self.said_once(obligation, route) {
+                    return once;
+                }
                 let whole = Arc::new(projection.fields);
                 Plan::Write(Box::new(Wanted {
                     operation: route.operation.clone(),
@@ -243,7 +246,12 @@ impl Spoke {
             });
         }
         mapping.keep_seen(&mut projection, &shadow.fields);
-        let mut difference = shadow.difference(&projection.fields, &BTreeSet::new());
+        // A replay says all of it, whatever is known to be there.
+        let mut difference = if obligation.aside.resay > obligation.reached.generation {
+            projection.fields.clone()
+        } else {
+            shadow.difference(&projection.fields, &BTreeSet::new())
+        };
         if link.is_some() {
             // No write carries a field to its owner (I5): there the owner's value stands.
             let own = self.own_paths(mapping, schema);
@@ -269,6 +277,23 @@ impl Spoke {
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
         }))
+    }
+
+    /// An event that was delivered goes again only where the target can tell that it is the same, or where a second
+    /// effect was asked for (I3, I16).
+    fn said_once(&self, obligation: &Obligation, route: &Route) -> Option<Plan> {
+        let delivered = obligation.reached.version >= obligation.wanted.version;
+        if !delivered || obligation.aside.anew > obligation.reached.generation {
+            return None;
+        }
+        let operation = route.operation.as_deref();
+        let spec = operation.and_then(|name| self.connector.operation(name, &route.object));
+        if spec.is_some_and(crate::jobs::repeats) {
+            return None;
+        }
+        let why =
+            "it was delivered, and the target could not tell a second one from it: ask for a new intent";
+        Some(skip("delivered_once", why))
     }
 
     /// A shadow that knows nothing yet.

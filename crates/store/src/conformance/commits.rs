@@ -167,8 +167,13 @@ pub fn match_keys_are_free_or_ones_own(backend: &Backend) {
 pub fn messages_move_on(backend: &Backend) {
     backend.apply(vec![Op::PutMessage(message(1)), Op::PutMessage(message(2))]);
     backend.apply(vec![
-        Op::MessageState { id: msg(1), state: MessageState::Quarantined, reason: Some(reason("fp1_q")) },
-        Op::MessageState { id: msg(9), state: MessageState::Discarded, reason: None },
+        Op::MessageState {
+            id: msg(1),
+            state: MessageState::Quarantined,
+            reason: Some(reason("fp1_q")),
+            at: at(5),
+        },
+        Op::MessageState { id: msg(9), state: MessageState::Discarded, reason: None, at: at(5) },
     ]);
     let Page::Messages(found) =
         backend.look(&acme(), Look::Messages(MessageFilter { limit: 9, ..<_>::default() }))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use canonical::{
-    Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, Marks, MessageId, Object, OrderToken,
-    Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
+    Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks, MessageId, Object,
+    OrderToken, Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
 };
 use intake::{Decision, DecisionKind, Link, Message, MessageState, Raise};
 use ledger::{
@@ -85,6 +85,12 @@ pub fn int(number: u64) -> IntentId {
 #[must_use]
 pub fn msg(number: u64) -> MessageId {
     MessageId(uuid(4, number))
+}
+
+/// A job's id.
+#[must_use]
+pub fn job(number: u64) -> JobId {
+    JobId(uuid(5, number))
 }
 
 /// An object in a system.
@@ -196,6 +202,7 @@ pub fn raise(route: &str, record: u64, version: i64) -> Raise {
         due: at(10),
         at: at(10),
         trace: trace(7),
+        replay: None,
     }
 }
 

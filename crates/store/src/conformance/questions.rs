@@ -227,8 +227,13 @@ pub fn messages_wait_for_links_and_deadlines(backend: &Backend) {
     };
     assert_eq!(found, [Message { state: MessageState::Ready, ..parked(1, Some("a"), Some(500)) }]);
     backend.apply(vec![
-        Op::MessageState { id: msg(1), state: MessageState::Accepted, reason: None },
-        Op::MessageState { id: msg(4), state: MessageState::Quarantined, reason: Some(reason("fp1_q")) },
+        Op::MessageState { id: msg(1), state: MessageState::Accepted, reason: None, at: at(5) },
+        Op::MessageState {
+            id: msg(4),
+            state: MessageState::Quarantined,
+            reason: Some(reason("fp1_q")),
+            at: at(5),
+        },
     ]);
     assert_eq!(ready(1000, 9), (vec![msg(2), msg(3)], None));
 }
@@ -253,6 +258,8 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Record(sheet) => sheet.is_none(),
         Page::Changes(rows) => rows.is_empty(),
         Page::Systems(rows) => rows.is_empty(),
+        Page::Groups(rows) => rows.is_empty(),
+        Page::Jobs(rows) => rows.is_empty(),
     };
     let filter = crate::browse::DeliveryFilter { limit: 9, ..<_>::default() };
     assert!(empty(Look::Deliveries(filter)));

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::Backend;
 use super::make::*;
-use crate::browse::{DeliveryFilter, EventFilter, Look, MessageFilter};
-use crate::op::{Attempt, Fetch, SystemState};
+use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter};
+use crate::op::{Attempt, Decided, Fetch, SystemState};
 use crate::{Op, Query, Require, SpokeAsk, Unit};
 
 /// Applies `steps` random commits to both and compares every receipt, and after each some answers.
@@ -117,7 +117,7 @@ impl Dice {
     }
 
     fn op(&mut self) -> Op {
-        match self.below(20) {
+        match self.below(21) {
             0..4 => Op::Raise(self.raise()),
             4..8 => self.settle(),
             8..10 => self.link(),
@@ -126,6 +126,7 @@ impl Dice {
             13 => self.match_key(),
             14 => Op::PutMessage(self.message()),
             15..17 => self.small(),
+            17 => self.decided(),
             _ => self.work(),
         }
     }
@@ -156,6 +157,8 @@ impl Dice {
             due: self.time(),
             at: self.time(),
             trace: trace(self.below(9)),
+            replay: Some(intake::Replay { job: job(self.below(2)), anew: self.maybe() })
+                .filter(|_| self.below(4) == 0),
         }
     }
 
@@ -259,13 +262,31 @@ impl Dice {
         let states =
             [MessageState::Accepted, MessageState::Parked, MessageState::Parked, MessageState::Quarantined];
         let waiting = external(self.system(), self.object(), self.id());
+        let state = self.pick(&states);
+        // One that is put as accepted is new, or was accepted before.
+        let number = if state == MessageState::Accepted { 5 + self.below(3) } else { self.below(5) };
         Message {
-            state: self.pick(&states),
+            state,
+            reason: self.some(reason("fp1_m")),
             waiting: self.some(waiting),
             deadline: Some(self.time()).filter(|_| self.maybe()),
             raw: vec![1; usize::try_from(self.below(30)).unwrap_or_default()],
             received_at: at(self.number(4) * 86_400),
-            ..message(self.below(5))
+            ..message(number)
+        }
+    }
+
+    fn decided(&mut self) -> Op {
+        let decided =
+            Decided { again: self.maybe(), job: job(self.below(2)), reason: reason(""), at: self.time() };
+        match self.below(5) {
+            0..2 => Op::Decide { key: self.key(), decided },
+            2 => Op::DecideMessage { id: msg(self.below(5)), decided },
+            3 => Op::DropJob(job(self.below(2))),
+            _ => {
+                let state = self.pick(&[ledger::JobState::Planned, ledger::JobState::Running]);
+                Op::PutJob(ledger::Job { state, ..super::bulk::plan(self.below(2)) })
+            }
         }
     }
 
@@ -288,6 +309,7 @@ impl Dice {
                 id: msg(self.below(5)),
                 state: self.pick(&[MessageState::Ready, MessageState::Accepted, MessageState::Discarded]),
                 reason: self.some(reason("fp1_d")),
+                at: self.time(),
             },
             _ => {
                 let (record, name, kind) = (self.below(4), self.system(), self.object());
@@ -382,7 +404,14 @@ impl Dice {
         let before = self.number(20);
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
-        match self.below(8) {
+        match self.below(10) {
+            8 => Look::Jobs(JobFilter { id: self.some(job(0)), before, limit }),
+            9 => Look::Groups(GroupFilter {
+                system: self.some(system("erp")),
+                open: self.some(true),
+                limit: 9,
+                ..GroupFilter::default()
+            }),
             0 | 1 => Look::Deliveries(self.delivery_filter(before, limit)),
             2 => Look::Delivery(self.key()),
             3 => Look::Events(EventFilter { record: Some(rec(1)), before, limit, ..EventFilter::default() }),

@@ -39,6 +39,13 @@ impl Tables {
                 let (state, cursors) = self.system(&tenant, &system);
                 Rows::System(state, cursors)
             }
+            Query::Jobs { tenant } => {
+                let open = |job: &&ledger::Job| {
+                    job.tenant == tenant && (job.state.is_open() || job.state == ledger::JobState::Planned)
+                };
+                Rows::Jobs(self.jobs.rows.values().filter(open).cloned().collect())
+            }
+            Query::Walk(walk) => Rows::Walk(self.walk(&walk)),
             Query::Ready { tenant, now, limit } => {
                 let (messages, next) = self.messages_ready(&tenant, now, limit);
                 Rows::Ready(messages, next)

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use canonical::{Object, RecordId, System};
 use intake::{Link, MessageState, Raise};
-use ledger::{ObligationKey, Subject};
+use ledger::{JobState, ObligationKey, Subject};
 use planted::Bug;
 
 use super::tables::{self, Tables};
 use crate::Receipt;
-use crate::op::{Fetch, Op, Require, SystemState, Unit};
+use crate::op::{Decided, Fetch, Op, Require, SystemState, Unit};
 use crate::query::Head;
 use crate::rules::{self, Settled};
 use crate::standing::{CHANGES_KEPT, Change};
@@ -46,6 +46,9 @@ impl Tables {
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
+            Require::JobAt { job, revision } => {
+                self.jobs.get(job).map_or(0, |found| found.revision) == *revision
+            }
             Require::MatchFree { tenant, entity, key, value, record } => {
                 let key = (tenant.clone(), entity.clone(), key.clone(), value.clone());
                 self.matches.get(&key).is_none_or(|having| having.iter().all(|one| one == record))
@@ -58,10 +61,13 @@ impl Tables {
             Op::Seen { tenant, source, event_id, hash, at: _ } => {
                 self.seen.entry((tenant, source, event_id)).or_insert(hash);
             }
-            Op::PutMessage(message) => self.put_message(message),
-            Op::MessageState { id, state, reason } => {
+            Op::PutMessage(message) => {
+                let at = message.received_at;
+                self.put_message(message, at);
+            }
+            Op::MessageState { id, state, reason, at } => {
                 if let Some(message) = self.messages.get(&id).cloned() {
-                    self.put_message(intake::Message { state, reason, ..message });
+                    self.put_message(intake::Message { state, reason, ..message }, at);
                 }
             }
             Op::PutRecord(record) => drop(self.records.insert(record.id, record)),
@@ -110,13 +116,31 @@ impl Tables {
                 };
                 self.attempts.push((record, attempt));
             }
-            other => self.apply_work(other),
+            other => self.apply_work(other, heads),
         }
     }
 
-    /// What keeps a system's own work going: fetches, cursors, its state.
-    fn apply_work(&mut self, op: Op) {
+    /// What keeps a system's own work going: fetches, cursors, its state; and what jobs order.
+    fn apply_work(&mut self, op: Op, heads: &mut Vec<Head>) {
         match op {
+            Op::Decide { key, decided } => self.decide(&key, &decided, heads),
+            Op::DecideMessage { id, decided } => {
+                let quarantined = |message: &&intake::Message| message.state == MessageState::Quarantined;
+                if let Some(message) = self.messages.get(&id).filter(quarantined).cloned() {
+                    let state = if decided.again { MessageState::Ready } else { MessageState::Discarded };
+                    let reason = Some(decided.reason);
+                    self.put_message(intake::Message { state, reason, ..message }, decided.at);
+                }
+            }
+            Op::PutJob(job) => {
+                let before = self.jobs.get(&job.id).map_or(0, |before| before.revision);
+                self.jobs.put(&job.id.clone(), ledger::Job { revision: before + 1, ..job });
+            }
+            Op::DropJob(id) => {
+                if self.jobs.get(&id).is_some_and(|job| job.state == JobState::Planned) {
+                    self.jobs.remove(&id);
+                }
+            }
             Op::WantFetch(hint) => self.want(hint),
             Op::DoneFetch { tenant, external, started } => {
                 let key = (tenant, external);
@@ -174,8 +198,16 @@ impl Tables {
                 row
             }
         };
-        let at = self.put_obligation(row);
+        let at = self.put_obligation(row, raise.at);
         self.say(at, heads);
+    }
+
+    fn decide(&mut self, key: &ObligationKey, decided: &Decided, heads: &mut Vec<Head>) {
+        let Some(mut row) = self.obligations.get(key).cloned() else { return };
+        if rules::decide(&mut row, decided) {
+            let at = self.put_obligation(row, decided.at);
+            self.say(at, heads);
+        }
     }
 
     fn settle(&mut self, key: &ObligationKey, settled: &Settled<'_>, heads: &mut Vec<Head>) {
@@ -185,7 +217,7 @@ impl Tables {
         let again = rules::settle(&mut row, settled);
         let (at, in_line) = (row.seq, rules::in_line(&row));
         let opened = !was_claimable && rules::claimable(&row);
-        self.put_obligation(row);
+        self.put_obligation(row, settled.at);
         if again || opened {
             self.say(at, heads);
         }
@@ -233,7 +265,7 @@ impl Tables {
         for at in self.waiting_for(link.record, &link.system, &link.object) {
             if let Some(mut row) = self.obligations.rows.get(&at).cloned() {
                 rules::wake(&mut row, link);
-                self.put_obligation(row);
+                self.put_obligation(row, link.created_at);
                 self.say(at, heads);
             }
         }
@@ -248,7 +280,7 @@ impl Tables {
             let Some(message) = self.messages.rows.get(&at) else { continue };
             if message.waiting.as_ref() == Some(&external) {
                 let message = intake::Message { state: MessageState::Ready, ..message.clone() };
-                self.put_message(message);
+                self.put_message(message, link.created_at);
             }
         }
     }

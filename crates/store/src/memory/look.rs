@@ -42,6 +42,24 @@ impl Tables {
                 }))
             }
             Look::Systems => Page::Systems(self.all_systems(tenant)),
+            Look::Groups(filter) => Page::Groups(newest(
+                &self.groups.rows,
+                filter.before,
+                filter.limit,
+                |group: &ledger::Group| {
+                    group.tenant == *tenant
+                        && filter.system.as_ref().is_none_or(|system| group.system == *system)
+                        && filter.fingerprint.as_ref().is_none_or(|name| group.fingerprint == *name)
+                        && filter.open.is_none_or(|open| open != group.is_empty())
+                },
+            )),
+            Look::Jobs(filter) => {
+                let wanted =
+                    |job: &ledger::Job| job.tenant == *tenant && filter.id.is_none_or(|id| job.id == id);
+                let jobs = newest(&self.jobs.rows, filter.before, filter.limit, wanted);
+                let tally = |job: &ledger::Job| self.tallies.get(&job.id).copied().unwrap_or_default();
+                Page::Jobs(jobs.into_iter().map(|(at, job)| (at, job.clone(), tally(&job))).collect())
+            }
         }
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use canonical::{
-    Entity, EventId, ExternalRef, Fact, IntentId, MessageId, Object, Record, RecordId, RouteId, System,
-    Tenant, Wall,
+    Entity, EventId, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, RouteId,
+    System, Tenant, Wall,
 };
 use intake::{Decision, Link, Message, MessageState};
-use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State, Waiting};
+use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, State, Tally, Waiting};
 
+use crate::groups::{self, Step};
 use crate::op::{Attempt, Fetch, SystemState};
 use crate::rules;
 use crate::standing::Change;
@@ -125,12 +126,25 @@ pub(super) struct Tables {
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
     pub(super) changes: BTreeMap<i64, Change>,
+    pub(super) groups: Rows<(Tenant, GroupKind, String), Group>,
+    pub(super) jobs: Rows<JobId, Job>,
+    pub(super) tallies: BTreeMap<JobId, Tally>,
 }
 
 impl Tables {
-    pub(super) fn put_obligation(&mut self, mut row: Obligation) -> i64 {
+    /// Puts a row that moved at `moved`.
+    pub(super) fn put_obligation(&mut self, mut row: Obligation, moved: Wall) -> i64 {
         let at = self.obligations.position(&row.key);
         row.seq = at;
+        if let Some(before) = self.obligations.rows.get(&at) {
+            let steps = groups::of_delivery(before, &row);
+            let ended = groups::of_job(before, &row);
+            self.group(&row.key.tenant, steps, moved);
+            if let Some((job, more)) = ended {
+                let tally = self.tallies.entry(job).or_default();
+                *tally = groups::sum(*tally, more);
+            }
+        }
         if let Some(before) = self.obligations.rows.get(&at) {
             self.turns.remove(&turn(before));
             if let Some((record, object)) = wait(before) {
@@ -153,6 +167,15 @@ impl Tables {
         at
     }
 
+    fn group(&mut self, tenant: &Tenant, steps: Vec<Step>, moved: Wall) {
+        for step in steps {
+            let key = (tenant.clone(), step.kind, step.fingerprint.clone());
+            if let Some(group) = groups::apply(self.groups.get(&key).cloned(), &step, moved) {
+                self.groups.put(&key, group);
+            }
+        }
+    }
+
     /// Obligations parked for a link, in their order.
     pub(super) fn waiting_for(&self, record: RecordId, system: &System, object: &Object) -> Vec<i64> {
         self.waiting.get(record, system, object).into_iter().flatten().copied().collect()
@@ -167,7 +190,13 @@ impl Tables {
         self.lines.get(line)?.first().copied()
     }
 
-    pub(super) fn put_message(&mut self, message: Message) {
+    /// Puts a message that moved at `moved`.
+    pub(super) fn put_message(&mut self, message: Message, moved: Wall) {
+        let before = self.messages.get(&message.id).map(|before| (before.state, before.reason.clone()));
+        let before = before.as_ref().map(|(state, why)| (*state, why.as_ref()));
+        let message = groups::marked(before, message);
+        let steps = groups::of_message(before, &message);
+        self.group(&message.tenant, steps, moved);
         let at = self.messages.position(&message.id);
         let tenant = message.tenant.clone();
         let (state, deadline) = (message.state, message.deadline);

@@ -64,6 +64,7 @@ fn marks() -> Vec<Mark> {
             about: text("entity Contact"),
             why: text("ann: an audit"),
         },
+        Mark::Job { action: "replay", state: "running", done: 5 },
         Mark::Authorised { system: crm(), ok: true },
         Mark::Unconnected { system: crm(), why: text("connection refused") },
         Mark::PollFailed { system: crm(), object: contacts(), class: Class::Retryable, why: text("500") },

@@ -1,0 +1,108 @@
+//! Pages of a job: what is raised or decided, and how far the job has come, in one unit.
+
+use std::collections::BTreeMap;
+
+use canonical::{JobId, System};
+use intake::{Raise, Replay};
+use ledger::{Action, Job, JobState, Lane, Obligation, Reason};
+use store::{Decided, Head, Op, Query, Walk, Walked};
+
+use super::{Await, Jobs, next_due};
+use crate::turn::{Effect, MachineId, Notice, Turn};
+
+/// Rows of a page, at most: bounds a unit.
+const PAGE_MAX: u32 = 200;
+
+impl Jobs {
+    pub(super) fn look_for_page(&mut self, id: JobId, turn: &mut Turn<'_>) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        known.busy = true;
+        let job = &known.job;
+        let walk = Walk {
+            tenant: job.tenant.clone(),
+            scope: job.scope.clone(),
+            messages: job.action.takes_messages(),
+            page: job.page,
+            upto: job.kept.upto,
+            limit: job.pace.clamp(1, PAGE_MAX) as usize,
+        };
+        self.ask(Query::Walk(walk), Await::Page(id), turn);
+    }
+
+    pub(super) fn page_found(&mut self, id: JobId, walked: &Walked, turn: &mut Turn<'_>) {
+        let Some(known) = self.known.get(&id) else { return };
+        let mut job = known.job.clone();
+        let mut ops: Vec<Op> = Vec::new();
+        for row in &walked.deliveries {
+            if self.covers(job.action, row).is_ok() {
+                ops.push(order(&job, row, turn));
+            }
+        }
+        let told = |message: &store::WalkedMessage| Op::DecideMessage {
+            id: message.id,
+            decided: decided(&job, turn),
+        };
+        ops.extend(walked.messages.iter().map(told));
+        let count = ops.len();
+        job.done += count as u64;
+        match walked.next {
+            Some(next) => job.page = next,
+            None => {
+                job.state = JobState::Done;
+                job.ended_at = Some(turn.now.wall);
+            }
+        }
+        if let Some(known) = self.known.get_mut(&id) {
+            known.due = next_due(turn.now.mono, count, job.pace);
+        }
+        self.keep(job, ops, None, turn);
+    }
+}
+
+/// What is done with one delivery.
+fn order(job: &Job, row: &Obligation, turn: &Turn<'_>) -> Op {
+    let Action::Replay { anew } = job.action else {
+        return Op::Decide { key: row.key.clone(), decided: decided(job, turn) };
+    };
+    Op::Raise(Raise {
+        key: row.key.clone(),
+        system: row.system.clone(),
+        object: row.object.clone(),
+        entity: row.entity.clone(),
+        record: row.record,
+        lane: Lane::Bulk,
+        // What was raised beyond that meanwhile stays wanted.
+        version: row.wanted.version,
+        again: true,
+        due: turn.now.wall,
+        at: turn.now.wall,
+        trace: row.trace.clone(),
+        replay: Some(Replay { job: job.id, anew }),
+    })
+}
+
+fn decided(job: &Job, turn: &Turn<'_>) -> Decided {
+    let again = job.action == Action::Retry;
+    let class = if again { "retried" } else { "discarded" };
+    let message = format!("{} ({})", job.reason.as_deref().unwrap_or_default(), job.id);
+    Decided {
+        again,
+        job: job.id,
+        reason: Reason { class: class.to_owned(), message, ..Reason::default() },
+        at: turn.now.wall,
+    }
+}
+
+/// Tells the spokes what was set going, and intake that messages may be ready.
+pub(super) fn spread(heads: Vec<Head>, messages: bool, turn: &mut Turn<'_>) {
+    let mut by_system: BTreeMap<System, Vec<Head>> = BTreeMap::new();
+    for head in heads {
+        by_system.entry(head.system.clone()).or_default().push(head);
+    }
+    for (system, heads) in by_system {
+        turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::Raised(heads)));
+    }
+    if messages {
+        turn.effect(Effect::Tell(MachineId::Intake, Notice::Linked));
+    }
+}
