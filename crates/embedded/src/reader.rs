@@ -20,6 +20,7 @@ use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 
 mod find;
+mod footprint;
 mod lists;
 mod look;
 mod view;

@@ -12,7 +12,7 @@ pub mod rules;
 
 pub use browse::{Browse, Stats};
 pub use memory::Memory;
-pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
+pub use op::{Applied, Attempt, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};
 
 /// Called once with the answer, on any thread.

@@ -276,6 +276,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DelayFetch { .. }
         | Op::PutCursor { .. }
         | Op::PutSystem(_)
+        | Op::PutApplied(_)
         | Op::PutCredential { .. } => Urgency::Outcome,
     }
 }

@@ -50,6 +50,10 @@ impl Reader<'_> {
                 Ok(Page::Record(self.sheet(number, record)?.map(Box::new)))
             }
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
+            Look::Applied { before, limit } => self.applied(number, before, limit).map(Page::Applied),
+            Look::Footprint { entities, systems } => {
+                self.footprint(number, &entities, &systems).map(Page::Footprint)
+            }
         }
     }
 

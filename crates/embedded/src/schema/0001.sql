@@ -78,6 +78,7 @@ CREATE TABLE record (
     updated_at  INTEGER NOT NULL,
     sealed      BLOB NOT NULL
 ) STRICT;
+CREATE INDEX record_entity ON record (tenant, entity);
 
 CREATE TABLE link (
     tenant      INTEGER NOT NULL,
@@ -266,3 +267,10 @@ CREATE TABLE system_state (
     closed                TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;
+
+-- Configurations that were applied.
+CREATE TABLE applied (
+    seq    INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;

@@ -208,6 +208,8 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Messages(rows) => rows.is_empty(),
         Page::Record(sheet) => sheet.is_none(),
         Page::Systems(rows) => rows.is_empty(),
+        Page::Applied(rows) => rows.is_empty(),
+        Page::Footprint(found) => found == crate::browse::Footprint::default(),
     };
     let filter = crate::browse::DeliveryFilter { limit: 9, ..<_>::default() };
     assert!(empty(Look::Deliveries(filter)));
@@ -216,6 +218,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::Record(rec(1))));
     assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
     assert!(empty(Look::Systems));
+    assert!(empty(Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system("erp")] }));
     assert_eq!(unfinished(backend, other(), "erp"), []);
     let ready = Query::Ready { tenant: other(), now: at(1000), limit: 9 };
     assert_eq!(backend.find(ready), Rows::Ready(vec![], None));

@@ -294,7 +294,7 @@ impl Dice {
     fn work(&mut self) -> Op {
         let wanted = external(self.system(), "contacts", self.id());
         let tenant = acme();
-        match self.below(7) {
+        match self.below(8) {
             0 | 1 => Op::WantFetch(Fetch {
                 external: wanted,
                 trace: trace(self.below(9)),
@@ -315,6 +315,13 @@ impl Dice {
                 credential: self.some(vec![7]),
                 generation: self.number(4),
             },
+            6 => Op::PutApplied(crate::Applied {
+                tenant,
+                digest: self.id().to_owned(),
+                at: self.time(),
+                reason: "anna".to_owned(),
+                changes: Vec::new(),
+            }),
             _ => Op::PutSystem(SystemState {
                 paused: self.some("anna".to_owned()),
                 credential_generation: self.number(4),
@@ -376,7 +383,7 @@ impl Dice {
         let before = self.number(20);
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
-        match self.below(8) {
+        match self.below(10) {
             0 | 1 => Look::Deliveries(self.delivery_filter(before, limit)),
             2 => Look::Delivery(self.key()),
             3 => Look::Events(EventFilter { record: Some(rec(1)), before, limit, ..EventFilter::default() }),
@@ -388,6 +395,10 @@ impl Dice {
             }),
             5 => Look::Record(rec(self.below(4))),
             6 => Look::RecordByLink { system: system(self.system()), external_id: self.id().to_owned() },
+            7 => Look::Applied { before, limit },
+            8 => {
+                Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system(self.system())] }
+            }
             _ => Look::Systems,
         }
     }

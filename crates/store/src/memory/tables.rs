@@ -10,7 +10,7 @@ use canonical::{
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State, Waiting};
 
-use crate::op::{Attempt, Fetch, SystemState};
+use crate::op::{Applied, Attempt, Fetch, SystemState};
 use crate::rules;
 
 /// Rows by position, with the position of each key.
@@ -123,6 +123,7 @@ pub(super) struct Tables {
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
+    pub(super) applied: BTreeMap<i64, Applied>,
 }
 
 impl Tables {
