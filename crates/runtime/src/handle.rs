@@ -24,7 +24,7 @@ const READY_WAIT: Duration = Duration::from_secs(2);
 /// Reaches a running hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Why an order was not carried out.
@@ -115,11 +115,20 @@ impl Handle {
     /// # Errors
     /// When the machine is unknown or refuses, or the hub is on its way down.
     pub async fn order(&self, machine: &MachineId, order: Order) -> Result<(), OrderError> {
-        if !self.shared.inboxes.contains_key(machine) {
+        self.ask(machine, |ticket| Input::Told(Notice::Do(ticket, order))).await
+    }
+
+    /// Posts what `input` makes of a ticket, and waits until it is answered.
+    pub(crate) async fn ask(
+        &self,
+        machine: &MachineId,
+        input: impl FnOnce(hub::Ticket) -> Input,
+    ) -> Result<(), OrderError> {
+        if !self.shared.machines().contains(machine) {
             return Err(OrderError::Unknown(machine.clone()));
         }
         let Some((ticket, told)) = self.shared.outside.enter(None) else { return Err(OrderError::Stopping) };
-        if !self.shared.post(machine, Input::Told(Notice::Do(ticket, order))) {
+        if !self.shared.post(machine, input(ticket)) {
             return Err(OrderError::Stopping);
         }
         match told.await {
@@ -181,8 +190,9 @@ impl Handle {
     pub async fn drain(&self, timeout: Duration) -> Result<(), DrainError> {
         self.shared.draining.store(true, Ordering::Release);
         let mut drained = self.shared.drained_count.subscribe();
-        let wanted = self.shared.inboxes.len();
-        for machine in self.shared.inboxes.keys() {
+        let machines = self.shared.machines();
+        let wanted = machines.len();
+        for machine in &machines {
             self.shared.post(machine, Input::Drain);
         }
         let all = drained.wait_for(|count| *count >= wanted);
@@ -214,8 +224,9 @@ impl Handle {
     }
 
     /// The machines that run.
-    pub fn machines(&self) -> impl Iterator<Item = &MachineId> {
-        self.shared.inboxes.keys()
+    #[must_use]
+    pub fn machines(&self) -> Vec<MachineId> {
+        self.shared.machines()
     }
 
     /// The clocks now.

@@ -128,6 +128,7 @@ catalogue! {
     Count throttles "throttles" ["system"] "Times that a target closed its bucket";
     Count breaker_transitions "breaker_transitions" ["system", "operation", "state"] "Moves of breakers";
     Count pauses "system_pauses" ["system", "state"] "Systems paused and resumed";
+    Count configured "systems_configured" ["system", "how"] "Systems that went on with another configuration";
     Count authorisations "authorisations" ["system", "outcome"] "Tokens asked for";
     Count connects_failed "connects_failed" ["system"] "Systems that could not be connected, per try";
     Count polls_failed "polls_failed" ["system", "object", "class"] "Listings that failed, per try";

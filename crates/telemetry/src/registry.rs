@@ -186,6 +186,9 @@ impl Registry {
             }
             Mark::Paused { system, .. } => c.pauses.one([system.as_str(), "paused"]),
             Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
+            Mark::Configured { system, renewed } => {
+                c.configured.one([system.as_str(), if *renewed { "renewed" } else { "in_place" }]);
+            }
             Mark::Authorised { system, ok } => {
                 c.authorisations.one([system.as_str(), if *ok { "granted" } else { "refused" }]);
             }

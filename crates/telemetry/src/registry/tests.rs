@@ -58,6 +58,7 @@ fn marks() -> Vec<Mark> {
         Mark::Breaker { system: crm(), operation: text("upsert"), state: "open" },
         Mark::Paused { system: crm(), reason: text("ann: too many errors") },
         Mark::Resumed { system: crm(), reason: text("ann: it is well again") },
+        Mark::Configured { system: crm(), renewed: true },
         Mark::Authorised { system: crm(), ok: true },
         Mark::Unconnected { system: crm(), why: text("connection refused") },
         Mark::PollFailed { system: crm(), object: contacts(), class: Class::Retryable, why: text("500") },
