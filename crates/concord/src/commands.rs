@@ -1,12 +1,15 @@
 //! The commands, a file each.
 
+mod apply;
 mod check;
 mod completions;
+mod configuration;
 mod dead_letter;
 mod delivery;
 mod demo;
 mod event;
 pub(crate) mod key;
+mod plan;
 mod record;
 pub(crate) mod sandbox;
 mod sim;
@@ -25,6 +28,9 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Demo(given) => demo::run(&given, settings, output),
         Command::Check(given) => check::run(&given, settings, output),
         Command::Up(given) => up::run(&given, settings, output),
+        Command::Plan(given) => plan::run(&given, settings, output),
+        Command::Apply(given) => apply::run(&given, settings, output),
+        Command::Config(given) => configuration::run(given, settings, output),
         Command::Sandbox(given) => sandbox::run(&given, output),
         Command::Sim(given) => sim::run(&given, output),
         Command::System(given) => system::run(given, settings, output),

@@ -11,11 +11,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 13] = [
+const TOPICS: [&str; 16] = [
     "",
     "demo",
     "check",
     "up",
+    "plan",
+    "apply",
+    "config",
     "sandbox",
     "sim",
     "system",

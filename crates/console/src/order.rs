@@ -12,6 +12,8 @@ use web::{Caller, Flaw, Problem, kinds};
 const BOUND: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 500;
+/// What is asked for where there is none.
+pub(crate) const REASON_WANTED: &str = "write why, for the record: {\"reason\": \"…\"}";
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +27,7 @@ struct Given {
 /// # Errors
 /// When there is none, or the body is not what is asked for.
 pub(crate) async fn reason(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
-    let missing = || flawed("write why, for the record: {\"reason\": \"…\"}");
+    let missing = || flawed(REASON_WANTED);
     optional_reason(caller, headers, body).await?.ok_or_else(missing)
 }
 
@@ -42,7 +44,12 @@ pub(crate) async fn optional_reason(
         let wanted = "the body must be a JSON object with `reason`, a text, and nothing else";
         serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, wanted))?
     };
-    let Some(reason) = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
+    with_caller(caller, given.reason.as_deref())
+}
+
+/// A reason that was read, with who gives it; an empty one counts as none.
+pub(crate) fn with_caller(caller: &Caller, reason: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
     };
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
@@ -51,7 +58,7 @@ pub(crate) async fn optional_reason(
     Ok(Some(format!("{}: {reason}", caller.name)))
 }
 
-fn flawed(detail: &str) -> Problem {
+pub(crate) fn flawed(detail: &str) -> Problem {
     let flaw = Flaw { detail: detail.to_owned(), pointer: "/reason".to_owned() };
     Problem::new(kinds::MALFORMED, format!("`reason`: {detail}")).errors(vec![flaw])
 }

@@ -1,6 +1,7 @@
 //! The operator API over its real router, a running hub with its real machines, and the in-memory store.
 
 mod access;
+mod changing;
 mod decisions;
 mod folder;
 mod looking;
