@@ -226,7 +226,8 @@ async fn load(files: Files) -> Result<(Checked, Files), Problem> {
 /// The folder has flaws, each with its place.
 fn unusable(problems: Vec<config::Problem>) -> Problem {
     let count = problems.iter().filter(|problem| problem.is_error()).count();
-    let detail = format!("{count} errors in the folder: what runs goes on as it was");
+    let errors = if count == 1 { "error" } else { "errors" };
+    let detail = format!("{count} {errors} in the folder: what runs goes on as it was");
     Problem::new(kinds::UNUSABLE, detail).errors(flaws(&problems))
 }
 

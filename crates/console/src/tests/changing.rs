@@ -43,11 +43,7 @@ async fn a_plan_counts_what_it_touches() {
 #[tokio::test]
 async fn what_is_stored_keeps_its_type_and_its_system() {
     let bench = Bench::new();
-    let less = [
-        ("systems/erp.yaml", None),
-        ("mappings/contact.erp.yaml", None),
-        ("routes/all.yaml", Some("routes: []\n")),
-    ];
+    let less = [("systems/erp.yaml", None), ("mappings/contact.erp.yaml", None), ("routes/all.yaml", None)];
     let (status, plan) = bench.post(PLAN, &sent(&less)).await;
     assert_eq!(status, 200, "{plan}");
     let said = all_text(&plan["refusals"]);

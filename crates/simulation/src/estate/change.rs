@@ -26,7 +26,7 @@ impl Simulation {
             };
             let mut at = self.now + self.between(50, 5_000);
             if !same {
-                let hold = Input::Hold(self.asked());
+                let hold = Input::Hold(self.order_ticket());
                 self.at(at, Event::Input(MachineId::Spoke(system.clone()), hold));
                 // Sooner than it is quiet, or later.
                 at += self.between(50, TOLD_WITHIN);
@@ -34,10 +34,10 @@ impl Simulation {
                     self.excuse(at);
                 }
             }
-            let told = Input::Configure(self.asked(), Arc::clone(&next));
+            let told = Input::Configure(self.order_ticket(), Arc::clone(&next));
             self.at(at, Event::Input(MachineId::Spoke(system), told));
         }
-        let told = Input::Configure(self.asked(), next);
+        let told = Input::Configure(self.order_ticket(), next);
         self.at(self.now + TOLD_WITHIN + 10_000, Event::Input(MachineId::Intake, told));
     }
 
@@ -55,7 +55,7 @@ impl Simulation {
         self.at(self.now + 2_000, Event::Input(MachineId::Intake, told));
     }
 
-    fn asked(&mut self) -> Ticket {
+    fn order_ticket(&mut self) -> Ticket {
         let Some(estate) = &mut self.estate else { return Ticket(u64::MAX) };
         estate.next_order += 1;
         Ticket(estate.next_order)
