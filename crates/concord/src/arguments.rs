@@ -84,6 +84,13 @@ pub(crate) enum Command {
     Check(Folder),
     /// Run a configuration folder
     Up(Up),
+    /// Show what a changed folder would do to the running hub, its records and its traffic
+    Plan(PlanOf),
+    /// Go on with the changed folder, without stopping
+    Apply(Apply),
+    /// The configuration that runs, and those before it
+    #[command(subcommand)]
+    Config(ConfigOf),
     /// Run sandbox systems (CRM, ERP, marketing) on their own
     Sandbox(SandboxPorts),
     /// Run the hub on a virtual clock through hours of faults, and judge it by its invariants
@@ -147,6 +154,54 @@ pub(crate) struct Up {
     /// End the process abruptly at a named point, the Nth time it is passed (for tests)
     #[arg(long, hide = true, value_name = "POINT[:N]")]
     pub(crate) crash_at: Option<String>,
+}
+
+/// A folder to be compared.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Nothing is changed. The folder is checked, then compared with what runs: what is added, changed and \
+    removed, which systems finish their calls and start again, how many records and open deliveries that concerns, and \
+    what cannot be done to a running hub. The plan's id, given to `concord apply --plan`, makes sure that what is \
+    applied is what was planned.\n\nThe hub is the one that runs in DIR, else the one of --dir or --url: so a folder \
+    can be planned before it is put in place."
+)]
+pub(crate) struct PlanOf {
+    /// The folder [default: that of --dir]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// End with 2 when there are changes
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
+}
+
+/// A folder to go on with.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The hub reads the folder it was started with, and takes it only when its files are those of DIR (by \
+    their digest) and the plan still holds. Listeners stay open. A system whose connector, limits, connection or \
+    secrets changed finishes its calls and starts again; all others work on. What is rendered already goes as it is. \
+    A folder with errors, or a change that cannot be made to a running hub, changes nothing.\n\nTo roll back, put \
+    the previous files in place and apply them. Secrets are read again: after one was replaced, apply the same folder."
+)]
+pub(crate) struct Apply {
+    /// The folder [default: that of --dir]
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Only if this plan still holds
+    #[arg(long, value_name = "ID")]
+    pub(crate) plan: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// The configuration of the hub.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigOf {
+    /// Show what runs: its digest, and how much there is of everything
+    Get,
+    /// List the configurations that counted, newest first: when, who, why, what changed
+    History(Page),
 }
 
 /// Which sandboxes, where.

@@ -1,13 +1,16 @@
 //! The commands, a file each.
 
+mod apply;
 mod check;
 mod completions;
+mod configuration;
 mod dead_letter;
 mod delivery;
 mod demo;
 mod event;
 mod job;
 pub(crate) mod key;
+mod plan;
 mod record;
 pub(crate) mod sandbox;
 mod sim;
@@ -26,6 +29,9 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Demo(given) => demo::run(&given, settings, output),
         Command::Check(given) => check::run(&given, settings, output),
         Command::Up(given) => up::run(&given, settings, output),
+        Command::Plan(given) => plan::run(&given, settings, output),
+        Command::Apply(given) => apply::run(&given, settings, output),
+        Command::Config(given) => configuration::run(given, settings, output),
         Command::Sandbox(given) => sandbox::run(&given, output),
         Command::Sim(given) => sim::run(&given, output),
         Command::System(given) => system::run(given, settings, output),

@@ -1,6 +1,7 @@
 //! The operator API of a running hub, as the command line asks it: found by folder or address, errors with
 //! exit codes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +17,8 @@ use crate::settings::Settings;
 
 /// Longest wait for an answer.
 const TOTAL: Duration = Duration::from_secs(30);
+/// The same where the hub first finishes what is under way.
+const PATIENT: Duration = Duration::from_secs(300);
 
 /// A hub's operator API.
 pub(crate) struct Operator {
@@ -23,17 +26,28 @@ pub(crate) struct Operator {
     token: Option<Secret>,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
+    total: Duration,
 }
 
 impl Operator {
     /// The hub that the settings mean: by `--url`, else the one that runs in the folder.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
-        let place = Place::of(&settings.dir);
+        Self::waiting(settings, &settings.dir, TOTAL)
+    }
+
+    /// The hub that runs in `folder`, else the one that the settings mean; with patience for what takes long.
+    pub(crate) fn at(settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
+        let runs_there = Place::of(folder).run()?.is_some();
+        Self::waiting(settings, if runs_there { folder } else { &settings.dir }, PATIENT)
+    }
+
+    fn waiting(settings: &Settings, dir: &Path, total: Duration) -> anyhow::Result<Self> {
+        let place = Place::of(dir);
         let base = match &settings.url {
             Some(url) => url.clone(),
             None => match place.run()? {
                 Some(run) => format!("http://{}", run.operator),
-                None => return Err(nobody(settings, &place)),
+                None => return Err(nobody(dir, &place)),
             },
         };
         let base = Url::parse(base.trim_end_matches('/'))
@@ -43,9 +57,9 @@ impl Operator {
         let token = settings.token.as_deref().map(Secret::from);
         // The folder's token is for the folder's hub: it is not sent to an address named otherwise.
         let token = if settings.url.is_some() { token } else { token.or(place.token()?) };
-        let client = egress::operator(TOTAL).map_err(anyhow::Error::msg)?;
+        let client = egress::operator(total).map_err(anyhow::Error::msg)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { base, token, client, runtime })
+        Ok(Self { base, token, client, runtime, total })
     }
 
     /// Asks.
@@ -97,7 +111,7 @@ impl Operator {
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
         let why = if error.is_timeout() {
-            format!("does not answer within {} s", TOTAL.as_secs())
+            format!("does not answer within {} s", self.total.as_secs())
         } else {
             format!("cannot be reached ({})", innermost(error))
         };
@@ -106,11 +120,11 @@ impl Operator {
     }
 }
 
-fn nobody(settings: &Settings, place: &Place) -> anyhow::Error {
+fn nobody(dir: &Path, place: &Place) -> anyhow::Error {
     Exit::Unreachable.because(format!(
         "no hub runs in {} (there is no {}): start one with `concord up`, or name another folder with --dir, or an \
          address with --url",
-        settings.dir.display(),
+        dir.display(),
         place.run_file().display()
     ))
 }
@@ -124,7 +138,14 @@ fn refused(status: StatusCode, bytes: &[u8]) -> anyhow::Error {
         (Some(text), _) | (None, Some(text)) => text.to_owned(),
         (None, None) => format!("the hub answered {status}"),
     };
+    // Places in a folder are said as a compiler would.
+    let places = problem.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let shown =
+        places.iter().filter_map(|flaw| flaw.get("detail")?.as_str()).filter(|text| text.contains("error: "));
+    let said = shown.fold(said, |said, place| format!("{said}\n{place}"));
     let exit = match status.as_u16() {
+        // The folder is wrong, not the command line.
+        422 if text("type").is_some_and(|kind| kind.ends_with("/unusable-folder")) => Exit::Failed,
         400 | 422 => Exit::Usage,
         401 => {
             return Exit::NotPermitted.because(format!(

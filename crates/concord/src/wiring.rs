@@ -1,5 +1,6 @@
 //! The wiring: a checked configuration becomes a running hub. The only place that knows all rooms.
 
+mod change;
 mod credential;
 pub(crate) mod secrets;
 
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use config::{Configuration, Problem, Secrets};
+use canonical::Tenant;
+use config::{Configuration, Problem, Secrets, SystemConfig};
 use egress::{Connection, Egress, Timeouts};
 use embedded::{Embedded, OpenError, Point};
 use guard::Secret;
@@ -42,6 +44,7 @@ pub(crate) struct Plan<'p> {
 pub(crate) struct Hub {
     handle: Handle,
     store: Arc<Embedded>,
+    live: Arc<change::Live>,
     /// Where webhooks and events come in.
     pub(crate) ingress: SocketAddr,
     /// Where operators ask.
@@ -70,30 +73,31 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
     let store = open(&dir.join(&configuration.settings.store.folder), root.clone(), crash.as_ref())?;
     let clock = Clock::system();
     let egress = Arc::new(connect(&configuration, &secrets, &root, &store).await?);
-    let seal = credential::sealer(configuration.tenant.clone(), root);
+    let seal = credential::sealer(configuration.tenant.clone(), root.clone());
     let telemetry = Arc::new(Registry::new(&configuration.tenant));
     let handle = Runtime::start(runtime::Options {
         tenant: configuration.tenant.clone(),
         machines: machines(&configuration),
         store: store.clone(),
-        network: Arc::new(Wire::new(egress, clock, seal)),
+        network: Arc::new(Wire::new(Arc::clone(&egress), clock, seal)),
         telemetry,
         clock,
         limits: runtime::Limits::default(),
         crash: crash.as_ref().and_then(CrashAt::hook),
     })?;
+    change::note_start(&handle, store.as_ref(), &configuration).await?;
     let (end, ending) = watch::channel(false);
     let (at_ingress, at_operator) = (ingress.local_addr()?, operator.local_addr()?);
-    let intake =
-        ingress::Ingress::new(ingress::Options::of(&configuration, &secrets), handle.clone()).router();
     let operators =
         Tokens::new(vec![Token::new("operator", &token, [Scope::Read, Scope::Operate, Scope::Pii])]);
-    let console = console::router(handle.clone(), configuration, operators);
+    let dir = dir.to_owned();
+    let parts = change::Parts { dir, root, store: store.clone(), egress, handle: handle.clone(), operators };
+    let live = change::Live::new(parts, configuration, secrets);
     let servers = vec![
-        tokio::spawn(web::serve(ingress, intake, Bounds::default(), told(ending.clone()))),
-        tokio::spawn(web::serve(operator, console, Bounds::default(), told(ending))),
+        tokio::spawn(web::serve(ingress, live.sources(), Bounds::default(), told(ending.clone()))),
+        tokio::spawn(web::serve(operator, live.console(), Bounds::default(), told(ending))),
     ];
-    Ok(Hub { handle, store, ingress: at_ingress, operator: at_operator, servers, end })
+    Ok(Hub { handle, store, live, ingress: at_ingress, operator: at_operator, servers, end })
 }
 
 /// Waits until the servers are told to end.
@@ -139,27 +143,39 @@ async fn connect(
     let tenant = &configuration.tenant;
     let egress = Egress::new(tenant.clone(), egress::Options::default())?;
     for (system, settings) in &configuration.systems {
-        let mut values = secrets.systems.get(system).map(|of| of.connection.clone()).unwrap_or_default();
-        let kept = credential::kept(tenant, system, root, store).await?;
-        if let (Some(kept), connector::AuthKind::Oauth2Refresh { refresh_token, .. }) =
-            (kept, settings.connector.auth())
-        {
-            values.insert(refresh_token.clone(), kept);
-        }
-        let connection = Connection {
-            base_url: settings.connection.base_url.clone(),
-            auth: settings.connector.auth().clone(),
-            secrets: values,
-            allow: settings.connection.allow.clone(),
-            timeouts: Timeouts {
-                connect: settings.connection.connect_timeout,
-                total: settings.connection.request_timeout,
-            },
-            concurrency: settings.limits.concurrency as usize,
-        };
+        let connection = connection(tenant, settings, secrets, root, store).await?;
         egress.register(system.clone(), &connection)?;
     }
     Ok(egress)
+}
+
+/// How a system is reached, with the newest of its credential.
+async fn connection(
+    tenant: &Tenant,
+    settings: &SystemConfig,
+    secrets: &Secrets,
+    root: &RootKey,
+    store: &Embedded,
+) -> anyhow::Result<Connection> {
+    let system = &settings.system;
+    let mut values = secrets.systems.get(system).map(|of| of.connection.clone()).unwrap_or_default();
+    let kept = credential::kept(tenant, system, root, store).await?;
+    if let (Some(kept), connector::AuthKind::Oauth2Refresh { refresh_token, .. }) =
+        (kept, settings.connector.auth())
+    {
+        values.insert(refresh_token.clone(), kept);
+    }
+    Ok(Connection {
+        base_url: settings.connection.base_url.clone(),
+        auth: settings.connector.auth().clone(),
+        secrets: values,
+        allow: settings.connection.allow.clone(),
+        timeouts: Timeouts {
+            connect: settings.connection.connect_timeout,
+            total: settings.connection.request_timeout,
+        },
+        concurrency: settings.limits.concurrency as usize,
+    })
 }
 
 fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machine>)> {
@@ -193,6 +209,7 @@ impl Hub {
             // A server that failed has nothing left to finish.
             let _failed = server.await.is_err();
         }
+        self.live.end();
         let store = self.store;
         // It waits for threads: not on one of the async runtime's.
         drop(tokio::task::spawn_blocking(move || store.close()).await);

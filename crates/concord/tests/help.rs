@@ -11,11 +11,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 19] = [
+const TOPICS: [&str; 22] = [
     "",
     "demo",
     "check",
     "up",
+    "plan",
+    "apply",
+    "config",
     "sandbox",
     "sim",
     "system",

@@ -52,6 +52,8 @@ pub struct SystemConfig {
     pub system: System,
     /// How to talk to its kind, bound to its parameters.
     pub connector: Arc<Connector>,
+    /// Changes when the connector's manifest, its parameters or the paths it reads change.
+    pub(crate) connector_digest: blake3::Hash,
     /// Limits, lanes and breaker: the connector's, changed by the file.
     pub limits: dispatch::Limits,
     /// The hours in which the bulk lane goes; `None`: always.
@@ -89,6 +91,20 @@ pub struct WebhookConfig {
     pub path: String,
     /// Signing secrets, any of which is taken; for a source that does not sign, the last part of the address.
     pub secrets: Vec<SecretRef>,
+}
+
+impl SystemConfig {
+    /// Whether a spoke that works by `other` also works by this: all but webhooks, which ingress alone looks at, is
+    /// the same.
+    #[must_use]
+    pub fn works_as(&self, other: &Self) -> bool {
+        self.connector_digest == other.connector_digest
+            && self.limits == other.limits
+            && self.bulk_window == other.bulk_window
+            && self.retry == other.retry
+            && self.connection == other.connection
+            && self.poll == other.poll
+    }
 }
 
 /// A mapping that reads, and the entity it reads into.

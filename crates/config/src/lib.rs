@@ -6,6 +6,7 @@
 //! ([`Configuration::resolve_secrets`]).
 
 mod check;
+mod compare;
 mod configuration;
 mod document;
 mod files;
@@ -21,6 +22,7 @@ mod typed;
 mod words;
 
 pub use check::{load, load_folder};
+pub use compare::{Change, Comparison, How, RouteChange, compare};
 pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
 pub use files::Files;
 pub use problem::{Excerpt, Problem, Severity};

@@ -1,6 +1,7 @@
 //! Tests of the loader: trees, schemas, a table of broken folders, secrets, and the example.
 
 mod broken;
+mod compare;
 mod example;
 mod folder;
 mod published;

@@ -15,16 +15,19 @@ use store::browse::{
 use store::{Attempt, Change, StoreError, SystemState};
 use web::{Problem, kinds};
 
+use crate::change::Changer;
+
 /// Longest wait for an order's confirmation.
 const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// When to ask again after the store or a machine could not answer.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// What answers are made from.
-#[derive(Debug)]
 pub struct Desk {
     pub(crate) hub: Handle,
     pub(crate) configuration: Arc<Configuration>,
+    /// Changes it; a hub without a folder of its own has none.
+    pub(crate) changer: Option<Arc<dyn Changer>>,
 }
 
 type DeliveryFile = (Obligation, Vec<Intent>, Vec<Attempt>);
@@ -33,7 +36,7 @@ impl Desk {
     /// Over a running hub and the configuration it runs.
     #[must_use]
     pub fn new(hub: Handle, configuration: Arc<Configuration>) -> Self {
-        Self { hub, configuration }
+        Self { hub, configuration, changer: None }
     }
 
     pub(crate) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<(i64, Obligation)>, Problem> {
@@ -151,7 +154,7 @@ impl Desk {
         }
     }
 
-    async fn look(&self, look: Look) -> Result<Page, Problem> {
+    pub(crate) async fn look(&self, look: Look) -> Result<Page, Problem> {
         self.hub.look(look).await.map_err(|error| match error {
             StoreError::Full { .. } | StoreError::Closed => {
                 Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN)
@@ -213,7 +216,7 @@ pub(crate) fn nothing(what: &str) -> Problem {
     Problem::new(kinds::NOT_FOUND, format!("there is no such {what}"))
 }
 
-fn crossed(page: &Page) -> Problem {
+pub(crate) fn crossed(page: &Page) -> Problem {
     let kind = match page {
         Page::Deliveries(_) => "deliveries",
         Page::Delivery(_) => "a delivery",
@@ -224,6 +227,8 @@ fn crossed(page: &Page) -> Problem {
         Page::Systems(_) => "systems",
         Page::Groups(_) => "groups",
         Page::Jobs(_) => "jobs",
+        Page::Applied(_) => "a history",
+        Page::Footprint(_) => "a footprint",
     };
     Problem::new(kinds::INTERNAL, format!("the store answered with {kind}, which was not the question"))
 }

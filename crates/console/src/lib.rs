@@ -5,6 +5,7 @@
 //! Lists are newest first, at most 1000 rows a page; `next` of an answer is `before` of the next question.
 
 mod asked;
+mod change;
 mod deliveries;
 mod desk;
 mod events;
@@ -26,6 +27,7 @@ use config::Configuration;
 use runtime::Handle;
 use web::{Access, Routes, Scope, Tokens};
 
+pub use change::{Changed, Changer, Unchanged};
 pub use desk::Desk;
 
 /// Every route, with who may call it.
@@ -41,6 +43,10 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .post("/api/v1/systems/{system}/resume", operate, standing::resume)
         .post("/api/v1/systems/{system}/breaker", operate, standing::breaker)
         .get("/api/v1/journal", read, standing::journal)
+        .get("/api/v1/configuration", read, change::runs)
+        .get("/api/v1/configuration/history", read, change::history)
+        .post("/api/v1/configuration/plan", operate, change::plan)
+        .post("/api/v1/configuration/apply", operate, change::apply)
         .get("/api/v1/events", read, events::list)
         .get("/api/v1/events/{id}", read, events::get)
         .get("/api/v1/records", read, records::find)
@@ -66,6 +72,18 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
 /// The router of the operator listener.
 pub fn router(hub: Handle, configuration: Arc<Configuration>, tokens: Tokens) -> Router {
     routes(hub.clone(), tokens).build(Arc::new(Desk::new(hub, configuration)))
+}
+
+/// The same for a hub that can change its configuration.
+#[must_use]
+pub fn changing_router(
+    hub: Handle,
+    configuration: Arc<Configuration>,
+    changer: Arc<dyn Changer>,
+    tokens: Tokens,
+) -> Router {
+    let desk = Desk { changer: Some(changer), ..Desk::new(hub.clone(), configuration) };
+    routes(hub, tokens).build(Arc::new(desk))
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(crate) fn checked(caller: &Caller, reason: Option<&str>) -> Result<Option<St
     Ok(Some(format!("{}: {reason}", caller.name)))
 }
 
-fn flawed(detail: &str) -> Problem {
+pub(crate) fn flawed(detail: &str) -> Problem {
     let flaw = Flaw { detail: detail.to_owned(), pointer: "/reason".to_owned() };
     Problem::new(kinds::MALFORMED, format!("`reason`: {detail}")).errors(vec![flaw])
 }

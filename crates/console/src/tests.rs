@@ -2,6 +2,7 @@
 
 mod access;
 mod bulk;
+mod changing;
 mod decisions;
 mod folder;
 mod looking;

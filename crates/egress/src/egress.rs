@@ -76,6 +76,11 @@ impl Egress {
         Ok(())
     }
 
+    /// Forgets a system: calls under way end, later ones are refused.
+    pub fn forget(&self, system: &System) {
+        self.lines.write().unwrap_or_else(PoisonError::into_inner).remove(system);
+    }
+
     /// Sends a request, completed with its address and credential, and reads the whole answer. Nothing is sent
     /// twice, and no redirect is followed: a 3xx is an answer like others.
     ///

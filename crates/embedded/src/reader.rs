@@ -21,6 +21,7 @@ use crate::sql::Sql;
 
 mod bulk;
 mod find;
+mod footprint;
 mod lists;
 mod look;
 mod view;

@@ -240,6 +240,16 @@ statements! {
         credential_generation = excluded.credential_generation";
     System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing FROM system_state \
         WHERE tenant = ?1 AND system = ?2";
+    PutApplied = "INSERT INTO applied (tenant, body) VALUES (?1, ?2)";
+    Applied = "SELECT seq, body FROM applied WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    CountRecords = "SELECT count(*) FROM (SELECT 1 FROM record INDEXED BY record_entity \
+        WHERE tenant = ?1 AND entity = ?2 LIMIT ?3)";
+    /// Open ones of a system by route: those that can be claimed, and those that are held.
+    CountOpen = "SELECT route, count(*) FROM (SELECT route FROM obligation INDEXED BY obligation_claim \
+        WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 LIMIT ?4) GROUP BY route";
+    CountHeld = "SELECT route, count(*) FROM (SELECT route FROM obligation INDEXED BY obligation_late \
+        WHERE tenant = ?1 AND system = ?2 AND state <= 2 AND (held <> 0 OR due <> raised_at) AND held <> 0 \
+        LIMIT ?3) GROUP BY route";
     Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing FROM system_state \
         WHERE tenant = ?1";
     PutChange = "INSERT INTO change (tenant, system, body) VALUES (?1, ?2, ?3)";

@@ -49,6 +49,8 @@ pub struct Intake {
     /// Not before this: the disk is full or the store failed softly.
     hold_until: Option<Mono>,
     orders: BTreeMap<Ticket, Ticket>,
+    /// Those who wait to hear that nothing is decided by a former configuration any more.
+    configured: Vec<Ticket>,
     draining: bool,
     drained: bool,
 }
@@ -90,6 +92,7 @@ impl Intake {
             ready_due: Mono(0),
             hold_until: None,
             orders: BTreeMap::new(),
+            configured: Vec::new(),
             draining: false,
             drained: false,
         }
@@ -157,19 +160,23 @@ impl Intake {
     fn close(&self, number: u64, open: &mut OpenOffer) -> Item {
         open.closed = true;
         open.left = 1;
-        Item::bare(&self.config.tenant, number, &open.source, open.as_of, open.origin.clone())
+        Item::bare(&self.config, number, &open.source, open.as_of, open.origin.clone())
     }
 
     /// Starts the next batch, when nothing is under way.
     fn advance(&mut self, turn: &mut Turn<'_>) {
-        if !matches!(self.step, Step::Idle) || self.hold_until.is_some_and(|until| until > turn.now.mono) {
+        if !matches!(self.step, Step::Idle) {
+            return;
+        }
+        self.settle_configured(turn);
+        if self.hold_until.is_some_and(|until| until > turn.now.mono) {
             return;
         }
         self.hold_until = None;
         // Under a steady load the queue is never empty: what is ready gets its turn all the same.
         let overdue = self.ready_due + READY_EVERY <= turn.now.mono && !self.draining && !self.has_stored();
         if !self.queue.is_empty() && !overdue {
-            let count = self.queue.len().min(BATCH_MAX);
+            let count = self.batch_len();
             let items: Vec<Item> = self.queue.drain(..count).collect();
             let ticket = self.ticket();
             let asks = items.iter().map(|item| item.ask.clone()).collect();
@@ -191,6 +198,33 @@ impl Intake {
         }
     }
 
+    /// How many of the queue make the next batch. All of a batch were read by the same configuration, and are decided
+    /// by it.
+    fn batch_len(&self) -> usize {
+        let Some(first) = self.queue.front() else { return 0 };
+        let same = |item: &&Item| Arc::ptr_eq(&item.config, &first.config);
+        self.queue.iter().take(BATCH_MAX).take_while(same).count()
+    }
+
+    /// What comes from now on is read by `config`; what was read before is decided as it was read.
+    fn configure(&mut self, outside: Ticket, config: Arc<Configuration>, turn: &mut Turn<'_>) {
+        self.config = config;
+        self.configured.push(outside);
+        self.advance(turn);
+    }
+
+    /// Tells those who wait for it that nothing is left of a former configuration.
+    fn settle_configured(&mut self, turn: &mut Turn<'_>) {
+        if self.configured.is_empty()
+            || self.queue.iter().any(|item| !Arc::ptr_eq(&item.config, &self.config))
+        {
+            return;
+        }
+        for outside in std::mem::take(&mut self.configured) {
+            turn.effect(Effect::Ack(outside, Ack::Done));
+        }
+    }
+
     /// Whether messages that were parked are in the queue: they are not looked for before they are decided.
     fn has_stored(&self) -> bool {
         self.queue.iter().any(|item| item.stored && item.offer.is_none())
@@ -206,7 +240,8 @@ impl Intake {
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
         match (std::mem::replace(&mut self.step, Step::Idle), rows) {
             (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
-                let mut batch = units::decide_batch(&self.config, &mut view, items, turn);
+                let config = Arc::clone(items.first().map_or(&self.config, |item| &item.config));
+                let mut batch = units::decide_batch(&config, &mut view, items, turn);
                 let commit = self.ticket();
                 if planted::is(Bug::AckBeforeSync) {
                     let taken = Taken { message: None, how: crate::turn::TakenAs::Accepted };
@@ -380,6 +415,11 @@ impl Machine for Intake {
             Input::Drain => {
                 self.draining = true;
                 self.advance(turn);
+            }
+            Input::Configure(outside, config) => self.configure(outside, config, turn),
+            Input::Hold(outside) => {
+                let why = "intake is not held: it decides each message by the configuration that read it";
+                turn.effect(Effect::Ack(outside, Ack::Refused(why.to_owned())));
             }
             Input::Told(_) | Input::Answered { .. } | Input::Authorised { .. } => {}
         }

@@ -195,6 +195,13 @@ pub enum Mark {
         /// How many it has set going.
         done: u64,
     },
+    /// A system works by another configuration from now on.
+    Configured {
+        /// Which.
+        system: System,
+        /// Whether it finished what was under way and started again; else only what it renders by changed.
+        renewed: bool,
+    },
     /// A token was fetched.
     Authorised {
         /// The target.

@@ -10,6 +10,7 @@ mod flight;
 mod heads;
 mod orders;
 mod plan;
+mod renew;
 mod resend;
 mod settle;
 mod source;
@@ -33,6 +34,7 @@ use draw::Draw;
 use flight::{Doubt, Flight};
 use heads::Claim;
 use orders::Decision;
+use renew::Renewal;
 use settle::After;
 use source::Poll;
 
@@ -153,7 +155,7 @@ pub struct Spoke {
     /// Cool-downs that are durable, or on their way to be.
     kept_closed: BTreeMap<Option<String>, Mono>,
     draining: bool,
-    drained: bool,
+    renewal: Renewal,
 }
 
 /// While there is work, gauges are noted this often.
@@ -201,7 +203,7 @@ impl Spoke {
             hours_due: None,
             kept_closed: BTreeMap::new(),
             draining: false,
-            drained: false,
+            renewal: Renewal::default(),
         })
     }
 
@@ -355,16 +357,6 @@ impl Spoke {
         }
     }
 
-    fn settle_drain(&mut self, turn: &mut Turn<'_>) {
-        let busy = self.awaiting.values().any(|what| {
-            !matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
-        });
-        if self.draining && !self.drained && !busy && self.outbox.is_empty() {
-            self.drained = true;
-            turn.effect(Effect::Drained);
-        }
-    }
-
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
         let Some(what) = self.awaiting.remove(&ticket) else { return };
         let rows = match rows {
@@ -483,7 +475,9 @@ impl Machine for Spoke {
                 }
             }
             Input::Told(notice) => self.told(notice, turn),
-            Input::Drain => self.draining = true,
+            Input::Drain => self.drain(),
+            Input::Hold(outside) => self.hold_still(outside),
+            Input::Configure(outside, config) => self.configure(outside, config, turn),
             Input::Offer(_) => {}
         }
         self.pump(turn);

@@ -1,8 +1,10 @@
 //! Turns: one input in, effects out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{ExternalRef, JobId, MessageId, Now, Object, RecordId, System, Wall};
+use config::Configuration;
 use connector::{Failure, Garbled, Observation, Request, Response};
 use dispatch::{Binds, Forced, Snapshot};
 use ledger::{Action, Lane, ObligationKey, Scope};
@@ -324,6 +326,12 @@ pub enum Input {
     Told(Notice),
     /// Finish what is on the wire, start nothing new.
     Drain,
+    /// The same until [`Input::Configure`] comes: the one who asks is answered with [`Ack::Done`] when nothing is
+    /// under way any more (to a spoke).
+    Hold(Ticket),
+    /// Work by this configuration from now on; what was rendered stays as it is. Answered with [`Ack::Done`] when
+    /// nothing is decided by the former one any more.
+    Configure(Ticket, Arc<Configuration>),
 }
 
 /// What a driver is asked to do.

@@ -25,6 +25,16 @@ use crate::{events, health, webhook};
 pub struct Ingress {
     router: Router,
     inventory: Vec<Route>,
+    memory: Memory,
+}
+
+/// What outlives a change of the configuration.
+#[derive(Clone)]
+struct Memory {
+    /// Idempotency keys, so that a request that is sent again is known.
+    keys: Keys,
+    /// What all bodies together may take, those that are being read included.
+    room: Room,
 }
 
 /// What handlers share.
@@ -59,6 +69,18 @@ impl Ingress {
     /// Builds the routes.
     #[must_use]
     pub fn new(options: Options, hub: Handle) -> Self {
+        let limits = options.limits;
+        let keys = Keys::new(limits.keys_max, limits.keys_for);
+        Self::with(options, hub, Memory { keys, room: Room::new(limits.bodies_bytes_max) })
+    }
+
+    /// Builds the routes anew for another configuration: what was remembered of requests is kept.
+    #[must_use]
+    pub fn again(&self, options: Options, hub: Handle) -> Self {
+        Self::with(options, hub, self.memory.clone())
+    }
+
+    fn with(options: Options, hub: Handle, memory: Memory) -> Self {
         let (limits, now) = (options.limits, hub.now().mono);
         let pace = || Pace::new(limits.rate_per_second, limits.burst, now);
         let sources = options.sources.into_iter().map(|(path, source)| {
@@ -83,8 +105,8 @@ impl Ingress {
             speakers: speakers
                 .map(|(system, connector)| (system, Speaker { connector, pace: pace() }))
                 .collect(),
-            keys: Keys::new(limits.keys_max, limits.keys_for),
-            room: Room::new(limits.bodies_bytes_max),
+            keys: memory.keys.clone(),
+            room: memory.room.clone(),
         });
         let routes = Routes::new(hub, options.tokens)
             .post("/v1/webhooks/{path}", Access::Signed, webhook::plain)
@@ -99,7 +121,7 @@ impl Ingress {
                 health::ready,
             );
         let inventory = routes.inventory().to_vec();
-        Self { router: routes.build(app), inventory }
+        Self { router: routes.build(app), inventory, memory }
     }
 
     /// The router, for [`web::serve`].

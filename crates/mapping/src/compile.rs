@@ -55,6 +55,7 @@ pub(crate) fn compile(
         }
     }
     compiler.overlaps();
+    compiler.removed();
     let extensions = compiler.extensions();
     compiler.examples();
     compiler.finish(constants, extensions, lookups)
@@ -153,6 +154,21 @@ impl Compiler<'_> {
         paths
     }
 
+    /// What is written is not removed.
+    fn removed(&mut self) {
+        for text in self.source.removed.keys() {
+            let key = format!("removed.{text}");
+            match Path::parse(text) {
+                Err(error) => self.fault(None, key, error.to_string(), row::PATH_HINT),
+                Ok(path) if self.outs.iter().any(|(_, _, other)| other.as_str() == path.as_str()) => {
+                    let message = format!("`{text}` is written by a row of this mapping");
+                    self.fault(None, key, message, "drop the row, or this line");
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
     fn examples(&mut self) {
         for (i, example) in self.source.examples.iter().enumerate() {
             if example.from.is_none() && example.to.is_none() {
@@ -197,6 +213,7 @@ impl Compiler<'_> {
             outs,
             constants,
             extensions,
+            removed: source.removed.clone(),
             examples: source.examples.clone(),
         })
     }

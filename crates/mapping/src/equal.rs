@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::mapping::Mapping;
 use crate::project::Projection;
 use crate::row::{Origin, OutRow};
-use crate::source::Equal;
+use crate::source::{Equal, OnRemoved};
 use crate::step::fold;
 
 impl Mapping {
@@ -50,7 +50,8 @@ impl Mapping {
     }
 
     /// Replaces each projected value that means the same as what the system is seen to hold by the latter, so
-    /// that a plain comparison shows only real differences. `seen` is flat, by path, like the projection.
+    /// that a plain comparison shows only real differences. `seen` is flat, by path, like the projection. What is
+    /// seen at a path that is written no more and is to be cleared becomes null.
     pub fn keep_seen(&self, projection: &mut Projection, seen: &Fields) {
         for (path, value) in &mut projection.fields {
             if let Some(held) = seen.get(path)
@@ -58,6 +59,12 @@ impl Mapping {
                 && self.equal_at(path, value, held)
             {
                 *value = held.clone();
+            }
+        }
+        let cleared = self.inner.removed.iter().filter(|(_, removed)| **removed == OnRemoved::Clear);
+        for (path, _) in cleared {
+            if seen.get(path).is_some_and(|held| !held.is_null()) {
+                projection.fields.insert(path.clone(), Value::Null);
             }
         }
     }

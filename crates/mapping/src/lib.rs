@@ -34,5 +34,5 @@ pub use normalise::{Patch, UnresolvedRef};
 pub use project::{MissingLink, Projection};
 pub use source::{
     Ambiguous, BooleanForm, DateForm, DecimalForm, Direction, Equal, ExampleSource, LookupUse, MappingSource,
-    OnAbsent, OnEmpty, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,
+    OnAbsent, OnEmpty, OnRemoved, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,
 };

@@ -11,7 +11,7 @@ use crate::error::{ExampleFailure, MappingError};
 use crate::lookup::Lookup;
 use crate::path::Path;
 use crate::row::{InRow, OutRow, Source};
-use crate::source::{Direction, ExampleSource, MappingSource};
+use crate::source::{Direction, ExampleSource, MappingSource, OnRemoved};
 use crate::{compile, example};
 
 /// A field table, checked against its entity and resolved. Clones share it.
@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) outs: Vec<OutRow>,
     pub(crate) constants: Vec<(Path, Value)>,
     pub(crate) extensions: Vec<Path>,
+    /// No longer written.
+    pub(crate) removed: BTreeMap<String, OnRemoved>,
     pub(crate) examples: Vec<ExampleSource>,
     /// Written path to its place in `outs`.
     pub(crate) by_path: BTreeMap<String, usize>,
@@ -128,6 +130,12 @@ impl Mapping {
     pub fn out_paths(&self) -> impl Iterator<Item = &str> {
         let constants = self.inner.constants.iter().map(|(path, _)| path.as_str());
         self.inner.outs.iter().map(|row| row.path.as_str()).chain(constants)
+    }
+
+    /// What becomes of what stands at a path that it does not write any more, where the file says so.
+    #[must_use]
+    pub fn on_removed(&self, path: &str) -> Option<OnRemoved> {
+        self.inner.removed.get(path).copied()
     }
 
     /// The fields that refer to other records, read or written, each once per kind of object.

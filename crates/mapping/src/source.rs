@@ -35,6 +35,10 @@ pub struct MappingSource {
     /// under the path as it is written here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<String>,
+    /// Paths that an earlier version wrote and this one does not, each with what becomes of the value that stands
+    /// there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removed: BTreeMap<String, OnRemoved>,
     /// Its tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<ExampleSource>,
@@ -143,6 +147,16 @@ pub enum OnEmpty {
     Default,
 }
 word::words!(OnEmpty { Keep = "keep", Null = "null", Default = "default" });
+
+/// What becomes of a value that Concord wrote to a path which the mapping does not write any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRemoved {
+    /// It stays as it is; from now on it is the system's own.
+    Leave,
+    /// It becomes null, once, with the record's next delivery.
+    Clear,
+}
 
 /// When two values of a row count as the same although they differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -18,6 +18,15 @@ const INPUTS_MAX: usize = 256;
 /// a whole core. Timers are no finer than this anyway.
 const TICK_PAUSE: Duration = Duration::from_millis(1);
 
+/// Why a driver returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Left {
+    /// Everything has ended.
+    Ended,
+    /// Its machine is not part of the hub any more.
+    Dismissed,
+}
+
 /// Drives a machine until the runtime ends.
 pub(crate) struct Driver {
     pub(crate) id: MachineId,
@@ -28,8 +37,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Runs. Returns when everything has ended.
-    pub(crate) async fn run(mut self) {
+    /// Runs. Returns when everything has ended, or nobody can reach the machine any more.
+    pub(crate) async fn run(mut self) -> Left {
         let mut inputs = vec![Input::Start];
         let mut effects = Vec::new();
         // No tick before this.
@@ -38,17 +47,23 @@ impl Driver {
             match self.turns(&mut inputs, &mut effects, quiet_until) {
                 Ok(None) => {}
                 Ok(Some(ticked)) => quiet_until = ticked + TICK_PAUSE,
-                Err(none) => return self.shared.end(Ended::Stopped(none.to_string())),
+                Err(none) => {
+                    self.shared.end(Ended::Stopped(none.to_string()));
+                    return Left::Ended;
+                }
             }
             for effect in effects.drain(..) {
                 if self.shared.is_stopping() {
-                    return;
+                    return Left::Ended;
                 }
                 perform(&self.id, effect, &self.shared);
             }
             self.wait(&mut inputs, quiet_until).await;
-            if self.shared.is_stopping() || (inputs.is_empty() && self.inbox.is_closed()) {
-                return;
+            if self.shared.is_stopping() {
+                return Left::Ended;
+            }
+            if inputs.is_empty() && self.inbox.is_closed() {
+                return Left::Dismissed;
             }
         }
     }

@@ -25,7 +25,7 @@ const READY_WAIT: Duration = Duration::from_secs(2);
 /// Reaches a running hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Why an order was not carried out.
@@ -147,11 +147,29 @@ impl Handle {
     }
 
     async fn ordered(&self, machine: &MachineId, order: Order) -> Result<Ack, OrderError> {
-        if !self.shared.inboxes.contains_key(machine) {
+        self.asked(machine, |ticket| Input::Told(Notice::Do(ticket, order))).await
+    }
+
+    /// Posts what `input` makes of a ticket, and waits until it is done.
+    pub(crate) async fn ask(
+        &self,
+        machine: &MachineId,
+        input: impl FnOnce(hub::Ticket) -> Input,
+    ) -> Result<(), OrderError> {
+        self.asked(machine, input).await.map(drop)
+    }
+
+    /// The same, with the answer.
+    async fn asked(
+        &self,
+        machine: &MachineId,
+        input: impl FnOnce(hub::Ticket) -> Input,
+    ) -> Result<Ack, OrderError> {
+        if !self.shared.machines().contains(machine) {
             return Err(OrderError::Unknown(machine.clone()));
         }
         let Some((ticket, told)) = self.shared.outside.enter(None) else { return Err(OrderError::Stopping) };
-        if !self.shared.post(machine, Input::Told(Notice::Do(ticket, order))) {
+        if !self.shared.post(machine, input(ticket)) {
             return Err(OrderError::Stopping);
         }
         match told.await {
@@ -213,8 +231,9 @@ impl Handle {
     pub async fn drain(&self, timeout: Duration) -> Result<(), DrainError> {
         self.shared.draining.store(true, Ordering::Release);
         let mut drained = self.shared.drained_count.subscribe();
-        let wanted = self.shared.inboxes.len();
-        for machine in self.shared.inboxes.keys() {
+        let machines = self.shared.machines();
+        let wanted = machines.len();
+        for machine in &machines {
             self.shared.post(machine, Input::Drain);
         }
         let all = drained.wait_for(|count| *count >= wanted);
@@ -246,8 +265,9 @@ impl Handle {
     }
 
     /// The machines that run.
-    pub fn machines(&self) -> impl Iterator<Item = &MachineId> {
-        self.shared.inboxes.keys()
+    #[must_use]
+    pub fn machines(&self) -> Vec<MachineId> {
+        self.shared.machines()
     }
 
     /// The clocks now.

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use canonical::{Mono, System, Tenant};
 use hub::{Input, MachineId};
 use telemetry::Registry;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
+use crate::driver::Driver;
 use crate::options::CrashHook;
 use crate::outside::Outside;
 use crate::ports::{Network, Storage};
@@ -64,7 +65,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) outside: Outside,
     pub(crate) crash: Option<CrashHook>,
-    pub(crate) inboxes: BTreeMap<MachineId, UnboundedSender<Input>>,
+    /// The machines that run. One that leaves the configuration leaves this, which ends its task.
+    inboxes: RwLock<BTreeMap<MachineId, UnboundedSender<Input>>>,
+    /// Takes drivers of machines that join a running hub.
+    pub(crate) joining: mpsc::Sender<Driver>,
     pub(crate) fullness: Fullness,
     pub(crate) draining: AtomicBool,
     /// The credential generations known to be durable.
@@ -86,6 +90,7 @@ impl Shared {
         outside: Outside,
         crash: Option<CrashHook>,
         inboxes: BTreeMap<MachineId, UnboundedSender<Input>>,
+        joining: mpsc::Sender<Driver>,
     ) -> Self {
         Self {
             tenant,
@@ -95,7 +100,8 @@ impl Shared {
             clock,
             outside,
             crash,
-            inboxes,
+            inboxes: RwLock::new(inboxes),
+            joining,
             fullness: Fullness::default(),
             draining: AtomicBool::new(false),
             generations: Mutex::default(),
@@ -108,7 +114,28 @@ impl Shared {
 
     /// Puts an input into a machine's queue. False when there is no such machine, or it has ended.
     pub(crate) fn post(&self, to: &MachineId, input: Input) -> bool {
-        self.inboxes.get(to).is_some_and(|inbox| inbox.send(input).is_ok())
+        let inboxes = self.inboxes.read().unwrap_or_else(PoisonError::into_inner);
+        inboxes.get(to).is_some_and(|inbox| inbox.send(input).is_ok())
+    }
+
+    /// The machines that run.
+    pub(crate) fn machines(&self) -> Vec<MachineId> {
+        self.inboxes.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Enters a machine's queue; false when it has one.
+    pub(crate) fn join(&self, id: MachineId, inbox: UnboundedSender<Input>) -> bool {
+        let mut inboxes = self.inboxes.write().unwrap_or_else(PoisonError::into_inner);
+        let free = !inboxes.contains_key(&id);
+        if free {
+            inboxes.insert(id, inbox);
+        }
+        free
+    }
+
+    /// Takes a machine's queue away: its task ends when it has handled what is in it.
+    pub(crate) fn leave(&self, id: &MachineId) {
+        self.inboxes.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// Whether nothing may be performed any more.
@@ -142,6 +169,6 @@ impl Shared {
     /// The machines that have not finished.
     pub(crate) fn undrained(&self) -> Vec<MachineId> {
         let drained = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inboxes.keys().filter(|id| !drained.contains(id)).cloned().collect()
+        self.machines().into_iter().filter(|id| !drained.contains(id)).collect()
     }
 }

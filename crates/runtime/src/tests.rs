@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod change;
 mod ending;
 mod time;
 

@@ -78,9 +78,10 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 38] = [
+const SOMETIMES: [&str; 39] = [
     "Accepted",
     "Breaker",
+    "Configured",
     "Dead",
     "Decided rejected",
     "Decided reverted",

@@ -26,6 +26,8 @@ pub struct Options {
     pub seed: u64,
     /// Crash right before performing these effects, counted over the whole run.
     pub crash_at: Vec<u64>,
+    /// Right before this effect every machine is told a configuration, and starts again once it is quiet.
+    pub renew_at: Option<u64>,
     /// What the targets do wrong, until `heal_after`.
     pub faults: Faults,
     /// Virtual time after which nothing goes wrong any more.
@@ -362,6 +364,9 @@ impl Simulation {
         }
         for effect in effects {
             self.effects += 1;
+            if self.options.renew_at == Some(self.effects) {
+                self.renew_all();
+            }
             if self.options.crash_at.contains(&self.effects) {
                 return self.crash();
             }

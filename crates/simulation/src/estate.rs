@@ -12,6 +12,7 @@ use crate::driver::{Event, Options, Simulation, micros};
 use crate::scenario::Class;
 use crate::vendor::{Faults, Vendor};
 
+mod change;
 pub(crate) mod files;
 mod judge;
 mod operators;
@@ -82,6 +83,8 @@ pub(crate) enum Happening {
     Stand,
     /// And takes it back.
     Undo(System, Standing),
+    /// Another configuration is applied.
+    Configure,
     /// An operator looks at what needs a person.
     Operate,
     /// Somebody at a target throws an object away.
@@ -188,6 +191,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
     let options = Options {
         seed,
         crash_at: Vec::new(),
+        renew_at: None,
         faults: Faults {
             lose: 8,
             fail_before: 5,
@@ -201,7 +205,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         heal_after: span,
         end_after: end,
     };
-    let mut run = Simulation::new(options, files::configuration(), Vec::new(), vendors);
+    let mut run = Simulation::new(options, files::configuration(0), Vec::new(), vendors);
     // The two without a filter take turns in being well.
     let healthy = if seed.is_multiple_of(2) { files::UP } else { files::FINDER };
     run.make_sick(&system(healthy), Faults::default());
@@ -293,6 +297,7 @@ impl Simulation {
             (Happening::Fail, CALM * 4),
             (Happening::Jump, CALM),
             (Happening::Stand, CALM / 2),
+            (Happening::Configure, CALM),
             (Happening::ThrowAway, CALM * 5),
             (Happening::Operate, CALM),
             (Happening::Look, CALM),
@@ -375,6 +380,10 @@ impl Simulation {
             Happening::ThrowAway => {
                 self.throw_away();
                 self.again(happening, 700);
+            }
+            Happening::Configure => {
+                self.configure();
+                self.again(happening, 250);
             }
             Happening::Stand => {
                 self.stand();

@@ -20,6 +20,7 @@ fn calm(seed: u64) -> Options {
     Options {
         seed,
         crash_at: Vec::new(),
+        renew_at: None,
         faults: Faults::default(),
         heal_after: Duration::from_secs(10),
         end_after: Duration::from_secs(150),
@@ -86,6 +87,29 @@ fn a_crash_at_every_step_loses_nothing_and_doubles_nothing() {
                     &format!("{} lose {lose} crash at {step}", class.name()),
                     class == Class::None,
                 );
+            }
+        }
+    }
+}
+
+/// I1 to I4: all machines are held, configured and start again right before each effect of the run. Nobody is asked in
+/// vain for what was under way, so that not even class `none` leaves a doubt.
+#[test]
+fn a_change_at_every_step_loses_nothing_and_doubles_nothing() {
+    for class in Class::ALL {
+        for lose in [0, 300] {
+            let faults = Faults { lose, ..Faults::default() };
+            let options =
+                |renew_at| Options { faults, renew_at, heal_after: Duration::from_millis(400), ..calm(7) };
+            let (_, effects) = run(class, options(None), 2, 3, Duration::from_millis(25));
+            for step in 1..=effects.min(160) {
+                let (run, _) = run(class, options(Some(step)), 2, 3, Duration::from_millis(25));
+                assert_eq!(run.marked("Configured"), 1, "step {step} is beyond the run");
+                let doubts = class == Class::None && lose > 0;
+                assert_holds(&run, &format!("{} lose {lose} change at {step}", class.name()), doubts);
+                if lose == 0 {
+                    assert_eq!(run.marked("Doubtful"), 0, "{} change at {step}", class.name());
+                }
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Lists for operators: filtered, newest first, paged by position. A second trait, so that the console's filters
 //! don't fatten the hot port.
 
-use canonical::{Entity, EventId, Fact, JobId, MessageId, Record, RecordId, System, Tenant, Wall};
+use std::collections::BTreeMap;
+
+use canonical::{Entity, EventId, Fact, JobId, MessageId, Record, RecordId, RouteId, System, Tenant, Wall};
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally};
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Attempt, SystemState};
+use crate::op::{Applied, Attempt, SystemState};
 use crate::standing::Change;
 use crate::{Reply, StoreError};
 
@@ -16,6 +18,8 @@ pub const LIST_ROWS_MAX: usize = 1000;
 pub const SHEET_ROWS_MAX: usize = 200;
 /// Open obligations are counted up to here.
 pub const OPEN_COUNT_MAX: u64 = 1_000_000;
+/// Records of a type, and open obligations of a system, are counted up to here when a plan asks.
+pub const FOOTPRINT_MAX: u64 = 200_000;
 
 /// A filter over obligations. `None` means any.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -128,6 +132,15 @@ pub struct SystemCounts {
     pub oldest: Option<Wall>,
 }
 
+/// How much hangs on parts of a configuration. Each count stops at [`FOOTPRINT_MAX`]: then it means "at least".
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Footprint {
+    /// Records by type; those without any are left out.
+    pub records: BTreeMap<Entity, u64>,
+    /// Open obligations by route; those without any are left out.
+    pub open: BTreeMap<RouteId, u64>,
+}
+
 /// What a store has done since it was opened.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
@@ -190,6 +203,20 @@ pub enum Look {
     Groups(GroupFilter),
     /// Plans and jobs; answered with [`Page::Jobs`].
     Jobs(JobFilter),
+    /// Configurations that were applied, newest first; answered with [`Page::Applied`].
+    Applied {
+        /// Positions below this one.
+        before: Option<i64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What hangs on parts of a configuration; answered with [`Page::Footprint`].
+    Footprint {
+        /// Count the records of these types.
+        entities: Vec<Entity>,
+        /// Count the open obligations of these systems, by route.
+        systems: Vec<System>,
+    },
 }
 
 /// An answer. Positions are those to pass as `before` for the next page.
@@ -214,6 +241,10 @@ pub enum Page {
     Groups(Vec<(i64, Group)>),
     /// Jobs with their positions, and what became of what they set going.
     Jobs(Vec<(i64, Job, Tally)>),
+    /// Configurations with their positions.
+    Applied(Vec<(i64, Applied)>),
+    /// Counts.
+    Footprint(Footprint),
 }
 
 /// Lists for operators.

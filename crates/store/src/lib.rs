@@ -14,7 +14,7 @@ pub mod standing;
 
 pub use browse::{Browse, Stats};
 pub use memory::Memory;
-pub use op::{Attempt, Decided, Fetch, Op, Require, SystemState, Unit};
+pub use op::{Applied, Attempt, Decided, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 

@@ -259,6 +259,8 @@ pub enum Op {
     /// A system's own state. Of a row that is there, the credential and its generation stay as they are: another
     /// hand moves them (see [`Op::PutCredential`]).
     PutSystem(SystemState),
+    /// One more line of the history of configurations.
+    PutApplied(Applied),
     /// A system's credential and its generation, and nothing else of its row, which is made when there is none.
     PutCredential {
         /// Whose.
@@ -283,6 +285,21 @@ pub struct Decided {
     pub reason: Reason,
     /// When.
     pub at: Wall,
+}
+
+/// A configuration that began to count: one line of the history.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Applied {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The digest over its files.
+    pub digest: String,
+    /// When.
+    pub at: Wall,
+    /// Who applied it, and why.
+    pub reason: String,
+    /// What it changed, a line each.
+    pub changes: Vec<String>,
 }
 
 /// A send or probe that did not simply succeed. Holds no values.

@@ -339,6 +339,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::Decide { .. }
         | Op::DecideMessage { .. }
         | Op::PutSystem(_)
+        | Op::PutApplied(_)
         | Op::PutCredential { .. } => Urgency::Outcome,
     }
 }

@@ -129,6 +129,7 @@ catalogue! {
     Count breaker_transitions "breaker_transitions" ["system", "operation", "state"] "Moves of breakers";
     Count pauses "system_pauses" ["system", "state"] "Orders that stand: systems paused and resumed, parts held and released, breakers forced";
     Count job_steps "job_steps" ["action", "state"] "Moves of plans and jobs, pages included";
+    Count configured "systems_configured" ["system", "how"] "Systems that went on with another configuration";
     Count authorisations "authorisations" ["system", "outcome"] "Tokens asked for";
     Count connects_failed "connects_failed" ["system"] "Systems that could not be connected, per try";
     Count polls_failed "polls_failed" ["system", "object", "class"] "Listings that failed, per try";

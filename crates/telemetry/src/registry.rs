@@ -188,6 +188,9 @@ impl Registry {
             Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
             Mark::Ordered { system, what, .. } => c.pauses.one([system.as_str(), what]),
             Mark::Job { action, state, .. } => c.job_steps.one([*action, *state]),
+            Mark::Configured { system, renewed } => {
+                c.configured.one([system.as_str(), if *renewed { "renewed" } else { "in_place" }]);
+            }
             Mark::Authorised { system, ok } => {
                 c.authorisations.one([system.as_str(), if *ok { "granted" } else { "refused" }]);
             }

@@ -13,7 +13,7 @@ mod server;
 pub use access::{Caller, Scope, Token, Tokens};
 pub use problem::{Flaw, Kind, Problem, kinds};
 pub use routes::{Access, RequestId, Route, Routes};
-pub use server::{Bounds, serve};
+pub use server::{Bounds, Current, Exchange, fixed, serve};
 
 #[cfg(test)]
 mod tests;

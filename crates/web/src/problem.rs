@@ -79,6 +79,10 @@ kinds! {
     MEDIA_TYPE = 415 "unsupported-media-type" "That format is not taken"
         "Events are taken as JSON: `application/cloudevents+json`, `application/cloudevents-batch+json`, or any JSON \
          body with the attributes in `ce-` headers.";
+    /// A folder that is not in order.
+    UNUSABLE = 422 "unusable-folder" "The folder cannot be used"
+        "Files of the configuration folder have errors. `errors` says each with file, line and column, as `concord \
+         check` does. What runs goes on as it was.";
     /// The key was used for something else.
     KEY_REUSED = 422 "key-reused" "The idempotency key was used for another request"
         "A key belongs to one request, byte for byte. Use a new key for a new request.";

@@ -45,9 +45,48 @@ impl Default for Bounds {
 /// Pause after the system had no more file handles: accepting again at once would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The router that answers from now on. It may be exchanged while the listener stays: each request is answered by
+/// the one that stands when it begins.
+pub type Current = watch::Receiver<Router>;
+
+/// Holds the router that answers, to be exchanged.
+#[derive(Debug)]
+pub struct Exchange(watch::Sender<Router>);
+
+impl Default for Exchange {
+    /// Answers nothing yet.
+    fn default() -> Self {
+        Self(watch::Sender::new(Router::new()))
+    }
+}
+
+impl Exchange {
+    /// `router` answers from now on; requests that have begun end with the one before.
+    pub fn replace(&self, router: Router) {
+        drop(self.0.send_replace(router));
+    }
+
+    /// Nothing is answered any more, and what the router held is let go.
+    pub fn clear(&self) {
+        self.replace(Router::new());
+    }
+
+    /// For [`serve`].
+    #[must_use]
+    pub fn current(&self) -> Current {
+        self.0.subscribe()
+    }
+}
+
+/// A router that stays.
+#[must_use]
+pub fn fixed(router: Router) -> Current {
+    watch::Sender::new(router).subscribe()
+}
+
 /// Serves `router` on `listener` until `end` comes; then takes no new connection, lets answers under way finish, and
 /// returns.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, end: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, router: Current, bounds: Bounds, end: impl Future<Output = ()>) {
     let slots = Arc::new(Semaphore::new(bounds.connections_max));
     let (ending, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -87,12 +126,12 @@ async fn accept(
 async fn connection(
     stream: TcpStream,
     slot: OwnedSemaphorePermit,
-    router: Router,
+    router: Current,
     bounds: Bounds,
     mut ended: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let router = router.clone();
+        let router = router.borrow().clone();
         async move { router.oneshot(request.map(Body::new)).await }
     });
     let mut http = http1::Builder::new();

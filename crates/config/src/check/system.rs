@@ -76,7 +76,9 @@ impl Checks {
                 self.problems.push(problem.hint(hint));
             }
         }
-        let manifest = self.manifest(files, document, &source.connector)?;
+        let (manifest, text) = self.manifest(files, document, &source.connector)?;
+        // The form for debugging is the same within one process, which is where two are compared.
+        let connector_digest = blake3::hash(format!("{:?}", (text, &source.parameters, paths)).as_bytes());
         let connector = match manifest.bind(&source.parameters, paths) {
             Ok(connector) => Arc::new(connector),
             Err(errors) => {
@@ -103,6 +105,7 @@ impl Checks {
             retry: limits::retry(&source.retry),
             system: source.system,
             connector,
+            connector_digest,
             limits,
             connection: connection?,
             webhook,
@@ -111,7 +114,12 @@ impl Checks {
     }
 
     /// The connector's manifest: one that comes with Concord, or one of the folder.
-    fn manifest(&mut self, files: &Files, document: &Document, name: &str) -> Option<Manifest> {
+    fn manifest<'f>(
+        &mut self,
+        files: &'f Files,
+        document: &Document,
+        name: &str,
+    ) -> Option<(Manifest, &'f str)> {
         let own = files.get(name).filter(|_| name.starts_with("connectors/"));
         let Some(text) = own.or_else(|| Manifest::builtin(name)) else {
             let mut known: Vec<&str> = Manifest::builtin_names().collect();
@@ -122,7 +130,7 @@ impl Checks {
             return None;
         };
         match Manifest::parse(name, text) {
-            Ok(manifest) => Some(manifest),
+            Ok(manifest) => Some((manifest, text)),
             Err(errors) => {
                 self.problems.extend(errors.into_iter().map(|error| of_manifest(files, document, error)));
                 None

@@ -94,8 +94,8 @@ errors:
   - {when: {status: [400, 422]}, class: validation}
 ";
 
-/// The folder, checked.
-pub(super) fn configuration() -> Arc<Configuration> {
+/// The folder.
+pub(super) fn files() -> Files {
     let mut files = Files::new();
     for (path, text) in [
         ("concord.yaml", CONCORD),
@@ -117,6 +117,12 @@ pub(super) fn configuration() -> Arc<Configuration> {
     ] {
         files.put(path, text);
     }
+    files
+}
+
+/// The same, checked.
+pub(super) fn configuration() -> Arc<Configuration> {
+    let files = files();
     let shown = |problems: Vec<config::Problem>| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };

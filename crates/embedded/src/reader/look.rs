@@ -55,6 +55,10 @@ impl Reader<'_> {
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
             Look::Groups(filter) => self.groups(number, &filter).map(Page::Groups),
             Look::Jobs(filter) => self.jobs(number, &filter).map(Page::Jobs),
+            Look::Applied { before, limit } => self.applied(number, before, limit).map(Page::Applied),
+            Look::Footprint { entities, systems } => {
+                self.footprint(number, &entities, &systems).map(Page::Footprint)
+            }
         }
     }
 

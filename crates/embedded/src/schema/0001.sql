@@ -78,6 +78,7 @@ CREATE TABLE record (
     updated_at  INTEGER NOT NULL,
     sealed      BLOB NOT NULL
 ) STRICT;
+CREATE INDEX record_entity ON record (tenant, entity);
 
 CREATE TABLE link (
     tenant      INTEGER NOT NULL,
@@ -310,3 +311,10 @@ CREATE TABLE change (
     body   TEXT NOT NULL
 ) STRICT;
 CREATE INDEX change_system ON change (tenant, system, seq);
+
+-- Configurations that were applied.
+CREATE TABLE applied (
+    seq    INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;

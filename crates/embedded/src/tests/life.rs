@@ -341,8 +341,9 @@ fn hot_statements_use_indexes() {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
         let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
         for step in steps {
-            // Of what waits for a link, the first is enough.
-            let allowed = ["_wait", "CONSTANT ROW"].iter().any(|part| step.contains(part));
+            // Of what waits for a link, the first is enough; a plan counts up to a bound.
+            let bounded = text.contains("LIMIT ?") && step.contains("subquery");
+            let allowed = bounded || ["_wait", "CONSTANT ROW"].iter().any(|part| step.contains(part));
             assert!(allowed || !step.starts_with("SCAN"), "{text}\n{step}");
             // A search by what all rows of a tenant or system share walks them all.
             let broad = step.contains("(tenant=?)") || step.contains("(tenant=? AND system=?)");
@@ -357,7 +358,7 @@ fn hot_statements_use_indexes() {
 
 /// Few rows, told apart by a key that no index keeps in order.
 fn step_may_sort(text: &str) -> bool {
-    ["wait_record = ?1", "UNION ALL"].iter().any(|part| text.contains(part))
+    ["wait_record = ?1", "UNION ALL", "GROUP BY route"].iter().any(|part| text.contains(part))
 }
 
 /// A named point is called before and after the sync of each group.

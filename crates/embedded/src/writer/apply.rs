@@ -166,6 +166,11 @@ impl Desk<'_, '_> {
                 self.book.run(Sql::PutCursor, params).map(drop)
             }
             Op::PutSystem(state) => self.put_system(state),
+            Op::PutApplied(applied) => {
+                let tenant = self.name(applied.tenant.as_str())?;
+                let body = rows::to_text(applied, "applied")?;
+                self.book.run(Sql::PutApplied, (tenant, body)).map(drop)
+            }
             Op::PutCredential { tenant, system, credential, generation } => {
                 let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
                 self.book.run(Sql::PutCredential, (tenant, system, credential, generation)).map(drop)

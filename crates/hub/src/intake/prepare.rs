@@ -21,6 +21,8 @@ pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 /// One arrival on its way through intake.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
+    /// By what it was read, and is decided.
+    pub(super) config: Arc<Configuration>,
     /// The offer it came with; `None` for a message taken in again.
     pub(super) offer: Option<u64>,
     /// Its place in the offer.
@@ -75,12 +77,19 @@ impl Item {
     }
 
     /// Nothing but the cursor of an offer to keep, or its fetch to end.
-    pub(super) fn bare(tenant: &Tenant, offer: u64, source: &System, as_of: Wall, origin: Origin) -> Self {
+    pub(super) fn bare(
+        config: &Arc<Configuration>,
+        offer: u64,
+        source: &System,
+        as_of: Wall,
+        origin: Origin,
+    ) -> Self {
         Self {
+            config: Arc::clone(config),
             offer: Some(offer),
             index: 0,
             source: source.clone(),
-            message: blank(tenant.clone(), source.clone(), as_of),
+            message: blank(config.tenant.clone(), source.clone(), as_of),
             stored: true,
             pushed: false,
             read_key: None,
@@ -115,7 +124,7 @@ fn blank(tenant: Tenant, source: System, as_of: Wall) -> Message {
 /// Reads and normalises one arrival.
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the arrival")]
 pub(super) fn prepare(
-    config: &Configuration,
+    config: &Arc<Configuration>,
     instance: &str,
     source: &System,
     origin: &Origin,
@@ -131,6 +140,7 @@ pub(super) fn prepare(
     message.received_at = turn.now.wall;
     message.trace = trace;
     let mut item = Item {
+        config: Arc::clone(config),
         offer: Some(offer),
         index,
         source: source.clone(),
@@ -180,8 +190,14 @@ fn read_key(what: &str, hash: [u8; 32]) -> String {
 }
 
 /// A kept message is taken in again: its link came, its deadline passed, or a person asked.
-pub(super) fn again(config: &Configuration, instance: &str, message: Message, turn: &mut Turn<'_>) -> Item {
+pub(super) fn again(
+    config: &Arc<Configuration>,
+    instance: &str,
+    message: Message,
+    turn: &mut Turn<'_>,
+) -> Item {
     let mut item = Item {
+        config: Arc::clone(config),
         offer: None,
         index: 0,
         source: message.source.clone(),

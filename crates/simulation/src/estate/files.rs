@@ -1,7 +1,7 @@
 //! The estate's configuration: one source, a target per idempotency class, two entities, one of which refers to the
 //! other; routes that follow a record, one of them with a filter, and one that tells of events.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use config::Configuration;
 
@@ -248,6 +248,12 @@ fields:
     )
 }
 
+/// The next version of it: the target is told one thing more.
+fn further(system: &str) -> String {
+    let more = "  - {field: round, path: round, direction: out}\n";
+    mapping(system).replace("version: 1", "version: 2") + more
+}
+
 fn group_mapping(system: &str) -> String {
     format!(
         "mapping: group.{system}
@@ -306,8 +312,20 @@ fn routes() -> String {
               object: marks, mapping: closed.keyed, operation: event}\n"
 }
 
-/// The estate's configuration.
-pub(crate) fn configuration() -> Arc<Configuration> {
+/// How many configurations the estate has; the first is the one it starts with.
+pub(crate) const CONFIGURATIONS: usize = 4;
+
+/// One of the estate's configurations.
+pub(crate) fn configuration(which: usize) -> Arc<Configuration> {
+    static ALL: OnceLock<Vec<Arc<Configuration>>> = OnceLock::new();
+    let all = ALL.get_or_init(|| (0..CONFIGURATIONS).map(written).collect());
+    all.get(which).or_else(|| all.first()).map_or_else(|| written(0), Arc::clone)
+}
+
+/// What the others change: calls at once and breaker of one target, how another tries again, and what two of them are
+/// told.
+fn written(which: usize) -> Arc<Configuration> {
+    let (one, other) = (which & 1 == 1, which & 2 == 2);
     let mut files = folder();
     files.put("model/thing.yaml", THING);
     files.put("model/group.yaml", GROUP);
@@ -316,6 +334,8 @@ pub(crate) fn configuration() -> Arc<Configuration> {
     files.put("mappings/group.src.yaml", group_mapping(SOURCE).replace(", path", ", direction: in, path"));
     files.put("mappings/closed.keyed.yaml", CLOSED);
     for (name, class) in TARGETS {
+        let (concurrency, open_for) = if one && name == FINDER { (2, 8) } else { (4, 5) };
+        let base = if other && name == KEYED { 900 } else { 500 };
         files.put(&format!("connectors/{name}.yaml"), target(name, class));
         files.put(
             &format!("systems/{name}.yaml"),
@@ -323,13 +343,14 @@ pub(crate) fn configuration() -> Arc<Configuration> {
                 "system: {name}
 connector: connectors/{name}.yaml
 connection: {{base_url: \"https://{name}.example.com\"}}
-limits: {{window: {WINDOW}}}
-breaker: {{open_for: 5s, open_for_max: 40s}}
-retry: {{base: 500ms, cap: 20s, attempts_max: 10}}
+limits: {{window: {WINDOW}, concurrency: {concurrency}}}
+breaker: {{open_for: {open_for}s, open_for_max: 40s}}
+retry: {{base: {base}ms, cap: 20s, attempts_max: 10}}
 "
             ),
         );
-        files.put(&format!("mappings/thing.{name}.yaml"), mapping(name));
+        let more = (one && name == UP) || (other && name == BLIND);
+        files.put(&format!("mappings/thing.{name}.yaml"), if more { further(name) } else { mapping(name) });
         files.put(&format!("mappings/group.{name}.yaml"), group_mapping(name));
     }
     files.put("routes/all.yaml", routes());
@@ -340,7 +361,8 @@ retry: {{base: 500ms, cap: 20s, attempts_max: 10}}
 mod tests {
     #[test]
     fn the_estate_loads() {
-        let config = super::configuration();
-        assert_eq!(config.systems.len(), 5);
+        for which in 0..super::CONFIGURATIONS {
+            assert_eq!(super::configuration(which).systems.len(), 5);
+        }
     }
 }

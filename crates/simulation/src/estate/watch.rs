@@ -411,6 +411,11 @@ impl Simulation {
                     self.violated("I12", system.as_str(), what);
                 }
             }
+            // It starts again with breakers that know nothing.
+            Mark::Configured { system, renewed: true } => {
+                estate.open.retain(|(of, _), _| of != system);
+                estate.trying.retain(|(of, _)| of != system);
+            }
             Mark::Gauges { system, held, .. } => {
                 let held: usize = held.iter().sum();
                 // Each lane may fill its third although the window is full.

@@ -247,3 +247,52 @@ pub fn systems_are_counted(backend: &Backend) {
     backend.apply(moves);
     assert_eq!(systems()[1], (erp, SystemCounts::default()));
 }
+
+/// The history of configurations: newest first, paged, and each tenant's own.
+pub fn applied_configurations_are_kept(backend: &Backend) {
+    let applied = |number: i64| crate::Applied {
+        tenant: acme(),
+        digest: format!("digest {number}"),
+        at: at(number),
+        reason: "anna: more fields".to_owned(),
+        changes: vec!["~ mapping contact.erp".to_owned()],
+    };
+    let history = |tenant: &canonical::Tenant, before, limit| match backend
+        .look(tenant, Look::Applied { before, limit })
+    {
+        Page::Applied(rows) => rows,
+        other => panic!("not a history: {other:?}"),
+    };
+    assert_eq!(history(&acme(), None, 10), []);
+    backend.apply((1..=3).map(|number| Op::PutApplied(applied(number))).collect());
+    let rows = history(&acme(), None, 2);
+    assert_eq!(rows.iter().map(|(_, row)| row.clone()).collect::<Vec<_>>(), [applied(3), applied(2)]);
+    let rest = history(&acme(), Some(rows[1].0), 10);
+    assert_eq!(rest.iter().map(|(_, row)| row.clone()).collect::<Vec<_>>(), [applied(1)]);
+    assert_eq!(history(&canonical::Tenant::new("other").unwrap(), None, 10), []);
+}
+
+/// Records by type, and open obligations by route, of what was asked for only.
+pub fn a_footprint_counts_what_hangs_on_a_part(backend: &Backend) {
+    let footprint = |entities: &[&str], systems: &[&str]| {
+        let entities = entities.iter().map(|name| canonical::Entity::new(*name).unwrap()).collect();
+        let systems = systems.iter().map(|name| system(name)).collect();
+        match backend.look(&acme(), Look::Footprint { entities, systems }) {
+            Page::Footprint(found) => found,
+            other => panic!("not a footprint: {other:?}"),
+        }
+    };
+    assert_eq!(footprint(&["Contact"], &["erp"]), crate::browse::Footprint::default());
+    backend.apply((1..=3).map(|number| Op::PutRecord(record(number, 1))).collect());
+    backend.apply(vec![Op::PutRecord(record(1, 2))]);
+    for number in 1..=4 {
+        backend.apply(vec![Op::Raise(raise("r", number, 1))]);
+    }
+    backend.apply(vec![Op::Raise(raise("s", 1, 1)), settle(sync_key("r", 4), 1, State::Delivered)]);
+    backend.apply(vec![settle(sync_key("r", 3), 1, State::Parked)]);
+    let entity = record(1, 1).entity;
+    let found = footprint(&[entity.as_str()], &["erp"]);
+    assert_eq!(found.records, [(entity, 3)].into());
+    assert_eq!(found.open, [("r".into(), 3), ("s".into(), 1)].into());
+    assert_eq!(footprint(&["Nothing"], &["crm"]), crate::browse::Footprint::default());
+}

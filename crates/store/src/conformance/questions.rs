@@ -260,6 +260,8 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Systems(rows) => rows.is_empty(),
         Page::Groups(rows) => rows.is_empty(),
         Page::Jobs(rows) => rows.is_empty(),
+        Page::Applied(rows) => rows.is_empty(),
+        Page::Footprint(found) => found == crate::browse::Footprint::default(),
     };
     let filter = crate::browse::DeliveryFilter { limit: 9, ..<_>::default() };
     assert!(empty(Look::Deliveries(filter)));
@@ -269,6 +271,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
     assert!(empty(Look::Changes { system: None, before: None, limit: 9 }));
     assert!(empty(Look::Systems));
+    assert!(empty(Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system("erp")] }));
     assert_eq!(unfinished(backend, other(), "erp"), []);
     let ready = Query::Ready { tenant: other(), now: at(1000), limit: 9 };
     assert_eq!(backend.find(ready), Rows::Ready(vec![], None));

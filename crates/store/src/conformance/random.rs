@@ -321,7 +321,7 @@ impl Dice {
     fn work(&mut self) -> Op {
         let wanted = external(self.system(), "contacts", self.id());
         let tenant = acme();
-        match self.below(7) {
+        match self.below(8) {
             0 | 1 => Op::WantFetch(Fetch {
                 external: wanted,
                 trace: trace(self.below(9)),
@@ -342,6 +342,13 @@ impl Dice {
                 credential: self.some(vec![7]),
                 generation: self.number(4),
             },
+            6 => Op::PutApplied(crate::Applied {
+                tenant,
+                digest: self.id().to_owned(),
+                at: self.time(),
+                reason: "anna".to_owned(),
+                changes: Vec::new(),
+            }),
             _ => Op::PutSystem(SystemState {
                 paused: self.some("anna".to_owned()),
                 credential_generation: self.number(4),
@@ -423,6 +430,10 @@ impl Dice {
             }),
             5 => Look::Record(rec(self.below(4))),
             6 => Look::RecordByLink { system: system(self.system()), external_id: self.id().to_owned() },
+            7 => Look::Applied { before, limit },
+            8 => {
+                Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system(self.system())] }
+            }
             _ => Look::Systems,
         }
     }

@@ -168,6 +168,10 @@ impl Tables {
                 }
                 self.systems.insert(key, state);
             }
+            Op::PutApplied(applied) => {
+                let at = self.applied.last_key_value().map_or(1, |(last, _)| last + 1);
+                self.applied.insert(at, applied);
+            }
             Op::PutCredential { tenant, system, credential, generation } => {
                 let key = (tenant.clone(), system.clone());
                 let row = self.systems.entry(key).or_insert_with(|| SystemState::blank(tenant, system));

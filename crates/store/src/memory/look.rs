@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{RecordId, System, Tenant};
+use canonical::{Entity, RecordId, System, Tenant};
 use ledger::{Intent, ObligationKey, State};
 
 use super::tables::Tables;
 use crate::browse::{
-    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, OPEN_COUNT_MAX, Page, RecordSheet,
-    SHEET_ROWS_MAX, SystemCounts,
+    DeliveryFilter, EventFilter, FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX, Look, MessageFilter,
+    OPEN_COUNT_MAX, Page, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
 };
-use crate::op::SystemState;
+use crate::op::{Applied, SystemState};
 
 impl Tables {
     pub(super) fn look(&self, tenant: &Tenant, look: Look) -> Page {
@@ -59,6 +59,13 @@ impl Tables {
                 let jobs = newest(&self.jobs.rows, filter.before, filter.limit, wanted);
                 let tally = |job: &ledger::Job| self.tallies.get(&job.id).copied().unwrap_or_default();
                 Page::Jobs(jobs.into_iter().map(|(at, job)| (at, job.clone(), tally(&job))).collect())
+            }
+            Look::Applied { before, limit } => {
+                let own = |applied: &Applied| applied.tenant == *tenant;
+                Page::Applied(newest(&self.applied, before, limit, own))
+            }
+            Look::Footprint { entities, systems } => {
+                Page::Footprint(self.footprint(tenant, &entities, &systems))
             }
         }
     }
@@ -136,6 +143,25 @@ impl Tables {
             attempts: attempts.take(SHEET_ROWS_MAX).map(|(_, attempt)| attempt.clone()).collect(),
             decisions: decisions.take(SHEET_ROWS_MAX).cloned().collect(),
         })
+    }
+
+    fn footprint(&self, tenant: &Tenant, entities: &[Entity], systems: &[System]) -> Footprint {
+        let mut out = Footprint::default();
+        for record in self.records.values().filter(|record| record.tenant == *tenant) {
+            let count = out.records.entry(record.entity.clone()).or_default();
+            *count = (*count + 1).min(FOOTPRINT_MAX);
+        }
+        out.records.retain(|entity, _| entities.contains(entity));
+        let mut counted: BTreeMap<&System, u64> = BTreeMap::new();
+        for row in self.obligations.rows.values() {
+            let of_system = counted.entry(&row.system).or_default();
+            let wanted = row.key.tenant == *tenant && row.state.is_open() && systems.contains(&row.system);
+            if wanted && *of_system < FOOTPRINT_MAX {
+                *of_system += 1;
+                *out.open.entry(row.key.route.clone()).or_default() += 1;
+            }
+        }
+        out
     }
 
     fn all_systems(&self, tenant: &Tenant) -> Vec<(SystemState, SystemCounts)> {

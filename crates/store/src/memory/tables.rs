@@ -11,7 +11,7 @@ use intake::{Decision, Link, Message, MessageState};
 use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, State, Tally, Waiting};
 
 use crate::groups::{self, Step};
-use crate::op::{Attempt, Fetch, SystemState};
+use crate::op::{Applied, Attempt, Fetch, SystemState};
 use crate::rules;
 use crate::standing::Change;
 
@@ -129,6 +129,7 @@ pub(super) struct Tables {
     pub(super) groups: Rows<(Tenant, GroupKind, String), Group>,
     pub(super) jobs: Rows<JobId, Job>,
     pub(super) tallies: BTreeMap<JobId, Tally>,
+    pub(super) applied: BTreeMap<i64, Applied>,
 }
 
 impl Tables {

@@ -65,6 +65,7 @@ fn marks() -> Vec<Mark> {
             why: text("ann: an audit"),
         },
         Mark::Job { action: "replay", state: "running", done: 5 },
+        Mark::Configured { system: crm(), renewed: true },
         Mark::Authorised { system: crm(), ok: true },
         Mark::Unconnected { system: crm(), why: text("connection refused") },
         Mark::PollFailed { system: crm(), object: contacts(), class: Class::Retryable, why: text("500") },

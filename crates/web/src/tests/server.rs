@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::{Bounds, serve};
+use crate::{Bounds, fixed, serve};
 
 const BOUND: body::Bound = body::Bound { bytes_max: 1000, within: Duration::from_millis(300) };
 
@@ -33,7 +33,7 @@ async fn start(bounds: Bounds) -> (SocketAddr, oneshot::Sender<()>, tokio::task:
         .post("/take", Access::Open("a test"), take)
         .get("/slow", Access::Open("a test"), slow)
         .build(());
-    let serving = tokio::spawn(serve(listener, router, bounds, async {
+    let serving = tokio::spawn(serve(listener, fixed(router), bounds, async {
         let _gone = ended.await.is_err();
     }));
     (address, end, serving)

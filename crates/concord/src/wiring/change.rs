@@ -1,0 +1,347 @@
+//! A running hub goes on with another configuration: spokes first, then intake, then the listeners.
+//!
+//! Listeners stay open and every other system works on. A system whose connector, limits, connection or secrets
+//! changed finishes what is under way before it is touched. Until all of these are quiet and the line of the history
+//! is durable, everything can be taken back: then they start again as they were. From there on nothing can fail but
+//! the process, and a restart finds the new folder.
+//!
+//! The order loses nothing: a spoke knows a new route before intake raises anything for it, and a system's spoke
+//! leaves when nothing leads there any more.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use canonical::System;
+use config::{Checked, Comparison, Configuration, Files, Problem, Secrets};
+use console::{Changed, Changer, Unchanged};
+use egress::{Connection, Egress};
+use embedded::Embedded;
+use guard::seal::RootKey;
+use hub::{MachineId, Spoke};
+use ingress::Ingress;
+use runtime::{BoxFuture, Handle};
+use store::browse::{Look, Page};
+use store::{Applied, Op, Store as _, Unit};
+use tokio::sync::Mutex;
+use web::{Current, Exchange, Tokens};
+
+use super::{connection, secrets};
+
+/// A system that is asked to finish has so much more time than its longest call.
+const QUIET_SLACK: Duration = Duration::from_secs(5);
+/// How long intake may take to decide what it read by the former configuration.
+const INTAKE_WAIT: Duration = Duration::from_secs(10);
+
+/// What a change works on.
+pub(super) struct Parts {
+    /// The folder that the hub was started with.
+    pub(super) dir: PathBuf,
+    pub(super) root: RootKey,
+    pub(super) store: Arc<Embedded>,
+    pub(super) egress: Arc<Egress>,
+    pub(super) handle: Handle,
+    pub(super) operators: Tokens,
+}
+
+/// A hub that can be changed.
+pub(super) struct Live {
+    parts: Parts,
+    /// One change at a time.
+    now: Mutex<Now>,
+    sources: Exchange,
+    console: Exchange,
+}
+
+/// What runs.
+struct Now {
+    configuration: Arc<Configuration>,
+    secrets: Secrets,
+    ingress: Ingress,
+}
+
+/// A change under way.
+struct Step<'s> {
+    live: &'s Arc<Live>,
+    now: &'s mut Now,
+    next: Arc<Configuration>,
+    secrets: Secrets,
+    /// Systems that finish what is under way, and start again or leave.
+    quiet: BTreeSet<System>,
+    changed: Changed,
+}
+
+impl Live {
+    /// A hub as it was started.
+    pub(super) fn new(parts: Parts, configuration: Arc<Configuration>, secrets: Secrets) -> Arc<Self> {
+        let options = ingress::Options::of(&configuration, &secrets);
+        let ingress = Ingress::new(options, parts.handle.clone());
+        let sources = Exchange::default();
+        sources.replace(ingress.router());
+        let now = Mutex::new(Now { configuration: Arc::clone(&configuration), secrets, ingress });
+        let live = Arc::new(Self { parts, now, sources, console: Exchange::default() });
+        live.exchange_console(configuration);
+        live
+    }
+
+    /// What answers sources.
+    pub(super) fn sources(&self) -> Current {
+        self.sources.current()
+    }
+
+    /// What answers operators.
+    pub(super) fn console(&self) -> Current {
+        self.console.current()
+    }
+
+    /// Nothing is answered any more; the routers let go of the hub.
+    pub(super) fn end(&self) {
+        self.sources.clear();
+        self.console.clear();
+    }
+
+    fn exchange_console(self: &Arc<Self>, configuration: Arc<Configuration>) {
+        let (handle, operators) = (self.parts.handle.clone(), self.parts.operators.clone());
+        let changer = Arc::clone(self) as Arc<dyn Changer>;
+        self.console.replace(console::changing_router(handle, configuration, changer, operators));
+    }
+
+    async fn change_to(
+        self: Arc<Self>,
+        next: Checked,
+        comparison: Comparison,
+        runs: String,
+        reason: String,
+    ) -> Result<Changed, Unchanged> {
+        let mut now = self.now.lock().await;
+        if now.configuration.digest != runs {
+            return Err(Unchanged::Stale);
+        }
+        let next = Arc::new(next.configuration);
+        let secrets = {
+            let (dir, next) = (self.parts.dir.clone(), Arc::clone(&next));
+            let resolved = tokio::task::spawn_blocking(move || resolve(&dir, &next)).await;
+            resolved.map_err(|_| Unchanged::NotNow("the secrets could not be read".to_owned()))?
+        };
+        let secrets = secrets.map_err(Unchanged::Secrets)?;
+        if secrets.root_key != now.secrets.root_key {
+            let why =
+                "the root key is another one: what is at rest would not open; give the hub its own key again";
+            return Err(Unchanged::Impossible(why.to_owned()));
+        }
+        let mut renewed = comparison.renewed.clone();
+        renewed.extend(reconnected(&now.secrets, &secrets, &next));
+        let quiet = renewed.union(&comparison.disconnected).cloned().collect();
+        let (connected, disconnected) = (comparison.connected.clone(), comparison.disconnected.clone());
+        let changed = Changed { connected, disconnected, renewed };
+        let mut step = Step { live: &self, now: &mut now, next, secrets, quiet, changed };
+        if let Err(why) = step.prepare(&comparison, reason).await {
+            step.take_back().await;
+            return Err(why);
+        }
+        step.carry_out().await
+    }
+}
+
+impl Changer for Live {
+    fn folder(&self) -> Result<Files, Vec<Problem>> {
+        Files::read(&self.parts.dir)
+    }
+
+    fn change(
+        self: Arc<Self>,
+        next: Checked,
+        comparison: Comparison,
+        reason: String,
+    ) -> BoxFuture<Result<Changed, Unchanged>> {
+        let live = self;
+        Box::pin(async move {
+            // On a task of its own: a caller that goes away must not leave half of it done.
+            let runs = comparison.runs.clone();
+            let task = tokio::spawn(live.change_to(next, comparison, runs, reason));
+            let failed =
+                || Unchanged::NotNow("the change broke off: this is a defect; see the log".to_owned());
+            task.await.unwrap_or_else(|_| Err(failed()))
+        })
+    }
+}
+
+impl Step<'_> {
+    /// Everything that can fail: systems fall quiet, connections are made, the history is written.
+    async fn prepare(&mut self, comparison: &Comparison, reason: String) -> Result<(), Unchanged> {
+        self.fall_quiet().await?;
+        for system in self.changed.connected.iter().chain(&self.changed.renewed) {
+            let connection = self.connection(system, &self.next, &self.secrets).await?;
+            let registered = self.live.parts.egress.register(system.clone(), &connection);
+            registered.map_err(|flaw| Unchanged::Impossible(flaw.to_string()))?;
+        }
+        if comparison.is_empty() && self.changed == Changed::default() {
+            return Ok(());
+        }
+        let changes: Vec<String> = comparison.changes.iter().map(ToString::to_string).collect();
+        let (handle, store) = (&self.live.parts.handle, &*self.live.parts.store);
+        note(handle, store, &self.next, reason, changes)
+            .await
+            .map_err(|error| Unchanged::NotNow(format!("the history could not be written: {error}")))
+    }
+
+    /// Waits until nothing of the systems that are renewed or disconnected is under way.
+    async fn fall_quiet(&self) -> Result<(), Unchanged> {
+        let mut held = tokio::task::JoinSet::new();
+        for system in &self.quiet {
+            let longest = self
+                .now
+                .configuration
+                .systems
+                .get(system)
+                .map(|settings| settings.connection.request_timeout);
+            let wait = longest.unwrap_or_default() + QUIET_SLACK;
+            let (handle, system) = (self.live.parts.handle.clone(), system.clone());
+            held.spawn(async move {
+                let held = tokio::time::timeout(wait, handle.hold(&MachineId::Spoke(system.clone()))).await;
+                match held {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(Unchanged::NotNow(error.to_string())),
+                    Err(_) => Err(Unchanged::NotNow(format!(
+                        "calls to {system} were still under way after {} s: nothing was changed; see its state, then \
+                         try again",
+                        wait.as_secs()
+                    ))),
+                }
+            });
+        }
+        while let Some(one) = held.join_next().await {
+            one.unwrap_or_else(|_| Err(Unchanged::NotNow("a system could not be held".to_owned())))?;
+        }
+        Ok(())
+    }
+
+    async fn connection(
+        &self,
+        system: &System,
+        of: &Configuration,
+        secrets: &Secrets,
+    ) -> Result<Connection, Unchanged> {
+        let parts = &self.live.parts;
+        let Some(settings) = of.systems.get(system) else {
+            return Err(Unchanged::Impossible(format!("the configuration has no system {system}")));
+        };
+        let made = connection(&of.tenant, settings, secrets, &parts.root, &parts.store).await;
+        made.map_err(|error| Unchanged::NotNow(format!("{system}: {error:#}")))
+    }
+
+    /// Whoever was held goes on as before.
+    async fn take_back(&self) {
+        let parts = &self.live.parts;
+        for system in &self.changed.renewed {
+            let before = self.connection(system, &self.now.configuration, &self.now.secrets).await;
+            if let Ok(connection) = before {
+                // It was registered like this before.
+                drop(parts.egress.register(system.clone(), &connection));
+            }
+        }
+        for system in &self.changed.connected {
+            parts.egress.forget(system);
+        }
+        for system in &self.quiet {
+            let machine = MachineId::Spoke(system.clone());
+            self.tell(machine, Arc::clone(&self.now.configuration));
+        }
+    }
+
+    /// Tells a machine without waiting: one that is still finishing does it afterwards.
+    fn tell(&self, machine: MachineId, configuration: Arc<Configuration>) {
+        let handle = self.live.parts.handle.clone();
+        tokio::spawn(async move { drop(handle.configure(&machine, configuration).await) });
+    }
+
+    /// What cannot fail any more, unless the hub is on its way down.
+    async fn carry_out(self) -> Result<Changed, Unchanged> {
+        let handle = &self.live.parts.handle;
+        let stopping =
+            || Unchanged::NotNow("the hub is stopping: the next start finds the new folder".to_owned());
+        for system in &self.changed.connected {
+            if let Some(spoke) = Spoke::new(Arc::clone(&self.next), system.clone()) {
+                let id = MachineId::Spoke(system.clone());
+                handle.join(id, Box::new(spoke)).await.map_err(|_| stopping())?;
+            }
+        }
+        for machine in handle.machines() {
+            let MachineId::Spoke(system) = &machine else { continue };
+            if self.next.systems.contains_key(system) {
+                handle.configure(&machine, Arc::clone(&self.next)).await.map_err(|_| stopping())?;
+            }
+        }
+        let intake = handle.configure(&MachineId::Intake, Arc::clone(&self.next));
+        // What it read before may wait for room on the disk; it is decided as it was read, whenever that is.
+        if let Ok(told) = tokio::time::timeout(INTAKE_WAIT, intake).await {
+            told.map_err(|_| stopping())?;
+        }
+        let options = ingress::Options::of(&self.next, &self.secrets);
+        self.now.ingress = self.now.ingress.again(options, handle.clone());
+        self.live.sources.replace(self.now.ingress.router());
+        self.live.exchange_console(Arc::clone(&self.next));
+        for system in &self.changed.disconnected {
+            handle.leave(&MachineId::Spoke(system.clone()));
+            self.live.parts.egress.forget(system);
+        }
+        self.now.configuration = self.next;
+        self.now.secrets = self.secrets;
+        Ok(self.changed)
+    }
+}
+
+/// Systems whose credentials are other ones, under the same references.
+fn reconnected(was: &Secrets, is: &Secrets, next: &Configuration) -> BTreeSet<System> {
+    let differs = |system: &&System| match (was.systems.get(*system), is.systems.get(*system)) {
+        (Some(was), Some(is)) => was.connection != is.connection,
+        _ => false,
+    };
+    next.systems.keys().filter(differs).cloned().collect()
+}
+
+fn resolve(dir: &Path, configuration: &Configuration) -> Result<Secrets, Vec<Problem>> {
+    configuration.resolve_secrets(&|reference| secrets::resolve(dir, reference))
+}
+
+/// Writes a line of the history.
+async fn note(
+    handle: &Handle,
+    store: &Embedded,
+    configuration: &Configuration,
+    reason: String,
+    changes: Vec<String>,
+) -> anyhow::Result<()> {
+    let applied = Applied {
+        tenant: configuration.tenant.clone(),
+        digest: configuration.digest.clone(),
+        at: handle.now().wall,
+        reason,
+        changes,
+    };
+    tracing::info!(
+        target: "concord", class = "configuration", digest = applied.digest, detail = applied.reason,
+        "another configuration counts from now on"
+    );
+    let unit = Unit { require: Vec::new(), ops: vec![Op::PutApplied(applied)] };
+    let (tell, told) = tokio::sync::oneshot::channel();
+    store.commit(vec![unit], Box::new(move |receipts| drop(tell.send(receipts))));
+    told.await.context("the store does not answer")??;
+    Ok(())
+}
+
+/// A start with another folder than before is a line of the history, too.
+pub(super) async fn note_start(
+    handle: &Handle,
+    store: &Embedded,
+    configuration: &Configuration,
+) -> anyhow::Result<()> {
+    let last = handle.look(Look::Applied { before: None, limit: 1 }).await?;
+    let known = matches!(&last, Page::Applied(rows) if rows.iter().any(|(_, row)| row.digest == configuration.digest));
+    if known {
+        return Ok(());
+    }
+    note(handle, store, configuration, "the hub was started with it".to_owned(), Vec::new()).await
+}

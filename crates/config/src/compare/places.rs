@@ -1,0 +1,77 @@
+//! Where in the new folder something is said: so that a refusal points to a line, as other problems do.
+
+use std::collections::BTreeMap;
+
+use crate::document::Document;
+use crate::files::{Files, TOP};
+use crate::problem::Problem;
+use crate::tree::Yaml;
+
+/// The new folder's files by what they declare.
+pub(super) struct Places {
+    concord: Option<Document>,
+    /// By kind and name: the file, and the place in it under which its keys stand.
+    declared: BTreeMap<(&'static str, String), (Document, Vec<String>)>,
+}
+
+impl Places {
+    pub(super) fn of(files: &Files) -> Self {
+        let concord = files.get(TOP).and_then(|text| Document::parse(TOP, text).ok());
+        let mut places = Self { concord, declared: BTreeMap::new() };
+        for (folder, kind) in [("model", "entity"), ("systems", "system"), ("mappings", "mapping")] {
+            for (path, text) in files.of(folder) {
+                let Ok(document) = Document::parse(path, text) else { continue };
+                places.declare(kind, &document, &[]);
+            }
+        }
+        for (path, text) in files.of("routes") {
+            let Ok(document) = Document::parse(path, text) else { continue };
+            let Some(Yaml::List(items)) = document.root().get("routes").map(|node| &node.value) else {
+                continue;
+            };
+            for at in 0..items.len() {
+                places.declare("route", &document, &["routes".to_owned(), at.to_string()]);
+            }
+        }
+        places
+    }
+
+    fn declare(&mut self, kind: &'static str, document: &Document, under: &[String]) {
+        let node = under.iter().try_fold(document.root(), |node, key| node.get(key));
+        if let Some(Yaml::Text(name)) = node.and_then(|node| node.get(kind)).map(|node| &node.value) {
+            self.declared.insert((kind, name.clone()), (document.clone(), under.to_vec()));
+        }
+    }
+
+    /// A problem with a key of `concord.yaml`, such as `store.folder`.
+    pub(super) fn concord(&self, key: &str, what: String, hint: String) -> Problem {
+        let path: Vec<&str> = key.split('.').collect();
+        match &self.concord {
+            Some(document) => document.problem(&path, what).hint(hint),
+            None => Problem::of_file(TOP, what, hint),
+        }
+    }
+
+    /// A problem with what a file declares.
+    pub(super) fn named(&self, kind: &'static str, name: &str, what: String, hint: String) -> Problem {
+        self.key(kind, name, kind, what, hint)
+    }
+
+    /// A problem with one of its keys.
+    pub(super) fn key(
+        &self,
+        kind: &'static str,
+        name: &str,
+        key: &str,
+        what: String,
+        hint: String,
+    ) -> Problem {
+        match self.declared.get(&(kind, name.to_owned())) {
+            Some((document, under)) => {
+                let path: Vec<&str> = under.iter().map(String::as_str).chain([key]).collect();
+                document.problem(&path, what).hint(hint)
+            }
+            None => Problem::of_file("", what, hint),
+        }
+    }
+}
