@@ -216,4 +216,10 @@ statements! {
         WHERE tenant = ?1 AND system = ?2";
     Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed FROM system_state \
         WHERE tenant = ?1";
+
+    PutEpoch = "INSERT INTO epoch (number, taken_at, restored_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    Epoch = "SELECT number, taken_at, restored_at FROM epoch ORDER BY number DESC LIMIT 1";
+    PutReread = "INSERT INTO reread (tenant, system, epoch, read_at, open_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT DO UPDATE SET read_at = excluded.read_at, open_at = excluded.open_at";
+    Reread = "SELECT read_at, open_at FROM reread WHERE tenant = ?1 AND system = ?2 AND epoch = ?3";
 }

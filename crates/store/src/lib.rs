@@ -5,12 +5,14 @@
 pub mod browse;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod epoch;
 pub mod memory;
 mod op;
 mod query;
 pub mod rules;
 
 pub use browse::{Browse, Stats};
+pub use epoch::{Epoch, Reread, Restored};
 pub use memory::Memory;
 pub use op::{Attempt, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow};

@@ -276,6 +276,9 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DelayFetch { .. }
         | Op::PutCursor { .. }
         | Op::PutSystem(_)
+        | Op::PutEpoch(_)
+        | Op::PutReread { .. }
+        | Op::WantFetchOf { .. }
         | Op::PutCredential { .. } => Urgency::Outcome,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Subject};
 use rusqlite::params;
-use store::{Claimed, Fetch, Query, Rows, SpokeAsk, SpokeRow, SystemState, rules};
+use store::{Claimed, Epoch, Fetch, Query, Reread, Restored, Rows, SpokeAsk, SpokeRow, SystemState, rules};
 
 use super::{Reader, names_or};
 use crate::fault::Outcome;
@@ -36,7 +36,7 @@ impl Reader<'_> {
             }
             Query::System { tenant, system } => {
                 let (state, cursors) = self.system(&tenant, &system)?;
-                Ok(Rows::System(state, cursors))
+                Ok(Rows::System(state, cursors, self.restored(&tenant, &system)?))
             }
             Query::Ready { tenant, now, limit } => {
                 let (messages, later) = self.ready(&tenant, now, limit)?;
@@ -188,6 +188,24 @@ impl Reader<'_> {
             Ok((desk.names.object(row.get(0)?)?, row.get(1)?))
         })?;
         Ok((state, cursors.into_iter().collect()))
+    }
+
+    /// The newest restore, if there ever was one.
+    pub(super) fn epoch(&mut self) -> Outcome<Option<Epoch>> {
+        self.book.one(Sql::Epoch, [], |row, _| {
+            Ok(Epoch { number: row.get(0)?, taken_at: wall(row, 1)?, restored_at: wall(row, 2)? })
+        })
+    }
+
+    fn restored(&mut self, tenant: &Tenant, system: &System) -> Outcome<Option<Restored>> {
+        let Some(epoch) = self.epoch()? else { return Ok(None) };
+        let nothing = Some(Restored { epoch, reread: Reread::default() });
+        let (tenant, system) = names_or!(self, nothing; tenant.as_str(), system.as_str());
+        let reread = self.book.one(Sql::Reread, (tenant, system, epoch.number), |row, _| {
+            let at = |time: Option<i64>| time.map(Wall);
+            Ok(Reread { read_at: at(row.get(0)?), open_at: at(row.get(1)?) })
+        })?;
+        Ok(Some(Restored { epoch, reread: reread.unwrap_or_default() }))
     }
 
     fn ready(

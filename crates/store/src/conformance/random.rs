@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Backend;
 use super::make::*;
 use crate::browse::{DeliveryFilter, EventFilter, Look, MessageFilter};
+use crate::epoch::{Epoch, Reread};
 use crate::op::{Attempt, Fetch, SystemState};
 use crate::{Op, Query, Require, SpokeAsk, Unit};
 
@@ -294,7 +295,7 @@ impl Dice {
     fn work(&mut self) -> Op {
         let wanted = external(self.system(), "contacts", self.id());
         let tenant = acme();
-        match self.below(7) {
+        match self.below(10) {
             0 | 1 => Op::WantFetch(Fetch {
                 external: wanted,
                 trace: trace(self.below(9)),
@@ -314,6 +315,24 @@ impl Dice {
                 system: system(self.system()),
                 credential: self.some(vec![7]),
                 generation: self.number(4),
+            },
+            6 => Op::PutEpoch(Epoch {
+                number: self.number(3),
+                taken_at: self.time(),
+                restored_at: self.time(),
+            }),
+            7 => Op::PutReread {
+                tenant,
+                system: system(self.system()),
+                epoch: self.number(3),
+                reread: Reread { read_at: Some(self.time()), open_at: None },
+            },
+            8 => Op::WantFetchOf {
+                tenant,
+                record: rec(self.below(4)),
+                objects: vec![(system(self.system()), object(self.object()))],
+                at: self.time(),
+                trace: trace(self.below(9)),
             },
             _ => Op::PutSystem(SystemState {
                 paused: self.some("anna".to_owned()),

@@ -10,10 +10,12 @@ use canonical::{
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Intent, Lane, Obligation, ObligationKey, Shadow, State, Waiting};
 
+use crate::epoch::{Epoch, Reread};
 use crate::op::{Attempt, Fetch, SystemState};
 use crate::rules;
 
 /// Rows by position, with the position of each key.
+#[derive(Clone)]
 pub(super) struct Rows<K, V> {
     pub(super) rows: BTreeMap<i64, V>,
     pub(super) at: BTreeMap<K, i64>,
@@ -52,6 +54,7 @@ impl<K: Ord + Clone, V> Rows<K, V> {
 }
 
 /// Rows of a record, per system and kind of object there.
+#[derive(Clone)]
 pub(super) struct PerObject<V>(BTreeMap<RecordId, BTreeMap<(System, Object), V>>);
 
 impl<V> Default for PerObject<V> {
@@ -99,7 +102,7 @@ pub(super) type Line = (Tenant, RouteId, RecordId);
 pub(super) type Turn = (Tenant, System, Lane, Wall, i64);
 
 /// Everything.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tables {
     pub(super) seen: BTreeMap<(Tenant, System, String), [u8; 32]>,
     pub(super) messages: Rows<MessageId, Message>,
@@ -123,6 +126,8 @@ pub(super) struct Tables {
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
+    pub(super) epochs: BTreeMap<i64, Epoch>,
+    pub(super) rereads: BTreeMap<(Tenant, System, i64), Reread>,
 }
 
 impl Tables {
