@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod backup;
 mod check;
 mod completions;
 mod dead_letter;
@@ -8,6 +9,7 @@ mod demo;
 mod event;
 pub(crate) mod key;
 mod record;
+mod restore;
 pub(crate) mod sandbox;
 mod sim;
 mod system;
@@ -32,6 +34,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Record(given) => record::run(given, settings, output),
         Command::Delivery(given) => delivery::run(given, settings, output),
         Command::DeadLetter(given) => dead_letter::run(given, settings, output),
+        Command::Backup(given) => backup::run(&given, settings, output),
+        Command::Restore(given) => restore::run(&given, output),
         Command::Key(given) => key::run(&given, output),
         Command::Completions(given) => completions::run(&given, output),
         Command::Help(given) => help::run(&given.topic, output),

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 13] = [
+const TOPICS: [&str; 15] = [
     "",
     "demo",
     "check",
@@ -23,6 +23,8 @@ const TOPICS: [&str; 13] = [
     "record get",
     "delivery list",
     "dead-letter retry",
+    "backup",
+    "restore",
     "exit-codes",
     "environment",
 ];

@@ -11,6 +11,7 @@ mod heads;
 mod orders;
 mod plan;
 mod resend;
+mod restored;
 mod settle;
 mod source;
 mod start;
@@ -143,6 +144,10 @@ pub struct Spoke {
     said_idle: bool,
     /// Cool-downs that are durable, or on their way to be.
     kept_closed: BTreeMap<Option<String>, Mono>,
+    /// The newest restore of the store, if there was one.
+    pub(crate) restore: Option<restored::Restore>,
+    /// Systems that have read again after it.
+    pub(crate) reread_others: BTreeSet<System>,
     draining: bool,
     drained: bool,
 }
@@ -188,6 +193,8 @@ impl Spoke {
             gauges_due: Mono::default(),
             said_idle: true,
             kept_closed: BTreeMap::new(),
+            restore: None,
+            reread_others: BTreeSet::new(),
             draining: false,
             drained: false,
         })
@@ -238,6 +245,7 @@ impl Spoke {
         let held = self.hold_until.is_some_and(|until| until > turn.now.mono);
         if self.phase == Phase::Running && !held && !self.draining {
             self.hold_until = None;
+            self.look_at_rereading(turn);
             self.look_for_work(turn);
             while let Some((wanted, permit)) = self.dispatcher.as_mut().and_then(|d| d.admit(turn.now.mono)) {
                 match wanted.token {
@@ -349,7 +357,10 @@ impl Spoke {
             Err(error) => return turn.effect(Effect::Stop(error.to_string())),
         };
         match (what, rows) {
-            (Await::System, Rows::System(state, cursors)) => self.loaded(state, cursors, turn),
+            (Await::System, Rows::System(state, cursors, restored)) => {
+                self.learn_of_restore(restored, turn.now);
+                self.loaded(state, cursors, turn);
+            }
             (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),
             (Await::Claim(lane), Rows::Claim(claimed)) => self.claimed(lane, claimed, turn),
             (Await::Fetches, Rows::Fetches(fetches, next)) => self.fetches(fetches, next, turn),
@@ -404,6 +415,7 @@ impl Spoke {
         match notice {
             Notice::Raised(heads) => self.raised(heads, turn.now),
             Notice::FetchWanted => self.fetch_wanted = true,
+            Notice::Reread(system) => self.reread_by(system),
             Notice::Taken(ticket, result) => self.taken(ticket, result.is_ok(), turn),
             Notice::Do(outside, order) => self.order(outside, order, turn),
             Notice::Linked | Notice::Connected(..) => {}
@@ -483,9 +495,12 @@ impl Machine for Spoke {
             }
         };
         at(self.dispatcher.as_ref().and_then(|dispatcher| dispatcher.next_wakeup(now.mono)));
-        for claim in &self.claims {
-            at(claim.wakeup());
+        if !self.is_rereading() {
+            for claim in &self.claims {
+                at(claim.wakeup());
+            }
         }
+        at(self.reread_wakeup(now.mono));
         at(self.fetch_due);
         for poll in self.polls.values() {
             at(poll.wakeup());

@@ -113,6 +113,7 @@ impl World {
             now,
             event: EventId::from_parts(now, self.turn << 16),
             fresh: RecordId::from_parts(now, self.turn << 16),
+            restored_at: self.view.restored_at,
         };
         decide(context, &mut self.view, incoming)
     }

@@ -8,12 +8,15 @@ use canonical::Wall;
 use serde::{Deserialize, Serialize};
 
 /// The newest restore, and how far one system is with reading again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Restored {
     /// The restore.
     pub epoch: Epoch,
     /// How far the system is.
     pub reread: Reread,
+    /// Of earlier restores, oldest first: from when to when what was made had other ids before (after the one, up to the
+    /// other). The end is that of all times where the system never delivered again.
+    pub renamed: Vec<(Wall, Wall)>,
 }
 
 /// A restore.
@@ -34,6 +37,18 @@ pub struct Reread {
     pub read_at: Option<Wall>,
     /// Since when it delivers again.
     pub open_at: Option<Wall>,
+}
+
+impl Restored {
+    /// The newest of some restores, each with how far the system came after it; in any order. `None` without any.
+    #[must_use]
+    pub fn newest(mut all: Vec<(Epoch, Reread)>) -> Option<Self> {
+        all.sort_unstable_by_key(|(epoch, _)| epoch.number);
+        let (epoch, reread) = all.pop()?;
+        let until = |reread: Reread| reread.open_at.unwrap_or(Wall(i64::MAX));
+        let renamed = all.into_iter().map(|(epoch, reread)| (epoch.restored_at, until(reread))).collect();
+        Some(Self { epoch, reread, renamed })
+    }
 }
 
 impl Epoch {

@@ -190,22 +190,21 @@ impl Reader<'_> {
         Ok((state, cursors.into_iter().collect()))
     }
 
-    /// The newest restore, if there ever was one.
-    pub(super) fn epoch(&mut self) -> Outcome<Option<Epoch>> {
-        self.book.one(Sql::Epoch, [], |row, _| {
-            Ok(Epoch { number: row.get(0)?, taken_at: wall(row, 1)?, restored_at: wall(row, 2)? })
-        })
+    /// When the store was restored last, if it ever was.
+    pub(super) fn restored_at(&mut self) -> Outcome<Option<Wall>> {
+        self.book.one(Sql::RestoredAt, [], |row, _| wall(row, 0))
     }
 
     fn restored(&mut self, tenant: &Tenant, system: &System) -> Outcome<Option<Restored>> {
-        let Some(epoch) = self.epoch()? else { return Ok(None) };
-        let nothing = Some(Restored { epoch, reread: Reread::default() });
-        let (tenant, system) = names_or!(self, nothing; tenant.as_str(), system.as_str());
-        let reread = self.book.one(Sql::Reread, (tenant, system, epoch.number), |row, _| {
+        // Before the system has a name, nothing is kept of it.
+        let tenant = self.name(tenant.as_str())?.unwrap_or(-1);
+        let system = self.name(system.as_str())?.unwrap_or(-1);
+        let all = self.book.all(Sql::Epochs, (tenant, system), |row, _| {
+            let epoch = Epoch { number: row.get(0)?, taken_at: wall(row, 1)?, restored_at: wall(row, 2)? };
             let at = |time: Option<i64>| time.map(Wall);
-            Ok(Reread { read_at: at(row.get(0)?), open_at: at(row.get(1)?) })
+            Ok((epoch, Reread { read_at: at(row.get(3)?), open_at: at(row.get(4)?) }))
         })?;
-        Ok(Some(Restored { epoch, reread: reread.unwrap_or_default() }))
+        Ok(Restored::newest(all))
     }
 
     fn ready(

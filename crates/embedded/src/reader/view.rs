@@ -31,7 +31,7 @@ impl Reader<'_> {
             }
             self.add_surroundings(&tenant, number, &systems, &mut view)?;
         }
-        view.restored_at = self.epoch()?.map(|epoch| epoch.restored_at);
+        view.restored_at = self.restored_at()?;
         view.tenant = Some(tenant);
         Ok(view)
     }

@@ -86,6 +86,11 @@ impl Spoke {
             self.close_unfinished(intent, row.shadow, decision, why, &mut unit, turn);
         }
         let now = turn.now.wall;
+        let class = if decision == Decision::Retry && super::restored::was_asked(&obligation) {
+            super::restored::LOOKED
+        } else {
+            decision.class()
+        };
         unit.ops.push(Op::Settle {
             key: obligation.key,
             // What is raised while this is decided is not part of the decision.
@@ -95,7 +100,7 @@ impl Spoke {
             attempts: 0,
             due: now,
             waiting: None,
-            reason: Some(reason(decision.class(), why)),
+            reason: Some(reason(class, why)),
             at: now,
         });
         self.outbox.push((unit, After::Ordered(outside, decision)));

@@ -31,7 +31,10 @@ fn restored_at(backend: &Backend) -> Option<canonical::Wall> {
 pub fn the_newest_restore_counts(backend: &Backend) {
     assert_eq!((of(backend, "crm"), restored_at(backend)), (None, None));
     backend.apply(vec![Op::PutEpoch(epoch(1))]);
-    assert_eq!(of(backend, "crm"), Some(Restored { epoch: epoch(1), reread: Reread::default() }));
+    assert_eq!(
+        of(backend, "crm"),
+        Some(Restored { epoch: epoch(1), reread: Reread::default(), renamed: vec![] })
+    );
     assert_eq!(restored_at(backend), Some(at(11)));
     let put = |tenant, number, read_at, open_at| Op::PutReread {
         tenant,
@@ -41,13 +44,16 @@ pub fn the_newest_restore_counts(backend: &Backend) {
     };
     backend.apply(vec![put(acme(), 1, Some(at(20)), None), put(other(), 1, Some(at(90)), Some(at(91)))]);
     let half = Reread { read_at: Some(at(20)), open_at: None };
-    assert_eq!(of(backend, "crm"), Some(Restored { epoch: epoch(1), reread: half }));
+    assert_eq!(of(backend, "crm"), Some(Restored { epoch: epoch(1), reread: half, renamed: vec![] }));
     assert_eq!(of(backend, "erp").map(|restored| restored.reread), Some(Reread::default()));
     backend.apply(vec![put(acme(), 1, Some(at(20)), Some(at(21)))]);
     let whole = Reread { open_at: Some(at(21)), ..half };
     assert_eq!(of(backend, "crm").map(|restored| restored.reread), Some(whole));
     backend.apply(vec![Op::PutEpoch(epoch(2)), Op::PutEpoch(Epoch { taken_at: at(77), ..epoch(2) })]);
-    assert_eq!(of(backend, "crm"), Some(Restored { epoch: epoch(2), reread: Reread::default() }));
+    let renamed =
+        |until| Some(Restored { epoch: epoch(2), reread: Reread::default(), renamed: vec![(at(11), until)] });
+    assert_eq!(of(backend, "crm"), renamed(at(21)));
+    assert_eq!(of(backend, "erp"), renamed(canonical::Wall(i64::MAX)), "it never delivered again");
     assert_eq!(restored_at(backend), Some(at(12)));
 }
 

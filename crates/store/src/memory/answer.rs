@@ -220,9 +220,11 @@ impl Tables {
     }
 
     fn restored(&self, tenant: &Tenant, system: &System) -> Option<Restored> {
-        let epoch = *self.epochs.last_key_value()?.1;
-        let reread = self.rereads.get(&(tenant.clone(), system.clone(), epoch.number));
-        Some(Restored { epoch, reread: reread.copied().unwrap_or_default() })
+        let all = self.epochs.values().map(|epoch| {
+            let reread = self.rereads.get(&(tenant.clone(), system.clone(), epoch.number));
+            (*epoch, reread.copied().unwrap_or_default())
+        });
+        Restored::newest(all.collect())
     }
 
     fn messages_ready(&self, tenant: &Tenant, now: Wall, limit: usize) -> (Vec<Message>, Option<Wall>) {
