@@ -28,6 +28,9 @@ const REREAD_WAIT_MAX: Duration = Duration::from_secs(900);
 const HINTS_COME_UP: Duration = Duration::from_secs(1);
 /// How often an object is asked for before its write goes without having seen it: 1, 2, 4 … seconds apart.
 const ROUNDS_MAX: u8 = 6;
+/// What a system that is not listed sends so long after a restore, it may have sent before: vendors send again what
+/// was not taken for about three days.
+const PUSHED_AGAIN: Duration = Duration::from_secs(3 * 24 * 3600);
 /// Objects of which it is remembered how often they were asked for (I19).
 const ROUNDS_KEPT_MAX: usize = 4096;
 
@@ -165,13 +168,21 @@ impl Spoke {
 
     /// Whether what goes first is a look: the create may have been made after the backup was taken.
     pub(crate) fn looks_after_restore(&self, record: &Record, shadow: Option<&Shadow>) -> bool {
-        self.restore.as_ref().is_some_and(|restore| restore.is_in_doubt(record.created_at, shadow))
+        let listed = self.is_listed(record.provenance.values().map(|from| &from.system));
+        self.restore.as_ref().is_some_and(|restore| restore.is_in_doubt(record.created_at, shadow, listed))
     }
 
     /// The same of an event that may have been told.
     pub(crate) fn looks_for_event(&self, fact: &Fact) -> bool {
         let at = fact.id.made_at().min(fact.at);
-        self.restore.as_ref().is_some_and(|restore| restore.is_in_doubt(at, None))
+        let listed = self.is_listed(std::iter::once(&fact.source));
+        self.restore.as_ref().is_some_and(|restore| restore.is_in_doubt(at, None, listed))
+    }
+
+    /// Whether any of these systems is listed: what it said since the backup has been read again. Others may say it
+    /// again.
+    fn is_listed<'a>(&self, mut systems: impl Iterator<Item = &'a System>) -> bool {
+        systems.any(|system| self.config.systems.get(system).is_some_and(|of| !of.poll.is_empty()))
     }
 
     /// What must come before the delivery because of a restore; `None`: nothing.
@@ -228,13 +239,13 @@ impl Spoke {
         mapping: &Mapping,
     ) -> Option<Plan> {
         let object = &route.object;
-        // What is not to be there, and would be left there if it were, is nobody's question.
-        let goes = record.alive == Alive::Live
-            && route.filter.iter().all(|condition| condition.holds(&record.fields));
-        if !goes && route.on_exit == OnExit::Keep {
+        if !self.looks_after_restore(record, shadow) {
             return None;
         }
-        if !restore.is_in_doubt(record.created_at, shadow) {
+        let goes = record.alive == Alive::Live
+            && route.filter.iter().all(|condition| condition.holds(&record.fields));
+        // What is not to be there, and would be left there if it were, is nobody's question.
+        if !goes && route.on_exit == OnExit::Keep {
             return None;
         }
         let spec = self.connector.choose(object, false, None)?;
@@ -243,7 +254,8 @@ impl Spoke {
             && restore.reread.read_at.is_some();
         let blind =
             matches!(spec.idempotency, IdempotencyClass::Upsert) && self.may_be_edited(route, mapping);
-        if listed || !blind && restore.can_tell(spec, record.created_at) {
+        // A look is for what is to be there, not for what is to leave.
+        if listed || goes && !blind && restore.can_tell(spec, record.created_at) {
             return None;
         }
         let text = format!(
@@ -272,7 +284,7 @@ impl Spoke {
         mapping: &Mapping,
     ) -> Option<Plan> {
         let made = fact.id.made_at();
-        if !restore.is_in_doubt(made.min(fact.at), None) {
+        if !self.looks_for_event(fact) {
             return None;
         }
         let spec = self.connector.operation(route.operation.as_deref()?, &route.object)?;
@@ -361,9 +373,10 @@ impl Spoke {
 impl Restore {
     /// Whether something of that time may have been told after the backup was taken, and forgotten: what is made after
     /// the listings were read again was not. A shadow that was read or written since knows better.
-    fn is_in_doubt(&self, at: Wall, shadow: Option<&Shadow>) -> bool {
+    fn is_in_doubt(&self, at: Wall, shadow: Option<&Shadow>, listed: bool) -> bool {
         let known = shadow.is_some_and(|shadow| !intake::unverified(shadow, Some(self.epoch.restored_at)));
-        !known && self.reread.open_at.is_none_or(|open| at <= open)
+        let again = !listed && at <= self.epoch.restored_at + PUSHED_AGAIN;
+        !known && (again || self.reread.open_at.is_none_or(|open| at <= open))
     }
 
     /// Whether the target tells what is there already from what is new. An id of ours that was given after the backup
