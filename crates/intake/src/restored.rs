@@ -28,7 +28,7 @@ pub fn unverified(shadow: &Shadow, restored_at: Option<Wall>) -> bool {
 
 /// Whether this is the first sight of an object since the restore.
 pub(crate) fn first_sight(context: Context<'_>, view: &View, incoming: &Incoming, record: &Record) -> bool {
-    let Some(restored) = context.restored_at.filter(|_| !planted::is(Bug::RestoreIsTrusted)) else {
+    let Some(restored) = context.restored_at else {
         return false;
     };
     let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
@@ -48,6 +48,5 @@ pub(crate) fn stays(context: Context<'_>, record: &Record, field: &Field, spec: 
 /// Whether a state that is newer for its source and changes nothing must be told again: what the systems heard after
 /// the backup was taken is not known.
 pub(crate) fn tell_again(context: Context<'_>, record: &Record) -> bool {
-    let unheard = context.restored_at.is_some_and(|restored| record.updated_at <= restored);
-    unheard && !planted::is(Bug::RestoreIsTrusted)
+    context.restored_at.is_some_and(|restored| record.updated_at <= restored)
 }

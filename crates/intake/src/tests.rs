@@ -1,6 +1,7 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
 mod late;
+mod restored;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -320,3 +320,10 @@ fn i3_a_restored_backup_doubles_nothing_and_all_agree_in_the_end() {
         }
     }
 }
+
+/// The same where shadows of before the restore are believed: it must show.
+#[test]
+fn i6_a_restore_that_trusts_its_shadows_is_caught() {
+    let hunt = crate::hunt(planted::Bug::RestoreIsTrusted);
+    assert!(hunt.caught(), "{hunt:?}");
+}
