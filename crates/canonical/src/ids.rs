@@ -25,6 +25,14 @@ macro_rules! ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn made_at(&self) -> Wall {
+                let seconds = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+                let micros = seconds.0.saturating_mul(1_000_000) + u64::from(seconds.1 / 1_000);
+                Wall(i64::try_from(micros).unwrap_or(i64::MAX))
+            }
+
             /// The sixteen bytes, as stored.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 16] {

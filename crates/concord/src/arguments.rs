@@ -116,6 +116,10 @@ pub(crate) enum Command {
     /// Bulk work: plans, and the jobs they become
     #[command(subcommand)]
     Job(Job),
+    /// Copy a folder's store, whether its hub runs or not, and verify the copy
+    Backup(Backup),
+    /// Make a backup the store of a folder
+    Restore(Restore),
     /// Keys that seal what is personal at rest
     #[command(subcommand)]
     Key(Key),
@@ -279,7 +283,8 @@ pub(crate) struct Sim {
     /// Virtual hours of faults per seed
     #[arg(long, value_name = "H", default_value_t = 1.0, value_parser = hours)]
     pub(crate) hours: f64,
-    /// safety: faults to the very end; liveness: they stop, and everything must agree afterwards
+    /// safety: faults to the very end; liveness: they stop, and everything must agree afterwards; restore: the same, and
+    /// old backups of the store are restored in between
     #[arg(long, value_enum, value_name = "MODE", default_value_t = SimMode::Liveness)]
     pub(crate) mode: SimMode,
     /// Plant this bug only, and tell how it is caught
@@ -295,6 +300,7 @@ pub(crate) struct Sim {
 pub(crate) enum SimMode {
     Safety,
     Liveness,
+    Restore,
 }
 
 /// Connected systems.
@@ -492,6 +498,43 @@ pub(crate) struct Decision {
     /// Why, for the record
     #[arg(long, value_name = "TEXT", required_unless_present = "group")]
     pub(crate) reason: Option<String>,
+}
+
+/// A backup to be taken.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The folder is that of --dir. The backup is a folder with the store's copy and manifest.json (when, \
+    what, and the copy's hash). It appears under its name when it is complete and verified, and never in place of \
+    another. Nothing waits for it; while it is copied, the hub's log of changes grows.\n\nThe root key is not in it, \
+    and without the key nothing personal of it can be read: keep a copy of the key elsewhere. The manifest names the \
+    key that is needed by its id, which is not secret."
+)]
+pub(crate) struct Backup {
+    /// The backup to be made; of a folder that exists, a new one in it, named by tenant and time
+    #[arg(value_name = "BACKUP")]
+    pub(crate) to: PathBuf,
+}
+
+/// A backup to be put back.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Checks the copy's hash and that the root key which DIR's concord.yaml names is the one that the \
+    backup was sealed under, before anything is changed.\n\nThe systems have moved on since the backup was taken, and \
+    the store does not know. At the next `concord up` every listing is read again from before the backup, and nothing \
+    is delivered before that; then each object is read before it is first written. What may have been made or told \
+    since, where the target can't tell, waits for a person: see `concord dead-letter list`. Of systems that only push, \
+    what they sent since the backup must be sent again; each is named."
+)]
+pub(crate) struct Restore {
+    /// The backup, as `concord backup` made it
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+    /// The configuration folder whose store it becomes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: PathBuf,
+    /// Put a store that is there aside, into a folder beside it, instead of refusing
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 /// Whether personal values are shown.

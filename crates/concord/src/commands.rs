@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod apply;
+mod backup;
 mod check;
 mod completions;
 mod configuration;
@@ -12,6 +13,7 @@ mod job;
 pub(crate) mod key;
 mod plan;
 mod record;
+mod restore;
 pub(crate) mod sandbox;
 mod sim;
 mod system;
@@ -41,6 +43,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::DeadLetter(given) => dead_letter::run(given, settings, output),
         Command::Replay(given) => job::replay(given, settings, output),
         Command::Job(given) => job::run(given, settings, output),
+        Command::Backup(given) => backup::run(&given, settings, output),
+        Command::Restore(given) => restore::run(&given, output),
         Command::Key(given) => key::run(&given, output),
         Command::Completions(given) => completions::run(&given, output),
         Command::Help(given) => help::run(&given.topic, output),

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 22] = [
+const TOPICS: [&str; 24] = [
     "",
     "demo",
     "check",
@@ -32,6 +32,8 @@ const TOPICS: [&str; 22] = [
     "replay plan",
     "job",
     "job apply",
+    "backup",
+    "restore",
     "exit-codes",
     "environment",
 ];

@@ -151,6 +151,17 @@ impl Node {
         }
     }
 
+    /// Whether Concord's own id stands in it.
+    pub(crate) fn names_key(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Slot(slot) => slot.names_key(),
+            Self::Text(template) => template.names_key(),
+            Self::List(nodes) => nodes.iter().any(Self::names_key),
+            Self::Object { entries, .. } => entries.iter().any(|entry| entry.node.names_key()),
+        }
+    }
+
     /// Its JSON value.
     fn value<'a>(&'a self, scope: &Scope<'a>) -> Result<Value, Flaw> {
         let mut bytes = Vec::new();

@@ -169,6 +169,15 @@ impl RequestPlan {
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
     }
+
+    /// Whether Concord's own id stands in it.
+    pub(crate) fn names_key(&self) -> bool {
+        let body = match &self.body {
+            BodyPlan::None => false,
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.names_key(),
+        };
+        body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
+    }
 }
 
 #[derive(Debug)]

@@ -282,6 +282,9 @@ pub struct WriteSpec {
     pub timeout: Duration,
     /// What it costs.
     pub charge: Charge,
+    /// Whether Concord's own id is what a target tells its effect from another by: it stands in the request, or in the
+    /// look for it. Under another id the same object would be made once more.
+    pub by_key: bool,
     /// Whether it may be the first call of a breaker that tries again: repeating it does no harm.
     pub safe: bool,
 }

@@ -167,6 +167,11 @@ impl Slot {
         !self.alternatives.is_empty() && self.alternatives.iter().all(|one| one.source == Source::Id)
     }
 
+    /// Whether any of its alternatives is Concord's own id.
+    pub(crate) fn names_key(&self) -> bool {
+        self.alternatives.iter().any(|one| one.source == Source::Key)
+    }
+
     /// Whether every alternative ends in an encoder that makes a value safe inside SQL.
     fn is_sql_safe(&self) -> bool {
         self.alternatives.iter().all(|alternative| {
@@ -260,6 +265,11 @@ impl Template {
     /// Whether it cannot be filled without the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.needs_id()))
+    }
+
+    /// Whether Concord's own id stands in it.
+    pub(crate) fn names_key(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_key()))
     }
 
     /// The slot, when there is nothing else: then the value keeps its type.

@@ -10,6 +10,7 @@ use crate::OpenError;
 
 const LOCK_FILE: &str = "lock";
 const DATABASE_FILE: &str = "store.sqlite";
+const RESTORING_FILE: &str = "store.sqlite.restoring";
 const RESERVE_FILE: &str = "reserve";
 
 /// A folder that this process alone uses, until it is dropped.
@@ -50,6 +51,11 @@ impl Folder {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
+    }
+
+    /// A restored database before it takes its place.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.path.join(RESTORING_FILE)
     }
 
     /// The reserve, not yet filled.

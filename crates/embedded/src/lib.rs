@@ -14,6 +14,7 @@ use guard::seal::{KeyringError, RootKey, RootKeyError};
 use store::browse::{Look, Page};
 use store::{Browse, Query, Receipt, Reply, Rows, Stats, Store, StoreError, Unit};
 
+pub mod backup;
 mod book;
 mod checkpoint;
 mod connection;
@@ -125,6 +126,15 @@ pub enum OpenError {
     /// The file is somebody else's.
     #[error("the file in the store folder {} is not a store of Concord: give an empty folder", folder.display())]
     Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A restore was interrupted: starting now would begin an empty store, and make everything anew.
+    #[error(
+        "the store in {} is not whole: a restore was interrupted; run `concord restore` again with the same backup",
+        folder.display()
+    )]
+    Unrestored {
         /// The folder.
         folder: PathBuf,
     },

@@ -30,6 +30,9 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
         other => OpenError::Unreadable { folder: path.to_owned(), detail: other.detail() },
     };
     let database = folder.database();
+    if folder.restoring().exists() && !database.exists() {
+        return Err(OpenError::Unrestored { folder: path.to_owned() });
+    }
     let writing = connect(&database, Purpose::Write, options.page_cache_mb * MIB).map_err(failed)?;
     schema::migrate(&writing, path, schema::MIGRATIONS, &options)?;
     check_key(&writing, path, &root_key)?;
@@ -74,7 +77,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 /// Before anything is read or written under a key: is it this store's? A new store remembers it.
-fn check_key(connection: &Connection, path: &Path, root_key: &RootKey) -> Result<(), OpenError> {
+pub(crate) fn check_key(connection: &Connection, path: &Path, root_key: &RootKey) -> Result<(), OpenError> {
     let database = |source| OpenError::Database { folder: path.to_owned(), source };
     let known: Option<Vec<u8>> = connection
         .query_row("SELECT sealed FROM canary", [], |row| row.get(0))

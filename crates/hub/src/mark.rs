@@ -246,6 +246,18 @@ pub enum Mark {
         /// The target.
         system: System,
     },
+    /// After a restore of the store, an object is read before it is written.
+    Reread {
+        /// The target.
+        system: System,
+    },
+    /// After a restore of the store, a system delivers again.
+    Reopened {
+        /// Which.
+        system: System,
+        /// Whether everything was read again; else it was waited for long enough.
+        whole: bool,
+    },
     /// How a spoke stands, now and then: for gauges.
     Gauges {
         /// Which.

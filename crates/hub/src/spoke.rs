@@ -12,6 +12,7 @@ mod orders;
 mod plan;
 mod renew;
 mod resend;
+mod restored;
 mod settle;
 mod source;
 mod standing;
@@ -154,6 +155,10 @@ pub struct Spoke {
     hours_due: Option<Mono>,
     /// Cool-downs that are durable, or on their way to be.
     kept_closed: BTreeMap<Option<String>, Mono>,
+    /// The newest restore of the store, if there was one.
+    pub(crate) restore: Option<restored::Restore>,
+    /// Systems that have read again after it.
+    pub(crate) reread_others: BTreeSet<System>,
     draining: bool,
     renewal: Renewal,
 }
@@ -202,6 +207,8 @@ impl Spoke {
             holding: 0,
             hours_due: None,
             kept_closed: BTreeMap::new(),
+            restore: None,
+            reread_others: BTreeSet::new(),
             draining: false,
             renewal: Renewal::default(),
         })
@@ -253,6 +260,7 @@ impl Spoke {
         if self.phase == Phase::Running && !held && !self.draining {
             self.hold_until = None;
             self.keep_hours(turn.now);
+            self.look_at_rereading(turn);
             self.look_for_work(turn);
             while let Some((wanted, permit)) = self.dispatcher.as_mut().and_then(|d| d.admit(turn.now.mono)) {
                 match wanted.token {
@@ -365,7 +373,10 @@ impl Spoke {
             Err(error) => return turn.effect(Effect::Stop(error.to_string())),
         };
         match (what, rows) {
-            (Await::System, Rows::System(state, cursors)) => self.loaded(state, cursors, turn),
+            (Await::System, Rows::System(state, cursors, restored)) => {
+                self.learn_of_restore(restored, turn.now);
+                self.loaded(state, cursors, turn);
+            }
             (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),
             (Await::Claim(lane), Rows::Claim(claimed)) => self.claimed(lane, claimed, turn),
             (Await::Held, Rows::Held(heads)) => self.held(&heads, turn),
@@ -421,6 +432,7 @@ impl Spoke {
         match notice {
             Notice::Raised(heads) => self.raised(heads, turn.now),
             Notice::FetchWanted => self.fetch_wanted = true,
+            Notice::Reread(system) => self.reread_by(system),
             Notice::Taken(ticket, result) => self.taken(ticket, result.is_ok(), turn),
             Notice::Do(outside, order) => self.order(outside, order, turn),
             Notice::Linked | Notice::Connected(..) => {}
@@ -502,9 +514,12 @@ impl Machine for Spoke {
             }
         };
         at(self.dispatcher.as_ref().and_then(|dispatcher| dispatcher.next_wakeup(now.mono)));
-        for claim in &self.claims {
-            at(claim.wakeup());
+        if !self.is_rereading() {
+            for claim in &self.claims {
+                at(claim.wakeup());
+            }
         }
+        at(self.reread_wakeup(now.mono));
         at(self.fetch_due);
         for poll in self.polls.values() {
             at(poll.wakeup());

@@ -283,6 +283,8 @@ pub enum Notice {
     Raised(Vec<store::Head>),
     /// To a spoke: objects are to be fetched.
     FetchWanted,
+    /// To a spoke: that system has read again what it may have missed, after a restore of the store.
+    Reread(System),
     /// To a spoke: its offer is durable (or was refused: try again).
     Taken(Ticket, Result<(), Busy>),
     /// To intake: links were made, parked messages may be ready.

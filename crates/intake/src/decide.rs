@@ -25,7 +25,7 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     };
     let mut accepted = Accepted { about: Some(id), ..Accepted::default() };
     let before = view.records.get(&id).cloned();
-    let record = before.clone().unwrap_or_else(|| blank(context, id));
+    let record = before.clone().unwrap_or_else(|| blank(context, incoming, id));
     let after = if incoming.deleted {
         delete(context, view, incoming, record, &mut accepted)
     } else {
@@ -50,7 +50,7 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
 }
 
 /// A record that nobody has said anything about.
-fn blank(context: Context<'_>, id: RecordId) -> Record {
+fn blank(context: Context<'_>, incoming: &Incoming, id: RecordId) -> Record {
     Record {
         tenant: context.tenant.clone(),
         entity: context.schema.entity.clone(),
@@ -64,7 +64,8 @@ fn blank(context: Context<'_>, id: RecordId) -> Record {
         extensions: Default::default(),
         counter_writes: Default::default(),
         occurrences: Default::default(),
-        created_at: context.now,
+        // When it was first heard of, however long the message then waited.
+        created_at: context.now.min(incoming.as_of),
         updated_at: context.now,
     }
 }

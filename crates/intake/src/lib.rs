@@ -6,6 +6,7 @@ mod link;
 mod merge;
 mod message;
 mod raise;
+mod restored;
 mod verdict;
 mod view;
 
@@ -16,5 +17,6 @@ pub use decide::decide;
 pub use identity::{match_values, subject};
 pub use link::Link;
 pub use message::{Message, MessageState};
+pub use restored::unverified;
 pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Replay, Verdict};
 pub use view::{Ask, View};

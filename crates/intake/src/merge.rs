@@ -9,6 +9,8 @@ use planted::Bug;
 use serde_json::Value;
 
 use crate::decide::decision;
+use crate::raise;
+use crate::restored;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
 use crate::view::View;
 
@@ -34,6 +36,7 @@ pub(crate) fn merge(
     }
     let order = incoming.order;
     let superseded = superseded(view, incoming, record.id);
+    let first_sight = restored::first_sight(context, view, incoming, &record);
     let mut stale = false;
     let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
@@ -56,7 +59,8 @@ pub(crate) fn merge(
         if known == Some(&value) {
             continue;
         }
-        match judge(context, incoming, superseded, &mut record, field, spec, &value, accepted) {
+        match judge(context, incoming, (superseded, first_sight), &mut record, field, spec, &value, accepted)
+        {
             Judgement::Take => {
                 take(context, incoming, &mut record, field, value);
                 changed = true;
@@ -78,6 +82,9 @@ pub(crate) fn merge(
     // Watermarks and counters must stand even when no value changed, but make no version of their own: they are
     // written with the record under its old version number.
     if !changed && (moved || !accepted.decisions.is_empty()) && !fresh {
+        if moved && restored::tell_again(context, &record) {
+            raise::again(context, incoming, &record, accepted);
+        }
         let version = record.version;
         accepted.record = Some((record, version));
         return None;
@@ -157,7 +164,7 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
 fn judge(
     context: Context<'_>,
     incoming: &Incoming,
-    superseded: bool,
+    (superseded, first_sight): (bool, bool),
     record: &mut Record,
     field: &Field,
     spec: &FieldSpec,
@@ -180,6 +187,13 @@ fn judge(
     }
     if lately || incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
         // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
+        return Judgement::Leave;
+    }
+    if first_sight && !blank && restored::stays(context, record, field, spec) {
+        let rule = "the first sight since the restore: it may be what was written there after the backup";
+        let stale = decision(context, incoming, record, DecisionKind::Stale, rule);
+        accepted.decisions.push(Decision { field: Some(field.clone()), ..stale });
+        accepted.untold = true;
         return Judgement::Leave;
     }
     if superseded && !blank {
@@ -342,7 +356,8 @@ fn see(
     shadow.token = shadow.token.max(incoming.version());
     shadow.seen_at = Some(incoming.as_of);
     let moved = old.is_none_or(|old| {
-        old.fields != shadow.fields
+        restored::unverified(old, context.restored_at)
+            || old.fields != shadow.fields
             || old.unknown != shadow.unknown
             || old.token != shadow.token
             || old.external_id != shadow.external_id

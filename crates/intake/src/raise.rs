@@ -87,7 +87,7 @@ fn fact(
         record: record.id,
         version: record.version,
         source: incoming.about.system.clone(),
-        at: incoming.occurred_at.unwrap_or(context.now),
+        at: incoming.occurred_at.unwrap_or_else(|| context.now.min(incoming.as_of)),
         occurrence,
         trace: incoming.trace.clone(),
         data,
@@ -140,7 +140,8 @@ fn concerned(route: &Route, before: Option<&Record>, after: &Record) -> bool {
 
 /// After a refused edit that is to be reverted: the source's own object must be told again.
 pub(crate) fn revert(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
-    if !accepted.decisions.iter().any(|decision| decision.kind == DecisionKind::Reverted) {
+    let reverted = accepted.decisions.iter().any(|decision| decision.kind == DecisionKind::Reverted);
+    if !reverted && !accepted.untold {
         return;
     }
     let own = context.routes.iter().filter(|route| {
@@ -150,6 +151,16 @@ pub(crate) fn revert(context: Context<'_>, incoming: &Incoming, record: &Record,
     });
     for route in own {
         accepted.raises.push(raise(context, incoming, record, route, Subject::Record(record.id), true));
+    }
+}
+
+/// Every other system that the record goes to is told again, whatever it was told before.
+pub(crate) fn again(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
+    for route in context.routes.iter().filter(|route| route.kind == RouteKind::Sync) {
+        let own = route.system == incoming.about.system && route.object == incoming.about.object;
+        if !own && concerned(route, None, record) {
+            accepted.raises.push(raise(context, incoming, record, route, Subject::Record(record.id), true));
+        }
     }
 }
 

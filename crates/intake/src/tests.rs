@@ -1,6 +1,7 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
 mod late;
+mod restored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,6 +114,7 @@ impl World {
             now,
             event: EventId::from_parts(now, self.turn << 16),
             fresh: RecordId::from_parts(now, self.turn << 16),
+            restored_at: self.view.restored_at,
         };
         decide(context, &mut self.view, incoming)
     }

@@ -176,6 +176,8 @@ pub struct Context<'a> {
     pub event: EventId,
     /// The id of the record this message would make.
     pub fresh: RecordId,
+    /// When the store was last restored from a backup.
+    pub restored_at: Option<Wall>,
 }
 
 /// A message that was taken in: everything to be written for it, all or nothing.
@@ -199,6 +201,8 @@ pub struct Accepted {
     pub raises: Vec<Raise>,
     /// What was not simply merged.
     pub decisions: Vec<Decision>,
+    /// What it said otherwise was left alone, and is to be told there once more.
+    pub untold: bool,
     /// A doubt that a fetch settles.
     pub refetch: bool,
     /// The record it is about, changed or not.

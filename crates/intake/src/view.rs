@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{Entity, ExternalRef, Object, Record, RecordId, System, Tenant};
+use canonical::{Entity, ExternalRef, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Shadow};
 
 use crate::link::Link;
@@ -42,4 +42,6 @@ pub struct View {
     pub creates_open: BTreeMap<(Entity, System, Object), u64>,
     /// Whose.
     pub tenant: Option<Tenant>,
+    /// When the store was last restored from a backup: what was known before may not hold any more.
+    pub restored_at: Option<Wall>,
 }

@@ -40,7 +40,10 @@ pub fn recover(intent: &Intent, scope: &str, now: Wall) -> Recovery {
 pub(crate) fn way_on(intent: &Intent, earliest: Wall, same_scope: bool) -> Recovery {
     let not_before = intent.visible_from().max(earliest);
     match intent.class {
-        IdempotencyClass::NativeKey { .. } if same_scope && intent.key_lives_until(not_before) => {
+        // One that was never sent is one that looks first.
+        IdempotencyClass::NativeKey { .. }
+            if same_scope && intent.sends > 0 && intent.key_lives_until(not_before) =>
+        {
             Recovery::Resend { not_before }
         }
         IdempotencyClass::Upsert if planted::is(Bug::NoRestInDoubt) => {

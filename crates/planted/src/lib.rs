@@ -65,6 +65,8 @@ bugs! {
     LateEchoIsEdit = "late_echo_is_edit", "I6";
     /// A write that is on its way is not known when it comes back.
     WritingIsForgotten = "writing_is_forgotten", "I6";
+    /// What a shadow says is believed after a restore, although it is as old as the backup.
+    RestoreIsTrusted = "restore_is_trusted", "I6";
     /// No answer to an event is taken for its delivery.
     SilenceIsSuccess = "silence_is_success", "I8";
     /// A record that leaves a filter raises nothing.

@@ -178,18 +178,26 @@ pub fn hunt(bug: Bug) -> Hunt {
     let mut out = Hunt { bug, seeds: 0, violation: None };
     while out.violation.is_none() && out.seeds < HUNT_SEEDS {
         out.seeds += 1;
-        let report = run_seed(out.seeds, Mode::Liveness, HUNT_SPAN);
+        let report = run_seed(out.seeds, mode_of(bug), HUNT_SPAN);
         out.violation = report.violation.clone().or_else(|| twice(&report));
     }
     planted::plant(None);
     out
 }
 
+/// Where a bug shows.
+const fn mode_of(bug: Bug) -> Mode {
+    match bug {
+        Bug::RestoreIsTrusted => Mode::Restore,
+        _ => Mode::Liveness,
+    }
+}
+
 /// The timeline of what broke first in a hunt.
 #[must_use]
 pub fn explain_hunt(hunt: &Hunt) -> Vec<String> {
     planted::plant(Some(hunt.bug));
-    let timeline = explain(hunt.seeds, Mode::Liveness, HUNT_SPAN).timeline;
+    let timeline = explain(hunt.seeds, mode_of(hunt.bug), HUNT_SPAN).timeline;
     planted::plant(None);
     timeline
 }

@@ -325,6 +325,11 @@ impl Simulation {
 
     /// Everything that was not synced is lost, and everything in memory.
     pub(crate) fn crash(&mut self) {
+        self.die(DOWN_FOR);
+    }
+
+    /// The same, to start again so much later.
+    pub(crate) fn die(&mut self, down_for: Duration) {
         self.crashes += 1;
         self.remember("crash");
         self.machines.clear();
@@ -337,8 +342,13 @@ impl Simulation {
         self.answers.lock().map(|mut answers| answers.clear()).unwrap_or_default();
         // Requests on the wire go on; inputs and timers of the dead hub do not.
         self.events.retain(|_, event| !matches!(event, Event::Input(..) | Event::Timer(_) | Event::Sync));
-        self.at(self.now + micros(DOWN_FOR), Event::Start);
+        self.at(self.now + micros(down_for), Event::Start);
         self.was_down();
+    }
+
+    /// Whoever was about to start the hub leaves it.
+    pub(crate) fn events_of_starts(&mut self) {
+        self.events.retain(|_, event| !matches!(event, Event::Start));
     }
 
     /// The hub dies before that effect, counted over the whole run.

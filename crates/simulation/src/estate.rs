@@ -12,6 +12,7 @@ use crate::driver::{Event, Options, Simulation, micros};
 use crate::scenario::Class;
 use crate::vendor::{Faults, Vendor};
 
+mod backup;
 mod change;
 pub(crate) mod files;
 mod judge;
@@ -35,6 +36,8 @@ pub enum Mode {
     /// Faults stop, and everything must agree afterwards; what must hold at all times holds, too.
     #[default]
     Liveness,
+    /// The same, and now and then the store is lost, and an old backup of it restored.
+    Restore,
 }
 
 /// An invariant that did not hold.
@@ -89,6 +92,10 @@ pub(crate) enum Happening {
     Operate,
     /// Somebody at a target throws an object away.
     ThrowAway,
+    /// The store is backed up, to be restored some time later.
+    BackUp,
+    /// The store is lost, and the backup restored.
+    Restore,
     /// The last fault is over.
     Heal,
     /// The healthy target is looked at.
@@ -142,6 +149,12 @@ pub(crate) struct Estate {
     fail_sync: bool,
     /// What operators ordered that stands.
     standing: BTreeSet<(System, Standing)>,
+    /// The last backup, and what was acknowledged until then.
+    backup: Option<backup::Backup>,
+    /// Sayings that were acknowledged after it, and are forgotten since it was restored.
+    forgotten: BTreeSet<usize>,
+    /// Until then the hub reads again what it may have missed.
+    behind_until: u64,
     /// Orders, by ticket, so that their answers are told apart from those to sayings.
     next_order: u64,
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -187,7 +200,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         })
         .collect();
     vendors.insert(system(files::SOURCE), Vendor::new(Class::None));
-    let end = span + if mode == Mode::Liveness { HEALING } else { Duration::ZERO };
+    let end = span + if mode == Mode::Safety { Duration::ZERO } else { HEALING };
     let options = Options {
         seed,
         crash_at: Vec::new(),
@@ -230,6 +243,9 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         full: false,
         fail_sync: false,
         standing: BTreeSet::new(),
+        backup: None,
+        forgotten: BTreeSet::new(),
+        behind_until: 0,
         next_order: 1 << 40,
         faults: BTreeMap::new(),
         accepted: 0,
@@ -305,6 +321,9 @@ impl Simulation {
             let at = first + self.between(0, first);
             self.at(at, Event::Happen(happening));
         }
+        if self.estate.as_ref().is_some_and(|estate| estate.mode == Mode::Restore) {
+            self.again(Happening::BackUp, 200);
+        }
         let until = self.estate.as_ref().map_or(0, |estate| estate.until);
         self.at(until, Event::Happen(Happening::Heal));
     }
@@ -337,6 +356,8 @@ impl Simulation {
             Happening::Room => self.room(),
             Happening::Undo(system, standing) => self.undo(&system, &standing),
             _ if self.healed() => {}
+            Happening::BackUp => self.back_up(),
+            Happening::Restore => self.restore(),
             Happening::Edit => {
                 self.edit();
                 self.again(happening, 2);

@@ -327,3 +327,28 @@ fn planted_bugs_are_caught_as_what_they_are() {
         assert!(hunt.caught(), "{bug} should break {}: {hunt:?}", bug.invariant());
     }
 }
+
+/// I1, I3 to I6: an old backup of the store is restored while the targets have moved on.
+#[test]
+fn i3_a_restored_backup_doubles_nothing_and_all_agree_in_the_end() {
+    let span = Duration::from_secs(20 * 60);
+    for seed in 1..=3 {
+        let report = crate::run_seed(seed, crate::Mode::Restore, span);
+        assert_eq!(
+            report.violation,
+            None,
+            "seed {seed}: {:#?}",
+            crate::explain(seed, crate::Mode::Restore, span).timeline
+        );
+        for mark in ["Restored", "Reread", "Reopened"] {
+            assert!(report.marks.contains_key(mark), "seed {seed} had no {mark}: {:?}", report.marks);
+        }
+    }
+}
+
+/// The same where shadows of before the restore are believed: it must show.
+#[test]
+fn i6_a_restore_that_trusts_its_shadows_is_caught() {
+    let hunt = crate::hunt(planted::Bug::RestoreIsTrusted);
+    assert!(hunt.caught(), "{hunt:?}");
+}

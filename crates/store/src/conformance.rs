@@ -15,6 +15,7 @@ use crate::{Op, Receipt, Require, Store, StoreError, Unit};
 
 pub mod bulk;
 pub mod commits;
+pub mod epochs;
 pub mod make;
 pub mod obligations;
 pub mod pages;
@@ -118,6 +119,7 @@ macro_rules! conformance_suite {
             views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,
                 intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases,
                 nothing_is_found_in_an_empty_store;
+            epochs: the_newest_restore_counts, everything_linked_is_fetched;
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
                 messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted, applied_configurations_are_kept,
                 a_footprint_counts_what_hangs_on_a_part;

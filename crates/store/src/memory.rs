@@ -107,6 +107,14 @@ impl Memory {
         }
     }
 
+    /// A copy of what is synced, as a backup would have it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let inner = self.lock();
+        let copied = Inner { tables: inner.tables.clone(), holds: inner.holds, ..Inner::default() };
+        Self { inner: Mutex::new(copied) }
+    }
+
     /// How many commits are held.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -7,6 +7,7 @@ use intake::{Decision, Link, Message, MessageState, Raise};
 use ledger::{Class, Intent, Job, Level, ObligationKey, Reason, Shadow, State, Waiting};
 use serde::{Deserialize, Serialize};
 
+use crate::epoch::{Epoch, Reread};
 use crate::standing::{Change, StandingOrders};
 
 /// All or nothing.
@@ -261,6 +262,32 @@ pub enum Op {
     PutSystem(SystemState),
     /// One more line of the history of configurations.
     PutApplied(Applied),
+    /// The store was restored from a backup. An epoch that is there stays as it is.
+    PutEpoch(Epoch),
+    /// How far a system is with reading again after a restore.
+    PutReread {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        system: System,
+        /// After which restore.
+        epoch: i64,
+        /// How far.
+        reread: Reread,
+    },
+    /// Everything that a record is linked to, as far as it is of these kinds, is to be fetched.
+    WantFetchOf {
+        /// Whose.
+        tenant: Tenant,
+        /// The record.
+        record: RecordId,
+        /// What can be fetched.
+        objects: Vec<(System, Object)>,
+        /// When it came to be wanted: due at once.
+        at: Wall,
+        /// Follows the change.
+        trace: String,
+    },
     /// A system's credential and its generation, and nothing else of its row, which is made when there is none.
     PutCredential {
         /// Whose.

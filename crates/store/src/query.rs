@@ -7,6 +7,7 @@ use canonical::{Entity, Fact, Field, MessageId, Object, Record, RecordId, System
 use intake::{Ask, Message, View};
 use ledger::{Intent, Job, Lane, Obligation, ObligationKey, Page, Scope, Shadow, State};
 
+use crate::epoch::Restored;
 use crate::op::{Fetch, SystemState};
 
 /// A question.
@@ -74,7 +75,7 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
-    /// A system's state and its poll cursors (object → serialised cursor).
+    /// A system's state, its poll cursors (object → serialised cursor), and the newest restore of the store.
     System {
         /// Whose.
         tenant: Tenant,
@@ -224,7 +225,7 @@ pub enum Rows {
     /// To [`Query::Fetches`], with the earliest later due time.
     Fetches(Vec<Fetch>, Option<Wall>),
     /// To [`Query::System`].
-    System(Option<SystemState>, BTreeMap<Object, String>),
+    System(Option<SystemState>, BTreeMap<Object, String>, Option<Restored>),
     /// To [`Query::Jobs`].
     Jobs(Vec<Job>),
     /// To [`Query::Walk`].

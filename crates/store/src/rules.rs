@@ -340,6 +340,9 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DecideMessage { .. }
         | Op::PutSystem(_)
         | Op::PutApplied(_)
+        | Op::PutEpoch(_)
+        | Op::PutReread { .. }
+        | Op::WantFetchOf { .. }
         | Op::PutCredential { .. } => Urgency::Outcome,
     }
 }

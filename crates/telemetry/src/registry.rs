@@ -207,6 +207,10 @@ impl Registry {
                 c.objects_fetched.one([system.as_str()]);
                 one(&self.cell(system).figures.fetched);
             }
+            Mark::Reread { system } => c.objects_reread.one([system.as_str()]),
+            Mark::Reopened { system, whole } => {
+                c.reopenings.one([system.as_str(), if *whole { "whole" } else { "waited" }]);
+            }
             Mark::LinkRot { system } => c.links_rotten.one([system.as_str()]),
             Mark::Gauges { system, in_flight, held, behind, doubtful, breaker, throttled, paused } => {
                 let gauges = Gauges {

@@ -56,6 +56,15 @@ pub(crate) fn tell(mark: &Mark) {
             let (class, detail) = (class.name(), shown(why));
             info!(target: "concord", %system, %object, class, detail, "listing failed; trying again");
         }
+        Mark::Reopened { system, whole: true } => {
+            info!(target: "concord", %system, class = "restored", "everything was read again; delivering");
+        }
+        Mark::Reopened { system, whole: false } => {
+            warn!(
+                target: "concord", %system, class = "restored",
+                "not everything was read again in time; delivering all the same"
+            );
+        }
         Mark::LinkRot { system } => {
             info!(target: "concord", %system, "a link pointed at nothing and was dropped");
         }

@@ -36,6 +36,7 @@ pub(crate) fn run(given: &Sim, output: &Output) -> anyhow::Result<Exit> {
     let mode = match given.mode {
         SimMode::Safety => Mode::Safety,
         SimMode::Liveness => Mode::Liveness,
+        SimMode::Restore => Mode::Restore,
     };
     let clock = Clock::system();
     let bugs: Vec<Bug> = match given.bug {

@@ -39,7 +39,7 @@ pub(super) async fn kept(
     // Nobody waits any more when the start was given up.
     store.find(query, Box::new(move |rows| drop(tell.send(rows))));
     let rows = told.await.context("the store does not answer")??;
-    let Rows::System(Some(state), _) = rows else { return Ok(None) };
+    let Rows::System(Some(state), ..) = rows else { return Ok(None) };
     let Some(sealed) = state.credential.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
     let (id, key) = root.pair();
     let plain = seal::open(id, key, &place(tenant, system), &sealed).with_context(|| {

@@ -172,6 +172,11 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            by_key: match (&source.idempotency, &probe) {
+                (_, Some(probe)) => probe.request.names_key(),
+                (IdempotencyClass::Upsert, None) => request.names_key(),
+                (_, None) => true,
+            },
             processing_max: self
                 .tuned("processing_max_ms")
                 .or(source.processing_max.map(|span| span.0))

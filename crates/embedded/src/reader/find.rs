@@ -6,7 +6,7 @@ use std::sync::Arc;
 use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Subject};
 use rusqlite::params;
-use store::{Claimed, Fetch, Query, Rows, SpokeAsk, SpokeRow, SystemState, rules};
+use store::{Claimed, Epoch, Fetch, Query, Reread, Restored, Rows, SpokeAsk, SpokeRow, SystemState, rules};
 
 use super::{Reader, names_or};
 use crate::fault::Outcome;
@@ -41,7 +41,7 @@ impl Reader<'_> {
             }
             Query::System { tenant, system } => {
                 let (state, cursors) = self.system(&tenant, &system)?;
-                Ok(Rows::System(state, cursors))
+                Ok(Rows::System(state, cursors, self.restored(&tenant, &system)?))
             }
             Query::Jobs { tenant } => {
                 let number = self.name(tenant.as_str())?;
@@ -198,6 +198,23 @@ impl Reader<'_> {
             Ok((desk.names.object(row.get(0)?)?, row.get(1)?))
         })?;
         Ok((state, cursors.into_iter().collect()))
+    }
+
+    /// When the store was restored last, if it ever was.
+    pub(super) fn restored_at(&mut self) -> Outcome<Option<Wall>> {
+        self.book.one(Sql::RestoredAt, [], |row, _| wall(row, 0))
+    }
+
+    fn restored(&mut self, tenant: &Tenant, system: &System) -> Outcome<Option<Restored>> {
+        // Before the system has a name, nothing is kept of it.
+        let tenant = self.name(tenant.as_str())?.unwrap_or(-1);
+        let system = self.name(system.as_str())?.unwrap_or(-1);
+        let all = self.book.all(Sql::Epochs, (tenant, system), |row, _| {
+            let epoch = Epoch { number: row.get(0)?, taken_at: wall(row, 1)?, restored_at: wall(row, 2)? };
+            let at = |time: Option<i64>| time.map(Wall);
+            Ok((epoch, Reread { read_at: at(row.get(3)?), open_at: at(row.get(4)?) }))
+        })?;
+        Ok(Restored::newest(all))
     }
 
     fn ready(

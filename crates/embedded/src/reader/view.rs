@@ -31,6 +31,7 @@ impl Reader<'_> {
             }
             self.add_surroundings(&tenant, number, &systems, &mut view)?;
         }
+        view.restored_at = self.restored_at()?;
         view.tenant = Some(tenant);
         Ok(view)
     }

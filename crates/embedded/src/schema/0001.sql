@@ -318,3 +318,18 @@ CREATE TABLE applied (
     tenant INTEGER NOT NULL,
     body   TEXT NOT NULL
 ) STRICT;
+
+-- Restores from backups, and how far each system is with reading again after one.
+CREATE TABLE epoch (
+    number      INTEGER PRIMARY KEY,
+    taken_at    INTEGER NOT NULL,
+    restored_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE reread (
+    tenant  INTEGER NOT NULL,
+    system  INTEGER NOT NULL,
+    epoch   INTEGER NOT NULL,
+    read_at INTEGER,
+    open_at INTEGER,
+    PRIMARY KEY (tenant, system, epoch)
+) STRICT, WITHOUT ROWID;

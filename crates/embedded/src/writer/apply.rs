@@ -10,7 +10,7 @@ use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
 use intake::{Link, Message, MessageState};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::standing::CHANGES_KEPT;
-use store::{Attempt, Change, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
+use store::{Attempt, Change, Epoch, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
 
 use super::known::Known;
 use super::seal::Sealer;
@@ -170,6 +170,18 @@ impl Desk<'_, '_> {
                 let tenant = self.name(applied.tenant.as_str())?;
                 let body = rows::to_text(applied, "applied")?;
                 self.book.run(Sql::PutApplied, (tenant, body)).map(drop)
+            }
+            Op::PutEpoch(Epoch { number, taken_at, restored_at }) => {
+                self.book.run(Sql::PutEpoch, (number, taken_at.micros(), restored_at.micros())).map(drop)
+            }
+            Op::PutReread { tenant, system, epoch, reread } => {
+                let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
+                let at = |time: Option<canonical::Wall>| time.map(canonical::Wall::micros);
+                let row = (tenant, system, epoch, at(reread.read_at), at(reread.open_at));
+                self.book.run(Sql::PutReread, row).map(drop)
+            }
+            Op::WantFetchOf { tenant, record, objects, at, trace } => {
+                self.want_fetch_of(tenant, *record, objects, *at, trace)
             }
             Op::PutCredential { tenant, system, credential, generation } => {
                 let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
@@ -426,6 +438,25 @@ impl Desk<'_, '_> {
         let trace = rows::trace_in(&hint.trace);
         let row = (tenant, system, object, &external.id, hinted, due, hint.attempts, trace);
         self.book.run(Sql::PutFetch, row).map(drop)
+    }
+
+    fn want_fetch_of(
+        &mut self,
+        tenant: &Tenant,
+        record: RecordId,
+        objects: &[(System, Object)],
+        at: canonical::Wall,
+        trace: &str,
+    ) -> Outcome<()> {
+        let params = (record.as_bytes(), self.name(tenant.as_str())?);
+        let links = self.book.all(Sql::LinksOfRecord, params, record::link)?;
+        for link in links {
+            if objects.iter().any(|(system, object)| *system == link.system && *object == link.object) {
+                let (tenant, external, trace) = (tenant.clone(), link.external(), trace.to_owned());
+                self.want_fetch(&Fetch { tenant, external, hinted_at: at, due: at, attempts: 0, trace })?;
+            }
+        }
+        Ok(())
     }
 
     fn done_fetch(

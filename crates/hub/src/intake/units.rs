@@ -148,6 +148,7 @@ fn decide_item(
                 now: turn.now.wall,
                 event: EventId::from_parts(turn.now.wall, turn.wide_entropy()),
                 fresh: RecordId::from_parts(turn.now.wall, turn.wide_entropy()),
+                restored_at: view.restored_at,
             };
             match intake::decide(context, view, &incoming) {
                 Verdict::Accept(accepted) => {

@@ -115,9 +115,12 @@ impl Spoke {
     }
 }
 
-/// A create without a key looks first: what it finds is adopted, not made again.
+/// A create without a key looks first: what it finds is adopted, not made again. So does one whose key may be a second
+/// one, after a restore.
 pub(crate) fn looks_first(spec: &WriteSpec, wanted: &Wanted) -> bool {
-    matches!(spec.idempotency, IdempotencyClass::SearchFirst { .. })
+    let searched = matches!(spec.idempotency, IdempotencyClass::SearchFirst { .. });
+    let keyed = matches!(spec.idempotency, IdempotencyClass::NativeKey { .. });
+    (searched || keyed && wanted.look_first && spec.probe)
         && wanted.external_id.is_none()
         && wanted.exit.is_none()
 }

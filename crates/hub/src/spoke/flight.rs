@@ -283,8 +283,10 @@ impl Spoke {
             let how = if probe { "found" } else { "resent" };
             turn.note(Mark::Resolved { system: self.system.clone(), how });
         }
-        // Found before it was ever sent: an earlier create left it there, with older values.
-        let stale = probe && flight.intent.sends == 0;
+        // Found before it was ever sent: an earlier create left it there, with older values. One of before a restore may
+        // have been followed by newer ones.
+        let sync = matches!(flight.intent.obligation.subject, ledger::Subject::Record(_));
+        let stale = probe && flight.intent.sends == 0 || sync && self.is_of_earlier_epoch(&flight.intent);
         let ending = if stale { Ending::Found } else { Ending::Delivered };
         self.end(flight, outcome, ending, None, turn);
     }

@@ -77,9 +77,10 @@ impl Spoke {
 
     fn claim(&mut self, lane: Lane, turn: &mut Turn<'_>) {
         let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.refill_for(lane));
+        let rereading = self.is_rereading();
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
-        if claim.asking {
+        if claim.asking || rereading {
             return;
         }
         if claim.sweep <= now || claim.due.is_some_and(|due| due <= now) {
@@ -134,11 +135,17 @@ impl Spoke {
                 continue;
             }
             let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
+            let rereading = self.is_rereading();
             let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
             if claim.asking {
                 claim.stale = true;
             }
-            if claim.behind || claim.asking || !room || self.phase != crate::spoke::Phase::Running {
+            if claim.behind
+                || claim.asking
+                || rereading
+                || !room
+                || self.phase != crate::spoke::Phase::Running
+            {
                 claim.behind = true;
                 continue;
             }

@@ -102,6 +102,11 @@ impl Spoke {
             }
             self.active.insert(key.clone());
         }
+        let class = if decision == Decision::Retry && super::restored::was_asked(&obligation) {
+            super::restored::LOOKED
+        } else {
+            decision.class()
+        };
         unit.ops.push(Op::Settle {
             key: obligation.key,
             // What is raised while this is decided is not part of the decision.
@@ -115,7 +120,7 @@ impl Spoke {
             attempts: 0,
             due: now,
             waiting: None,
-            reason: Some(reason(decision.class(), why)),
+            reason: Some(reason(class, why)),
             at: now,
         });
         self.outbox.push((unit, After::Ordered(outside, decision, key)));

@@ -25,6 +25,8 @@ pub(crate) enum Plan {
     Gone,
     /// An intent that was not known of is open: it is finished first.
     Unfinished(Box<ledger::Intent>),
+    /// Its object is read first.
+    Reread,
     /// It rests without a call.
     Rest(Rest),
     /// It is to be written.
@@ -57,6 +59,8 @@ pub(crate) struct Wanted {
     pub(crate) shadow: Shadow,
     pub(crate) matches: Vec<(String, String)>,
     pub(crate) mapping: (String, u32),
+    /// It may be there already although nothing says so.
+    pub(crate) look_first: bool,
 }
 
 pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
@@ -106,8 +110,16 @@ impl Spoke {
                     turn,
                 );
             }
+            Plan::Reread => {
+                self.unused(permit, turn);
+                self.reread(head, &obligation, turn);
+            }
             Plan::Rest(resting) => {
                 self.unused(permit, turn);
+                if let (State::Uncertain, Some(why)) = (resting.state, &resting.reason) {
+                    let message = why.message.clone();
+                    turn.note(Mark::NeedsPerson { system: self.system.clone(), message });
+                }
                 self.come_to_rest(head, &obligation, resting, None, turn);
             }
             Plan::Write(wanted) => {
@@ -139,6 +151,9 @@ impl Spoke {
         let Some(schema) = self.config.entities.get(&route.entity) else {
             return skip("no_entity", "the configuration no longer has its entity");
         };
+        if let Some(first) = self.after_restore(obligation, route, mapping, &row) {
+            return first;
+        }
         let Some(record) = row.record else {
             return skip("erased", "the record is gone");
         };
@@ -146,6 +161,8 @@ impl Spoke {
         let shadow = self.fitting_shadow(obligation.record, &obligation.object, row.shadow, |shadow| {
             shadow.external_id.as_deref() == link
         });
+        let look_first = self.looks_after_restore(&record, Some(&shadow));
+        let shadow = self.as_far_as_known(shadow);
         let links = |_: &canonical::Entity, object: &canonical::Object, id: &canonical::RecordId| {
             row.links.get(&(*id, object.clone())).cloned()
         };
@@ -178,11 +195,12 @@ impl Spoke {
                     shadow,
                     matches: Vec::new(),
                     mapping: (mapping.id().to_owned(), mapping.version()),
+                    look_first: self.looks_for_event(&fact),
                 }))
             }
-            RouteKind::Sync => {
-                self.judge_sync(obligation, route, mapping, schema, &record, shadow, row.link, &links, now)
-            }
+            RouteKind::Sync => self.judge_sync(
+                obligation, route, mapping, schema, &record, shadow, row.link, &links, now, look_first,
+            ),
         }
     }
 
@@ -198,6 +216,7 @@ impl Spoke {
         link: Option<String>,
         links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
         now: Wall,
+        look_first: bool,
     ) -> Plan {
         if matches!(&record.alive, Alive::Deleted { by, .. } if *by == self.system) {
             return skip("outside", "it was deleted there");
@@ -276,6 +295,7 @@ impl Spoke {
             shadow,
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
+            look_first,
         }))
     }
 
@@ -407,6 +427,7 @@ fn leave(
         shadow,
         matches: Vec::new(),
         mapping: (mapping.id().to_owned(), mapping.version()),
+        look_first: false,
     }))
 }
 

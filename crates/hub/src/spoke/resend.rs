@@ -13,9 +13,13 @@ use store::{Query, SpokeAsk, SpokeRow};
 use crate::mark::Mark;
 use crate::spoke::flight::{Action, Doubt, Flight};
 use crate::spoke::plan::reason;
+use crate::spoke::restored::{RESTORED, makes_way};
 use crate::spoke::settle::Ending;
 use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
+
+/// While everything is read again after a restore, a doubt asks this often whether it may go.
+const GATE_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whether a look that counts, after its last send, found nothing: only then is it to be sent after one.
 const fn found_nothing(doubt: &Doubt) -> bool {
@@ -26,6 +30,10 @@ impl Spoke {
     /// An intent in doubt may go on. A record's is judged again before its bytes go.
     pub(crate) fn go_on(&mut self, id: canonical::IntentId, permit: Permit, turn: &mut Turn<'_>) {
         let Some(doubt) = self.doubts.remove(&id) else { return self.release(permit, turn) };
+        if self.is_rereading() {
+            self.unused(permit, turn);
+            return self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
+        }
         let sync = matches!(doubt.intent.obligation.subject, Subject::Record(_));
         if doubt.action == Action::Probe || !sync {
             return self.go_on_as_it_was(doubt, permit, None, turn);
@@ -80,6 +88,9 @@ impl Spoke {
             (true, true) => return Some("the record came back"),
             (false, false) => return Some("the record was deleted or left the route's filter"),
             _ => {}
+        }
+        if self.is_of_earlier_epoch(intent) && makes_way(intent) {
+            return Some(RESTORED);
         }
         if row.link != intent.external_id {
             return Some("the record was linked or unlinked there");

@@ -109,6 +109,8 @@ pub(crate) enum After {
     Changed(Box<Change>),
     /// An obligation rests, or waits.
     Rested { head: Head, due: Option<Wall>, parked: bool },
+    /// What an obligation's record is linked to is durably wanted, and the obligation waits for it.
+    Rereading { head: Head, due: Wall },
     /// An intent is durable: send it.
     Launch(Box<Flight>),
     /// An intent is durably doubtful.
@@ -376,6 +378,10 @@ impl Spoke {
                 Self::answer(outside, Ok(()), turn);
             }
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
+            After::Rereading { head, due } => {
+                self.rereading(turn);
+                self.set_aside(head, due, turn.now);
+            }
             After::Launch(flight) => self.launch(*flight, turn),
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
             After::Settled(settlement) => self.concluded(*settlement, turn),
@@ -390,6 +396,7 @@ impl Spoke {
         }
         match &settlement.ending {
             Ending::Delivered => {
+                self.known_again(&intent);
                 let obligation = settlement.obligation.as_ref();
                 let (lane, raised, folded) = match (&settlement.head, obligation) {
                     (Some(head), Some(obligation)) => (head.lane, obligation.raised_at, obligation.folded),
@@ -457,6 +464,7 @@ impl Spoke {
             // A park whose link has come meanwhile: judge it again at once.
             After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
+            After::Rereading { head, due } => self.set_aside(head, due, turn.now),
             After::Launch(flight) => self.set_back(After::Launch(flight), turn),
             After::Ordered(outside, decision, key) => {
                 self.decided(decision, &key);
@@ -492,7 +500,9 @@ impl Spoke {
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
-            After::Rested { head, .. } => self.settled(head, Some(turn.now.wall), turn.now),
+            After::Rested { head, .. } | After::Rereading { head, .. } => {
+                self.settled(head, Some(turn.now.wall), turn.now);
+            }
             // It keeps its permit and its record's lock: nothing else of the record goes before it.
             After::Launch(flight) => {
                 let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };

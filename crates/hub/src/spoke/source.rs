@@ -29,11 +29,18 @@ pub(crate) struct Poll {
     /// Offered, on the wire, or with intake.
     busy: bool,
     failures: u32,
+    /// It was at its end once.
+    passed: bool,
 }
 
 impl Poll {
     pub(crate) fn new(every: Duration, cursor: Cursor, now: Mono) -> Self {
-        Self { every, cursor, due: now, busy: false, failures: 0 }
+        Self { every, cursor, due: now, busy: false, failures: 0, passed: false }
+    }
+
+    /// Whether it was at its end once in this life.
+    pub(crate) const fn has_passed(&self) -> bool {
+        self.passed
     }
 
     pub(crate) fn wakeup(&self) -> Option<Mono> {
@@ -204,6 +211,7 @@ impl Spoke {
                 if ok {
                     poll.failures = 0;
                     poll.cursor = cursor;
+                    poll.passed |= !more;
                     poll.due = if more { turn.now.mono } else { turn.now.mono + poll.every };
                 } else {
                     poll.due = turn.now.mono + backoff(2, entropy);

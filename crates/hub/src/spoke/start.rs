@@ -49,7 +49,8 @@ impl Spoke {
         for (object, every) in &self.settings.poll {
             let cursor =
                 cursors.get(object).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            self.polls.insert(object.clone(), Poll::new(*every, cursor, turn.now.mono));
+            let poll = Poll::new(*every, self.rewound(cursor), turn.now.mono);
+            self.polls.insert(object.clone(), poll);
         }
         let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
         self.find(Query::Intents { tenant, system }, Await::Intents, turn);
@@ -61,6 +62,7 @@ impl Spoke {
         for mut intent in intents {
             // Whether a look of an earlier life counts is not known: none does.
             intent.probes = 0;
+            self.may_have_been_sent(&mut intent);
             let recovery = ledger::recover(&intent, &scope, turn.now.wall);
             turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
             let action = match recovery {

@@ -110,7 +110,7 @@ async fn a_token_is_adopted_only_once_its_credential_is_durable() {
     let (tell, kept) = std::sync::mpsc::channel();
     let query = Query::System { tenant: tenant(), system: crm() };
     store::Store::find(stage.store.as_ref(), query, Box::new(move |rows| tell.send(rows).expect("heard")));
-    let Ok(Rows::System(Some(state), _)) = kept.recv().expect("an answer") else { panic!("no state") };
+    let Ok(Rows::System(Some(state), ..)) = kept.recv().expect("an answer") else { panic!("no state") };
     assert_eq!((state.credential, state.credential_generation), (Some(vec![42]), 7));
 }
 

@@ -173,7 +173,16 @@ impl Simulation {
         let retry = Order::Retry { delivery: delivery.clone(), reason: "ann: again".to_owned() };
         let skip = Order::Skip { delivery: delivery.clone(), reason: "ann: next time".to_owned() };
         let discard = |reason: &str| Order::Discard { delivery, reason: reason.to_owned() };
+        let restored = row.reason.as_ref().is_some_and(|reason| reason.class == "restored");
         let order = match (&row.key.subject, open.is_some()) {
+            (Subject::Event(event), false) if restored && self.has_mark(target, *event) => {
+                discard("ann: it came before the restore")
+            }
+            (Subject::Record(_), false) if restored && self.is_deleted(row.record) => {
+                discard("ann: it is deleted")
+            }
+            (Subject::Record(_), false) if restored && self.announce(target, &row) => return,
+            _ if restored => retry,
             // Whether an event's mark came can be seen at the target.
             (Subject::Event(event), true) => {
                 if self.has_mark(target, *event) {

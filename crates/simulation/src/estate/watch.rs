@@ -55,7 +55,8 @@ impl Simulation {
             let what = format!("{event_id} of {source} was acknowledged, and the store does not have it");
             self.violated("I2", &event_id, what);
         }
-        if saying.acknowledged {
+        let forgotten = self.estate.as_mut().is_some_and(|estate| estate.forgotten.remove(&index));
+        if saying.acknowledged && !forgotten {
             if taken.iter().any(|taken| taken.how == TakenAs::Accepted) {
                 let what = format!("{event_id} of {source} was taken in twice");
                 self.violated("I16", &event_id, what);
@@ -118,7 +119,7 @@ impl Simulation {
             return;
         }
         let Some(estate) = &mut self.estate else { return };
-        if now < estate.unfair_until || estate.full {
+        if now < estate.unfair_until.max(estate.behind_until) || estate.full {
             estate.owed.values_mut().for_each(|owed| owed.1 = now);
             return;
         }

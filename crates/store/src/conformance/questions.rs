@@ -120,19 +120,19 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
         at: at(1),
     };
     let now = || backend.find(Query::System { tenant: acme(), system: system("crm") });
-    assert_eq!(now(), Rows::System(None, BTreeMap::new()));
+    assert_eq!(now(), Rows::System(None, BTreeMap::new(), None));
     backend.apply(vec![cursor("contacts", "1"), cursor("companies", "2"), cursor("contacts", "3")]);
     let cursors =
         BTreeMap::from([(object("companies"), "2".to_owned()), (object("contacts"), "3".to_owned())]);
-    assert_eq!(now(), Rows::System(None, cursors.clone()));
+    assert_eq!(now(), Rows::System(None, cursors.clone(), None));
     backend.apply(vec![Op::PutSystem(system_state("crm"))]);
-    assert_eq!(now(), Rows::System(Some(system_state("crm")), cursors.clone()));
+    assert_eq!(now(), Rows::System(Some(system_state("crm")), cursors.clone(), None));
     let paused = SystemState { paused: Some("by anna".to_owned()), ..system_state("crm") };
     let stale = SystemState { credential: None, credential_generation: 0, ..paused.clone() };
     backend.apply(vec![Op::PutSystem(stale)]);
     assert_eq!(
         now(),
-        Rows::System(Some(paused.clone()), cursors.clone()),
+        Rows::System(Some(paused.clone()), cursors.clone(), None),
         "the credential is another hand's"
     );
 
@@ -144,7 +144,7 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
     };
     backend.apply(vec![put(Some(vec![9]), 5)]);
     let rotated = SystemState { credential: Some(vec![9]), credential_generation: 5, ..paused };
-    assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone()));
+    assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone(), None));
     backend.apply(vec![put(None, 6)]);
     let standing = StandingOrders {
         holds: vec![Hold {
@@ -157,7 +157,7 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
     };
     let ordered = SystemState { credential_generation: 6, standing, ..rotated };
     backend.apply(vec![Op::PutSystem(ordered.clone())]);
-    assert_eq!(now(), Rows::System(Some(ordered), cursors));
+    assert_eq!(now(), Rows::System(Some(ordered), cursors, None));
 }
 
 /// Of each system the newest changes stay, and are listed newest first.

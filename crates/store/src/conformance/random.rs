@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Backend;
 use super::make::*;
 use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter};
+use crate::epoch::{Epoch, Reread};
 use crate::op::{Attempt, Decided, Fetch, SystemState};
 use crate::{Op, Query, Require, SpokeAsk, Unit};
 
@@ -321,7 +322,7 @@ impl Dice {
     fn work(&mut self) -> Op {
         let wanted = external(self.system(), "contacts", self.id());
         let tenant = acme();
-        match self.below(8) {
+        match self.below(11) {
             0 | 1 => Op::WantFetch(Fetch {
                 external: wanted,
                 trace: trace(self.below(9)),
@@ -342,7 +343,25 @@ impl Dice {
                 credential: self.some(vec![7]),
                 generation: self.number(4),
             },
-            6 => Op::PutApplied(crate::Applied {
+            6 => Op::PutEpoch(Epoch {
+                number: self.number(3),
+                taken_at: self.time(),
+                restored_at: self.time(),
+            }),
+            7 => Op::PutReread {
+                tenant,
+                system: system(self.system()),
+                epoch: self.number(3),
+                reread: Reread { read_at: Some(self.time()), open_at: None },
+            },
+            8 => Op::WantFetchOf {
+                tenant,
+                record: rec(self.below(4)),
+                objects: vec![(system(self.system()), object(self.object()))],
+                at: self.time(),
+                trace: trace(self.below(9)),
+            },
+            9 => Op::PutApplied(crate::Applied {
                 tenant,
                 digest: self.id().to_owned(),
                 at: self.time(),

@@ -8,6 +8,7 @@ use intake::{Ask, Message, View};
 use ledger::{Intent, Lane, Subject, Waiting};
 
 use super::tables::Tables;
+use crate::epoch::Restored;
 use crate::op::{Fetch, SystemState};
 use crate::query::{Claimed, Query, Rows, SpokeAsk, SpokeRow};
 use crate::rules;
@@ -37,7 +38,7 @@ impl Tables {
             }
             Query::System { tenant, system } => {
                 let (state, cursors) = self.system(&tenant, &system);
-                Rows::System(state, cursors)
+                Rows::System(state, cursors, self.restored(&tenant, &system))
             }
             Query::Jobs { tenant } => {
                 let open = |job: &&ledger::Job| {
@@ -88,6 +89,7 @@ impl Tables {
         }
         self.add_surroundings(&systems, &mut view);
         view.tenant = Some(tenant);
+        view.restored_at = self.epochs.last_key_value().map(|(_, epoch)| epoch.restored_at);
         view
     }
 
@@ -230,6 +232,14 @@ impl Tables {
         let cursors = self.cursors.iter().filter(|((whose, which, _), _)| whose == tenant && which == system);
         let cursors = cursors.map(|((_, _, object), cursor)| (object.clone(), cursor.clone())).collect();
         (self.systems.get(&(tenant.clone(), system.clone())).cloned(), cursors)
+    }
+
+    fn restored(&self, tenant: &Tenant, system: &System) -> Option<Restored> {
+        let all = self.epochs.values().map(|epoch| {
+            let reread = self.rereads.get(&(tenant.clone(), system.clone(), epoch.number));
+            (*epoch, reread.copied().unwrap_or_default())
+        });
+        Restored::newest(all.collect())
     }
 
     fn messages_ready(&self, tenant: &Tenant, now: Wall, limit: usize) -> (Vec<Message>, Option<Wall>) {

@@ -172,6 +172,19 @@ impl Tables {
                 let at = self.applied.last_key_value().map_or(1, |(last, _)| last + 1);
                 self.applied.insert(at, applied);
             }
+            Op::PutEpoch(epoch) => drop(self.epochs.entry(epoch.number).or_insert(epoch)),
+            Op::PutReread { tenant, system, epoch, reread } => {
+                self.rereads.insert((tenant, system, epoch), reread);
+            }
+            Op::WantFetchOf { tenant, record, objects, at, trace } => {
+                let linked = self.linked.of(record).filter(|(_, link)| link.0 == tenant);
+                let wanted: Vec<canonical::ExternalRef> =
+                    linked.filter(|(key, _)| objects.contains(key)).map(|(_, link)| link.1.clone()).collect();
+                for external in wanted {
+                    let (tenant, trace) = (tenant.clone(), trace.clone());
+                    self.want(Fetch { tenant, external, hinted_at: at, due: at, attempts: 0, trace });
+                }
+            }
             Op::PutCredential { tenant, system, credential, generation } => {
                 let key = (tenant.clone(), system.clone());
                 let row = self.systems.entry(key).or_insert_with(|| SystemState::blank(tenant, system));

@@ -10,12 +10,14 @@ use canonical::{
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, State, Tally, Waiting};
 
+use crate::epoch::{Epoch, Reread};
 use crate::groups::{self, Step};
 use crate::op::{Applied, Attempt, Fetch, SystemState};
 use crate::rules;
 use crate::standing::Change;
 
 /// Rows by position, with the position of each key.
+#[derive(Clone)]
 pub(super) struct Rows<K, V> {
     pub(super) rows: BTreeMap<i64, V>,
     pub(super) at: BTreeMap<K, i64>,
@@ -54,6 +56,7 @@ impl<K: Ord + Clone, V> Rows<K, V> {
 }
 
 /// Rows of a record, per system and kind of object there.
+#[derive(Clone)]
 pub(super) struct PerObject<V>(BTreeMap<RecordId, BTreeMap<(System, Object), V>>);
 
 impl<V> Default for PerObject<V> {
@@ -101,7 +104,7 @@ pub(super) type Line = (Tenant, RouteId, RecordId);
 pub(super) type Turn = (Tenant, System, Lane, Wall, i64);
 
 /// Everything.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tables {
     pub(super) seen: BTreeMap<(Tenant, System, String), [u8; 32]>,
     pub(super) messages: Rows<MessageId, Message>,
@@ -130,6 +133,8 @@ pub(super) struct Tables {
     pub(super) jobs: Rows<JobId, Job>,
     pub(super) tallies: BTreeMap<JobId, Tally>,
     pub(super) applied: BTreeMap<i64, Applied>,
+    pub(super) epochs: BTreeMap<i64, Epoch>,
+    pub(super) rereads: BTreeMap<(Tenant, System, i64), Reread>,
 }
 
 impl Tables {

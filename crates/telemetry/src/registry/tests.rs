@@ -72,6 +72,8 @@ fn marks() -> Vec<Mark> {
         Mark::Polled { system: crm(), object: contacts(), count: 7 },
         Mark::Fetched { system: crm() },
         Mark::LinkRot { system: crm() },
+        Mark::Reread { system: crm() },
+        Mark::Reopened { system: crm(), whole: true },
         Mark::Gauges {
             system: crm(),
             in_flight: 2,

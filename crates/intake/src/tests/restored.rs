@@ -1,0 +1,78 @@
+//! After a restore: what is seen for the first time since is no edit.
+
+use super::*;
+
+/// `erp` 9 as its shadow has it from before the restore at time 50,000; `crm` 1 is the source.
+fn restored() -> World {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    world.accept(&said("erp", "9", 2, json!({"email": "a@x.org", "name": "A", "note": "old"})));
+    world.remember("erp", "9", json!({"name": "A", "email": "a@x.org", "note": "old"}));
+    world.view.restored_at = Some(Wall(50_000));
+    world
+}
+
+fn first_sight(values: Value) -> Incoming {
+    said("erp", "9", 60, values)
+}
+
+/// I6: what another owns may have been written by us after the backup: it is no edit, and its owner's value is told
+/// again. Whatever was seen, is known from then on.
+#[test]
+fn i6_a_first_sight_is_no_edit() {
+    let mut world = restored();
+    let seen = world.accept(&first_sight(json!({"name": "B", "email": "b@x.org"})));
+    assert!(seen.decisions.iter().all(|decision| decision.kind == DecisionKind::Stale));
+    assert_eq!(seen.decisions.len(), 2, "it is recorded");
+    assert_eq!(raised(&seen), ["to-erp"]);
+    assert!(seen.raises[0].again);
+    assert_eq!(seen.shadow.unwrap().0.fields["name"], "B");
+    let edit = world.accept(&said("erp", "9", 61, json!({"name": "C"})));
+    assert_eq!(edit.decisions[0].kind, DecisionKind::Rejected, "the second sight is one");
+}
+
+/// I5: an owner's value counts at a first sight, too.
+#[test]
+fn i5_an_owner_is_heard_at_a_first_sight() {
+    let mut world = restored();
+    let seen = world.accept(&first_sight(json!({"hold": true})));
+    assert_eq!(seen.record.unwrap().0.fields["hold"], true);
+}
+
+/// Nobody owns the note: what was said since the restore counts more than a first sight; else the first sight is newer
+/// than the backup.
+#[test]
+fn of_nobodys_field_what_was_said_since_counts_more() {
+    let mut world = restored();
+    let newer = world.accept(&first_sight(json!({"note": "theirs"})));
+    assert_eq!(newer.record.unwrap().0.fields["note"], "theirs");
+    let mut world = restored();
+    world.accept(&said("crm", "1", 55, json!({"name": "A", "email": "a@x.org", "note": "new"})));
+    let older = world.accept(&first_sight(json!({"note": "theirs"})));
+    assert_eq!(older.decisions[0].kind, DecisionKind::Stale);
+    assert_eq!(world.only().fields["note"], "new");
+}
+
+/// What the shadow had said is looked at again, though nothing differs: from then on it is known.
+#[test]
+fn a_first_sight_makes_the_shadow_known() {
+    let mut world = restored();
+    let seen = world.accept(&first_sight(json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    let (shadow, _) = seen.shadow.unwrap();
+    assert_eq!(shadow.seen_at, Some(Wall(60_000)));
+    assert!(!crate::unverified(&shadow, Some(Wall(50_000))));
+    assert!(seen.decisions.is_empty());
+}
+
+/// A source that has moved and shows what the backup had may have shown something else in between, and others heard it.
+#[test]
+fn a_newer_state_like_the_backups_is_told_again() {
+    let mut world = restored();
+    let same = world.accept(&said("crm", "1", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    assert_eq!(raised(&same), ["to-erp", "to-marketing"]);
+    assert!(same.facts.is_empty());
+    let mut before = restored();
+    before.view.restored_at = None;
+    let same = before.accept(&said("crm", "1", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    assert_eq!(raised(&same), [""; 0]);
+}
