@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use bulk::{Apply, Job, JobOrder, Replay, ReplayPlan};
+pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 
 /// Keeps a company's CRM, ERP and marketing systems in agreement.
 #[derive(Parser, Debug)]

@@ -388,6 +388,12 @@ impl Machine for Jobs {
             Input::Committed(ticket, result) => self.committed(ticket, result, turn),
             Input::Told(Notice::Do(outside, order)) => self.order(outside, order, turn),
             Input::Drain => self.draining = true,
+            // A page that was found is decided by whichever configuration counts then. Plans fall with the former one.
+            Input::Configure(outside, config) => {
+                self.config = config;
+                turn.effect(Effect::Ack(outside, Ack::Done));
+            }
+            Input::Hold(outside) => refuse(outside, "jobs are paused one by one", turn),
             Input::Tick
             | Input::Told(_)
             | Input::Offer(_)

@@ -190,6 +190,8 @@ pub enum Op {
         key: ObligationKey,
         /// Who and why.
         reason: Reason,
+        /// When.
+        at: Wall,
     },
     /// What an operator held goes on: `pending`, due at `at`. Nothing happens to one that is not held.
     Release {

@@ -10,7 +10,7 @@ pub(crate) enum Replay {
     /// Count what a replay would cover, and keep it as a plan; nothing is sent
     Plan(ReplayPlan),
     /// Start a plan as a job
-    Apply(Apply),
+    Apply(JobApply),
 }
 
 /// What would be replayed. All that is given must hold.
@@ -57,7 +57,7 @@ pub(crate) struct ReplayPlan {
 
 /// How a plan is applied.
 #[derive(Args, Debug)]
-pub(crate) struct Apply {
+pub(crate) struct JobApply {
     /// The plan
     pub(crate) plan: String,
     /// Why, for the record
@@ -79,7 +79,7 @@ pub(crate) enum Job {
         id: String,
     },
     /// Start a plan
-    Apply(Apply),
+    Apply(JobApply),
     /// Hold a job; what it has set going goes on
     Pause(JobOrder),
     /// Go on with a held job

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Apply, Job, JobOrder, Replay, ReplayPlan};
+use crate::arguments::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 use crate::commands::event::{paged, pretty};
 use crate::exit::Exit;
 use crate::operator::{Operator, listed};
@@ -107,7 +107,7 @@ fn asked(wanted: &ReplayPlan) -> Value {
     json!({ "action": "replay", "scope": scope, "new_intent": wanted.new_intent })
 }
 
-fn apply(operator: &Operator, how: &Apply, output: &Output) -> anyhow::Result<Exit> {
+fn apply(operator: &Operator, how: &JobApply, output: &Output) -> anyhow::Result<Exit> {
     let body = json!({ "reason": how.reason, "pace": how.pace });
     let job = operator.post(&["jobs", &how.plan, "apply"], &body)?;
     output.one(&job, |_| pretty(&job));

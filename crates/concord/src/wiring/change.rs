@@ -1,4 +1,4 @@
-//! A running hub goes on with another configuration: spokes first, then intake, then the listeners.
+//! A running hub goes on with another configuration: spokes first, then intake and jobs, then the listeners.
 //!
 //! Listeners stay open and every other system works on. A system whose connector, limits, connection or secrets
 //! changed finishes what is under way before it is touched. Until all of these are quiet and the line of the history
@@ -279,6 +279,7 @@ impl Step<'_> {
         if let Ok(told) = tokio::time::timeout(INTAKE_WAIT, intake).await {
             told.map_err(|_| stopping())?;
         }
+        handle.configure(&MachineId::Jobs, Arc::clone(&self.next)).await.map_err(|_| stopping())?;
         let options = ingress::Options::of(&self.next, &self.secrets);
         self.now.ingress = self.now.ingress.again(options, handle.clone());
         self.live.sources.replace(self.now.ingress.router());

@@ -149,8 +149,8 @@ impl Desk<'_, '_> {
                 };
                 self.settle(key, &settled, heads)
             }
-            Op::Hold { key, reason } => self.move_held(key, |row| rules::hold(row, reason), heads),
-            Op::Release { key, at } => self.move_held(key, |row| rules::release(row, *at), heads),
+            Op::Hold { key, reason, at } => self.move_held(key, *at, |row| rules::hold(row, reason), heads),
+            Op::Release { key, at } => self.move_held(key, *at, |row| rules::release(row, *at), heads),
             Op::PutChange(change) => self.put_change(change),
             Op::PutShadow(shadow) => self.put_shadow(shadow),
             Op::PutAttempt(attempt) => self.put_attempt(attempt),

@@ -114,6 +114,7 @@ impl Desk<'_, '_> {
     pub(super) fn move_held(
         &mut self,
         key: &ObligationKey,
+        moved: Wall,
         change: impl FnOnce(&mut Obligation) -> bool,
         heads: &mut Vec<Head>,
     ) -> Outcome<()> {
@@ -122,7 +123,7 @@ impl Desk<'_, '_> {
         if !change(&mut row) {
             return Ok(());
         }
-        let held = self.move_to(&before, &row)?;
+        let held = self.move_to(&before, &row, moved)?;
         say(&row, held, heads);
         Ok(())
     }

@@ -155,7 +155,7 @@ impl Spoke {
 
     /// Keeps a head in memory and offers it, unless it is already on its way or due much later.
     pub(crate) fn hold(&mut self, head: Head, now: Now) {
-        if self.active.contains(&head.key) || self.holds_back(&head) {
+        if self.active.contains(&head.key) || self.holds_back(&head, now.wall) {
             return;
         }
         let due = now.mono_of(head.due);

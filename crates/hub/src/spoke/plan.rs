@@ -83,7 +83,7 @@ impl Spoke {
             return self.settled(head, None, turn.now);
         };
         // An operator's word may have come while it was looked up.
-        if self.holds_back(&head) {
+        if self.holds_back(&head, turn.now.wall) {
             self.unused(permit, turn);
             self.active.remove(&head.key);
             self.raised_again.remove(&head.key);

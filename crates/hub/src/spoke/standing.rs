@@ -1,7 +1,7 @@
 //! Orders that stand: parts of the system's work held back, breakers forced; the hours of the bulk lane; and the journal
 //! of what changed about the system.
 
-use canonical::{Mono, Now};
+use canonical::{Mono, Now, Wall};
 use dispatch::Forced;
 use ledger::Lane;
 use planted::Bug;
@@ -52,10 +52,10 @@ impl Spoke {
     }
 
     /// Writes down that a delivery is held back, if a hold covers it. It leaves memory.
-    pub(crate) fn holds_back(&mut self, head: &Head) -> bool {
+    pub(crate) fn holds_back(&mut self, head: &Head, at: Wall) -> bool {
         let Some(hold) = self.hold_of(head) else { return false };
         let why = reason("held", format!("{} is held: {}", hold.scope, hold.why));
-        let unit = Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why }] };
+        let unit = Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why, at }] };
         self.holding += 1;
         self.outbox.push((unit, After::Held));
         true
@@ -82,7 +82,7 @@ impl Spoke {
             if let Some(dispatcher) = &mut self.dispatcher {
                 dispatcher.withdraw(&Token::Deliver(head.key.clone()));
             }
-            self.holds_back(&head);
+            self.holds_back(&head, turn.now.wall);
         }
         self.keep_state(Some(outside));
     }

@@ -226,7 +226,7 @@ impl Simulation {
     /// I12: of what an operator holds back nothing new goes.
     fn watch_held(&mut self, system: &System, intent: &Intent) {
         let query = Query::System { tenant: self.config.tenant.clone(), system: system.clone() };
-        let Some(Rows::System(Some(state), _)) = self.asked(query) else { return };
+        let Some(Rows::System(Some(state), ..)) = self.asked(query) else { return };
         let on_its_way = i64::try_from(ON_ITS_WAY).unwrap_or(i64::MAX);
         let held = state.standing.holds.into_iter().find(|hold| {
             let covers = match &hold.scope {

@@ -134,7 +134,7 @@ pub fn operator_parking_holds(backend: &Backend) {
 /// open is held, and only what is held is released.
 pub fn operators_hold_and_release(backend: &Backend) {
     let why = Reason { class: "held".to_owned(), message: "anna: an audit".to_owned(), ..Reason::default() };
-    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: why.clone() };
+    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: why.clone(), at: at(400) };
     let release = |key: &ObligationKey| Op::Release { key: key.clone(), at: at(500) };
     let held = |after, limit| {
         let query = Query::Held { tenant: acme(), system: system("erp"), after, limit };
@@ -164,7 +164,7 @@ pub fn operators_hold_and_release(backend: &Backend) {
 
 /// A held `notify` delivery keeps its line waiting; released, the line goes on in order.
 pub fn held_notifies_keep_their_line(backend: &Backend) {
-    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: Reason::default() };
+    let hold = |key: &ObligationKey| Op::Hold { key: key.clone(), reason: Reason::default(), at: at(400) };
     let (first, second) = (notify_key("n", 1), notify_key("n", 2));
     backend.apply(vec![Op::Raise(notify("n", 1, 1)), Op::Raise(notify("n", 2, 1))]);
     assert_eq!(backend.apply(vec![hold(&first)]), []);

@@ -165,7 +165,7 @@ impl Dice {
 
     fn settle(&mut self) -> Op {
         match self.below(16) {
-            0 => return Op::Hold { key: self.key(), reason: reason("held") },
+            0 => return Op::Hold { key: self.key(), reason: reason("held"), at: self.time() },
             1 => return Op::Release { key: self.key(), at: self.time() },
             _ => {}
         }
@@ -430,7 +430,7 @@ impl Dice {
         let before = self.number(20);
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
-        match self.below(10) {
+        match self.below(13) {
             8 => Look::Jobs(JobFilter { id: self.some(job(0)), before, limit }),
             9 => Look::Groups(GroupFilter {
                 system: self.some(system("erp")),
@@ -450,7 +450,8 @@ impl Dice {
             5 => Look::Record(rec(self.below(4))),
             6 => Look::RecordByLink { system: system(self.system()), external_id: self.id().to_owned() },
             7 => Look::Applied { before, limit },
-            8 => {
+            10 => Look::Changes { system: None, before, limit },
+            11 => {
                 Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system(self.system())] }
             }
             _ => Look::Systems,

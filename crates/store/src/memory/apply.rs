@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use canonical::{Object, RecordId, System};
+use canonical::{Object, RecordId, System, Wall};
 use intake::{Link, MessageState, Raise};
 use ledger::{JobState, ObligationKey, Subject};
 use planted::Bug;
@@ -100,10 +100,10 @@ impl Tables {
                 let settled = Settled { level, reached, state, attempts, due, waiting, reason, at };
                 self.settle(&key, &settled, heads);
             }
-            Op::Hold { key, reason } => {
-                self.move_held(&key, |row| rules::hold(row, &reason), heads);
+            Op::Hold { key, reason, at } => {
+                self.move_held(&key, at, |row| rules::hold(row, &reason), heads);
             }
-            Op::Release { key, at } => self.move_held(&key, |row| rules::release(row, at), heads),
+            Op::Release { key, at } => self.move_held(&key, at, |row| rules::release(row, at), heads),
             Op::PutShadow(shadow) => {
                 let before = self.revision(shadow.record, &shadow.system, &shadow.object);
                 let (record, system, object) = (shadow.record, shadow.system.clone(), shadow.object.clone());
@@ -248,12 +248,13 @@ impl Tables {
     fn move_held(
         &mut self,
         key: &ObligationKey,
+        moved: Wall,
         change: impl FnOnce(&mut ledger::Obligation) -> bool,
         heads: &mut Vec<Head>,
     ) {
         let Some(mut row) = self.obligations.get(key).cloned() else { return };
         if change(&mut row) {
-            let at = self.put_obligation(row);
+            let at = self.put_obligation(row, moved);
             self.say(at, heads);
         }
     }
