@@ -120,7 +120,8 @@ impl Jobs {
 
     fn loaded(&mut self, jobs: Vec<Job>, turn: &mut Turn<'_>) {
         for job in jobs {
-            self.known.insert(job.id, Known::new(job, turn.now.mono, false));
+            // What is known already may be at work: it knows better.
+            self.known.entry(job.id).or_insert_with(|| Known::new(job, turn.now.mono, false));
         }
         self.loaded = true;
         for (outside, order) in std::mem::take(&mut self.early) {
@@ -227,12 +228,12 @@ impl Jobs {
         if known.busy {
             return known.ordered.push((outside, to, why.to_owned()));
         }
-        let fits = match (known.job.state, to) {
+        let fits = matches!(
+            (known.job.state, to),
             (JobState::Running, JobState::Paused)
-            | (JobState::Paused, JobState::Running)
-            | (JobState::Running | JobState::Paused | JobState::Planned, JobState::Cancelled) => true,
-            _ => false,
-        };
+                | (JobState::Paused, JobState::Running)
+                | (JobState::Running | JobState::Paused | JobState::Planned, JobState::Cancelled)
+        );
         if !fits {
             let why = format!("it is {}: that can't be ordered of it", known.job.state.name());
             return refuse(outside, &why, turn);

@@ -2,7 +2,7 @@
 //! at, and what is true of most of the one and of few of the other is told. A hint where to look, not a proof; names
 //! of fields are told, never values.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use canonical::RecordId;
 use canonical::value::is_empty;
@@ -85,11 +85,14 @@ async fn traits(desk: &Desk, rows: &[Obligation]) -> Result<BTreeMap<String, usi
     let mut counts = BTreeMap::new();
     let mut sheets: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
     for row in rows {
-        if !sheets.contains_key(&row.record) {
-            let sheet = desk.record(row.record).await?;
-            sheets.insert(row.record, sheet.map(|sheet| of(desk, &sheet, row)).unwrap_or_default());
-        }
-        for name in sheets.get(&row.record).into_iter().flatten() {
+        let known = match sheets.entry(row.record) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let sheet = desk.record(row.record).await?;
+                place.insert(sheet.map(|sheet| of(desk, &sheet, row)).unwrap_or_default())
+            }
+        };
+        for name in known {
             *counts.entry(name.clone()).or_insert(0) += 1;
         }
     }

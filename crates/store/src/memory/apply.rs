@@ -136,10 +136,8 @@ impl Tables {
                 let before = self.jobs.get(&job.id).map_or(0, |before| before.revision);
                 self.jobs.put(&job.id.clone(), ledger::Job { revision: before + 1, ..job });
             }
-            Op::DropJob(id) => {
-                if self.jobs.get(&id).is_some_and(|job| job.state == JobState::Planned) {
-                    self.jobs.remove(&id);
-                }
+            Op::DropJob(id) if self.jobs.get(&id).is_some_and(|job| job.state == JobState::Planned) => {
+                self.jobs.remove(&id);
             }
             Op::WantFetch(hint) => self.want(hint),
             Op::DoneFetch { tenant, external, started } => {
