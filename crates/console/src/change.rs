@@ -186,8 +186,7 @@ pub(crate) async fn apply(
     let wanted = "the body must be a JSON object with `digest`, `reason` and perhaps `plan`, all texts";
     let ordered: Ordered =
         serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, wanted))?;
-    let reason =
-        order::checked(&caller, Some(&ordered.reason))?.ok_or_else(order::missing)?;
+    let reason = order::checked(&caller, Some(&ordered.reason))?.ok_or_else(order::missing)?;
     let changer = desk.changer.clone().ok_or_else(|| {
         Problem::new(kinds::CONFLICT, "this hub was not started from a folder: nothing can be applied to it")
     })?;

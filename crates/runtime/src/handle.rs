@@ -131,7 +131,9 @@ impl Handle {
         let machine = MachineId::Spoke(system.clone());
         match self.ordered(&machine, Order::Describe { forecast }).await? {
             Ack::Described(description) => Ok(*description),
-            _ => Err(OrderError::Refused("the hub answered with something else: this is a defect".to_owned())),
+            _ => {
+                Err(OrderError::Refused("the hub answered with something else: this is a defect".to_owned()))
+            }
         }
     }
 

@@ -33,6 +33,7 @@ fn options(crash_at: Vec<u64>) -> Options {
         faults: Faults::default(),
         heal_after: Duration::ZERO,
         end_after: Duration::from_secs(15),
+        renew_at: None,
     }
 }
 

@@ -75,8 +75,9 @@ impl Spoke {
     /// Something is on the wire, or on its way to the store. A page or object on its way to intake is waited for only
     /// where the spoke goes on: else the source would be asked for it twice.
     fn is_busy(&self) -> bool {
-        let idle =
-            |what: &Await| matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents);
+        let idle = |what: &Await| {
+            matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
+        };
         !self.outbox.is_empty()
             || !self.awaiting.values().all(idle)
             || (!self.renewal.ending && !self.offers.is_empty())

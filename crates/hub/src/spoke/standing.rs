@@ -55,7 +55,8 @@ impl Spoke {
     pub(crate) fn holds_back(&mut self, head: &Head, at: Wall) -> bool {
         let Some(hold) = self.hold_of(head) else { return false };
         let why = reason("held", format!("{} is held: {}", hold.scope, hold.why));
-        let unit = Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why, at }] };
+        let unit =
+            Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why, at }] };
         self.holding += 1;
         self.outbox.push((unit, After::Held));
         true
