@@ -275,7 +275,7 @@ pub fn applied_configurations_are_kept(backend: &Backend) {
 /// Records by type, and open obligations by route, of what was asked for only.
 pub fn a_footprint_counts_what_hangs_on_a_part(backend: &Backend) {
     let footprint = |entities: &[&str], systems: &[&str]| {
-        let entities = entities.iter().map(|name| canonical::Entity::new(*name).unwrap()).collect();
+        let entities = entities.iter().map(|name| canonical::Entity::new(name).unwrap()).collect();
         let systems = systems.iter().map(|name| system(name)).collect();
         match backend.look(&acme(), Look::Footprint { entities, systems }) {
             Page::Footprint(found) => found,
