@@ -75,7 +75,6 @@ pub fn router(hub: Handle, configuration: Arc<Configuration>, tokens: Tokens) ->
 }
 
 /// The same for a hub that can change its configuration.
-#[must_use]
 pub fn changing_router(
     hub: Handle,
     configuration: Arc<Configuration>,
