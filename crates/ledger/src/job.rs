@@ -71,10 +71,10 @@ impl Action {
 /// Which deliveries. All that is given must hold; nothing given covers nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Scope {
-    /// Raised at or after this.
+    /// About what changed at or after this: the event, or the record when it last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Wall>,
-    /// Raised before this.
+    /// About what changed before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Wall>,
     /// Of this type of record.
@@ -107,13 +107,12 @@ impl Scope {
         *self == Self::default()
     }
 
-    /// Whether a delivery's own row fits. Event and source are told by other rows.
+    /// Whether a delivery's own row fits. Event, source and time are told by other rows: when a delivery was raised
+    /// moves with every replay.
     #[must_use]
     pub fn holds(&self, row: &Obligation) -> bool {
         let group = || row.reason.as_ref().map(|why| why.fingerprint.as_str());
-        self.from.is_none_or(|from| row.raised_at >= from)
-            && self.until.is_none_or(|until| row.raised_at < until)
-            && self.entity.as_ref().is_none_or(|entity| row.entity == *entity)
+        self.entity.as_ref().is_none_or(|entity| row.entity == *entity)
             && self.target.as_ref().is_none_or(|target| row.system == *target)
             && self.route.as_ref().is_none_or(|route| row.key.route == *route)
             && self.group.as_deref().is_none_or(|wanted| group() == Some(wanted))

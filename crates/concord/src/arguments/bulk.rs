@@ -23,10 +23,10 @@ pub(crate) enum Replay {
     once, and only while what it covers is what was shown."
 )]
 pub(crate) struct ReplayPlan {
-    /// Raised at or after this moment (RFC 3339)
+    /// About what changed at or after this moment (RFC 3339): the event, or the record when it last changed
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Raised before this moment
+    /// About what changed before this moment
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// Of this type of record

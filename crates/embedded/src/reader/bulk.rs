@@ -16,6 +16,10 @@ use crate::sql::{self, Sql};
 /// Positions that one question looks at, where no index tells what fits: bounds how long a reader is taken.
 const LOOKED_AT_MAX: i64 = 10_000;
 
+/// When what a delivery is about has changed.
+const CHANGED_BETWEEN: &str = "CASE kind WHEN 1 THEN (SELECT at FROM fact WHERE fact.id = obligation.subject) \
+    ELSE (SELECT updated_at FROM record WHERE record.id = obligation.subject) END BETWEEN ? AND ?";
+
 impl Reader<'_> {
     pub(super) fn groups(&mut self, tenant: Option<i64>, wanted: &GroupFilter) -> Outcome<Vec<(i64, Group)>> {
         let Some(tenant) = tenant else { return Ok(vec![]) };
@@ -112,11 +116,11 @@ impl Reader<'_> {
         if let Some(group) = &scope.group {
             filter.and("fingerprint = ? AND fingerprint IS NOT NULL", [Value::from(group.clone())]);
         }
-        if let Some(from) = scope.from {
-            filter.and("raised_at >= ?", [Value::from(from.micros())]);
-        }
-        if let Some(until) = scope.until {
-            filter.and("raised_at < ?", [Value::from(until.micros())]);
+        if scope.from.is_some() || scope.until.is_some() {
+            let from = scope.from.map_or(i64::MIN, canonical::Wall::micros);
+            // The last moment that is covered.
+            let until = scope.until.map_or(i64::MAX, |until| until.micros().saturating_sub(1));
+            filter.and(CHANGED_BETWEEN, [Value::from(from), Value::from(until)]);
         }
         let names = [
             ("entity = ?", scope.entity.as_ref().map(canonical::Entity::as_str)),

@@ -311,8 +311,11 @@ pub fn walks_cover_what_fits(backend: &Backend) {
     let theirs = Raise { system: system("marketing"), ..raise("m", 1, 1) };
     backend.apply(vec![
         Op::PutFact(fact(7, 1)),
+        // A record's last change is at the second of its version.
+        Op::PutRecord(record(1, 1)),
+        Op::PutRecord(record(2, 40)),
         Op::Raise(raise("r", 1, 1)),
-        Op::Raise(Raise { at: at(40), ..raise("r", 2, 1) }),
+        Op::Raise(raise("r", 2, 1)),
         Op::Raise(theirs),
         Op::Raise(notify("n", 7, 1)),
         settled(2, 1, State::Dead, Some("fp1_x"), 100),

@@ -48,8 +48,17 @@ impl Tables {
         walked
     }
 
-    /// Whether the event that the scope asks for, or a change by its source, is behind a delivery.
+    /// Whether the event that the scope asks for, or a change by its source or in its time, is behind a delivery.
     fn caused(&self, scope: &Scope, row: &Obligation) -> bool {
+        let changed = match row.key.subject {
+            Subject::Event(event) => self.facts.get(&event).map(|fact| fact.at),
+            Subject::Record(record) => self.records.get(&record).map(|record| record.updated_at),
+        };
+        let in_time = scope.from.is_none_or(|from| changed.is_some_and(|at| at >= from))
+            && scope.until.is_none_or(|until| changed.is_some_and(|at| at < until));
+        if !in_time {
+            return false;
+        }
         if scope.event.is_none() && scope.source.is_none() {
             return true;
         }
