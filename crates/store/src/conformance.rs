@@ -111,7 +111,8 @@ macro_rules! conformance_suite {
                 links_are_unique_both_ways, park_checks_its_link, shadow_revision_is_required, match_keys_are_free_or_ones_own,
                 messages_move_on, facts_are_kept_once, a_commit_of_nothing_is_answered;
             obligations: raises_fold_and_keep_their_turn, rest_opens_for_more_only, discarded_and_erased_stay,
-                operator_parking_holds, operators_hold_and_release, held_notifies_keep_their_line, lanes_go_up_while_open, settling_an_older_level_puts_back, settling_nothing_is_harmless,
+                operator_parking_holds, operators_hold_and_release, held_notifies_keep_their_line, lanes_go_up_while_open,
+                settling_an_older_level_puts_back, settling_nothing_is_harmless,
                 links_wake_in_order, notify_keeps_order, notify_reopened_goes_first, claims_page_through_in_order,
                 claims_keep_lanes_systems_and_tenants_apart, claims_say_when_to_look_again;
             questions: intents_keep_their_bytes, unfinished_intents_oldest_first, fetches_keep_the_newest_hint,
