@@ -1,17 +1,27 @@
 //! The one place where HTTP clients are built, so that none can be without its guard, limits and TLS roots.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Uri;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tower::Service;
 
+use crate::gate::GatedBody;
 use crate::resolve::Resolver;
 
 /// How long an idle connection is kept. Shorter than the keep-alive of common servers (five seconds in Node): a
 /// connection that the server closes just as a request goes out leaves the request's effect unknown.
 const IDLE: Duration = Duration::from_secs(4);
+/// A peer that is silent for so long while it has a request is asked by TCP whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Trusts the web's roots, and those in `extra_ca_pem` besides.
 ///
@@ -40,31 +50,57 @@ pub(crate) fn tls(extra_ca_pem: Option<&[u8]>) -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-/// A client for one origin: no redirects, no proxy from the environment, no decompression, every address through
-/// `resolver`.
+/// The client of one origin. It follows no redirect, knows no proxy, decompresses nothing, and keeps no cookies.
+pub(crate) type Client = hyper_util::client::legacy::Client<Dialler, GatedBody>;
+
+/// A client for one origin; every address goes through `resolver`.
 pub(crate) fn build(
     tls: &ClientConfig,
     resolver: Resolver,
     connect: Duration,
     idle_count_max: usize,
-    user_agent: &str,
-) -> reqwest::Result<reqwest::Client> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
-    let builder = reqwest::Client::builder();
-    builder
-        .tls_backend_preconfigured(tls.clone())
-        .dns_resolver(Arc::new(resolver))
-        .connect_timeout(connect)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .http1_only()
-        .tcp_nodelay(true)
+) -> Client {
+    let mut http = HttpConnector::new_with_resolver(resolver);
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_keepalive(Some(KEEPALIVE));
+    http.set_connect_timeout(Some(connect));
+    let dialler = Dialler { https: HttpsConnector::from((http, tls.clone())), within: connect };
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(idle_count_max)
-        .user_agent(user_agent)
-        .build()
+        .build(dialler)
+}
+
+/// Makes connections: name, TCP and TLS together within a time.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    https: HttpsConnector<HttpConnector<Resolver>>,
+    within: Duration,
+}
+
+/// No connection stood in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the time for it is up (TCP and TLS)")]
+pub(crate) struct Slow;
+
+type Dialled = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Dialler {
+    type Response = Dialled;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Dialled, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let dialling = tokio::time::timeout(self.within, self.https.call(to));
+        Box::pin(async move { dialling.await.unwrap_or_else(|_| Err(Slow.into())) })
+    }
 }
 
 /// A client for the command line's own questions to a hub whose address its user gave: any address, one time limit

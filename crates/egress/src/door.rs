@@ -1,19 +1,23 @@
 //! One origin that may be called: its base address, its client, its guard, and the exchange itself.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Failure, Response};
 use guard::address::{AllowList, Host, host};
-use http::header::{CONTENT_LENGTH, SET_COOKIE};
-use http::{HeaderMap, Method};
+use http::header::{ACCEPT, CONTENT_LENGTH, HeaderValue, SET_COOKIE, USER_AGENT};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::BodyExt as _;
 use rustls::ClientConfig;
-use url::Url;
+use url::{Position, Url};
 
-use crate::client;
+use crate::client::{self, Client};
 use crate::connection::Timeouts;
 use crate::failure::{Trouble, failure};
-use crate::gate::Gate;
+use crate::gate::{Gate, GatedBody};
 use crate::resolve::{Policy, Resolver};
 
 /// An origin with everything needed to call it.
@@ -21,8 +25,13 @@ pub(crate) struct Door {
     who: String,
     place: String,
     base: Url,
+    scheme: Scheme,
+    authority: Authority,
+    /// The base address' host, where it is an address: no resolver is asked for one, so it is judged here.
+    address: Option<IpAddr>,
     policy: Arc<Policy>,
-    client: reqwest::Client,
+    client: Client,
+    user_agent: HeaderValue,
     total: Duration,
     answer_bytes_max: usize,
 }
@@ -60,12 +69,32 @@ impl Door {
         let port = base.port_or_known_default().unwrap_or(443);
         let policy = Arc::new(Policy { allow: allow.clone(), port, plain: base.scheme() == "http" });
         let resolver = Resolver(Arc::clone(&policy));
-        let client =
-            client::build(&shared.tls, resolver, timeouts.connect, idle_count_max, &shared.user_agent)
-                .map_err(|error| format!("its HTTP client cannot be built: {error}"))?;
+        let client = client::build(&shared.tls, resolver, timeouts.connect, idle_count_max);
+        let user_agent = HeaderValue::from_str(&shared.user_agent)
+            .map_err(|_| format!("the user agent {:?} cannot be sent", shared.user_agent))?;
+        let unfit = |error: &dyn fmt::Display| format!("base_url {base_url:?}: {error}");
+        let scheme = if policy.plain { Scheme::HTTP } else { Scheme::HTTPS };
+        let authority = Authority::try_from(base.authority()).map_err(|error| unfit(&error))?;
+        let address = match host(base.host_str().unwrap_or_default()).map_err(|error| unfit(&error))? {
+            Host::Address(address) => Some(address),
+            Host::Name(_) => None,
+        };
         let place = format!("{}:{port}", base.host_str().unwrap_or_default());
         let answer_bytes_max = shared.answer_bytes_max;
-        Ok(Self { who, place, base, policy, client, total: timeouts.total, answer_bytes_max })
+        let total = timeouts.total;
+        Ok(Self {
+            who,
+            place,
+            base,
+            scheme,
+            authority,
+            address,
+            policy,
+            client,
+            user_agent,
+            total,
+            answer_bytes_max,
+        })
     }
 
     /// The absolute address of a path, which stays below the base address.
@@ -87,6 +116,21 @@ impl Door {
         let base_path = self.base.path().trim_end_matches('/');
         let below = url.path().strip_prefix(base_path).is_some_and(|rest| rest.starts_with('/'));
         if below { Ok(url) } else { Err("the path leads out of the base address".to_owned()) }
+    }
+
+    /// The same as [`Self::url`], as the client wants it.
+    fn uri(&self, path: &str) -> Result<Uri, String> {
+        let base = self.base.path().trim_end_matches('/');
+        let whole = if is_plain(path) {
+            format!("{base}{path}")
+        } else {
+            self.url(path)?[Position::BeforePath..Position::AfterQuery].to_owned()
+        };
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::try_from(whole).map_err(|error| error.to_string())?);
+        Uri::from_parts(parts).map_err(|error| error.to_string())
     }
 
     /// Sends a request and reads the whole answer, within the time and size bounds.
@@ -116,24 +160,24 @@ impl Door {
         &self,
         method: Method,
         path: &str,
-        headers: HeaderMap,
-        body: reqwest::Body,
-    ) -> Result<reqwest::Request, Trouble> {
-        let url = self.url(path).map_err(Trouble::Unbuildable)?;
-        // No resolver is asked for an address written out, so it is judged here.
-        match host(url.host_str().unwrap_or_default()) {
-            Ok(Host::Address(address)) => self.policy.check(address).map_err(Trouble::Denied)?,
-            Ok(Host::Name(_)) => {}
-            Err(error) => return Err(Trouble::Unbuildable(error.to_string())),
+        mut headers: HeaderMap,
+        body: GatedBody,
+    ) -> Result<Request<GatedBody>, Trouble> {
+        let uri = self.uri(path).map_err(Trouble::Unbuildable)?;
+        if let Some(address) = self.address {
+            self.policy.check(address).map_err(Trouble::Denied)?;
         }
-        let mut request = reqwest::Request::new(method, url);
+        headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        *request.body_mut() = Some(body);
         Ok(request)
     }
 
-    async fn perform(&self, request: reqwest::Request) -> Result<Response, Trouble> {
-        let mut answer = self.client.execute(request).await?;
+    async fn perform(&self, request: Request<GatedBody>) -> Result<Response, Trouble> {
+        let mut answer = self.client.request(request).await.map_err(Trouble::Http)?;
         let too_large = Trouble::TooLarge { bytes_max: self.answer_bytes_max };
         let announced = announced(answer.headers());
         if announced.is_some_and(|bytes| bytes > self.answer_bytes_max) {
@@ -143,7 +187,9 @@ impl Door {
         let headers = shown(answer.headers());
         // Nobody's announcement is trusted with more memory than a usual answer needs.
         let mut body = Vec::with_capacity(announced.unwrap_or_default().min(64 * 1024));
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(frame) = answer.frame().await {
+            // Trailers say nothing to anybody here.
+            let Ok(chunk) = frame.map_err(Trouble::Answer)?.into_data() else { continue };
             if body.len() + chunk.len() > self.answer_bytes_max {
                 return Err(too_large);
             }
@@ -151,6 +197,15 @@ impl Door {
         }
         Ok(Response { status, headers, body })
     }
+}
+
+/// Whether a path and query mean what they say, byte for byte: nothing to escape, no dot segments, no fragment.
+fn is_plain(path: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~/".contains(&byte);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    path.starts_with('/')
+        && path.bytes().all(fits)
+        && query.bytes().all(|byte| fits(byte) || b".=&:,%".contains(&byte))
 }
 
 fn announced(headers: &HeaderMap) -> Option<usize> {

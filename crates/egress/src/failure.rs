@@ -5,13 +5,16 @@ use std::io;
 
 use connector::{Failure, FailureKind, Reached};
 
+use crate::client::Slow;
 use crate::resolve::{Denied, Unresolved};
 
 /// Why an exchange gave no answer.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The HTTP client says so.
-    Http(reqwest::Error),
+    /// The HTTP client says so, before the answer began.
+    Http(hyper_util::client::legacy::Error),
+    /// The answer broke off.
+    Answer(hyper::Error),
     /// The guard says so, before anything was resolved.
     Denied(Denied),
     /// The time is up.
@@ -26,12 +29,6 @@ pub(crate) enum Trouble {
     },
     /// The request cannot be built.
     Unbuildable(String),
-}
-
-impl From<reqwest::Error> for Trouble {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Http(error)
-    }
 }
 
 /// A [`Failure`] of `who` (`system crm`) at `place` (`api.example.test:443`). `recalled` says that the request was
@@ -59,39 +56,35 @@ pub(crate) fn failure(who: &str, place: &str, trouble: &Trouble, recalled: bool)
         Trouble::Unbuildable(why) => {
             (FailureKind::Misconfigured, true, format!("the request cannot be built: {why}"))
         }
-        Trouble::Http(error) => http(error),
+        Trouble::Http(error) => http(error, error.is_connect()),
+        Trouble::Answer(error) => http(error, false),
     };
     let reached = if unsent || recalled { Reached::NotSent } else { Reached::MaybeSent };
     Failure { reached, kind, detail: format!("{who} at {place}: {what}") }
 }
 
-/// Kind, whether it is certain that nothing was sent, and a text for people.
-fn http(error: &reqwest::Error) -> (FailureKind, bool, String) {
+/// Kind, whether it is certain that nothing was sent, and a text for people. `connecting`: no connection stood yet.
+fn http(error: &(dyn StdError + 'static), connecting: bool) -> (FailureKind, bool, String) {
     if let Some(why) = find::<Denied>(error) {
         return (FailureKind::Blocked, true, format!("the address may not be dialled: {why}"));
     }
     if let Some(why) = find::<Unresolved>(error) {
         return (FailureKind::Dns, true, format!("{why}; check the host in its base_url"));
     }
-    let connecting = error.is_connect();
     if let Some(why) = find::<rustls::Error>(error) {
         let what = format!("no TLS connection: {why}; check the host's certificate, or list its CA");
         return (FailureKind::Tls, connecting, what);
     }
     if connecting {
-        let why =
-            if error.is_timeout() { "the time for it is up (TCP and TLS)".to_owned() } else { cause(error) };
+        let why = find::<Slow>(error).map_or_else(|| cause(error), ToString::to_string);
         return (FailureKind::Connect, true, format!("no connection: {why}; check that the system is up"));
-    }
-    if error.is_builder() {
-        return (FailureKind::Misconfigured, true, format!("the request cannot be built: {}", cause(error)));
     }
     let what = format!("the connection broke before the answer was complete: {}", cause(error));
     (FailureKind::Reset, false, what)
 }
 
 /// The innermost cause: outer layers only repeat that sending failed, with the address.
-fn cause(error: &reqwest::Error) -> String {
+fn cause(error: &(dyn StdError + 'static)) -> String {
     let mut innermost: &dyn StdError = error;
     while let Some(inner) = innermost.source() {
         innermost = inner;
@@ -100,7 +93,7 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 /// Looks for an error of a type in the chain, also where an I/O error wraps it.
-fn find<'a, E: StdError + 'static>(error: &'a reqwest::Error) -> Option<&'a E> {
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut next: Option<&'a (dyn StdError + 'static)> = Some(error);
     while let Some(current) = next {
         if let Some(found) = current.downcast_ref::<E>() {

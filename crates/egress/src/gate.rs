@@ -32,15 +32,12 @@ pub(crate) struct GatedBody {
 }
 
 impl Gate {
-    /// The reqwest body for `bytes`, and its gate. Without a body the gate counts as passed: the head alone is the
-    /// request then, and nothing tells when it left.
-    pub(crate) fn body(bytes: Vec<u8>) -> (reqwest::Body, Self) {
-        if bytes.is_empty() {
-            return (reqwest::Body::from(Bytes::new()), Self(Arc::new(AtomicU8::new(PASSED))));
-        }
-        let gate = Self(Arc::new(AtomicU8::new(WAITING)));
-        let body = GatedBody { bytes: Some(Bytes::from(bytes)), gate: gate.clone() };
-        (reqwest::Body::wrap(body), gate)
+    /// The body for `bytes`, and its gate. Without a body the gate counts as passed: the head alone is the request
+    /// then, and nothing tells when it left.
+    pub(crate) fn body(bytes: Vec<u8>) -> (GatedBody, Self) {
+        let bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
+        let gate = Self(Arc::new(AtomicU8::new(if bytes.is_some() { WAITING } else { PASSED })));
+        (GatedBody { bytes: bytes.map(Bytes::from), gate: gate.clone() }, gate)
     }
 
     /// Calls the request back. True when nothing of its body was taken, and now never will be.

@@ -1,10 +1,13 @@
 //! Name resolution with the guard inside: the address that is judged is the address that is dialled.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use guard::address::{AllowList, Blocked};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use tower::Service;
 
 /// Which addresses an origin may be dialled at.
 #[derive(Debug, Clone)]
@@ -43,8 +46,16 @@ impl Policy {
     }
 }
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let policy = Arc::clone(&self.0);
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0))
@@ -60,7 +71,7 @@ impl Resolve for Resolver {
             }
             // Only judged addresses are given on; without one, the name leads nowhere.
             match (permitted.is_empty(), denied) {
-                (false, _) => Ok(Box::new(permitted.into_iter()) as Addrs),
+                (false, _) => Ok(permitted.into_iter()),
                 (true, Some(why)) => Err(why.into()),
                 (true, None) => Err(Unresolved("it has no address".to_owned()).into()),
             }
