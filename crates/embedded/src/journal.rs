@@ -5,7 +5,7 @@
 //! block, which goes when the last of them has ended; what is read of them is read from memory. A closed intent
 //! becomes a row of history. At the start the blocks are read: as many as calls were under way or in doubt.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use canonical::{IntentId, Object, RecordId, System, Tenant};
@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use crate::book::Book;
 use crate::fault::Outcome;
+use crate::quick::QuickMap;
 use crate::rows::intent::{Entry, entries, standing};
 use crate::sql::{Sql, TEXTS};
 use crate::vault::Keys;
@@ -83,13 +84,15 @@ struct Block {
 /// The writer's side: what is open, where it stands, and what this transaction moves.
 pub(crate) struct Journal {
     open: Arc<OpenIntents>,
-    places: HashMap<Key, i64>,
+    places: QuickMap<Key, i64>,
     blocks: BTreeMap<i64, Block>,
     next: i64,
     /// What the transaction moved so far; `None`: no longer open.
     moved: BTreeMap<Key, Option<Intent>>,
     /// What the transaction wrote.
     written: Written,
+    /// A block under construction. It is kept, so that it does not grow anew for each.
+    bytes: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -114,7 +117,7 @@ impl Journal {
             }
         }
         let mut closed = connection.prepare(TEXTS[Sql::EndedIntent as usize])?;
-        let (mut open, mut places) = (OpenIntents::default(), HashMap::new());
+        let (mut open, mut places) = (OpenIntents::default(), QuickMap::default());
         for (key, (seq, entry)) in found {
             if closed.exists((key.0.as_bytes(), key.1.0.as_bytes()))? {
                 continue;
@@ -126,7 +129,7 @@ impl Journal {
         }
         let next = blocks.last_key_value().map_or(1, |(last, _)| last + 1);
         let (moved, written) = (BTreeMap::new(), Written::default());
-        Ok(Self { open: Arc::new(open), places, blocks, next, moved, written })
+        Ok(Self { open: Arc::new(open), places, blocks, next, moved, written, bytes: Vec::new() })
     }
 
     /// As of the last commit.
@@ -186,17 +189,20 @@ impl Journal {
         }
         let now = self.moved.iter().filter_map(|(key, intent)| Some((*key, intent.as_ref()?)));
         let kept = carried.iter().filter_map(|key| Some((*key, self.open.0.get(key)?.as_ref())));
-        let (mut bytes, mut keys) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
+        self.bytes.clear();
         for (key, intent) in now.chain(kept) {
-            standing(&mut bytes, intent, book, sealer)?;
+            standing(&mut self.bytes, intent, book, sealer)?;
             keys.push(key);
-            if bytes.len() >= BLOCK_BYTES {
-                put(&mut self.next, book, &mut bytes, &mut keys, &mut self.written)?;
+            if self.bytes.len() >= BLOCK_BYTES {
+                put(&mut self.next, book, &mut self.bytes, &mut keys, &mut self.written)?;
             }
         }
         if !keys.is_empty() {
-            put(&mut self.next, book, &mut bytes, &mut keys, &mut self.written)?;
+            put(&mut self.next, book, &mut self.bytes, &mut keys, &mut self.written)?;
         }
+        // A request of many megabytes is rare, and not worth its room for ever.
+        self.bytes.shrink_to(2 * BLOCK_BYTES);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ mod folder;
 mod journal;
 mod names;
 mod open;
+mod quick;
 mod reader;
 mod recent;
 mod rows;

@@ -3,19 +3,19 @@
 //! A name's number never changes. Each connection keeps its own map; what it does not know it looks up once. The
 //! writer also gives new numbers, and forgets those of a transaction that was rolled back.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use canonical::{Entity, Object, RouteId, System, Tenant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::fault::{Fault, Outcome};
+use crate::quick::QuickMap;
 
 /// The names a connection knows.
 pub(crate) struct Names<'c> {
     connection: &'c Connection,
-    ids: HashMap<Arc<str>, i64>,
-    entries: HashMap<i64, Entry>,
+    ids: QuickMap<Arc<str>, i64>,
+    entries: QuickMap<i64, Entry>,
     fresh: Vec<i64>,
 }
 
@@ -51,7 +51,7 @@ macro_rules! typed {
 
 impl<'c> Names<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection, ids: HashMap::new(), entries: HashMap::new(), fresh: Vec::new() }
+        Self { connection, ids: QuickMap::default(), entries: QuickMap::default(), fresh: Vec::new() }
     }
 
     typed! { tenant: Tenant, system: System, object: Object, entity: Entity, }

@@ -4,10 +4,11 @@
 //! The key is the sealed value's own key id and nonce, which is drawn at random for every sealing: what is found under
 //! it is what was sealed, whatever became of the transaction.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use canonical::Record;
+
+use crate::quick::QuickMap;
 
 /// Key id and nonce, as they stand in a sealed value behind its version byte.
 const KEY: std::ops::Range<usize> = 1..41;
@@ -19,8 +20,8 @@ const RECORD_BYTES_MAX: usize = 32 << 10;
 /// Two generations: the young one becomes the old one when it is full, and the old one is dropped.
 #[derive(Default)]
 pub(crate) struct Recent {
-    young: HashMap<[u8; 40], Arc<Record>>,
-    old: HashMap<[u8; 40], Arc<Record>>,
+    young: QuickMap<[u8; 40], Arc<Record>>,
+    old: QuickMap<[u8; 40], Arc<Record>>,
     young_bytes: usize,
 }
 

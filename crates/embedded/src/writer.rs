@@ -1,7 +1,7 @@
 //! The writer: one thread owns the only connection that writes, and commits in groups.
 //!
-//! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits, at once and without lingering; applies them in one
-//! transaction; syncs once; then answers all. Most groups need no savepoints (see [`apply`]); when a commit fails
+//! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits; applies them in one transaction; syncs once; then
+//! answers all. It lingers only after a large group: a lone commit waits for nobody. Most groups need no savepoints (see [`apply`]); when a commit fails
 //! for a reason of its own, its group is done again with one savepoint per commit, so that it fails alone.
 
 use std::collections::BTreeMap;
@@ -38,6 +38,10 @@ use seal::Sealer;
 
 /// One transaction takes at most so many commits.
 const GROUP_COMMITS_MAX: usize = 512;
+/// A group of so many units says that there is more to do than a commit at once can keep up with.
+const PRESSED_UNITS: usize = 24;
+/// Then the next one is gathered for so long: what a commit costs, it costs once for all that came meanwhile.
+const GATHER: Duration = Duration::from_millis(2);
 /// While the disk is full and nothing comes in, room is looked for this often.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
@@ -65,6 +69,8 @@ struct Writer<'c> {
     room: Room,
     shared: Arc<Shared>,
     poke: Poke,
+    /// The last group was large.
+    pressed: bool,
 }
 
 /// Works until told to close, then answers what is left.
@@ -86,12 +92,14 @@ pub(crate) fn run(
         room: Room::new(reserve, shared.options.max_pages),
         shared: Arc::clone(shared),
         poke,
+        pressed: false,
     };
     if let Err(fault) = writer.room.start(writer.book.connection) {
         // A store that opens on a full disk starts with intake stopped, not with an error.
         writer.note_room(Some(&fault));
     }
     while let Some((group, last)) = writer.next_group(calls) {
+        writer.pressed = group.iter().map(|job| job.units.len()).sum::<usize>() >= PRESSED_UNITS;
         writer.serve(group);
         if last {
             break;
@@ -104,6 +112,9 @@ impl Writer<'_> {
     /// The next group, and whether it is the last; `None` when there is none.
     fn next_group(&mut self, calls: &Receiver<Call>) -> Option<(Vec<Job>, bool)> {
         let mut group = vec![self.first_of_group(calls)?];
+        if self.pressed && self.room.is_free() {
+            std::thread::sleep(GATHER);
+        }
         while group.len() < GROUP_COMMITS_MAX {
             match calls.try_recv() {
                 Ok(Call::Commit(job)) => group.push(job),

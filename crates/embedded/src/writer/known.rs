@@ -1,9 +1,8 @@
 //! Obligations as the writer last saw them: one that is raised is mostly settled a moment later, and needs no look.
 
-use std::collections::HashMap;
-
 use ledger::{ObligationKey, Subject};
 
+use crate::quick::QuickMap;
 use crate::rows::obligation::Stored;
 
 /// Rows in one generation.
@@ -12,8 +11,8 @@ const GENERATION: usize = 2048;
 /// Two generations: the young one becomes the old one when it is full, and the old one is dropped.
 #[derive(Default)]
 pub(crate) struct Known {
-    young: HashMap<ObligationKey, Stored>,
-    old: HashMap<ObligationKey, Stored>,
+    young: QuickMap<ObligationKey, Stored>,
+    old: QuickMap<ObligationKey, Stored>,
 }
 
 impl Known {

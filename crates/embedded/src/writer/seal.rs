@@ -1,13 +1,12 @@
 //! Sealing on the way in: data keys are made in the transaction of the first row that needs them.
 
-use std::collections::HashMap;
-
 use canonical::{RecordId, Tenant, Wall};
 use guard::seal::{DataKey, KeyId, Place};
 
 use crate::book::Book;
 use crate::entropy::Entropy;
 use crate::fault::{Fault, Outcome};
+use crate::quick::QuickMap;
 use crate::sql::Sql;
 
 /// One day of raw messages shares a key.
@@ -17,15 +16,20 @@ const DAY_MICROS: i64 = 86_400_000_000;
 pub(crate) struct Sealer {
     pub(crate) entropy: Entropy,
     // Keys made in this transaction: no other connection may see them before it is committed.
-    fresh: HashMap<KeyId, DataKey>,
+    fresh: QuickMap<KeyId, DataKey>,
     order: Vec<KeyId>,
     // The newest day's key of each tenant.
-    days: HashMap<i64, (i64, KeyId)>,
+    days: QuickMap<i64, (i64, KeyId)>,
 }
 
 impl Sealer {
     pub(crate) fn new() -> Self {
-        Self { entropy: Entropy::new(), fresh: HashMap::new(), order: Vec::new(), days: HashMap::new() }
+        Self {
+            entropy: Entropy::new(),
+            fresh: QuickMap::default(),
+            order: Vec::new(),
+            days: QuickMap::default(),
+        }
     }
 
     /// Makes the key of a record that is expected to have none yet; harmless when it has one.
