@@ -16,7 +16,7 @@ pub enum Credential {
 }
 
 /// A rendered request, relative to the connection's base address. Never holds a secret.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Request {
     /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
     pub method: String,
@@ -25,7 +25,7 @@ pub struct Request {
     /// Header names in lower case, with values.
     pub headers: Vec<(String, String)>,
     /// The body, empty for none.
-    #[serde(with = "body_text")]
+    #[serde(skip)]
     pub body: Vec<u8>,
     /// What completes it.
     pub credential: Credential,
@@ -35,6 +35,29 @@ pub struct Request {
     pub timeout_ms: u64,
     /// What it costs in each of the vendor's limits.
     pub cost: u32,
+}
+
+impl Request {
+    /// As it is kept: everything but the body as a line of JSON, then the body as it is.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512 + self.body.len());
+        // Writing to memory does not fail, and these are texts and numbers.
+        serde_json::to_writer(&mut bytes, self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    /// The request of [`Self::to_bytes`]; `None` when these are other bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        // JSON on one line has no end of line inside.
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (head, body) = bytes.split_at(end);
+        let head: Self = serde_json::from_slice(head).ok()?;
+        Some(Self { body: body.get(1..)?.to_vec(), ..head })
+    }
 }
 
 /// A complete answer.
@@ -109,31 +132,26 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Bodies are text in stored intents where they can be: shorter and readable after unsealing.
-mod body_text {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    #[derive(Serialize, Deserialize)]
-    enum Body<'a> {
-        #[serde(rename = "t")]
-        Text(std::borrow::Cow<'a, str>),
-        #[serde(rename = "b")]
-        Base64(String),
-    }
-
-    pub(super) fn serialize<S: Serializer>(body: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(body) {
-            Ok(text) => Body::Text(text.into()).serialize(to),
-            Err(_) => Body::Base64(STANDARD.encode(body)).serialize(to),
+    #[test]
+    fn a_kept_request_is_the_same_to_the_byte() {
+        for body in [&b""[..], b"{\"a\":\"\\n\"}", b"two\nlines\n", &[0, 255, 10, 128]] {
+            let request = Request {
+                method: "POST".to_owned(),
+                path: "/a\n?b=\u{fc}".to_owned(),
+                headers: vec![("x-note".to_owned(), "one\ntwo".to_owned())],
+                body: body.to_vec(),
+                credential: Credential::default(),
+                operation: "create".to_owned(),
+                timeout_ms: 1000,
+                cost: 2,
+            };
+            assert_eq!(Request::from_bytes(&request.to_bytes()), Some(request));
         }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        match Body::deserialize(from)? {
-            Body::Text(text) => Ok(text.into_owned().into_bytes()),
-            Body::Base64(text) => STANDARD.decode(text).map_err(serde::de::Error::custom),
-        }
+        assert_eq!(Request::from_bytes(b"{}"), None);
+        assert_eq!(Request::from_bytes(b"{}\n"), None);
     }
 }

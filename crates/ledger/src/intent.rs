@@ -78,7 +78,7 @@ pub struct Intent {
     /// dropped when closed.
     #[serde(skip)]
     pub call: Arc<[u8]>,
-    /// The rendered request (a serialised `connector::Request`). Sealed at rest; dropped when closed.
+    /// The rendered request (`connector::Request::to_bytes`). Sealed at rest; dropped when closed.
     #[serde(skip)]
     pub request: Arc<[u8]>,
     /// Target path → value, as written: what the shadow holds once it is confirmed. Not stored: the hub refills it

@@ -36,6 +36,7 @@ pub(crate) enum Action {
 pub(crate) struct Flight {
     pub(crate) intent: Intent,
     pub(crate) write: Write,
+    /// Empty once it was sent.
     pub(crate) request: Request,
     /// `None` after a restart: the store brings it back when the intent is settled.
     pub(crate) head: Option<Head>,
@@ -112,7 +113,8 @@ impl Spoke {
                     let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };
                     return self.outbox.push((unit, After::Launch(Box::new(flight))));
                 }
-                flight.request.clone()
+                // Where it must go again, its bytes stand in the intent.
+                std::mem::take(&mut flight.request)
             }
             Action::Probe if !self.can_probe(&flight.intent) => {
                 self.release(flight.permit, turn);
@@ -157,7 +159,15 @@ impl Spoke {
     }
 
     /// After a fresh token: the same intent goes again.
-    pub(crate) fn resume_flight(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+    pub(crate) fn resume_flight(&mut self, mut flight: Flight, turn: &mut Turn<'_>) {
+        if flight.action == Action::Send {
+            let Some(request) = Request::from_bytes(&flight.intent.request) else {
+                let why = reason("unreadable", "the stored request can't be read: discard or retry it");
+                self.release(flight.permit, turn);
+                return self.give_to_person(&flight.intent, why, turn);
+            };
+            flight.request = request;
+        }
         // Its permit paid for the call that was refused.
         self.spend(self.draw_of_intent(&flight.intent, flight.action), turn);
         self.launch(flight, turn);

@@ -173,7 +173,7 @@ impl Spoke {
         exit: Option<OnExit>,
         turn: &mut Turn<'_>,
     ) -> Option<Flight> {
-        let Ok(mut request) = serde_json::from_slice::<Request>(&doubt.intent.request) else {
+        let Some(mut request) = Request::from_bytes(&doubt.intent.request) else {
             self.release(permit, turn);
             let why = reason("unreadable", "the stored request can't be read: discard or retry it");
             self.give_to_person(&doubt.intent, why, turn);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use canonical::{IntentId, Object};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
-use ledger::{Intent, IntentState, Level, Obligation, State};
+use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, State};
 use planted::Bug;
 use store::{Head, Op, Unit};
 
@@ -17,6 +17,14 @@ use crate::spoke::plan::{Rest, Wanted};
 use crate::spoke::settle::After;
 use crate::turn::Turn;
 use crate::written::keep;
+
+/// What an intent takes over from its operation.
+struct Terms {
+    class: IdempotencyClass,
+    partial: bool,
+    processing_max: Duration,
+    looks_first: bool,
+}
 
 impl Spoke {
     /// Renders the request and makes its intent durable; the commit's answer sends it.
@@ -36,7 +44,7 @@ impl Spoke {
             id = IntentId(uuid::Uuid::from_u128(sum));
         }
         let rendered = self.render(id, &obligation, &wanted);
-        let (spec, mut write, request) = match rendered {
+        let (terms, mut write, request) = match rendered {
             Ok(rendered) => rendered,
             Err(why) => {
                 self.unused(permit, turn);
@@ -60,7 +68,7 @@ impl Spoke {
             }
         };
         let now = turn.now.wall;
-        let first = looks_first(&spec, &wanted);
+        let first = terms.looks_first;
         let intent = Intent {
             id,
             obligation: obligation.key.clone(),
@@ -68,12 +76,12 @@ impl Spoke {
             object: obligation.object.clone(),
             record: obligation.record,
             level: Level { ..obligation.wanted },
-            operation: spec.name.to_string(),
-            class: spec.idempotency.clone(),
+            operation: write.operation.clone(),
+            class: terms.class,
             call: keep(&mut write).into(),
-            request: serde_json::to_vec(&request).unwrap_or_default().into(),
+            request: request.to_bytes().into(),
             fields: Arc::default(),
-            full: !spec.partial,
+            full: !terms.partial,
             external_id: wanted.external_id.clone(),
             scope: self.state.credential_generation.to_string(),
             state: IntentState::Open,
@@ -81,7 +89,7 @@ impl Spoke {
             probes: 0,
             created_at: now,
             arrives_until: now + Duration::from_millis(request.timeout_ms) + ARRIVAL_SLACK,
-            processing_max: spec.processing_max,
+            processing_max: terms.processing_max,
             due: now,
             outcome: None,
             reason: None,
@@ -125,7 +133,7 @@ impl Spoke {
         id: IntentId,
         obligation: &Obligation,
         wanted: &Wanted,
-    ) -> Result<(WriteSpec, Write, connector::Request), String> {
+    ) -> Result<(Terms, Write, connector::Request), String> {
         let object = &obligation.object;
         let linked = wanted.external_id.is_some();
         let Some(spec) = self.operation_for(object, wanted) else {
@@ -151,7 +159,13 @@ impl Spoke {
         let mut request = self.connector.render(&call).map_err(|error| error.to_string())?;
         request.timeout_ms = request.timeout_ms.min(millis(self.settings.connection.request_timeout));
         let Call::Write(write) = call else { return Err("not a write".to_owned()) };
-        Ok((spec.clone(), write, request))
+        let terms = Terms {
+            class: spec.idempotency.clone(),
+            partial: spec.partial,
+            processing_max: spec.processing_max,
+            looks_first: looks_first(spec, wanted),
+        };
+        Ok((terms, write, request))
     }
 }
 

@@ -188,7 +188,7 @@ impl Simulation {
     fn watch_write(&mut self, system: &System, request: &Request) {
         let query = Query::Intents { tenant: self.config.tenant.clone(), system: system.clone() };
         let Some(Rows::Intents(intents)) = self.asked(query) else { return };
-        let bytes = serde_json::to_vec(request).unwrap_or_default();
+        let bytes = request.to_bytes();
         let same = |intent: &&Intent| *intent.request == *bytes;
         match intents.iter().find(same) {
             Some(intent) => self.watch_held(system, intent),
