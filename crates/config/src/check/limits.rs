@@ -84,14 +84,6 @@ pub(super) fn bulk_window(source: &WindowSource) -> Result<Windows, Flaw> {
     let flaw = |path: &[&str], what: String, hint: &str| {
         (path.iter().map(|key| (*key).to_owned()).collect(), what, hint.to_owned())
     };
-    if source.open.is_empty() {
-        let what = "the bulk lane would never go".to_owned();
-        return Err(flaw(
-            &["bulk_window", "open"],
-            what,
-            "write for example `[{from: \"22:00\", to: \"06:00\"}]`",
-        ));
-    }
     let span = |span: &crate::source::SpanSource| Span {
         days: span.days.iter().map(|day| (*day).into()).collect(),
         from: span.from.0,
