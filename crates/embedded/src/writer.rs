@@ -1,7 +1,8 @@
 //! The writer: one thread owns the only connection that writes, and commits in groups.
 //!
 //! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits; applies them in one transaction; syncs once; then
-//! answers all. It lingers only after a large group: a lone commit waits for nobody. Most groups need no savepoints (see [`apply`]); when a commit fails
+//! answers all. It lingers only after a large group: a lone commit waits for nobody. Most groups need no
+//! savepoints (see [`apply`]); when a commit fails
 //! for a reason of its own, its group is done again with one savepoint per commit, so that it fails alone.
 
 use std::collections::BTreeMap;
