@@ -251,6 +251,11 @@ pub enum Mark {
         /// The target.
         system: System,
     },
+    /// After a restore of the store, a system delivers nothing until everything was read again.
+    Rereading {
+        /// Which.
+        system: System,
+    },
     /// After a restore of the store, a system delivers again.
     Reopened {
         /// Which.

@@ -374,7 +374,7 @@ impl Spoke {
         };
         match (what, rows) {
             (Await::System, Rows::System(state, cursors, restored)) => {
-                self.learn_of_restore(restored, turn.now);
+                self.learn_of_restore(restored, turn);
                 self.loaded(state, cursors, turn);
             }
             (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),

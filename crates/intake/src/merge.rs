@@ -340,9 +340,11 @@ fn see(
         return differs;
     }
     let writing = view.intents.get(&key);
+    let first = old.is_some_and(|old| restored::unverified(old, context.restored_at));
     for (path, value) in &incoming.seen_paths {
-        // What an open intent is changing right now is not known until it is closed.
-        if writing.is_some_and(|intent| intent.fields.contains_key(path)) {
+        // What an open intent is changing right now is not known until it is closed. After a restore, what is open was
+        // sent long ago, if at all: what stands there is what is known.
+        if !first && writing.is_some_and(|intent| intent.fields.contains_key(path)) {
             continue;
         }
         // Nor does an own write that comes back late say what is there now.

@@ -208,8 +208,9 @@ impl Registry {
                 one(&self.cell(system).figures.fetched);
             }
             Mark::Reread { system } => c.objects_reread.one([system.as_str()]),
+            Mark::Rereading { system } => c.restore_steps.one([system.as_str(), "reading"]),
             Mark::Reopened { system, whole } => {
-                c.reopenings.one([system.as_str(), if *whole { "whole" } else { "waited" }]);
+                c.restore_steps.one([system.as_str(), if *whole { "reopened" } else { "reopened_late" }]);
             }
             Mark::LinkRot { system } => c.links_rotten.one([system.as_str()]),
             Mark::Gauges { system, in_flight, held, behind, doubtful, breaker, throttled, paused } => {

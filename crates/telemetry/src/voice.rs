@@ -56,6 +56,12 @@ pub(crate) fn tell(mark: &Mark) {
             let (class, detail) = (class.name(), shown(why));
             info!(target: "concord", %system, %object, class, detail, "listing failed; trying again");
         }
+        Mark::Rereading { system } => {
+            info!(
+                target: "concord", %system, class = "restored",
+                "the store was restored from a backup: listings are read again, and nothing is delivered before"
+            );
+        }
         Mark::Reopened { system, whole: true } => {
             info!(target: "concord", %system, class = "restored", "everything was read again; delivering");
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -72,7 +73,10 @@ pub(crate) fn run(given: &Backup, settings: &Settings, output: &Output) -> anyho
     if part.exists() {
         fs::remove_dir_all(&part).with_context(|| format!("{} cannot be removed", part.display()))?;
     }
-    fs::create_dir_all(&part).with_context(|| format!("the folder {} cannot be made", part.display()))?;
+    // What is personal is sealed; names and ids of objects are not.
+    let mut folder = fs::DirBuilder::new();
+    folder.mode(0o700);
+    folder.create(&part).with_context(|| format!("the folder {} cannot be made", part.display()))?;
     let made = fill(&part, &store, configuration.tenant.as_str(), taken_at, output);
     let manifest = match made.and_then(|manifest| finish(&part, &to).map(|()| manifest)) {
         Ok(manifest) => manifest,

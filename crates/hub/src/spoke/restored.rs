@@ -53,7 +53,7 @@ pub(crate) struct Restore {
 
 impl Spoke {
     /// The store was restored, at some time.
-    pub(crate) fn learn_of_restore(&mut self, restored: Option<Restored>, now: Now) {
+    pub(crate) fn learn_of_restore(&mut self, restored: Option<Restored>, turn: &mut Turn<'_>) {
         let Some(Restored { epoch, reread, renamed }) = restored else { return };
         let mut fetchable = Vec::new();
         for (system, settings) in &self.config.systems {
@@ -65,12 +65,15 @@ impl Spoke {
             epoch,
             reread,
             renamed,
-            until: now.mono + REREAD_WAIT_MAX,
+            until: turn.now.mono + REREAD_WAIT_MAX,
             passed: None,
             told: false,
             fetchable,
             rounds: BTreeMap::new(),
         });
+        if self.is_rereading() {
+            turn.note(Mark::Rereading { system: self.system.clone() });
+        }
     }
 
     /// Where a listing goes on: after a restore, from the start of the listing that was under way.

@@ -6,7 +6,8 @@ use canonical::{Mono, Wall};
 use dispatch::Dispatcher;
 use intake::Link;
 use ledger::{
-    Intent, IntentState, Level, ObligationKey, OnExit, Outcome, Reason, RouteKind, Shadow, State, Subject,
+    IdempotencyClass, Intent, IntentState, Level, ObligationKey, OnExit, Outcome, Reason, RouteKind, Shadow,
+    State, Subject,
 };
 use store::{
     Attempt, Change, Fetch, Head, Op, Query, Receipt, Require, SpokeAsk, SpokeRow, StoreError, Unit,
@@ -220,6 +221,10 @@ impl Spoke {
         match &settlement.ending {
             Ending::Delivered if sync => {
                 shadow.confirm(&intent.fields);
+                // The answer to a key that was sent before may be the first one's: somebody may have edited since.
+                if matches!(intent.class, IdempotencyClass::NativeKey { .. }) && intent.sends > 1 {
+                    shadow.doubt(&intent.fields);
+                }
                 if settlement.outcome.token.is_none() {
                     shadow.remember(&intent.fields, now);
                 }

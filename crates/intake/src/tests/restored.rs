@@ -24,8 +24,7 @@ fn i6_a_first_sight_is_no_edit() {
     let seen = world.accept(&first_sight(json!({"name": "B", "email": "b@x.org"})));
     assert!(seen.decisions.iter().all(|decision| decision.kind == DecisionKind::Stale));
     assert_eq!(seen.decisions.len(), 2, "it is recorded");
-    assert_eq!(raised(&seen), ["to-erp"]);
-    assert!(seen.raises[0].again);
+    assert!(seen.raises.iter().any(|raise| raise.system == system("erp") && raise.again));
     assert_eq!(seen.shadow.unwrap().0.fields["name"], "B");
     let edit = world.accept(&said("erp", "9", 61, json!({"name": "C"})));
     assert_eq!(edit.decisions[0].kind, DecisionKind::Rejected, "the second sight is one");

@@ -73,6 +73,7 @@ fn marks() -> Vec<Mark> {
         Mark::Fetched { system: crm() },
         Mark::LinkRot { system: crm() },
         Mark::Reread { system: crm() },
+        Mark::Rereading { system: crm() },
         Mark::Reopened { system: crm(), whole: true },
         Mark::Gauges {
             system: crm(),
