@@ -27,7 +27,7 @@ pub use options::{CrashHook, CrashPoint, Limits, Options};
 pub use ports::{AuthoriseError, BoxFuture, Fresh, Network, Seal, Storage, Wire};
 pub use shared::Ended;
 pub use start::{Runtime, StartError};
-pub use watch::{Standing, WATCHED_MAX, Watch};
+pub use watch::{ReadThrough, Standing, WATCHED_MAX, Watch};
 
 #[cfg(test)]
 mod tests;

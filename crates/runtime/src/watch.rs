@@ -1,16 +1,17 @@
-//! Who waits outside for a delivery to end. Told by the commits that settle it, never by asking the store again and
-//! again; bounded in number (I19).
+//! Who waits outside for a delivery to end, or for an object to be read. Told by the commits that settle it, never by
+//! asking the store again and again; bounded in number (I19).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hub::Raised;
+use canonical::{ExternalRef, Wall};
+use hub::{Input, MachineId, Notice, Raised};
 use ledger::{ObligationKey, State};
 use store::browse::{Look, Page};
-use store::{Op, Receipt, Unit};
-use tokio::sync::Notify;
+use store::{Fetch, Op, Receipt, StoreError, Unit};
+use tokio::sync::{Notify, oneshot};
 
 use crate::handle::Handle;
 
@@ -54,7 +55,41 @@ impl Standing {
 pub(crate) struct Watches {
     /// Those who wait or will: while there are none, commits are not looked at.
     count: AtomicUsize,
-    by_key: Mutex<BTreeMap<ObligationKey, Vec<Arc<Waiter>>>>,
+    by_thing: Mutex<BTreeMap<Thing, Vec<Arc<Waiter>>>>,
+}
+
+/// What is waited for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Thing {
+    Delivery(ObligationKey),
+    Read(ExternalRef),
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+enum News {
+    Stands(Standing),
+    /// An object was read, and taken in or kept aside.
+    Read {
+        aside: bool,
+    },
+    /// It could not be read; it is tried again later.
+    Delayed,
+}
+
+/// What a read of one object came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadThrough {
+    /// It was read after it was asked for, and is taken in.
+    Fresh(Wall),
+    /// It was read, and waits: for an object it refers to, or for a person.
+    Aside,
+    /// The system did not give it; it is tried again later.
+    Failed,
+    /// Not in time: the read stays asked for.
+    Late,
+    /// It could not be asked for; the text says why.
+    Unasked(String),
 }
 
 #[derive(Debug, Default)]
@@ -63,13 +98,14 @@ struct Waiter {
     notify: Notify,
 }
 
-/// A delivery that a commit settles.
+/// What a commit settles.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
     unit: usize,
-    key: ObligationKey,
+    thing: Thing,
+    /// A record's version, or when a read began.
     version: i64,
-    standing: Standing,
+    news: News,
 }
 
 /// Somebody who will wait. Announced before the offer, so that nothing that settles is missed.
@@ -93,10 +129,8 @@ impl Watches {
         let mut found = Vec::new();
         for (unit, ops) in units.iter().map(|unit| &unit.ops).enumerate() {
             for op in ops {
-                let Op::Settle { key, level, reached, state, reason, .. } = op else { continue };
-                let class = reason.as_ref().map(|reason| reason.class.clone());
-                let standing = Standing { state: *state, reached: *reached, class };
-                found.push(Settled { unit, key: key.clone(), version: level.version, standing });
+                let Some((thing, version, news)) = settles(op, ops) else { continue };
+                found.push(Settled { unit, thing, version, news });
             }
         }
         found
@@ -108,7 +142,7 @@ impl Watches {
             if !matches!(receipts.get(one.unit), Some(Receipt::Done(_))) {
                 continue;
             }
-            let waiting = self.table().get(&one.key).cloned().unwrap_or_default();
+            let waiting = self.table().get(&one.thing).cloned().unwrap_or_default();
             for waiter in waiting {
                 waiter.news().push(one.clone());
                 waiter.notify.notify_one();
@@ -116,9 +150,26 @@ impl Watches {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, BTreeMap<ObligationKey, Vec<Arc<Waiter>>>> {
-        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, BTreeMap<Thing, Vec<Arc<Waiter>>>> {
+        self.by_thing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an operation settles; `all` is its whole unit.
+fn settles(op: &Op, all: &[Op]) -> Option<(Thing, i64, News)> {
+    Some(match op {
+        Op::Settle { key, level, reached, state, reason, .. } => {
+            let class = reason.as_ref().map(|reason| reason.class.clone());
+            let standing = Standing { state: *state, reached: *reached, class };
+            (Thing::Delivery(key.clone()), level.version, News::Stands(standing))
+        }
+        Op::DoneFetch { external, started, .. } => {
+            let aside = all.iter().any(Op::keeps_aside);
+            (Thing::Read(external.clone()), started.micros(), News::Read { aside })
+        }
+        Op::DelayFetch { external, .. } => (Thing::Read(external.clone()), i64::MAX, News::Delayed),
+        _ => return None,
+    })
 }
 
 impl Waiter {
@@ -127,24 +178,34 @@ impl Waiter {
     }
 }
 
-/// Keys under which a waiter is entered; taken out when dropped, also when the caller goes away.
+/// Things under which a waiter is entered; taken out when dropped, also when the caller goes away.
 struct Entered<'w> {
     watches: &'w Watches,
-    keys: Vec<ObligationKey>,
+    things: Vec<Thing>,
     waiter: Arc<Waiter>,
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let mut table = self.watches.table();
-        for key in &self.keys {
-            if let Some(waiting) = table.get_mut(key) {
+        for thing in &self.things {
+            if let Some(waiting) = table.get_mut(thing) {
                 waiting.retain(|waiter| !Arc::ptr_eq(waiter, &self.waiter));
                 if waiting.is_empty() {
-                    table.remove(key);
+                    table.remove(thing);
                 }
             }
         }
+    }
+}
+
+impl Watches {
+    fn enter(&self, things: Vec<Thing>) -> Entered<'_> {
+        let waiter = Arc::new(Waiter::default());
+        for thing in &things {
+            self.table().entry(thing.clone()).or_default().push(Arc::clone(&waiter));
+        }
+        Entered { watches: self, things, waiter }
     }
 }
 
@@ -165,12 +226,8 @@ impl Watch {
     pub async fn until(self, raised: &[Raised], longest: Duration) -> Vec<Option<Standing>> {
         let raised = raised.get(..raised.len().min(WATCHED_MAX)).unwrap_or_default();
         let watches = &self.hub.shared.watches;
-        let waiter = Arc::new(Waiter::default());
-        let keys: Vec<ObligationKey> = raised.iter().map(|one| one.key.clone()).collect();
-        for key in &keys {
-            watches.table().entry(key.clone()).or_default().push(Arc::clone(&waiter));
-        }
-        let _entered = Entered { watches, keys, waiter: Arc::clone(&waiter) };
+        let entered = watches.enter(raised.iter().map(|one| Thing::Delivery(one.key.clone())).collect());
+        let waiter = &entered.waiter;
         let mut standing = Vec::with_capacity(raised.len());
         // What ended before it was entered is seen in the store, once.
         for one in raised {
@@ -179,9 +236,12 @@ impl Watch {
         let ended = async {
             loop {
                 for news in std::mem::take(&mut *waiter.news()) {
+                    let (Thing::Delivery(key), News::Stands(now)) = (&news.thing, &news.news) else {
+                        continue;
+                    };
                     for (one, stands) in raised.iter().zip(&mut standing) {
-                        if one.key == news.key && news.version >= one.version {
-                            *stands = Some(news.standing.clone());
+                        if one.key == *key && news.version >= one.version {
+                            *stands = Some(now.clone());
                         }
                     }
                 }
@@ -193,6 +253,53 @@ impl Watch {
         };
         let _in_time = tokio::time::timeout(longest, ended).await.is_ok();
         standing
+    }
+
+    /// Asks for one object through its system's own admission (limits, breaker, pause), and waits until what was read
+    /// is taken in, at most so long. What comes later is taken in all the same.
+    pub async fn read(self, external: ExternalRef, longest: Duration) -> ReadThrough {
+        let shared = &self.hub.shared;
+        let entered = shared.watches.enter(vec![Thing::Read(external.clone())]);
+        let asked = self.hub.now().wall;
+        if let Err(error) = self.want(external.clone(), asked).await {
+            return ReadThrough::Unasked(error.to_string());
+        }
+        let spoke = MachineId::Spoke(external.system.clone());
+        if !shared.post(&spoke, Input::Told(Notice::FetchWanted)) {
+            return ReadThrough::Unasked(format!("nothing runs for the system {}", external.system));
+        }
+        let waiter = &entered.waiter;
+        let ended = async {
+            loop {
+                for news in std::mem::take(&mut *waiter.news()) {
+                    match news.news {
+                        // A read that began before it was asked for says nothing about now.
+                        News::Read { aside } if news.version >= asked.micros() => {
+                            let at = Wall(news.version);
+                            return if aside { ReadThrough::Aside } else { ReadThrough::Fresh(at) };
+                        }
+                        News::Delayed => return ReadThrough::Failed,
+                        News::Read { .. } | News::Stands(_) => {}
+                    }
+                }
+                waiter.notify.notified().await;
+            }
+        };
+        tokio::time::timeout(longest, ended).await.unwrap_or(ReadThrough::Late)
+    }
+
+    /// The wish for a read is durable, as a source's own hint is.
+    async fn want(&self, external: ExternalRef, asked: Wall) -> Result<(), StoreError> {
+        let tenant = self.hub.tenant().clone();
+        let fetch =
+            Fetch { tenant, external, hinted_at: asked, due: asked, attempts: 0, trace: String::new() };
+        let (tell, told) = oneshot::channel();
+        let reply = Box::new(move |receipts: Result<Vec<Receipt>, StoreError>| {
+            let _gone = tell.send(receipts.map(|_| ())).is_err();
+        });
+        let unit = Unit { require: Vec::new(), ops: vec![Op::WantFetch(fetch)] };
+        self.hub.shared.store.commit(vec![unit], reply);
+        told.await.unwrap_or(Err(StoreError::Closed))
     }
 
     async fn look(&self, raised: &Raised) -> Option<Standing> {
