@@ -94,8 +94,10 @@ impl Desk {
         wanted: &Wanted,
     ) -> Vec<(Option<ExternalRef>, ReadThrough)> {
         let unasked = |why: &str| ReadThrough::Unasked(why.to_owned());
-        let gauges = self.hub.telemetry().snapshot().systems;
-        let paused = gauges.get(&wanted.system).is_some_and(|(_, gauges, _)| gauges.paused);
+        // What is durable: gauges follow a little later.
+        let paused = self.systems().await.is_ok_and(|rows| {
+            rows.iter().any(|(state, _)| state.system == wanted.system && state.paused.is_some())
+        });
         let connector = self.configuration.systems.get(&wanted.system).map(|settings| &settings.connector);
         let mut out = Vec::new();
         let mut reads = JoinSet::new();
