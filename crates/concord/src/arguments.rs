@@ -414,6 +414,9 @@ pub(crate) enum Record {
         /// The record's id, or SYSTEM:ID for the object's id in a system
         #[arg(value_name = "ID|SYSTEM:ID")]
         id: String,
+        /// Read the record's objects in this system first; what that came to is said
+        #[arg(long, value_name = "SYSTEM")]
+        fresh: Option<String>,
         #[command(flatten)]
         mask: Mask,
     },

@@ -1,5 +1,6 @@
 //! Records: all that is known of one, for people who ask why.
 
+mod fresh;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::asked::{Asked, Named, bad};
 use crate::desk::{Desk, nothing};
 use crate::mask::Mask;
 use crate::rows::{AttemptRow, DeliveryRow, IntentRow, time};
+use fresh::{FreshRow, Wanted};
 use timeline::{Moment, timeline};
 
 /// Everything about a record.
@@ -32,6 +34,9 @@ pub(crate) struct Sheet {
     attempts: Vec<AttemptRow>,
     /// What happened to it, the oldest first.
     timeline: Vec<Moment>,
+    /// What a read through to a system came to, where one was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fresh: Vec<FreshRow>,
     /// False when it has more events, intents, attempts or decisions than fit: the newest of each are here.
     complete: bool,
 }
@@ -101,11 +106,12 @@ pub(crate) async fn get(
     Named(id): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Sheet>, Problem> {
-    let asked = Asked::read(query.as_deref(), &["unmask"])?;
+    let asked = Asked::read(query.as_deref(), &["unmask", "fresh", "timeout"])?;
+    let wanted = Wanted::read(&desk, &asked)?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &id)?;
     let id = id.parse().map_err(|_| nothing("record"))?;
     let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
-    Ok(Json(sheet(&desk, &found, &mask)))
+    Ok(Json(desk.sheet(found, wanted, &mask).await?))
 }
 
 /// The record that an object is linked to.
@@ -114,7 +120,8 @@ pub(crate) async fn find(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Sheet>, Problem> {
-    let asked = Asked::read(query.as_deref(), &["system", "external_id", "unmask"])?;
+    let asked = Asked::read(query.as_deref(), &["system", "external_id", "unmask", "fresh", "timeout"])?;
+    let wanted = Wanted::read(&desk, &asked)?;
     let missing = |name: &str, what: &str| bad(name, format!("it is needed: {what}"));
     let system =
         asked.system("system")?.ok_or_else(|| missing("system", "the system that holds the object"))?;
@@ -123,10 +130,10 @@ pub(crate) async fn find(
     let system = desk.named(system.as_str())?;
     let found = desk.record_linked(system.clone(), id.to_owned()).await?.ok_or_else(|| nothing("record"))?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &found.record.id.to_string())?;
-    Ok(Json(sheet(&desk, &found, &mask)))
+    Ok(Json(desk.sheet(found, wanted, &mask).await?))
 }
 
-fn sheet(desk: &Desk, found: &RecordSheet, mask: &Mask<'_>) -> Sheet {
+fn sheet(desk: &Desk, found: &RecordSheet, fresh: Vec<FreshRow>, mask: &Mask<'_>) -> Sheet {
     let counts = [found.facts.len(), found.intents.len(), found.attempts.len(), found.decisions.len()];
     let entity = &found.record.entity;
     Sheet {
@@ -137,6 +144,7 @@ fn sheet(desk: &Desk, found: &RecordSheet, mask: &Mask<'_>) -> Sheet {
         intents: found.intents.iter().map(|intent| IntentRow::of(intent, mask)).collect(),
         attempts: found.attempts.iter().map(AttemptRow::of).collect(),
         timeline: timeline(found),
+        fresh,
         complete: counts.into_iter().all(|count| count < SHEET_ROWS_MAX),
     }
 }

@@ -5,6 +5,7 @@ mod bulk;
 mod changing;
 mod decisions;
 mod folder;
+mod fresh;
 mod looking;
 mod standing;
 

@@ -131,7 +131,7 @@ impl Intake {
             // A page without news still moves the cursor; a fetch without object still ends.
             self.queue.push_back(self.close(number, &mut open));
         }
-        let source = offer.source;
+        let (source, watched) = (offer.source, offer.watched);
         for (index, arrival) in offer.arrivals.into_iter().enumerate() {
             let instance = self.instances.get(&source).map_or("", String::as_str);
             let mut item = prepare::prepare(
@@ -145,6 +145,7 @@ impl Intake {
                 arrival,
                 turn,
             );
+            item.watched = watched;
             // A page of one is kept with its cursor; of a longer one, the cursor is kept when all of it is.
             if count == 1 && !open.closed {
                 open.closed = true;
@@ -244,7 +245,8 @@ impl Intake {
                 let mut batch = units::decide_batch(&config, &mut view, items, turn);
                 let commit = self.ticket();
                 if planted::is(Bug::AckBeforeSync) {
-                    let taken = Taken { message: None, how: crate::turn::TakenAs::Accepted };
+                    let how = crate::turn::TakenAs::Accepted;
+                    let taken = Taken { message: None, how, raised: Vec::new() };
                     let pushed = self.offers.values().filter(|open| open.origin == Origin::Pushed);
                     pushed.for_each(|open| {
                         turn.effect(Effect::Ack(open.ticket, Ack::Taken(vec![taken.clone()])))

@@ -16,5 +16,5 @@ pub use mark::Mark;
 pub use spoke::Spoke;
 pub use turn::{
     Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,
-    Origin, Planned, Taken, TakenAs, Ticket, Turn,
+    Origin, Planned, Raised, Taken, TakenAs, Ticket, Turn,
 };

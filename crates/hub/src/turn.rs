@@ -75,6 +75,8 @@ pub struct Offer {
     pub as_of: Wall,
     /// What it said.
     pub arrivals: Vec<Arrival>,
+    /// Whether the offerer wants to know what each arrival raised.
+    pub watched: bool,
 }
 
 /// What became of one arrival.
@@ -84,6 +86,19 @@ pub struct Taken {
     pub message: Option<MessageId>,
     /// How.
     pub how: TakenAs,
+    /// The obligations it raised, where the offer is watched.
+    pub raised: Vec<Raised>,
+}
+
+/// An obligation that an arrival raised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Raised {
+    /// Which.
+    pub key: ObligationKey,
+    /// The target.
+    pub system: System,
+    /// The version that the target must reach.
+    pub version: i64,
 }
 
 /// What became of one arrival.

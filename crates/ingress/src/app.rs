@@ -1,6 +1,6 @@
 //! The routes, and what their handlers share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -44,6 +44,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) sources: BTreeMap<String, Pusher>,
     pub(crate) speakers: BTreeMap<System, Speaker>,
+    /// The systems that a post may wait for.
+    pub(crate) systems: BTreeSet<System>,
     pub(crate) keys: Keys,
     /// What all bodies together may take.
     pub(crate) room: Room,
@@ -105,6 +107,7 @@ impl Ingress {
             speakers: speakers
                 .map(|(system, connector)| (system, Speaker { connector, pace: pace() }))
                 .collect(),
+            systems: options.systems,
             keys: memory.keys.clone(),
             room: memory.room.clone(),
         });

@@ -1,6 +1,8 @@
-//! `POST /v1/events`: `CloudEvents` 1.0 over HTTP, in binary, structured and batched mode.
+//! `POST /v1/events`: `CloudEvents` 1.0 over HTTP, in binary, structured and batched mode; the answer may wait for a
+//! delivery.
 
 mod envelope;
+mod wait;
 
 use std::sync::Arc;
 
@@ -11,13 +13,17 @@ use canonical::{CloudEvent, System};
 use connector::Connector;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hub::{Arrival, Taken, TakenAs};
+use hub::{Arrival, Busy, Taken, TakenAs};
 use serde::Serialize;
 use telemetry::Refused;
 use web::{Caller, Problem, RequestId, kinds};
 
 use crate::app::{App, Speaker};
 use crate::keys::{self, Begun};
+use wait::{Delivered, Wanted};
+
+/// When to try to wait again.
+const WAITS_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The answer to a request that was taken in.
 #[derive(Serialize)]
@@ -40,6 +46,9 @@ struct Outcome {
     /// Why it needs a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// How it stands at the systems that were waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Vec<Delivered>>,
 }
 
 pub(crate) async fn post(
@@ -54,12 +63,14 @@ pub(crate) async fn post(
     let (raw, _room) = app.body(system, &parts, raw).await?;
     let events =
         envelope::read(&parts.headers, &raw, app.limits).map_err(|problem| app.unread(system, problem))?;
+    let wanted =
+        Wanted::read(parts.uri.query(), &app.systems).map_err(|problem| app.unread(system, problem))?;
     let now = app.hub.now().mono;
     let begun = match keys::key(&parts.headers).map_err(|problem| app.unread(system, problem))? {
         None => None,
         Some(key) => match app.keys.begin(system, key, fingerprint(&parts.headers, &raw), now) {
             Ok(Begun::First(open)) => Some(open),
-            Ok(Begun::Replay(answer)) => return Ok(accepted(answer, true)),
+            Ok(Begun::Replay(answer)) => return Ok(answered(StatusCode::ACCEPTED, answer, true)),
             Err(problem) => {
                 let busy = problem.kind() == kinds::BUSY;
                 app.refused(Some(system), if busy { Refused::Busy } else { Refused::KeyReused });
@@ -69,18 +80,23 @@ pub(crate) async fn post(
     };
     let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
     let arrivals: Vec<Arrival> = events.into_iter().map(|event| arrival(&speaker.connector, event)).collect();
-    let taken = if arrivals.is_empty() {
-        Vec::new()
-    } else {
-        app.hub.offer(system, arrivals, raw.len()).await.map_err(|busy| app.busy(system, busy))?
+    let (taken, deliveries) = app.take(system, arrivals, raw.len(), wanted).await?;
+    let status = match &deliveries {
+        Some(deliveries) if Delivered::all(deliveries) => StatusCode::OK,
+        _ => StatusCode::ACCEPTED,
     };
-    let results = ids.into_iter().zip(taken).map(|(id, taken)| outcome(id, taken)).collect();
+    let mut deliveries = deliveries.map(Vec::into_iter);
+    let results = ids.into_iter().zip(taken).map(|(id, taken)| {
+        let deliveries = deliveries.as_mut().and_then(Iterator::next);
+        outcome(id, taken, deliveries)
+    });
+    let results = results.collect();
     // Texts only: it cannot fail.
     let answer = Bytes::from(serde_json::to_vec(&Receipt { request_id: &id.0, results }).unwrap_or_default());
     if let Some(open) = begun {
         open.finish(answer.clone(), app.hub.now().mono);
     }
-    Ok(accepted(answer, false))
+    Ok(answered(status, answer, false))
 }
 
 /// An event as the connector reads it. One that it cannot place is kept for a person: the sender's part was right.
@@ -96,22 +112,22 @@ fn arrival(connector: &Connector, event: CloudEvent) -> Arrival {
     }
 }
 
-fn outcome(id: String, taken: Taken) -> Outcome {
+fn outcome(id: String, taken: Taken, deliveries: Option<Vec<Delivered>>) -> Outcome {
     let (outcome, message) = match taken.how {
         TakenAs::Accepted => ("accepted", None),
         TakenAs::Duplicate => ("duplicate", None),
         TakenAs::Quarantined(why) => ("quarantined", Some(why)),
     };
-    Outcome { id, outcome, message_id: taken.message.map(|id| id.to_string()), message }
+    Outcome { id, outcome, message_id: taken.message.map(|id| id.to_string()), message, deliveries }
 }
 
-fn accepted(answer: Bytes, replayed: bool) -> Response {
+fn answered(status: StatusCode, answer: Bytes, replayed: bool) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if replayed {
         headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
     }
-    (StatusCode::ACCEPTED, headers, answer).into_response()
+    (status, headers, answer).into_response()
 }
 
 /// What makes two requests the same: the body, and what else says something about the events.
@@ -134,6 +150,31 @@ fn fingerprint(headers: &HeaderMap, raw: &[u8]) -> blake3::Hash {
 }
 
 impl App {
+    /// Offers to the hub; waits for what is wanted of it.
+    async fn take(
+        &self,
+        system: &System,
+        arrivals: Vec<Arrival>,
+        bytes: usize,
+        wanted: Option<Wanted>,
+    ) -> Result<(Vec<Taken>, Option<Vec<Vec<Delivered>>>), Problem> {
+        if arrivals.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let Some(wanted) = wanted else {
+            let taken = self.hub.offer(system, arrivals, bytes).await;
+            return Ok((taken.map_err(|busy| self.busy(system, busy))?, None));
+        };
+        let watch = self.hub.watch().ok_or_else(|| {
+            let why = "too many requests wait for deliveries: send it again, or without `wait`".to_owned();
+            self.busy(system, Busy { why, retry_after: WAITS_AGAIN })
+        })?;
+        let taken = self.hub.offer_watched(&watch, system, arrivals, bytes).await;
+        let taken = taken.map_err(|busy| self.busy(system, busy))?;
+        let deliveries = wanted.of(watch, &taken).await;
+        Ok((taken, Some(deliveries)))
+    }
+
     /// In whose name the caller speaks.
     fn speaker(&self, caller: &Caller) -> Result<(&System, &Speaker), Problem> {
         let system = caller.system.as_ref().and_then(|system| self.speakers.get_key_value(system));

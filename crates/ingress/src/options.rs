@@ -1,6 +1,6 @@
 //! What ingress is started with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct Options {
     pub sources: BTreeMap<String, Source>,
     /// The connectors of the systems in whose name events may be posted.
     pub speakers: BTreeMap<System, Arc<Connector>>,
+    /// The systems that a post may wait for.
+    pub systems: BTreeSet<System>,
     /// Who may post events.
     pub tokens: Tokens,
     /// Bounds.
@@ -109,7 +111,8 @@ impl Options {
             ..Limits::default()
         };
         let public_url = configuration.settings.public_url.trim_end_matches('/').to_owned();
-        Self { public_url, sources, speakers, tokens: Tokens::new(tokens), limits }
+        let systems = configuration.systems.keys().cloned().collect();
+        Self { public_url, sources, speakers, systems, tokens: Tokens::new(tokens), limits }
     }
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod events;
 mod pressure;
+mod waiting;
 mod webhooks;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::shared::{Ended, Shared};
+use crate::watch::Watch;
 
 /// How soon an offer refused at the handle should come again.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
@@ -85,6 +86,30 @@ impl Handle {
         arrivals: Vec<Arrival>,
         bytes: usize,
     ) -> Result<Vec<Taken>, Busy> {
+        self.offered(source, arrivals, bytes, false).await
+    }
+
+    /// The same for one who then waits for what it raises: the answer says what that is.
+    ///
+    /// # Errors
+    /// As [`Handle::offer`].
+    pub async fn offer_watched(
+        &self,
+        _watch: &Watch,
+        source: &System,
+        arrivals: Vec<Arrival>,
+        bytes: usize,
+    ) -> Result<Vec<Taken>, Busy> {
+        self.offered(source, arrivals, bytes, true).await
+    }
+
+    async fn offered(
+        &self,
+        source: &System,
+        arrivals: Vec<Arrival>,
+        bytes: usize,
+        watched: bool,
+    ) -> Result<Vec<Taken>, Busy> {
         if self.shared.draining.load(Ordering::Acquire) || self.shared.is_stopping() {
             return Err(stopping());
         }
@@ -98,7 +123,8 @@ impl Handle {
         };
         let Some((ticket, told)) = self.shared.outside.enter(Some(room)) else { return Err(stopping()) };
         let as_of = self.now().wall;
-        let offer = Offer { ticket, origin: Origin::Pushed, source: source.clone(), as_of, arrivals };
+        let source = source.clone();
+        let offer = Offer { ticket, origin: Origin::Pushed, source, as_of, arrivals, watched };
         if !self.shared.post(&MachineId::Intake, Input::Offer(offer)) {
             return Err(stopping());
         }

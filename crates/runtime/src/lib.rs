@@ -19,6 +19,7 @@ mod perform;
 mod ports;
 mod shared;
 mod start;
+mod watch;
 
 pub use connector::{Failure, Request, Response};
 pub use handle::{DrainError, Handle, NotReady, OrderError};
@@ -26,6 +27,7 @@ pub use options::{CrashHook, CrashPoint, Limits, Options};
 pub use ports::{AuthoriseError, BoxFuture, Fresh, Network, Seal, Storage, Wire};
 pub use shared::Ended;
 pub use start::{Runtime, StartError};
+pub use watch::{ReadThrough, Standing, WATCHED_MAX, Watch};
 
 #[cfg(test)]
 mod tests;

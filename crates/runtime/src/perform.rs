@@ -47,9 +47,11 @@ fn commit(of: &MachineId, ticket: Ticket, units: Vec<Unit>, shared: &Arc<Shared>
     let (to, of) = (Arc::clone(shared), of.clone());
     let point = shared.crash.as_ref().and_then(|_| crash_point(&of, &units));
     let urgency = units.iter().map(urgency).max().unwrap_or(Urgency::Outcome);
+    let settled = shared.watches.settled(&units);
     let reply = Box::new(move |receipts: Result<Vec<Receipt>, StoreError>| {
         match &receipts {
             Ok(receipts) => {
+                to.watches.tell(settled, receipts);
                 if urgency == Urgency::Intake && to.fullness.clear() {
                     tracing::info!(target: "concord", class = "disk", "the store's disk has room again; everything goes on");
                 }

@@ -16,6 +16,7 @@ use crate::driver::Driver;
 use crate::options::CrashHook;
 use crate::outside::Outside;
 use crate::ports::{Network, Storage};
+use crate::watch::Watches;
 
 /// How a runtime ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     /// Takes drivers of machines that join a running hub.
     pub(crate) joining: mpsc::Sender<Driver>,
     pub(crate) fullness: Fullness,
+    pub(crate) watches: Watches,
     pub(crate) draining: AtomicBool,
     /// The credential generations known to be durable.
     pub(crate) generations: Mutex<BTreeMap<System, i64>>,
@@ -103,6 +105,7 @@ impl Shared {
             inboxes: RwLock::new(inboxes),
             joining,
             fullness: Fullness::default(),
+            watches: Watches::default(),
             draining: AtomicBool::new(false),
             generations: Mutex::default(),
             stopping: AtomicBool::new(false),

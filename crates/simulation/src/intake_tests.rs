@@ -45,7 +45,14 @@ impl Hand {
     fn offer(&mut self, ticket: u64, origin: Origin, said: &[Observation]) -> Vec<Effect> {
         let (source, as_of) = (System::new("src").unwrap(), Wall(1_800_000_000_000_000));
         let arrivals = said.iter().cloned().map(Arrival::Read).collect();
-        self.tell(Input::Offer(Offer { ticket: Ticket(ticket), origin, source, as_of, arrivals }))
+        self.tell(Input::Offer(Offer {
+            ticket: Ticket(ticket),
+            origin,
+            source,
+            as_of,
+            arrivals,
+            watched: false,
+        }))
     }
 
     /// Answers a look-up as an empty store would; gives the commit that follows, and what else.

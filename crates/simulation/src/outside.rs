@@ -121,6 +121,7 @@ impl Simulation {
             source: source.clone(),
             as_of: self.clock().wall,
             arrivals: vec![Arrival::Read(observation)],
+            watched: false,
         };
         self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
     }

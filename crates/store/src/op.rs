@@ -316,6 +316,14 @@ pub struct Decided {
     pub at: Wall,
 }
 
+impl Op {
+    /// Whether it keeps a message that waits, or needs a person.
+    #[must_use]
+    pub fn keeps_aside(&self) -> bool {
+        matches!(self, Self::PutMessage(message) if message.state != MessageState::Accepted)
+    }
+}
+
 /// A configuration that began to count: one line of the history.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Applied {

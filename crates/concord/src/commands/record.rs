@@ -13,21 +13,37 @@ use crate::settings::Settings;
 
 /// Shows a record.
 pub(crate) fn run(given: Record, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
-    let Record::Get { id, mask } = given;
+    let Record::Get { id, fresh, mask } = given;
     let operator = Operator::of(settings)?;
     let sheet = match id.split_once(':') {
         Some((system, external)) => {
             let mut query = vec![("system", system.to_owned()), ("external_id", external.to_owned())];
             query.extend(unmasked(&mask));
+            query.extend(fresh.map(|system| ("fresh", system)));
             operator.get(&["records"], &query)?
         }
-        None => operator.get(&["records", &id], &unmasked(&mask))?,
+        None => {
+            let mut query: Vec<(&str, String)> = unmasked(&mask).into_iter().collect();
+            query.extend(fresh.map(|system| ("fresh", system)));
+            operator.get(&["records", &id], &query)?
+        }
     };
     output.one(&sheet, |output| sheet_text(&sheet, output));
     Ok(Exit::Done)
 }
 
-const PARTS: [(&str, &str, &[Column]); 5] = [
+const PARTS: [(&str, &str, &[Column]); 6] = [
+    (
+        "Read just now",
+        "/fresh",
+        &[
+            ("SYSTEM", "/system"),
+            ("OBJECT", "/object"),
+            ("STATE", "/state"),
+            ("KNOWN AT", "/known_at"),
+            ("WHY", "/why"),
+        ],
+    ),
     (
         "Links",
         "/links",

@@ -73,6 +73,7 @@ webhook:
 objects:
   contacts:
     shape: {id: id, order: {path: order}}
+    fetch: {request: {method: GET, path: \"/contacts/{id}\", timeout: 1s}}
 ";
 
 const TARGET: &str = "\

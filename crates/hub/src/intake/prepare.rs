@@ -47,6 +47,8 @@ pub(super) struct Item {
     pub(super) origin: Option<Origin>,
     /// How often it was decided and conflicted.
     pub(super) tries: u32,
+    /// Whether somebody wants to know what it raises.
+    pub(super) watched: bool,
 }
 
 /// What to do with an arrival.
@@ -98,6 +100,7 @@ impl Item {
             ask: Ask::default(),
             origin: Some(origin),
             tries: 0,
+            watched: false,
         }
     }
 }
@@ -153,6 +156,7 @@ pub(super) fn prepare(
         ask: Ask::default(),
         origin: None,
         tries: 0,
+        watched: false,
     };
     match arrival {
         Arrival::Read(observation) => {
@@ -210,6 +214,7 @@ pub(super) fn again(
         ask: Ask::default(),
         origin: None,
         tries: 0,
+        watched: false,
     };
     let late = message.deadline.is_some_and(|deadline| deadline <= turn.now.wall);
     if message.state == MessageState::Parked

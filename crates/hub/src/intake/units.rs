@@ -11,7 +11,7 @@ use store::{Fetch, Head, Op, Receipt, Require, Unit};
 
 use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Task, reason};
 use crate::mark::Mark;
-use crate::turn::{Order, Origin, Taken, TakenAs, Turn};
+use crate::turn::{Order, Origin, Raised, Taken, TakenAs, Turn};
 use crate::written::written;
 
 /// How soon an object that waits for an open create is judged again.
@@ -90,7 +90,7 @@ fn seen_before(view: &View, item: &Item, turn: &mut Turn<'_>) -> Option<Taken> {
         return None;
     }
     turn.note(Mark::Duplicate { source: item.source.clone() });
-    Some(Taken { message: None, how: TakenAs::Duplicate })
+    Some(Taken { message: None, how: TakenAs::Duplicate, raised: Vec::new() })
 }
 
 fn remember(view: &mut View, item: &Item) {
@@ -124,7 +124,7 @@ fn decide_item(
         Task::Nothing => {
             let mut built = Built::default();
             built.origin(&item, turn.now.wall);
-            let taken = Taken { message: None, how: TakenAs::Accepted };
+            let taken = Taken { message: None, how: TakenAs::Accepted, raised: Vec::new() };
             built.items.push((item, taken));
             batch.built.push(built);
             return;
@@ -267,8 +267,20 @@ fn accept(
         by_record.insert(id, index);
     }
     let Some(built) = batch.built.get_mut(index) else { return };
+    let raised = if item.watched { raised(&accepted) } else { Vec::new() };
     built.merge(config, incoming, accepted, turn.now.wall);
     built.keep(item, MessageState::Accepted, None, turn);
+    if let Some((_, taken)) = built.items.last_mut() {
+        taken.raised = raised;
+    }
+}
+
+/// What a message raised, for the one who watches it.
+fn raised(accepted: &Accepted) -> Vec<Raised> {
+    let raises = accepted.raises.iter();
+    raises
+        .map(|raise| Raised { key: raise.key.clone(), system: raise.system.clone(), version: raise.version })
+        .collect()
 }
 
 impl Built {
@@ -423,7 +435,7 @@ impl Built {
         } else if keep {
             self.ops.push(Op::PutMessage(item.message.clone()));
         }
-        let taken = Taken { message: keep.then_some(id), how };
+        let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
         self.items.push((item, taken));
     }
 }

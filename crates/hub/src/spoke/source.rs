@@ -198,7 +198,8 @@ impl Spoke {
     ) {
         let ticket = self.ticket();
         self.offers.insert(ticket, what);
-        turn.effect(Effect::Offer(Offer { ticket, origin, source: self.system.clone(), as_of, arrivals }));
+        let source = self.system.clone();
+        turn.effect(Effect::Offer(Offer { ticket, origin, source, as_of, arrivals, watched: false }));
     }
 
     /// Intake has it durably, or could not take it.

@@ -47,6 +47,7 @@ async fn machines_reach_each_other() {
         source: crm(),
         as_of: Wall(3),
         arrivals: Vec::new(),
+        watched: false,
     };
     let nobody = MachineId::Spoke(System::new("gone").expect("a name"));
     let (machine, mut told) = recorder(vec![Effect::Tell(nobody, Notice::FetchWanted), Effect::Offer(offer)]);

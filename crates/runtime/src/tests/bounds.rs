@@ -5,7 +5,7 @@ use hub::{Ack, Busy, Taken, TakenAs};
 use super::*;
 
 fn taken() -> Vec<Taken> {
-    vec![Taken { message: None, how: TakenAs::Accepted }]
+    vec![Taken { message: None, how: TakenAs::Accepted, raised: Vec::new() }]
 }
 
 /// An intake that keeps its offers' tickets until it is told to answer.
