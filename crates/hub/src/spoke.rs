@@ -7,6 +7,7 @@
 
 mod draw;
 mod flight;
+mod gauges;
 mod heads;
 mod orders;
 mod plan;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use canonical::{ExternalRef, IntentId, Mono, Now, Object, System, Wall};
 use config::{Configuration, SystemConfig};
 use connector::{Call, Connector};
-use dispatch::{Change, Dispatcher, Permit};
+use dispatch::{Dispatcher, Permit};
 use ledger::{Lane, ObligationKey};
 use store::{Head, Query, Rows, StoreError, SystemState};
 
@@ -163,9 +164,6 @@ pub struct Spoke {
     renewal: Renewal,
 }
 
-/// While there is work, gauges are noted this often.
-const GAUGES_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
-
 impl Spoke {
     /// A machine for `system`, which must be in `config`. It reads its own state first.
     #[must_use]
@@ -302,69 +300,6 @@ impl Spoke {
         }
     }
 
-    fn note_changes(&mut self, turn: &mut Turn<'_>) {
-        let Some(dispatcher) = &mut self.dispatcher else { return };
-        let changes = dispatcher.events();
-        // That nothing waits any more is said at once: there may be no later turn to say it in.
-        let idle = self.heads.is_empty() && self.active.is_empty();
-        let due = if idle { !self.said_idle } else { self.gauges_due <= turn.now.mono };
-        if changes.is_empty() && !due {
-            return;
-        }
-        self.said_idle = idle;
-        self.gauges_due = turn.now.mono + GAUGES_EVERY;
-        for change in changes {
-            let system = self.system.clone();
-            turn.note(match change {
-                Change::BreakerOpened { operation } => self.breaker_moved(operation, "open", turn.now),
-                Change::BreakerHalfOpen { operation } => self.breaker_moved(operation, "half_open", turn.now),
-                Change::BreakerClosed { operation } => self.breaker_moved(operation, "closed", turn.now),
-                Change::BucketClosed { .. } => Mark::Throttled { system },
-                Change::BucketReopened => continue,
-            });
-        }
-        let gauges = self.gauges(turn.now);
-        turn.note(gauges);
-    }
-
-    /// A breaker moved by itself, or by an operator's word: into the journal.
-    fn breaker_moved(&mut self, operation: String, state: &'static str, now: Now) -> Mark {
-        let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(now.mono));
-        let view = snapshot.into_iter().flat_map(|snapshot| snapshot.breakers);
-        let view = view.into_iter().find(|view| view.operation == operation);
-        let why = view.filter(|_| state == "open").map_or_else(String::new, |view| {
-            let of = view.good + view.slow + view.ill;
-            format!("of {of} calls of late {} failed and {} were slow", view.ill, view.slow)
-        });
-        let what = format!("breaker_{}", if state == "open" { "opened" } else { state });
-        self.changed(what, operation.clone(), why, now);
-        Mark::Breaker { system: self.system.clone(), operation, state }
-    }
-
-    /// How it stands, for gauges.
-    fn gauges(&self, now: Now) -> Mark {
-        let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(now.mono));
-        let mut held = [0; 3];
-        for head in self.heads.values() {
-            if let Some(count) = held.get_mut(usize::from(head.lane.number())) {
-                *count += 1;
-            }
-        }
-        let breaker = snapshot.iter().flat_map(|s| &s.breakers).map(|breaker| severity(breaker.state)).max();
-        Mark::Gauges {
-            system: self.system.clone(),
-            in_flight: snapshot.as_ref().map_or(0, |s| s.in_flight),
-            held,
-            behind: self.claims.iter().any(|claim| claim.behind),
-            doubtful: self.doubts.len(),
-            breaker: breaker.unwrap_or(0),
-            throttled: snapshot
-                .as_ref()
-                .is_some_and(|s| s.closed_until.is_some_and(|until| until > now.mono)),
-            paused: self.state.paused.is_some(),
-        }
-    }
-
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
         let Some(what) = self.awaiting.remove(&ticket) else { return };
         let rows = match rows {
@@ -446,15 +381,6 @@ impl Spoke {
             Err(why) => Ack::Refused(why),
         };
         turn.effect(Effect::Ack(outside, ack));
-    }
-}
-
-/// 0 closed, 1 half-open, 2 open.
-const fn severity(state: dispatch::BreakerState) -> u8 {
-    match state {
-        dispatch::BreakerState::Closed => 0,
-        dispatch::BreakerState::HalfOpen => 1,
-        dispatch::BreakerState::Open { .. } => 2,
     }
 }
 

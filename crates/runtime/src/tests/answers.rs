@@ -29,7 +29,7 @@ async fn find_commit_send_come_back_with_their_tickets() {
     };
     let _hub = stage.start(vec![(spoke(), machine)]);
     assert_eq!(told.recv().await.as_deref(), Some("Start"));
-    assert_eq!(told.recv().await.as_deref(), Some("Found(Ticket(1), Ok(System(None, {})))"));
+    assert_eq!(told.recv().await.as_deref(), Some("Found(Ticket(1), Ok(System(None, {}, None)))"));
     assert_eq!(told.recv().await.as_deref(), Some("Committed(Ticket(2), Ok([Done([])]))"));
     let answered = told.recv().await.expect("an answer");
     assert_eq!(answered, "Answered { ticket: Ticket(3), answer: Ok(Response(200, 0 bytes)), took: 40ms }");

@@ -1,0 +1,222 @@
+//! What operators ask a running hub, and order, on the command line.
+
+use clap::{Args, Subcommand};
+
+/// Connected systems.
+#[derive(Subcommand, Debug)]
+pub(crate) enum System {
+    /// List systems: queue, breaker, pauses
+    List,
+    /// Show one system: limits, breakers, what is held, and when planned calls would be through
+    Get {
+        /// The system
+        system: String,
+        /// Say when so many calls would be through, such as a backfill's
+        #[arg(long, value_name = "N")]
+        calls: Option<u64>,
+        /// On this lane: critical, standard or bulk [default: bulk]
+        #[arg(long, value_name = "LANE", requires = "calls")]
+        lane: Option<String>,
+    },
+    /// Hold everything to and from a system, or a part of it; nothing is dropped
+    Pause {
+        /// The system
+        system: String,
+        #[command(flatten)]
+        part: Part,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Go on with a paused system, or a part of it
+    Resume {
+        /// The system
+        system: String,
+        #[command(flatten)]
+        part: Part,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Force a breaker open or closed, or let it decide by itself again
+    Breaker {
+        /// The system
+        system: String,
+        /// open: nothing goes; closed: everything goes; auto: by what the system answers
+        #[arg(value_parser = ["open", "closed", "auto"])]
+        to: String,
+        /// Only of this operation, as `system get` shows it [default: all]
+        #[arg(long, value_name = "OPERATION")]
+        operation: Option<String>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// List what changed about systems, newest first: pauses, holds, breakers
+    Journal {
+        /// Only of this system
+        system: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+}
+
+/// A part of a system's work.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct Part {
+    /// Only what is about this type of record
+    #[arg(long, value_name = "ENTITY")]
+    pub(crate) entity: Option<String>,
+    /// Only what goes by this route
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    /// Only what is about this record
+    #[arg(long, value_name = "ID")]
+    pub(crate) record: Option<String>,
+}
+
+/// Events.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Event {
+    /// List events, newest first
+    List {
+        /// Only of this kind, such as OpportunityWon
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+        /// Only about this type of record
+        #[arg(long, value_name = "ENTITY")]
+        entity: Option<String>,
+        /// Only about this record
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+        /// Only caused by this system
+        #[arg(long, value_name = "SYSTEM")]
+        source: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one event as a CloudEvent
+    Get {
+        /// The event's id
+        id: String,
+        #[command(flatten)]
+        mask: Mask,
+    },
+}
+
+/// Records.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Record {
+    /// Show a record: fields and where they came from, links, what each system has, timeline
+    Get {
+        /// The record's id, or SYSTEM:ID for the object's id in a system
+        #[arg(value_name = "ID|SYSTEM:ID")]
+        id: String,
+        /// Read the record's objects in this system first; what that came to is said
+        #[arg(long, value_name = "SYSTEM")]
+        fresh: Option<String>,
+        #[command(flatten)]
+        mask: Mask,
+    },
+}
+
+/// Deliveries.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Delivery {
+    /// List deliveries, newest first
+    List {
+        /// Only to this system
+        #[arg(long, value_name = "SYSTEM")]
+        system: Option<String>,
+        /// Only in these states, such as retrying,parked
+        #[arg(long, value_name = "STATES", value_delimiter = ',')]
+        state: Vec<String>,
+        /// Only of this record
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+        /// Only by this route
+        #[arg(long, value_name = "ROUTE")]
+        route: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one delivery with its intents and attempts
+    Get {
+        /// The delivery's key, as the list shows it
+        key: String,
+    },
+    /// Pass over a delivery that is stuck; a newer version of its record goes as ever
+    Skip(Decision),
+}
+
+/// What needs a person.
+#[derive(Subcommand, Debug)]
+pub(crate) enum DeadLetter {
+    /// List dead letters, deliveries in doubt and quarantined messages, newest first
+    List {
+        /// Only of this system
+        #[arg(long, value_name = "SYSTEM")]
+        system: Option<String>,
+        /// Only of this group, as the list shows it
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// List groups of alike failures, or show one with what differs from what gets through
+    Groups {
+        /// The group
+        group: Option<String>,
+        /// Only of this system
+        #[arg(long, value_name = "SYSTEM", conflicts_with = "group")]
+        system: Option<String>,
+        /// Those in which nothing is left
+        #[arg(long, conflicts_with = "group")]
+        closed: bool,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one
+    Get {
+        /// Its key, as the list shows it
+        key: String,
+    },
+    /// Try again, with the newest state of the record
+    Retry(Decision),
+    /// Give up for good
+    Discard(Decision),
+}
+
+/// What to decide about, and why.
+#[derive(Args, Debug)]
+pub(crate) struct Decision {
+    /// Keys, as the list shows them
+    #[arg(required_unless_present = "group", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Plan it for a whole group instead; `concord job apply` then starts it
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["keys", "reason"])]
+    pub(crate) group: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", required_unless_present = "group")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Whether personal values are shown.
+#[derive(Args, Debug)]
+pub(crate) struct Mask {
+    /// Show personal values, too; that they were asked for is logged
+    #[arg(long)]
+    pub(crate) unmask: bool,
+}
+
+/// How much of a list.
+#[derive(Args, Debug)]
+pub(crate) struct Page {
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Only rows before this position, as the last page's end says
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) before: Option<i64>,
+}
