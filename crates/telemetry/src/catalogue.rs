@@ -136,7 +136,7 @@ catalogue! {
     Count objects_polled "objects_polled" ["system", "object"] "Objects read by listings";
     Count objects_fetched "objects_fetched" ["system"] "Objects read by id";
     Count objects_reread "objects_reread" ["system"] "Objects read before they were written, after a restore of the store";
-    Count restore_steps "restore_steps" ["system", "step"] "How far systems are after a restore of the store: reading again, delivering again, or that without having read all";
+    Count restore_steps "restore_steps" ["system", "step"] "Systems after a restore: reading again, delivering again, or that with something unread";
     Count links_rotten "links_rotten" ["system"] "Links that pointed at nothing and were dropped";
     Count unmapped_marks "unmapped_marks" [] "Facts of the hub that have no metric: a defect when not 0";
     Level in_flight "requests_in_flight" ["system"] "Requests on the wire";

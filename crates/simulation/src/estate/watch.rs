@@ -223,6 +223,12 @@ impl Simulation {
         }
     }
 
+    fn is_forced_open(&self, system: &System) -> bool {
+        let query = Query::System { tenant: self.config.tenant.clone(), system: system.clone() };
+        let Some(Rows::System(Some(state), ..)) = self.asked(query) else { return false };
+        state.standing.forced.iter().any(|forced| forced.open)
+    }
+
     /// I12: of what an operator holds back nothing new goes.
     fn watch_held(&mut self, system: &System, intent: &Intent) {
         let query = Query::System { tenant: self.config.tenant.clone(), system: system.clone() };
@@ -388,6 +394,11 @@ impl Simulation {
     /// I12: throttling opens no breaker. I19: what is held in memory is bounded.
     pub(crate) fn watch_mark(&mut self, mark: &Mark) {
         let now = self.now;
+        // A restored store has the orders of its time.
+        let restored = match mark {
+            Mark::Breaker { system, state: "open", .. } => self.is_forced_open(system),
+            _ => false,
+        };
         let Some(estate) = &mut self.estate else { return };
         match mark {
             Mark::Breaker { system, operation, state } => {
@@ -406,7 +417,7 @@ impl Simulation {
                 let ill = estate.trying.remove(&key);
                 let failed = self.targets.get(system).and_then(|vendor| vendor.failed_at);
                 let forced = estate.standing.contains(&(system.clone(), super::Standing::Forced(true)));
-                let ill = ill || forced || failed.is_some_and(|last| now <= last + ILL_LATELY);
+                let ill = ill || forced || restored || failed.is_some_and(|last| now <= last + ILL_LATELY);
                 if !ill {
                     let what = format!("the breaker of {system} opened although nothing was wrong there");
                     self.violated("I12", system.as_str(), what);
