@@ -78,7 +78,7 @@ pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow
             output.say(&match to.as_str() {
                 "auto" => format!("{of} of {system} decides by itself again"),
                 to => {
-                    format!("{of} of {system} is forced {to}, until `concord system breaker {system} auto`")
+                    format!("{of} of {system} is forced {to}, until the same is ordered with `auto`")
                 }
             });
         }

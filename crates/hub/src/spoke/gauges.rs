@@ -42,6 +42,9 @@ impl Spoke {
         let view = snapshot.into_iter().flat_map(|snapshot| snapshot.breakers);
         let view = view.into_iter().find(|view| view.operation == operation);
         let why = view.filter(|_| state == "open").map_or_else(String::new, |view| {
+            if view.forced.is_some() {
+                return "an operator forced it".to_owned();
+            }
             let of = view.good + view.slow + view.ill;
             format!("of {of} calls of late {} failed and {} were slow", view.ill, view.slow)
         });
