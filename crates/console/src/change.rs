@@ -25,14 +25,12 @@ use web::{Caller, Flaw, Problem, kinds};
 
 use crate::asked::Asked;
 use crate::desk::Desk;
-use crate::order;
+use crate::order::{self, Given};
 use crate::rows::{Items, time};
 use plan::Plan;
 
 /// Bounds of a folder that is sent to be planned.
 const FOLDER: Bound = Bound { bytes_max: 16 * 1024 * 1024, within: Duration::from_secs(30) };
-/// Bounds of an order to apply.
-const ORDER: Bound = Bound { bytes_max: 16 * 1024, within: Duration::from_secs(10) };
 
 /// What a hub can do to itself: read its own folder, and go on with what is in it.
 pub trait Changer: Send + Sync {
@@ -103,7 +101,7 @@ struct Sent {
     files: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Ordered {
     /// Of the files that are to be applied.
@@ -112,6 +110,14 @@ struct Ordered {
     #[serde(default)]
     plan: Option<String>,
     reason: String,
+}
+
+impl Given for Ordered {
+    const WANTED: &'static str =
+        "the body must be a JSON object with `digest`, `reason` and perhaps `plan`, all texts";
+    fn reason(&self) -> Option<&str> {
+        Some(&self.reason)
+    }
 }
 
 /// What applying did.
@@ -182,11 +188,7 @@ pub(crate) async fn apply(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Done>, Problem> {
-    let bytes = web::body::read(&headers, body, ORDER).await?;
-    let wanted = "the body must be a JSON object with `digest`, `reason` and perhaps `plan`, all texts";
-    let ordered: Ordered =
-        serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, wanted))?;
-    let reason = order::checked(&caller, Some(&ordered.reason))?.ok_or_else(order::missing)?;
+    let (ordered, reason) = order::read::<Ordered>(&caller, &headers, body).await?;
     let changer = desk.changer.clone().ok_or_else(|| {
         Problem::new(kinds::CONFLICT, "this hub was not started from a folder: nothing can be applied to it")
     })?;

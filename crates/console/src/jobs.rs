@@ -17,7 +17,7 @@ use web::{Caller, Flaw, Problem, kinds};
 use crate::asked::{Asked, Named};
 use crate::desk::{Desk, nothing};
 use crate::letters::groups::{GroupRow, sample};
-use crate::order;
+use crate::order::{self, Given};
 use crate::rows::{Items, time};
 
 /// Deliveries a second, where nothing else is asked for.
@@ -133,6 +133,14 @@ struct Applied {
     reason: Option<String>,
     #[serde(default)]
     pace: Option<u32>,
+}
+
+impl Given for Applied {
+    const WANTED: &'static str =
+        "the body must be a JSON object with `reason`, a text, and `pace`, a number, and nothing else";
+    fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
 }
 
 impl ScopeRow {
@@ -338,15 +346,7 @@ pub(crate) async fn apply(
     body: Body,
 ) -> Result<Json<JobSheet>, Problem> {
     let job = named(&id)?;
-    let bytes = web::body::read(&headers, body, order::BOUND).await?;
-    let given: Applied = if bytes.is_empty() {
-        Applied::default()
-    } else {
-        let said =
-            "the body must be a JSON object with `reason`, a text, and `pace`, a number, and nothing else";
-        serde_json::from_slice(&bytes).map_err(|_| Problem::new(kinds::MALFORMED, said))?
-    };
-    let reason = order::checked(&caller, given.reason.as_deref())?.ok_or_else(order::missing)?;
+    let (given, reason) = order::read::<Applied>(&caller, &headers, body).await?;
     let pace = given.pace.unwrap_or(PACE);
     if !(1..=PACE_MAX).contains(&pace) {
         let said = format!("`pace`: write deliveries a second, from 1 to {PACE_MAX}");

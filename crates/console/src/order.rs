@@ -59,7 +59,7 @@ pub(crate) async fn reason(caller: &Caller, headers: &HeaderMap, body: Body) -> 
 }
 
 /// A reason is wanted, and there is none.
-pub(crate) fn missing() -> Problem {
+fn missing() -> Problem {
     flawed("write why, for the record: {\"reason\": \"…\"}")
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn optional<G: Given>(
 }
 
 /// A reason as it is kept, with who gives it; `None` when it is blank.
-pub(crate) fn checked(caller: &Caller, reason: Option<&str>) -> Result<Option<String>, Problem> {
+fn checked(caller: &Caller, reason: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
     };

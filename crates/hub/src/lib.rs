@@ -6,6 +6,8 @@
 pub mod intake;
 pub mod jobs;
 mod mark;
+#[cfg(test)]
+mod sample;
 pub mod spoke;
 mod turn;
 mod written;

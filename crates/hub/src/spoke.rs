@@ -18,6 +18,8 @@ mod settle;
 mod source;
 mod standing;
 mod start;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +117,8 @@ pub struct Spoke {
     pub(crate) dispatcher: Option<Dispatcher<Token>>,
     pub(crate) phase: Phase,
     pub(crate) state: SystemState,
+    /// Orders that came while it read what it knew before.
+    early: Vec<(Ticket, crate::turn::Order)>,
     next_ticket: u64,
     pub(crate) awaiting: BTreeMap<Ticket, Await>,
     /// Offered to the dispatcher, not admitted yet.
@@ -179,6 +183,7 @@ impl Spoke {
             dispatcher: None,
             phase: Phase::Loading,
             state,
+            early: Vec::new(),
             next_ticket: 0,
             awaiting: BTreeMap::new(),
             heads: BTreeMap::new(),

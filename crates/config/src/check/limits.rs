@@ -69,7 +69,8 @@ fn breaker(source: &BreakerSource, timeout: Duration) -> BreakerSpec {
     let or = |period: Option<Period>, seconds| period.map_or(Duration::from_secs(seconds), |period| period.0);
     BreakerSpec {
         failure_ratio_pct: source.failure_ratio_pct.unwrap_or(50),
-        slow_ratio_pct: source.slow_ratio_pct.unwrap_or(80),
+        // Off unless asked for: of a system that is always slow, and works, little would be let through.
+        slow_ratio_pct: source.slow_ratio_pct.unwrap_or(0),
         slow_after: source.slow_after.map_or(timeout * 2 / 3, |period| period.0),
         calls_min: source.calls_min.unwrap_or(10),
         window: or(source.window, 30),

@@ -65,10 +65,8 @@ pub(crate) fn write_operation(object: &canonical::Object) -> String {
 impl Spoke {
     /// Asks the store for more heads, for fetches, for polls that are due.
     pub(crate) fn look_for_work(&mut self, turn: &mut Turn<'_>) {
-        if self.holding < HOLDING_MAX {
-            for lane in Lane::ALL {
-                self.claim(lane, turn);
-            }
+        for lane in Lane::ALL {
+            self.claim(lane, turn);
         }
         self.look_for_held(turn);
         self.look_for_fetches(turn);
@@ -76,7 +74,9 @@ impl Spoke {
     }
 
     fn claim(&mut self, lane: Lane, turn: &mut Turn<'_>) {
-        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.refill_for(lane));
+        // What is being written down as held is written first.
+        let dispatcher = self.dispatcher.as_ref().filter(|_| self.holding < HOLDING_MAX);
+        let room = dispatcher.map_or(0, |dispatcher| dispatcher.refill_for(lane));
         let rereading = self.is_rereading();
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;

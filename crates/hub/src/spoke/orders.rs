@@ -9,7 +9,7 @@ use store::{Op, Query, Require, SpokeAsk, SpokeRow, SystemState, Unit};
 
 use crate::spoke::plan::reason;
 use crate::spoke::settle::After;
-use crate::spoke::{Await, Spoke, Token};
+use crate::spoke::{Await, Phase, Spoke, Token};
 use crate::turn::{Ack, Description, Effect, Order, Planned, Ticket, Turn};
 
 /// What becomes of a delivery that needs a person.
@@ -36,6 +36,10 @@ impl Decision {
 impl Spoke {
     /// An operator's order.
     pub(crate) fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
+        // What is not known yet would be written over.
+        if self.phase == Phase::Loading && !matches!(order, Order::Describe { .. }) {
+            return self.early.push((outside, order));
+        }
         let (delivery, decision, why) = match order {
             Order::Pause { reason } => return self.pause_for(reason, Some(outside), turn),
             Order::Resume { reason } => return self.go(&reason, outside, turn),

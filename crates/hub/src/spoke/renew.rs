@@ -89,6 +89,7 @@ impl Spoke {
             return Self::answer(outside, Err("the configuration has no such system".to_owned()), turn);
         };
         fresh.next_ticket = self.next_ticket;
+        fresh.early = std::mem::take(&mut self.early);
         *self = fresh;
         turn.note(Mark::Configured { system: self.system.clone(), renewed: true });
         Self::answer(outside, Ok(()), turn);

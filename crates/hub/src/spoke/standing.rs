@@ -167,13 +167,7 @@ impl Spoke {
         outside: Ticket,
         turn: &mut Turn<'_>,
     ) {
-        let Some(dispatcher) = &mut self.dispatcher else {
-            return Self::answer(
-                outside,
-                Err("the system is just starting: order it again".to_owned()),
-                turn,
-            );
-        };
+        let Some(dispatcher) = &mut self.dispatcher else { return };
         let standing = &mut self.state.standing.forced;
         let before = standing.len();
         standing.retain(|known| known.operation != operation);
@@ -216,12 +210,13 @@ impl Spoke {
 
     /// An operator changed something about the system: into its journal, and to the log.
     fn journal(&mut self, what: &str, about: &str, why: &str, turn: &mut Turn<'_>) {
-        let (what, about, why) = (what.to_owned(), about.to_owned(), why.to_owned());
-        let mark = Mark::Ordered { system: self.system.clone(), what, about, why };
-        turn.note(mark.clone());
-        if let Mark::Ordered { what, about, why, .. } = mark {
-            self.changed(what, about, why, turn.now);
-        }
+        turn.note(Mark::Ordered {
+            system: self.system.clone(),
+            what: what.to_owned(),
+            about: about.to_owned(),
+            why: why.to_owned(),
+        });
+        self.changed(what, about.to_owned(), why.to_owned(), turn.now);
     }
 
     /// Something changed about the system: into its journal.

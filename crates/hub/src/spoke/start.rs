@@ -87,6 +87,9 @@ impl Spoke {
             );
         }
         self.connect(turn);
+        for (outside, order) in std::mem::take(&mut self.early) {
+            self.order(outside, order, turn);
+        }
     }
 
     pub(crate) fn connect(&mut self, turn: &mut Turn<'_>) {

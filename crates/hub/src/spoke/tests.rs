@@ -1,0 +1,56 @@
+//! What a spoke does with orders while it does not know yet what it knew.
+
+use canonical::{Entity, Now, RouteId, System};
+use store::{HeldPart, Hold, Rows, StandingOrders, SystemState};
+
+use super::*;
+use crate::sample::configuration;
+use crate::turn::{Input, Order};
+
+fn turn(spoke: &mut Spoke, input: Input) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    spoke.handle(input, &mut Turn::new(Now::default(), 1, &mut effects));
+    effects
+}
+
+fn asks(effects: &[Effect]) -> Ticket {
+    let ticket = effects.iter().find_map(|effect| match effect {
+        Effect::Find(ticket, _) => Some(*ticket),
+        _ => None,
+    });
+    ticket.unwrap_or_else(|| panic!("asks nothing: {effects:?}"))
+}
+
+/// What was ordered before the last end is not written over by an order that comes before it is read: the order waits.
+#[test]
+fn orders_wait_until_what_was_ordered_before_is_known() {
+    let config = configuration(None);
+    let erp = System::new("erp").unwrap();
+    let mut spoke = Spoke::new(Arc::clone(&config), erp.clone()).unwrap();
+    let state = asks(&turn(&mut spoke, Input::Start));
+    let reason = || "ann: an audit".to_owned();
+    let contacts = HeldPart::Entity(Entity::new("Contact").unwrap());
+    let orders = [
+        Order::Hold { scope: contacts.clone(), reason: reason() },
+        Order::Pause { reason: reason() },
+        Order::Resume { reason: reason() },
+    ];
+    for (number, order) in (901..).zip(orders) {
+        let said = turn(&mut spoke, Input::Told(Notice::Do(Ticket(number), order)));
+        assert!(said.is_empty(), "{said:?}");
+    }
+
+    let before = Hold { scope: HeldPart::Route(RouteId::from("r")), why: "ben".to_owned(), since: Wall(1) };
+    let known = SystemState {
+        instance: Some("org-1".to_owned()),
+        standing: StandingOrders { holds: vec![before.clone()], ..StandingOrders::default() },
+        ..SystemState::blank(config.tenant.clone(), erp)
+    };
+    let read = Input::Found(state, Ok(Rows::System(Some(known), BTreeMap::new(), None)));
+    let intents = asks(&turn(&mut spoke, read));
+    let said = turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
+    assert!(said.iter().any(|effect| matches!(effect, Effect::Commit(..))), "{said:?}");
+    let scopes: Vec<&HeldPart> = spoke.state.standing.holds.iter().map(|hold| &hold.scope).collect();
+    assert_eq!(scopes, [&before.scope, &contacts]);
+    assert_eq!((spoke.state.instance.as_deref(), spoke.state.paused.as_deref()), (Some("org-1"), None));
+}
