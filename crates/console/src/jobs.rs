@@ -230,7 +230,7 @@ impl JobRow {
             delivered: tally.delivered,
             failed: tally.failed,
             other: tally.other,
-            under_way: followed.saturating_sub(ended).saturating_sub(messages(job)),
+            under_way: followed.saturating_sub(ended).saturating_sub(job.messages_done),
             pace: job.pace,
             planned_by: job.planned_by.clone(),
             planned_at: time(job.planned_at),

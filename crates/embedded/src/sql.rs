@@ -259,7 +259,8 @@ statements! {
 
     PutEpoch = "INSERT INTO epoch (number, taken_at, restored_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     RestoredAt = "SELECT restored_at FROM epoch WHERE number >= 0 ORDER BY number DESC LIMIT 1";
-    Epochs = "SELECT e.number, e.taken_at, e.restored_at, r.read_at, r.open_at FROM epoch e \
+    Epochs = "SELECT e.number, e.taken_at, e.restored_at, r.epoch, r.read_at, r.open_at, EXISTS (SELECT 1 FROM reread o \
+        WHERE o.tenant = ?1 AND o.system <> ?2 AND o.epoch = e.number AND o.open_at IS NOT NULL) FROM epoch e \
         LEFT JOIN reread r ON r.tenant = ?1 AND r.system = ?2 AND r.epoch = e.number WHERE e.number >= 0";
     PutReread = "INSERT INTO reread (tenant, system, epoch, read_at, open_at) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT DO UPDATE SET read_at = excluded.read_at, open_at = excluded.open_at";

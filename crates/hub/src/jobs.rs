@@ -27,8 +27,8 @@ pub(crate) use draft::repeats;
 
 /// Rows asked for at once, where nothing is done with them but counting.
 const COUNTED_AT_ONCE: usize = 1000;
-/// Walks that only count, at the same time.
-const DRAFTS_MAX: usize = 4;
+/// Walks that only count, at the same time: each may go over everything, beside those who deliver.
+const DRAFTS_MAX: usize = 1;
 /// How long a job waits after the disk was full.
 const FULL_WAIT: Duration = Duration::from_secs(5);
 
@@ -155,6 +155,11 @@ impl Jobs {
             return refuse(outside, why, turn);
         }
         self.drop_old(turn);
+        let mut scope = scope;
+        if scope.from.is_some() {
+            // What changes from now on can only leave it.
+            scope.until.get_or_insert(turn.now.wall);
+        }
         let id = JobId::from_parts(turn.now.wall, turn.wide_entropy());
         let job = Job {
             id,
@@ -171,6 +176,7 @@ impl Jobs {
             started_at: None,
             ended_at: None,
             done: 0,
+            messages_done: 0,
             page: ledger::Page::default(),
             orders: Vec::new(),
             revision: 0,
@@ -195,7 +201,11 @@ impl Jobs {
     fn draft(&mut self, draft: Draft, turn: &mut Turn<'_>) {
         let counting = self.awaiting.values().filter(|what| matches!(what, Await::Count(_))).count();
         if counting >= DRAFTS_MAX {
-            return refuse(draft.outside, "other plans are being counted: try again in a moment", turn);
+            return refuse(
+                draft.outside,
+                "another plan is being counted: see `concord job list`, then try again",
+                turn,
+            );
         }
         self.count_on(draft, turn);
     }
@@ -260,7 +270,10 @@ impl Jobs {
             if let Some(outside) = outside {
                 refuse(outside, "the job has moved meanwhile: look at it again", turn);
             }
-            self.known.remove(&job.id);
+            let ordered = self.known.remove(&job.id).map(|known| known.ordered).unwrap_or_default();
+            for (late, ..) in ordered {
+                refuse(late, "the job has moved meanwhile: look at it again", turn);
+            }
             return self.load(turn);
         };
         job.revision += 1;

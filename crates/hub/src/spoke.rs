@@ -164,6 +164,8 @@ pub struct Spoke {
     pub(crate) restore: Option<restored::Restore>,
     /// Systems that have read again after it.
     pub(crate) reread_others: BTreeSet<System>,
+    /// Until when they are waited for, at most; since the process began.
+    pub(crate) reread_until: Option<Mono>,
     draining: bool,
     renewal: Renewal,
 }
@@ -212,6 +214,7 @@ impl Spoke {
             kept_closed: BTreeMap::new(),
             restore: None,
             reread_others: BTreeSet::new(),
+            reread_until: None,
             draining: false,
             renewal: Renewal::default(),
         })
@@ -419,7 +422,7 @@ impl Machine for Spoke {
             }
             Input::Told(notice) => self.told(notice, turn),
             Input::Drain => self.drain(),
-            Input::Hold(outside) => self.hold_still(outside),
+            Input::Hold(outside) => self.hold_still(outside, turn),
             Input::Configure(outside, config) => self.configure(outside, config, turn),
             Input::Offer(_) => {}
         }

@@ -1,9 +1,10 @@
 //! What follows from a change: facts with occurrence keys, and the levels that systems must now reach.
 
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId};
-use ledger::{ObligationKey, Route, RouteKind, Subject};
+use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
 use planted::Bug;
 
+use crate::restored;
 use crate::verdict::{Accepted, Context, DecisionKind, Incoming, Raise};
 
 /// The generic event of the change, and the declared domain events whose conditions have come true.
@@ -106,7 +107,7 @@ pub(crate) fn raises(
         match route.kind {
             RouteKind::Sync => {
                 let own = route.system == incoming.about.system && route.object == incoming.about.object;
-                if own || !concerned(route, before, after) {
+                if own || !concerned(context, route, before, after) {
                     continue;
                 }
                 accepted.raises.push(raise(
@@ -130,12 +131,14 @@ pub(crate) fn raises(
     }
 }
 
-/// Whether a sync route has to do with the record before or after the change: leaving a filter is an obligation too.
-fn concerned(route: &Route, before: Option<&Record>, after: &Record) -> bool {
+/// Whether a sync route has to do with the record before or after the change: leaving a filter is an obligation too, and
+/// after a restore the record may have been within it meanwhile.
+fn concerned(context: Context<'_>, route: &Route, before: Option<&Record>, after: &Record) -> bool {
     let passes = |fields: &Fields| route.filter.iter().all(|condition| condition.holds(fields));
     let left =
         || before.is_some_and(|record| passes(&record.fields)) && !planted::is(Bug::FilterLeftSilently);
-    passes(&after.fields) || left()
+    let forgotten = || route.on_exit != OnExit::Keep && restored::may_be_forgotten(context, before);
+    passes(&after.fields) || left() || forgotten()
 }
 
 /// After a refused edit that is to be reverted: the source's own object must be told again.
@@ -158,7 +161,7 @@ pub(crate) fn revert(context: Context<'_>, incoming: &Incoming, record: &Record,
 pub(crate) fn again(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
     for route in context.routes.iter().filter(|route| route.kind == RouteKind::Sync) {
         let own = route.system == incoming.about.system && route.object == incoming.about.object;
-        if !own && concerned(route, None, record) {
+        if !own && concerned(context, route, None, record) {
             accepted.raises.push(raise(context, incoming, record, route, Subject::Record(record.id), true));
         }
     }

@@ -45,6 +45,13 @@ pub(crate) fn stays(context: Context<'_>, record: &Record, field: &Field, spec: 
     spec.owner.is_some() || told.is_some_and(|at| Some(at) > context.restored_at)
 }
 
+/// Whether a record may have been told after the backup was taken, and the store forgot: it is new, or heard of for the
+/// first time since.
+pub(crate) fn may_be_forgotten(context: Context<'_>, before: Option<&Record>) -> bool {
+    let Some(restored) = context.restored_at else { return false };
+    before.map_or(context.now <= restored + UNKNOWN_FOR, |record| record.updated_at <= restored)
+}
+
 /// Whether a state that is newer for its source and changes nothing must be told again: what the systems heard after
 /// the backup was taken is not known.
 pub(crate) fn tell_again(context: Context<'_>, record: &Record) -> bool {

@@ -119,13 +119,17 @@ impl Scope {
             && self.record.is_none_or(|record| row.record == record)
     }
 
-    /// Whether a quarantined message fits. What names a route, a record or a type of record is about deliveries.
+    /// Whether messages can fit at all: what names a route, a record or a type of record is about deliveries.
+    #[must_use]
+    pub fn may_hold_messages(&self) -> bool {
+        self.entity.is_none() && self.route.is_none() && self.event.is_none() && self.record.is_none()
+    }
+
+    /// Whether a quarantined message fits.
     #[must_use]
     pub fn holds_message(&self, why: Option<&crate::Reason>, source: &System, received: Wall) -> bool {
-        let about_deliveries =
-            self.entity.is_some() || self.route.is_some() || self.event.is_some() || self.record.is_some();
         let group = why.map(|why| why.fingerprint.as_str());
-        !about_deliveries
+        self.may_hold_messages()
             && self.from.is_none_or(|from| received >= from)
             && self.until.is_none_or(|until| received < until)
             && self.target.as_ref().or(self.source.as_ref()).is_none_or(|system| system == source)
@@ -336,6 +340,9 @@ pub struct Job {
     pub ended_at: Option<Wall>,
     /// How many it has set going.
     pub done: u64,
+    /// How many of these were messages.
+    #[serde(default)]
+    pub messages_done: u64,
     /// How far it has walked.
     pub page: Page,
     /// Who ordered what, and why, the oldest first.

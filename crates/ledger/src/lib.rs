@@ -21,7 +21,9 @@ pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use group::{Group, GroupKind, Left, Member, Place, Sample, Trend, name_of};
 pub use intent::{IdempotencyClass, Intent, IntentState};
 pub use job::{Action, Job, JobState, Kept, PACE_MAX, PLAN_LIVES, Page, Portion, Scope, Tally, Unfit};
-pub use obligation::{Aside, Lane, Level, Obligation, ObligationKey, Reason, State, Subject, Waiting};
+pub use obligation::{
+    Aside, Lane, Level, Obligation, ObligationKey, PASSED_OVER, Reason, State, Subject, Waiting,
+};
 pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};
 pub use route::{OnExit, Route, RouteKind};

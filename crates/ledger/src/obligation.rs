@@ -193,6 +193,9 @@ pub enum Waiting {
     Operator,
 }
 
+/// The class of the reason with which a person passed a delivery over.
+pub const PASSED_OVER: &str = "passed_over";
+
 /// Why a delivery is retrying, parked, dead, skipped or discarded. Carries no field values.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Reason {

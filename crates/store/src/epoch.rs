@@ -39,15 +39,35 @@ pub struct Reread {
     pub open_at: Option<Wall>,
 }
 
+/// What is kept of one restore for one system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RestoreRow {
+    /// The restore.
+    pub epoch: Epoch,
+    /// How far the system is; `None`: nothing is kept of it.
+    pub reread: Option<Reread>,
+    /// Whether another system delivers again since.
+    pub others_open: bool,
+}
+
+impl RestoreRow {
+    /// How far the system is. Each says at its first start after a restore that it is behind: one that does not, while
+    /// others deliver again, joined since, and has missed nothing.
+    fn reread(self) -> Reread {
+        let since = Some(self.epoch.restored_at).filter(|_| self.others_open);
+        self.reread.unwrap_or(Reread { read_at: since, open_at: since })
+    }
+}
+
 impl Restored {
-    /// The newest of some restores, each with how far the system came after it; in any order. `None` without any.
+    /// The newest of some restores, in any order. `None` without any.
     #[must_use]
-    pub fn newest(mut all: Vec<(Epoch, Reread)>) -> Option<Self> {
-        all.sort_unstable_by_key(|(epoch, _)| epoch.number);
-        let (epoch, reread) = all.pop()?;
-        let until = |reread: Reread| reread.open_at.unwrap_or(Wall(i64::MAX));
-        let renamed = all.into_iter().map(|(epoch, reread)| (epoch.restored_at, until(reread))).collect();
-        Some(Self { epoch, reread, renamed })
+    pub fn newest(mut all: Vec<RestoreRow>) -> Option<Self> {
+        all.sort_unstable_by_key(|kept| kept.epoch.number);
+        let newest = all.pop()?;
+        let until = |kept: RestoreRow| kept.reread().open_at.unwrap_or(Wall(i64::MAX));
+        let renamed = all.into_iter().map(|kept| (kept.epoch.restored_at, until(kept))).collect();
+        Some(Self { epoch: newest.epoch, reread: newest.reread(), renamed })
     }
 }
 

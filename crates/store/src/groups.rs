@@ -68,6 +68,11 @@ pub(crate) fn mark(row: &mut Obligation) {
     row.aside.job = None;
 }
 
+/// Whether a person passed it over: it did not get through.
+fn was_passed_over(row: &Obligation) -> bool {
+    row.reason.as_ref().is_some_and(|reason| reason.class == ledger::PASSED_OVER)
+}
+
 /// What a delivery's move means for groups. Mostly nothing.
 #[must_use]
 pub fn of_delivery(before: &Obligation, after: &Obligation) -> Vec<Step> {
@@ -82,6 +87,7 @@ pub fn of_delivery(before: &Obligation, after: &Obligation) -> Vec<Step> {
     let left = match after.state {
         _ if after.aside.failed.is_some() => Left::Elsewhere,
         State::Discarded | State::Erased => Left::GivenUp,
+        State::Skipped if was_passed_over(after) => Left::GivenUp,
         _ => Left::Through,
     };
     let member = || Member {

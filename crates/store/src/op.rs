@@ -202,7 +202,8 @@ pub enum Op {
     },
     /// Keep a change of a system in its journal; of each system the newest [`crate::standing::CHANGES_KEPT`] stay.
     PutChange(Change),
-    /// What a person decided about a delivery, carried out by a job: nothing happens unless it is dead.
+    /// What a person decided about a delivery, carried out by a job: unless it is dead, and was when the job began, nothing
+    /// happens to it, and it counts for the job as otherwise at rest.
     Decide {
         /// Which.
         key: ObligationKey,
@@ -312,6 +313,8 @@ pub struct Decided {
     pub job: JobId,
     /// Who and why.
     pub reason: Reason,
+    /// What failed after that is not meant: nobody was shown it.
+    pub failed_by: Wall,
     /// When.
     pub at: Wall,
 }

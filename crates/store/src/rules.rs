@@ -106,8 +106,9 @@ pub fn raise_again(row: &mut Obligation, raise: &Raise) -> bool {
         _ => true,
     };
     if opens && !row.reached.covers(row.wanted) {
-        // The lane is the highest of the levels covered: one that was reached no longer counts.
-        row.lane = if row.reached.covers(before) { raise.lane } else { row.lane.min(raise.lane) };
+        // The lane is the highest of the levels covered: one that was reached no longer counts. Bulk work keeps to its own.
+        let own = raise.replay.is_some() || row.reached.covers(before);
+        row.lane = if own { raise.lane } else { row.lane.min(raise.lane) };
         row.state = State::Pending;
         row.attempts = 0;
         row.due = raise.due;
@@ -151,7 +152,8 @@ pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
 /// What a person decided about a dead delivery, carried out by a job. Says whether it was dead: of any other nothing
 /// is decided.
 pub fn decide(row: &mut Obligation, decided: &Decided) -> bool {
-    if row.state != State::Dead {
+    // What is dead is due since it died.
+    if row.state != State::Dead || row.due > decided.failed_by {
         return false;
     }
     row.attempts = 0;
@@ -184,18 +186,21 @@ pub fn hold(row: &mut Obligation, reason: &Reason) -> bool {
     }
     row.state = State::Parked;
     row.waiting = Some(Waiting::Operator);
-    row.reason = Some(reason.clone());
+    // Whether a person has looked, say, is not forgotten over it.
+    let before = row.reason.take().map(|before| before.class).filter(|class| !class.is_empty());
+    row.reason = Some(Reason { code: before, ..reason.clone() });
     true
 }
 
-/// What an operator held goes on. Says whether it was held.
+/// What an operator held goes on, with the class of the reason that it had. Says whether it was held.
 pub fn release(row: &mut Obligation, at: Wall) -> bool {
     if row.state != State::Parked || row.waiting != Some(Waiting::Operator) {
         return false;
     }
     row.state = State::Pending;
     row.waiting = None;
-    row.reason = None;
+    let before = row.reason.take().and_then(|held| held.code);
+    row.reason = before.map(|class| Reason { class, ..Reason::default() });
     row.due = at;
     true
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Subject};
 use rusqlite::params;
-use store::{Claimed, Epoch, Fetch, Query, Reread, Restored, Rows, SpokeAsk, SpokeRow, SystemState, rules};
+use store::{
+    Claimed, Epoch, Fetch, Query, Reread, RestoreRow, Restored, Rows, SpokeAsk, SpokeRow, SystemState, rules,
+};
 
 use super::{Reader, names_or};
 use crate::fault::Outcome;
@@ -212,7 +214,9 @@ impl Reader<'_> {
         let all = self.book.all(Sql::Epochs, (tenant, system), |row, _| {
             let epoch = Epoch { number: row.get(0)?, taken_at: wall(row, 1)?, restored_at: wall(row, 2)? };
             let at = |time: Option<i64>| time.map(Wall);
-            Ok((epoch, Reread { read_at: at(row.get(3)?), open_at: at(row.get(4)?) }))
+            let known = row.get::<_, Option<i64>>(3)?.is_some();
+            let reread = Reread { read_at: at(row.get(4)?), open_at: at(row.get(5)?) };
+            Ok(RestoreRow { epoch, reread: known.then_some(reread), others_open: row.get(6)? })
         })?;
         Ok(Restored::newest(all))
     }

@@ -154,10 +154,11 @@ impl Desk<'_, '_> {
     ) -> Outcome<()> {
         let Some(before) = self.obligation(key)? else { return Ok(()) };
         let mut row = before.row.clone();
-        if rules::decide(&mut row, decided) {
-            let held = self.move_to(&before, &row, decided.at)?;
-            say(&row, held, heads);
+        if !rules::decide(&mut row, decided) {
+            return self.book.run(Sql::AddJobTally, (decided.job.as_bytes(), 0, 0, 1)).map(drop);
         }
+        let held = self.move_to(&before, &row, decided.at)?;
+        say(&row, held, heads);
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Jobs {
         let walk = Walk {
             tenant: self.config.tenant.clone(),
             scope: draft.job.scope.clone(),
-            messages: draft.job.action.takes_messages(),
+            messages: draft.job.action.takes_messages() && draft.job.scope.may_hold_messages(),
             page: draft.page,
             upto,
             limit: COUNTED_AT_ONCE,

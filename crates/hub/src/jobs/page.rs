@@ -21,7 +21,7 @@ impl Jobs {
         let walk = Walk {
             tenant: job.tenant.clone(),
             scope: job.scope.clone(),
-            messages: job.action.takes_messages(),
+            messages: job.action.takes_messages() && job.scope.may_hold_messages(),
             page: job.page,
             upto: job.kept.upto,
             limit: job.pace.clamp(1, PAGE_MAX) as usize,
@@ -30,14 +30,27 @@ impl Jobs {
     }
 
     pub(super) fn page_found(&mut self, id: JobId, walked: &Walked, turn: &mut Turn<'_>) {
+        // It is found again after the next start.
+        if self.draining {
+            return;
+        }
         let Some(known) = self.known.get(&id) else { return };
         let mut job = known.job.clone();
         let mut ops: Vec<Op> = Vec::new();
         for row in &walked.deliveries {
-            if self.covers(job.action, row).is_ok() {
+            if self.covers(job.action, row).is_ok() && !came_later(&job, row) {
                 ops.push(order(&job, row, turn));
             }
         }
+        if let (true, true, Some(next)) = (ops.is_empty(), walked.messages.is_empty(), walked.next) {
+            // Nothing to write down but how far it has looked: the next page says that, too.
+            if let Some(known) = self.known.get_mut(&id) {
+                known.job.page = next;
+                known.busy = false;
+            }
+            return;
+        }
+        job.messages_done += walked.messages.len() as u64;
         let told = |message: &store::WalkedMessage| Op::DecideMessage {
             id: message.id,
             decided: decided(&job, turn),
@@ -57,6 +70,11 @@ impl Jobs {
         }
         self.keep(job, ops, None, turn);
     }
+}
+
+/// Whether a failure is newer than the job: nobody who decided was shown it.
+fn came_later(job: &Job, row: &Obligation) -> bool {
+    !matches!(job.action, Action::Replay { .. }) && job.started_at.is_some_and(|at| row.due > at)
 }
 
 /// What is done with one delivery.
@@ -89,6 +107,7 @@ fn decided(job: &Job, turn: &Turn<'_>) -> Decided {
         again,
         job: job.id,
         reason: Reason { class: class.to_owned(), message, ..Reason::default() },
+        failed_by: job.started_at.unwrap_or(turn.now.wall),
         at: turn.now.wall,
     }
 }

@@ -28,7 +28,7 @@ impl Decision {
         match self {
             Self::Retry => "retried",
             Self::Discard => "discarded",
-            Self::Skip => "passed_over",
+            Self::Skip => ledger::PASSED_OVER,
         }
     }
 }

@@ -32,9 +32,13 @@ impl Spoke {
         self.renewal.ending = true;
     }
 
-    /// Finishes what is under way and starts nothing until it is configured.
-    pub(crate) fn hold_still(&mut self, outside: Ticket) {
+    /// Finishes what is under way and starts nothing until it is configured. A configuration that still waits for that
+    /// makes way: whoever holds it configures it, too.
+    pub(crate) fn hold_still(&mut self, outside: Ticket, turn: &mut Turn<'_>) {
         self.draining = true;
+        if let Some((before, _)) = self.renewal.next.take() {
+            Self::answer(before, Err("it is held for another configuration".to_owned()), turn);
+        }
         self.renewal.waiting.push(outside);
     }
 
@@ -90,6 +94,9 @@ impl Spoke {
         };
         fresh.next_ticket = self.next_ticket;
         fresh.early = std::mem::take(&mut self.early);
+        // Others say once that they have read again, and are waited for no longer than before.
+        fresh.reread_others = std::mem::take(&mut self.reread_others);
+        fresh.reread_until = self.reread_until;
         *self = fresh;
         turn.note(Mark::Configured { system: self.system.clone(), renewed: true });
         Self::answer(outside, Ok(()), turn);

@@ -6,18 +6,18 @@
 //! target tells by an id of ours that outlived the restore, or can be looked through by content, or has just been
 //! listed, that is safe; else a person looks. The same holds for events that may have been told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use canonical::{Alive, Fact, Mono, Now, Object, Record, RecordId, System, Wall};
+use canonical::{Alive, Fact, Mono, Now, Object, Record, System, Wall};
 use connector::{Cursor, WriteSpec};
-use ledger::{IdempotencyClass, Intent, Obligation, OnExit, Route, RouteKind, Shadow, State, Subject};
+use ledger::{IdempotencyClass, Intent, Obligation, OnExit, Reason, Route, RouteKind, Shadow, State};
 use mapping::Mapping;
 use store::{Epoch, Head, Op, Reread, Restored, SpokeRow, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
-use crate::spoke::plan::{Plan, Rest};
+use crate::spoke::plan::{Plan, Rest, reason};
 use crate::spoke::settle::After;
 use crate::turn::{Effect, MachineId, Notice, Turn};
 
@@ -25,13 +25,13 @@ use crate::turn::{Effect, MachineId, Notice, Turn};
 const REREAD_WAIT_MAX: Duration = Duration::from_secs(900);
 /// After its last listing, what the listing only hinted at has so long to come up.
 const HINTS_COME_UP: Duration = Duration::from_secs(1);
-/// How often an object is asked for before its write goes without having seen it: 1, 2, 4 … seconds apart.
+/// How often an object is asked for before its write goes without having seen it: 1, 2, 4 … 32 seconds apart; and how
+/// often while other objects of the system still wait to be read.
 const ROUNDS_MAX: u8 = 6;
+const ROUNDS_BEHIND_MAX: u8 = 24;
 /// What a system that is not listed sends so long after a restore, it may have sent before: vendors send again what
 /// was not taken for about three days.
 const PUSHED_AGAIN: Duration = Duration::from_secs(3 * 24 * 3600);
-/// Objects of which it is remembered how often they were asked for (I19).
-const ROUNDS_KEPT_MAX: usize = 4096;
 
 /// What a spoke keeps in mind of a restore.
 #[derive(Debug)]
@@ -48,7 +48,6 @@ pub(crate) struct Restore {
     told: bool,
     /// What can be read by id, and is read in.
     fetchable: Vec<(System, Object)>,
-    rounds: BTreeMap<(RecordId, Object), u8>,
 }
 
 impl Spoke {
@@ -65,12 +64,15 @@ impl Spoke {
             epoch,
             reread,
             renamed,
-            until: turn.now.mono + REREAD_WAIT_MAX,
+            until: *self.reread_until.get_or_insert(turn.now.mono + REREAD_WAIT_MAX),
             passed: None,
             told: false,
             fetchable,
-            rounds: BTreeMap::new(),
         });
+        if reread == Reread::default() {
+            // So that it is told from one that joins later, and has missed nothing.
+            self.keep_reread(epoch, reread);
+        }
         if self.is_rereading() {
             turn.note(Mark::Rereading { system: self.system.clone() });
         }
@@ -101,8 +103,7 @@ impl Spoke {
 
     /// Looks whether its own listings are through, and whether all are.
     pub(crate) fn look_at_rereading(&mut self, turn: &mut Turn<'_>) {
-        let fetching = !self.fetching.is_empty() || self.fetch_wanted || self.fetch_looking;
-        let fetched = !fetching && self.fetch_due.is_none();
+        let fetched = !self.reads_are_behind();
         let passed = self.polls.values().all(super::source::Poll::has_passed);
         let Some(restore) = &mut self.restore else { return };
         let before = restore.reread;
@@ -131,15 +132,16 @@ impl Spoke {
                 turn.note(Mark::Reopened { system: self.system.clone(), whole });
             }
         }
-        if restore.reread != before {
-            let op = Op::PutReread {
-                tenant: self.config.tenant.clone(),
-                system: self.system.clone(),
-                epoch: restore.epoch.number,
-                reread: restore.reread,
-            };
-            self.outbox.push((Unit { require: Vec::new(), ops: vec![op] }, After::Nothing));
+        let (epoch, reread) = (restore.epoch, restore.reread);
+        if reread != before {
+            self.keep_reread(epoch, reread);
         }
+    }
+
+    fn keep_reread(&mut self, epoch: Epoch, reread: Reread) {
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        let op = Op::PutReread { tenant, system, epoch: epoch.number, reread };
+        self.outbox.push((Unit { require: Vec::new(), ops: vec![op] }, After::Nothing));
     }
 
     /// Whether an intent was rendered before the store was restored: it may have been sent since, and more after it.
@@ -223,8 +225,8 @@ impl Spoke {
             None => restore.epoch.is_after(record.created_at),
         };
         let place = (self.system.clone(), obligation.object.clone());
-        let rounds = restore.rounds.get(&(record.id, obligation.object.clone())).copied().unwrap_or(0);
-        let ask = unverified && rounds < ROUNDS_MAX && restore.fetchable.contains(&place);
+        let most = if self.reads_are_behind() { ROUNDS_BEHIND_MAX } else { ROUNDS_MAX };
+        let ask = unverified && rounds_of(obligation) < most && restore.fetchable.contains(&place);
         ask.then_some(Plan::Reread)
     }
 
@@ -242,8 +244,10 @@ impl Spoke {
         }
         let goes = record.alive == Alive::Live
             && route.filter.iter().all(|condition| condition.holds(&record.fields));
-        // What is not to be there, and would be left there if it were, is nobody's question.
-        if !goes && route.on_exit == OnExit::Keep {
+        // What is not to be there, and would be left there if it were, is nobody's question. Nor is everything that a
+        // source which is not listed says for days: of what has left the filter by then, most never was within.
+        let listed = self.is_listed(record.provenance.values().map(|from| &from.system));
+        if !goes && (route.on_exit == OnExit::Keep || !listed) {
             return None;
         }
         let spec = self.connector.choose(object, false, None)?;
@@ -311,14 +315,14 @@ impl Spoke {
 
     /// Everything the record is linked to is read; then the delivery is judged again.
     pub(crate) fn reread(&mut self, head: Head, obligation: &Obligation, turn: &mut Turn<'_>) {
-        let Some(restore) = &mut self.restore else { return };
+        let Some(restore) = &self.restore else { return };
         turn.note(Mark::Reread { system: self.system.clone() });
-        if restore.rounds.len() >= ROUNDS_KEPT_MAX {
-            restore.rounds.clear();
-        }
-        let rounds = restore.rounds.entry((obligation.record, obligation.object.clone())).or_insert(0);
-        let due = turn.now.wall + Duration::from_secs(1 << (*rounds).min(ROUNDS_MAX));
-        *rounds += 1;
+        let rounds = rounds_of(obligation);
+        let due = turn.now.wall + Duration::from_secs(1 << rounds.min(ROUNDS_MAX - 1));
+        let why = Reason {
+            code: Some((rounds + 1).to_string()),
+            ..reason(READING, "the store was restored from a backup: the object is read before it is written")
+        };
         let want = Op::WantFetchOf {
             tenant: self.config.tenant.clone(),
             record: obligation.record,
@@ -334,7 +338,7 @@ impl Spoke {
             attempts: obligation.attempts,
             due,
             waiting: None,
-            reason: obligation.reason.clone(),
+            reason: Some(why),
             at: turn.now.wall,
         };
         let unit = Unit { require: Vec::new(), ops: vec![want, wait] };
@@ -360,12 +364,16 @@ impl Spoke {
         }
     }
 
-    /// It was written: it is known again.
-    pub(crate) fn known_again(&mut self, intent: &Intent) {
-        if let (Some(restore), Subject::Record(record)) = (&mut self.restore, &intent.obligation.subject) {
-            restore.rounds.remove(&(*record, intent.object.clone()));
-        }
+    /// Whether objects of this system wait to be read.
+    fn reads_are_behind(&self) -> bool {
+        !self.fetching.is_empty() || self.fetch_wanted || self.fetch_looking || self.fetch_due.is_some()
     }
+}
+
+/// How often a delivery's object was asked for. Kept with the delivery: however many wait, each is counted (I19).
+fn rounds_of(obligation: &Obligation) -> u8 {
+    let reading = obligation.reason.as_ref().filter(|reason| reason.class == READING);
+    reading.and_then(|reason| reason.code.as_deref()?.parse().ok()).unwrap_or(0)
 }
 
 impl Restore {
@@ -392,6 +400,8 @@ impl Restore {
 
 /// The class of reason with which a person is asked to look, and with which it goes on afterwards.
 const ASKED: &str = "restored";
+/// The class of reason of a delivery whose object is read first; its code is how often it was asked for.
+const READING: &str = "reading_first";
 pub(crate) const LOOKED: &str = "looked";
 
 /// Whether a person was asked to look because of a restore.

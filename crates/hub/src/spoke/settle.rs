@@ -401,7 +401,6 @@ impl Spoke {
         }
         match &settlement.ending {
             Ending::Delivered => {
-                self.known_again(&intent);
                 let obligation = settlement.obligation.as_ref();
                 let (lane, raised, folded) = match (&settlement.head, obligation) {
                     (Some(head), Some(obligation)) => (head.lane, obligation.raised_at, obligation.folded),

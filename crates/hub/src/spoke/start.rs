@@ -40,6 +40,8 @@ impl Spoke {
         if let Some(state) = state {
             self.state = state;
         }
+        // Gauges may tell of a former life.
+        self.said_idle = false;
         self.cool_down(turn.now);
         self.obey_standing(turn.now);
         if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {

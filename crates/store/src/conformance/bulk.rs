@@ -150,6 +150,7 @@ pub fn plan(number: u64) -> Job {
         started_at: None,
         ended_at: None,
         done: 0,
+        messages_done: 0,
         page: Page::default(),
         orders: vec![],
         revision: 0,
@@ -198,7 +199,7 @@ pub fn jobs_are_compared_and_set(backend: &Backend) {
 
 /// I16: a job's decision is about what is dead, or quarantined, and about nothing else: made twice it is made once.
 pub fn decisions_of_jobs_are_about_what_is_dead(backend: &Backend) {
-    let decided = |again| Decided { again, job: job(1), reason: reason(""), at: at(200) };
+    let decided = |again| Decided { again, job: job(1), reason: reason(""), failed_by: at(150), at: at(200) };
     let decide = |number, again| Op::Decide { key: sync_key("r", number), decided: decided(again) };
     backend.apply((1..=3).map(|number| Op::Raise(raise("r", number, 1))).collect());
     backend.apply((1..=2).map(|number| settled(number, 1, State::Dead, Some("fp1_x"), 100)).collect());
@@ -222,7 +223,16 @@ pub fn decisions_of_jobs_are_about_what_is_dead(backend: &Backend) {
         .apply(vec![settled(1, 1, State::Delivered, None, 210), settled(2, 1, State::Delivered, None, 220)]);
     backend.commit(vec![Unit { require: vec![], ops: vec![Op::PutJob(plan(1))] }]).clear();
     let tally = jobs(backend, JobFilter::default())[0].2;
-    assert_eq!(tally, Tally { delivered: 1, failed: 0, other: 0 }, "only what the job set going");
+    assert_eq!(
+        tally,
+        Tally { delivered: 1, failed: 0, other: 4 },
+        "what it set going, and what it found moved"
+    );
+
+    // What died after the job began, nobody was shown.
+    backend.apply(vec![Op::Raise(raise("r", 4, 1)), settled(4, 1, State::Dead, Some("fp1_x"), 160)]);
+    assert_eq!(backend.apply(vec![decide(4, false)]), []);
+    assert_eq!(row(backend, sync_key("r", 4)).state, State::Dead);
 
     let quarantined =
         intake::Message { state: MessageState::Quarantined, reason: Some(reason("fp1_m")), ..message(1) };
@@ -256,6 +266,9 @@ pub fn replays_raise_generations(backend: &Backend) {
     assert_eq!((anew.resay, anew.anew), (1, 1));
     let open = row(backend, sync_key("r", 3));
     assert_eq!((open.lane, open.wanted, open.folded), (Lane::Standard, wanted, 2), "it keeps its turn");
+    backend.apply(vec![Op::Raise(raise("r", 4, 1)), settled(4, 1, State::Dead, Some("fp1_y"), 90)]);
+    backend.apply(vec![replay(4, false)]);
+    assert_eq!(row(backend, sync_key("r", 4)).lane, Lane::Bulk, "also what never got through");
     // Twice before it is delivered is still one delivery.
     backend.apply(vec![replay(1, false)]);
     let reached = |number, generation, state| Op::Settle {

@@ -36,24 +36,33 @@ pub fn the_newest_restore_counts(backend: &Backend) {
         Some(Restored { epoch: epoch(1), reread: Reread::default(), renamed: vec![] })
     );
     assert_eq!(restored_at(backend), Some(at(11)));
-    let put = |tenant, number, read_at, open_at| Op::PutReread {
+    let put_of = |name, tenant, number, read_at, open_at| Op::PutReread {
         tenant,
-        system: system("crm"),
+        system: system(name),
         epoch: number,
         reread: Reread { read_at, open_at },
     };
+    let put = |tenant, number, read_at, open_at| put_of("crm", tenant, number, read_at, open_at);
     backend.apply(vec![put(acme(), 1, Some(at(20)), None), put(other(), 1, Some(at(90)), Some(at(91)))]);
     let half = Reread { read_at: Some(at(20)), open_at: None };
     assert_eq!(of(backend, "crm"), Some(Restored { epoch: epoch(1), reread: half, renamed: vec![] }));
     assert_eq!(of(backend, "erp").map(|restored| restored.reread), Some(Reread::default()));
-    backend.apply(vec![put(acme(), 1, Some(at(20)), Some(at(21)))]);
+    backend.apply(vec![put_of("erp", acme(), 1, None, None), put(acme(), 1, Some(at(20)), Some(at(21)))]);
     let whole = Reread { open_at: Some(at(21)), ..half };
     assert_eq!(of(backend, "crm").map(|restored| restored.reread), Some(whole));
+    assert_eq!(of(backend, "erp").map(|restored| restored.reread), Some(Reread::default()));
+    let joined = Reread { read_at: Some(at(11)), open_at: Some(at(11)) };
+    assert_eq!(
+        of(backend, "marketing").map(|restored| restored.reread),
+        Some(joined),
+        "it has missed nothing"
+    );
     backend.apply(vec![Op::PutEpoch(epoch(2)), Op::PutEpoch(Epoch { taken_at: at(77), ..epoch(2) })]);
     let renamed =
         |until| Some(Restored { epoch: epoch(2), reread: Reread::default(), renamed: vec![(at(11), until)] });
     assert_eq!(of(backend, "crm"), renamed(at(21)));
     assert_eq!(of(backend, "erp"), renamed(canonical::Wall(i64::MAX)), "it never delivered again");
+    assert_eq!(of(backend, "marketing"), renamed(at(11)));
     assert_eq!(restored_at(backend), Some(at(12)));
 }
 

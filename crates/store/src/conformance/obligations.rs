@@ -158,8 +158,24 @@ pub fn operators_hold_and_release(backend: &Backend) {
     assert_eq!((open.state, open.wanted, open.folded, open.due), (State::Pending, level(2), 2, at(500)));
     assert_eq!((open.waiting, open.reason), (None, None));
     assert_eq!(keys(&held(0, 9)), all[1..3]);
-    assert_eq!(row(backend, all[1].clone()).reason, Some(why));
+    assert_eq!(row(backend, all[1].clone()).reason, Some(why.clone()));
     assert_eq!(row(backend, all[3].clone()).state, State::Dead);
+
+    // What was known of it before is known again.
+    let looked = Reason { class: "looked".to_owned(), message: "ben".to_owned(), ..Reason::default() };
+    let again = Op::Settle {
+        key: all[0].clone(),
+        level: level(2),
+        reached: false,
+        state: State::Pending,
+        attempts: 0,
+        due: at(500),
+        waiting: None,
+        reason: Some(looked),
+        at: at(500),
+    };
+    backend.apply(vec![again, hold(&all[0]), release(&all[0])]);
+    assert_eq!(row(backend, all[0].clone()).reason.map(|reason| reason.class), Some("looked".to_owned()));
 }
 
 /// A held `notify` delivery keeps its line waiting; released, the line goes on in order.

@@ -278,8 +278,13 @@ impl Dice {
     }
 
     fn decided(&mut self) -> Op {
-        let decided =
-            Decided { again: self.maybe(), job: job(self.below(2)), reason: reason(""), at: self.time() };
+        let decided = Decided {
+            again: self.maybe(),
+            job: job(self.below(2)),
+            reason: reason(""),
+            failed_by: self.time(),
+            at: self.time(),
+        };
         match self.below(5) {
             0..2 => Op::Decide { key: self.key(), decided },
             2 => Op::DecideMessage { id: msg(self.below(5)), decided },

@@ -8,7 +8,7 @@ use intake::{Ask, Message, View};
 use ledger::{Intent, Lane, Subject, Waiting};
 
 use super::tables::Tables;
-use crate::epoch::Restored;
+use crate::epoch::{RestoreRow, Restored};
 use crate::op::{Fetch, SystemState};
 use crate::query::{Claimed, Query, Rows, SpokeAsk, SpokeRow};
 use crate::rules;
@@ -236,8 +236,12 @@ impl Tables {
 
     fn restored(&self, tenant: &Tenant, system: &System) -> Option<Restored> {
         let all = self.epochs.values().map(|epoch| {
-            let reread = self.rereads.get(&(tenant.clone(), system.clone(), epoch.number));
-            (*epoch, reread.copied().unwrap_or_default())
+            let reread = self.rereads.get(&(tenant.clone(), system.clone(), epoch.number)).copied();
+            let mut others = self.rereads.iter().filter(|((whose, other, number), _)| {
+                whose == tenant && other != system && *number == epoch.number
+            });
+            let others_open = others.any(|(_, reread)| reread.open_at.is_some());
+            RestoreRow { epoch: *epoch, reread, others_open }
         });
         Restored::newest(all.collect())
     }

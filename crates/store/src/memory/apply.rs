@@ -222,6 +222,8 @@ impl Tables {
         if rules::decide(&mut row, decided) {
             let at = self.put_obligation(row, decided.at);
             self.say(at, heads);
+        } else {
+            self.tallies.entry(decided.job).or_default().other += 1;
         }
     }
 
