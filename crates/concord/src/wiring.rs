@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use canonical::Tenant;
 use config::{Configuration, Problem, Secrets, SystemConfig};
 use egress::{Connection, Egress, Timeouts};
 use embedded::{Embedded, OpenError, Point};
@@ -24,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use web::{Bounds, Scope, Token, Tokens};
+
+use credential::Keeper;
 
 use crate::crash::{self, CrashAt};
 use crate::exit::Exit;
@@ -72,8 +73,9 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
 
     let store = open(&dir.join(&configuration.settings.store.folder), root.clone(), crash.as_ref())?;
     let clock = Clock::system();
-    let egress = Arc::new(connect(&configuration, &secrets, &root, &store).await?);
-    let seal = credential::sealer(configuration.tenant.clone(), root.clone());
+    let keeper = Keeper::new(configuration.tenant.clone(), root);
+    let egress = Arc::new(connect(&configuration, &secrets, &keeper, &store).await?);
+    let seal = keeper.sealer();
     let telemetry = Arc::new(Registry::new(&configuration.tenant));
     let handle = Runtime::start(runtime::Options {
         tenant: configuration.tenant.clone(),
@@ -91,7 +93,8 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
     let operators =
         Tokens::new(vec![Token::new("operator", &token, [Scope::Read, Scope::Operate, Scope::Pii])]);
     let dir = dir.to_owned();
-    let parts = change::Parts { dir, root, store: store.clone(), egress, handle: handle.clone(), operators };
+    let parts =
+        change::Parts { dir, keeper, store: store.clone(), egress, handle: handle.clone(), operators };
     let live = change::Live::new(parts, configuration, secrets);
     let servers = vec![
         tokio::spawn(web::serve(ingress, live.sources(), Bounds::default(), told(ending.clone()))),
@@ -137,13 +140,12 @@ fn open(folder: &Path, root: RootKey, crash: Option<&CrashAt>) -> anyhow::Result
 async fn connect(
     configuration: &Configuration,
     secrets: &Secrets,
-    root: &RootKey,
+    keeper: &Keeper,
     store: &Embedded,
 ) -> anyhow::Result<Egress> {
-    let tenant = &configuration.tenant;
-    let egress = Egress::new(tenant.clone(), egress::Options::default())?;
+    let egress = Egress::new(configuration.tenant.clone(), egress::Options::default())?;
     for (system, settings) in &configuration.systems {
-        let connection = connection(tenant, settings, secrets, root, store).await?;
+        let connection = connection(settings, secrets, keeper, store).await?;
         egress.register(system.clone(), &connection)?;
     }
     Ok(egress)
@@ -151,19 +153,18 @@ async fn connect(
 
 /// How a system is reached, with the newest of its credential.
 async fn connection(
-    tenant: &Tenant,
     settings: &SystemConfig,
     secrets: &Secrets,
-    root: &RootKey,
+    keeper: &Keeper,
     store: &Embedded,
 ) -> anyhow::Result<Connection> {
     let system = &settings.system;
     let mut values = secrets.systems.get(system).map(|of| of.connection.clone()).unwrap_or_default();
-    let kept = credential::kept(tenant, system, root, store).await?;
-    if let (Some(kept), connector::AuthKind::Oauth2Refresh { refresh_token, .. }) =
-        (kept, settings.connector.auth())
+    if let connector::AuthKind::Oauth2Refresh { refresh_token, .. } = settings.connector.auth()
+        && let Some(configured) = values.get(refresh_token)
+        && let Some(newest) = keeper.newest(system, configured, store).await?
     {
-        values.insert(refresh_token.clone(), kept);
+        values.insert(refresh_token.clone(), newest);
     }
     Ok(Connection {
         base_url: settings.connection.base_url.clone(),

@@ -29,6 +29,17 @@ pub struct SystemSecrets {
     pub webhook: Vec<Secret>,
 }
 
+impl Secrets {
+    /// Whether something that both know by the same name is another secret now.
+    #[must_use]
+    pub fn replaces(&self, before: &Self) -> bool {
+        let system =
+            |(name, is): (&System, &SystemSecrets)| before.systems.get(name).is_some_and(|was| was != is);
+        let client = |(name, is): (&String, &Secret)| before.clients.get(name).is_some_and(|was| was != is);
+        self.root_key != before.root_key || self.systems.iter().any(system) || self.clients.iter().any(client)
+    }
+}
+
 impl Configuration {
     /// Resolves every reference by `resolve`, which reads the environment and files, takes the line's end off what it
     /// finds, and says in words why it cannot (never what it found).

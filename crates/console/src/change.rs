@@ -59,6 +59,8 @@ pub struct Changed {
     pub disconnected: BTreeSet<System>,
     /// Finished what was under way, and started again.
     pub renewed: BTreeSet<System>,
+    /// Whether a secret is another one under the same reference.
+    pub secrets: bool,
 }
 
 /// Why nothing was changed.

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use canonical::Wall;
@@ -73,6 +74,14 @@ pub enum BackupError {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// The clock is wrong.
+    #[error(
+        "the clock here says a time before the backup was taken ({taken_at}): set it, then restore again"
+    )]
+    Clock {
+        /// When the backup was taken.
+        taken_at: Wall,
     },
     /// The folder has a store already.
     #[error("the folder {} has a store already: nothing was changed", folder.display())]
@@ -210,18 +219,33 @@ pub struct PutBack<'a> {
 /// When a hub uses the folder, it has a store and that is not to go aside, the key is another one, or the copy is not
 /// whole.
 pub fn put_back(what: PutBack<'_>) -> Result<Epoch, BackupError> {
+    // What was stored until now is old by that time: a clock that is behind would make some of it new.
+    if what.now <= what.taken_at {
+        return Err(BackupError::Clock { taken_at: what.taken_at });
+    }
     let folder = Folder::open(what.folder)?;
     let occupied = FILES.iter().any(|name| what.folder.join(name).exists());
     if occupied && what.aside.is_none() {
         return Err(BackupError::Occupied { folder: what.folder.to_owned() });
     }
     let part = folder.restoring();
-    remove(&part)?;
+    // While there is no store, what an earlier try left keeps a start from making an empty one.
+    let guards = part.exists() && !folder.database().exists();
+    let clear =
+        || if guards { File::create(&part).map(drop).map_err(unusable(&part)) } else { remove(&part) };
+    // A journal of an earlier try would be played into this one.
+    for beside in ["-journal", "-wal", "-shm"] {
+        let mut name = part.clone().into_os_string();
+        name.push(beside);
+        remove(Path::new(&name))?;
+    }
+    clear()?;
     let made = prepare(&what, &part, &folder.database());
-    let epoch = made.inspect_err(|_| drop(fs::remove_file(&part)))?;
+    let epoch = made.inspect_err(|_| drop(clear()))?;
     if let Some(aside) = what.aside.filter(|_| occupied) {
+        gather(&folder.database());
         let aside = what.folder.join(aside);
-        fs::create_dir(&aside).map_err(unusable(&aside))?;
+        private(&aside).map_err(unusable(&aside))?;
         for name in FILES {
             let from = what.folder.join(name);
             if from.exists() {
@@ -233,6 +257,21 @@ pub fn put_back(what: PutBack<'_>) -> Result<Epoch, BackupError> {
     fs::rename(&part, folder.database()).map_err(unusable(&part))?;
     sync(what.folder)?;
     Ok(epoch)
+}
+
+/// Brings what is in the log into the file, as far as possible, so that the store is one file when it is moved.
+fn gather(database: &Path) {
+    if database.exists()
+        && let Ok(connection) = Connection::open(database)
+    {
+        drop(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        drop(connection.close());
+    }
+}
+
+/// Makes a folder that nobody else may look into: names and ids of objects are not sealed.
+fn private(path: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 fn prepare(what: &PutBack<'_>, part: &Path, known: &Path) -> Result<Epoch, BackupError> {

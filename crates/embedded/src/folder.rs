@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt as _;
@@ -25,7 +26,8 @@ impl Folder {
     /// Makes the folder if it is missing, and takes its lock.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Folder { folder: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(unusable)?;
+        // Names and ids of objects are not sealed: nobody else looks into a folder that is made here.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let mut lock = OpenOptions::new()
             .create(true)
             .truncate(false)

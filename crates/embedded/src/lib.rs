@@ -132,7 +132,7 @@ pub enum OpenError {
     },
     /// A restore was interrupted: starting now would begin an empty store, and make everything anew.
     #[error(
-        "the store in {} is not whole: a restore was interrupted; run `concord restore` again with the same backup",
+        "the store in {} is not whole: a restore was interrupted; run `concord restore --replace` again with the same backup",
         folder.display()
     )]
     Unrestored {

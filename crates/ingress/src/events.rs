@@ -16,6 +16,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hub::{Arrival, Busy, Taken, TakenAs};
 use serde::Serialize;
 use telemetry::Refused;
+use web::body::Held;
 use web::{Caller, Problem, RequestId, kinds};
 
 use crate::app::{App, Speaker};
@@ -60,7 +61,7 @@ pub(crate) async fn post(
     let (system, speaker) = app.speaker(&caller)?;
     app.paced(system, &speaker.pace)?;
     let (parts, raw) = request.into_parts();
-    let (raw, _room) = app.body(system, &parts, raw).await?;
+    let (raw, room) = app.body(system, &parts, raw).await?;
     let events =
         envelope::read(&parts.headers, &raw, app.limits).map_err(|problem| app.unread(system, problem))?;
     let wanted =
@@ -80,7 +81,7 @@ pub(crate) async fn post(
     };
     let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
     let arrivals: Vec<Arrival> = events.into_iter().map(|event| arrival(&speaker.connector, event)).collect();
-    let (taken, deliveries) = app.take(system, arrivals, raw.len(), wanted).await?;
+    let (taken, deliveries) = app.take(system, arrivals, (raw, room), wanted).await?;
     let status = match &deliveries {
         Some(deliveries) if Delivered::all(deliveries) => StatusCode::OK,
         _ => StatusCode::ACCEPTED,
@@ -155,22 +156,24 @@ impl App {
         &self,
         system: &System,
         arrivals: Vec<Arrival>,
-        bytes: usize,
+        (raw, room): (Bytes, Held),
         wanted: Option<Wanted>,
     ) -> Result<(Vec<Taken>, Option<Vec<Vec<Delivered>>>), Problem> {
         if arrivals.is_empty() {
             return Ok((Vec::new(), None));
         }
         let Some(wanted) = wanted else {
-            let taken = self.hub.offer(system, arrivals, bytes).await;
+            let taken = self.hub.offer(system, arrivals, raw.len()).await;
             return Ok((taken.map_err(|busy| self.busy(system, busy))?, None));
         };
         let watch = self.hub.watch().ok_or_else(|| {
             let why = "too many requests wait for deliveries: send it again, or without `wait`".to_owned();
             self.busy(system, Busy { why, retry_after: WAITS_AGAIN })
         })?;
-        let taken = self.hub.offer_watched(&watch, system, arrivals, bytes).await;
+        let taken = self.hub.offer_watched(&watch, system, arrivals, raw.len()).await;
         let taken = taken.map_err(|busy| self.busy(system, busy))?;
+        // Whoever waits long for a delivery takes no room from others meanwhile (I10).
+        drop((raw, room));
         let deliveries = wanted.of(watch, &taken).await;
         Ok((taken, Some(deliveries)))
     }

@@ -228,12 +228,12 @@ impl Watch {
         let watches = &self.hub.shared.watches;
         let entered = watches.enter(raised.iter().map(|one| Thing::Delivery(one.key.clone())).collect());
         let waiter = &entered.waiter;
-        let mut standing = Vec::with_capacity(raised.len());
-        // What ended before it was entered is seen in the store, once.
-        for one in raised {
-            standing.push(self.look(one).await);
-        }
+        let mut standing = vec![None; raised.len()];
         let ended = async {
+            // What ended before it was entered is seen in the store, once.
+            for (one, stands) in raised.iter().zip(&mut standing) {
+                *stands = self.look(one).await;
+            }
             loop {
                 for news in std::mem::take(&mut *waiter.news()) {
                     let (Thing::Delivery(key), News::Stands(now)) = (&news.thing, &news.news) else {
@@ -261,15 +261,15 @@ impl Watch {
         let shared = &self.hub.shared;
         let entered = shared.watches.enter(vec![Thing::Read(external.clone())]);
         let asked = self.hub.now().wall;
-        if let Err(error) = self.want(external.clone(), asked).await {
-            return ReadThrough::Unasked(error.to_string());
-        }
-        let spoke = MachineId::Spoke(external.system.clone());
-        if !shared.post(&spoke, Input::Told(Notice::FetchWanted)) {
-            return ReadThrough::Unasked(format!("nothing runs for the system {}", external.system));
-        }
         let waiter = &entered.waiter;
         let ended = async {
+            if let Err(error) = self.want(external.clone(), asked).await {
+                return ReadThrough::Unasked(error.to_string());
+            }
+            let spoke = MachineId::Spoke(external.system.clone());
+            if !shared.post(&spoke, Input::Told(Notice::FetchWanted)) {
+                return ReadThrough::Unasked(format!("nothing runs for the system {}", external.system));
+            }
             loop {
                 for news in std::mem::take(&mut *waiter.news()) {
                     match news.news {

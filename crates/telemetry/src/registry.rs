@@ -230,6 +230,11 @@ impl Registry {
         true
     }
 
+    /// Nothing runs for a system any more: its gauges say so. What was counted stays.
+    pub fn rest(&self, system: &System) {
+        self.gauges(system, Gauges::default());
+    }
+
     fn gauges(&self, system: &System, gauges: Gauges) {
         let (c, name) = (&self.catalogue, system.as_str());
         c.in_flight.set([name], gauges.in_flight);

@@ -40,5 +40,8 @@ fn shown(done: &Value) -> String {
             line.push_str(&format!("; {word}: {}", systems.join(", ")));
         }
     }
+    if done.get("secrets") == Some(&Value::Bool(true)) {
+        line.push_str("; secrets were replaced");
+    }
     line
 }

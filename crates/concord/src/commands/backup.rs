@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use canonical::Wall;
@@ -25,6 +25,8 @@ const FORMAT: u32 = 1;
 pub(crate) const COPY: &str = "store.sqlite";
 /// What is said of it.
 const MANIFEST: &str = "manifest.json";
+/// What was written last so long ago is not under way any more.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
@@ -73,6 +75,9 @@ pub(crate) fn run(given: &Backup, settings: &Settings, output: &Output) -> anyho
     if part.exists() {
         fs::remove_dir_all(&part).with_context(|| format!("{} cannot be removed", part.display()))?;
     }
+    if given.to.is_dir() {
+        forget_old(&given.to, configuration.tenant.as_str(), taken_at, output);
+    }
     // What is personal is sealed; names and ids of objects are not.
     let mut folder = fs::DirBuilder::new();
     folder.mode(0o700);
@@ -102,6 +107,33 @@ fn place(given: &Path, tenant: &str, at: Wall) -> anyhow::Result<PathBuf> {
         return Err(Exit::Conflict.because(format!("{} exists already: name another backup", to.display())));
     }
     Ok(to)
+}
+
+/// Removes backups of the same tenant that were cut off: as large as the store, and worth nothing. One that is under way
+/// writes.
+fn forget_old(folder: &Path, tenant: &str, now: Wall, output: &Output) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(&format!(".{tenant}-")) || !name.ends_with(".part") {
+            continue;
+        }
+        let written = [entry.path(), entry.path().join(COPY)].iter().filter_map(|path| modified(path)).max();
+        if written.is_none_or(|at| now.since(at) < CUT_OFF_AFTER) {
+            continue;
+        }
+        match fs::remove_dir_all(entry.path()) {
+            Ok(()) => output.say(&format!("removed {name}, a backup that was cut off")),
+            Err(error) => {
+                output.warn(&format!("{name}, a backup that was cut off, cannot be removed: {error}"))
+            }
+        }
+    }
+}
+
+fn modified(path: &Path) -> Option<Wall> {
+    let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Wall(i64::try_from(since.as_micros()).ok()?))
 }
 
 /// The same under another name, until it is complete.
@@ -232,7 +264,9 @@ pub(crate) fn coded(error: BackupError) -> anyhow::Error {
         BackupError::Occupied { .. } => {
             Exit::Conflict.because(format!("{error}; with --replace it is put aside first"))
         }
-        BackupError::Open(embedded::OpenError::Locked { .. }) => Exit::Conflict.because(error.to_string()),
+        BackupError::Open(embedded::OpenError::Locked { .. }) | BackupError::Clock { .. } => {
+            Exit::Conflict.because(error.to_string())
+        }
         other => anyhow::Error::new(other),
     }
 }

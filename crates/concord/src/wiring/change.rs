@@ -19,15 +19,15 @@ use config::{Checked, Comparison, Configuration, Files, Problem, Secrets};
 use console::{Changed, Changer, Unchanged};
 use egress::{Connection, Egress};
 use embedded::Embedded;
-use guard::seal::RootKey;
 use hub::{MachineId, Spoke};
 use ingress::Ingress;
-use runtime::{BoxFuture, Handle};
+use runtime::{BoxFuture, Handle, OrderError};
 use store::browse::{Look, Page};
 use store::{Applied, Op, Store as _, Unit};
 use tokio::sync::Mutex;
 use web::{Current, Exchange, Tokens};
 
+use super::credential::Keeper;
 use super::{connection, secrets};
 
 /// A system that is asked to finish has so much more time than its longest call.
@@ -39,7 +39,7 @@ const INTAKE_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Parts {
     /// The folder that the hub was started with.
     pub(super) dir: PathBuf,
-    pub(super) root: RootKey,
+    pub(super) keeper: Keeper,
     pub(super) store: Arc<Embedded>,
     pub(super) egress: Arc<Egress>,
     pub(super) handle: Handle,
@@ -70,6 +70,8 @@ struct Step<'s> {
     secrets: Secrets,
     /// Systems that finish what is under way, and start again or leave.
     quiet: BTreeSet<System>,
+    /// Systems whose connection has been exchanged: only these are to be taken back.
+    exchanged: BTreeSet<System>,
     changed: Changed,
 }
 
@@ -135,8 +137,10 @@ impl Live {
         renewed.extend(reconnected(&now.secrets, &secrets, &next));
         let quiet = renewed.union(&comparison.disconnected).cloned().collect();
         let (connected, disconnected) = (comparison.connected.clone(), comparison.disconnected.clone());
-        let changed = Changed { connected, disconnected, renewed };
-        let mut step = Step { live: &self, now: &mut now, next, secrets, quiet, changed };
+        let replaced = secrets.replaces(&now.secrets);
+        let changed = Changed { connected, disconnected, renewed, secrets: replaced };
+        let exchanged = BTreeSet::new();
+        let mut step = Step { live: &self, now: &mut now, next, secrets, quiet, exchanged, changed };
         if let Err(why) = step.prepare(&comparison, reason).await {
             step.take_back().await;
             return Err(why);
@@ -172,15 +176,20 @@ impl Step<'_> {
     /// Everything that can fail: systems fall quiet, connections are made, the history is written.
     async fn prepare(&mut self, comparison: &Comparison, reason: String) -> Result<(), Unchanged> {
         self.fall_quiet().await?;
-        for system in self.changed.connected.iter().chain(&self.changed.renewed) {
-            let connection = self.connection(system, &self.next, &self.secrets).await?;
+        let systems: Vec<System> = self.changed.connected.union(&self.changed.renewed).cloned().collect();
+        for system in systems {
+            let connection = self.connection(&system, &self.next, &self.secrets).await?;
             let registered = self.live.parts.egress.register(system.clone(), &connection);
             registered.map_err(|flaw| Unchanged::Impossible(flaw.to_string()))?;
+            self.exchanged.insert(system);
         }
         if comparison.is_empty() && self.changed == Changed::default() {
             return Ok(());
         }
-        let changes: Vec<String> = comparison.changes.iter().map(ToString::to_string).collect();
+        let mut changes: Vec<String> = comparison.changes.iter().map(ToString::to_string).collect();
+        if self.changed.secrets {
+            changes.push("secrets: other ones under the same references".to_owned());
+        }
         let (handle, store) = (&self.live.parts.handle, &*self.live.parts.store);
         note(handle, store, &self.next, reason, changes)
             .await
@@ -228,14 +237,15 @@ impl Step<'_> {
         let Some(settings) = of.systems.get(system) else {
             return Err(Unchanged::Impossible(format!("the configuration has no system {system}")));
         };
-        let made = connection(&of.tenant, settings, secrets, &parts.root, &parts.store).await;
+        let made = connection(settings, secrets, &parts.keeper, &parts.store).await;
         made.map_err(|error| Unchanged::NotNow(format!("{system}: {error:#}")))
     }
 
-    /// Whoever was held goes on as before.
+    /// Whoever was held goes on as before. A connection that was not exchanged may be in use: a token that it is just
+    /// fetching must not be lost.
     async fn take_back(&self) {
         let parts = &self.live.parts;
-        for system in &self.changed.renewed {
+        for system in self.changed.renewed.intersection(&self.exchanged) {
             let before = self.connection(system, &self.now.configuration, &self.now.secrets).await;
             if let Ok(connection) = before {
                 // It was registered like this before.
@@ -260,26 +270,30 @@ impl Step<'_> {
     /// What cannot fail any more, unless the hub is on its way down.
     async fn carry_out(self) -> Result<Changed, Unchanged> {
         let handle = &self.live.parts.handle;
-        let stopping =
-            || Unchanged::NotNow("the hub is stopping: the next start finds the new folder".to_owned());
+        let stopping = |error: OrderError| {
+            Unchanged::NotNow(format!(
+                "{error}; the change is in the history, and the next start finds the new folder"
+            ))
+        };
         for system in &self.changed.connected {
             if let Some(spoke) = Spoke::new(Arc::clone(&self.next), system.clone()) {
                 let id = MachineId::Spoke(system.clone());
-                handle.join(id, Box::new(spoke)).await.map_err(|_| stopping())?;
+                let joined = handle.join(id, Box::new(spoke)).await;
+                joined.map_err(|error| Unchanged::NotNow(format!("{system} could not join: {error}")))?;
             }
         }
         for machine in handle.machines() {
             let MachineId::Spoke(system) = &machine else { continue };
             if self.next.systems.contains_key(system) {
-                handle.configure(&machine, Arc::clone(&self.next)).await.map_err(|_| stopping())?;
+                handle.configure(&machine, Arc::clone(&self.next)).await.map_err(stopping)?;
             }
         }
         let intake = handle.configure(&MachineId::Intake, Arc::clone(&self.next));
         // What it read before may wait for room on the disk; it is decided as it was read, whenever that is.
         if let Ok(told) = tokio::time::timeout(INTAKE_WAIT, intake).await {
-            told.map_err(|_| stopping())?;
+            told.map_err(stopping)?;
         }
-        handle.configure(&MachineId::Jobs, Arc::clone(&self.next)).await.map_err(|_| stopping())?;
+        handle.configure(&MachineId::Jobs, Arc::clone(&self.next)).await.map_err(stopping)?;
         let options = ingress::Options::of(&self.next, &self.secrets);
         self.now.ingress = self.now.ingress.again(options, handle.clone());
         self.live.sources.replace(self.now.ingress.router());
@@ -287,6 +301,7 @@ impl Step<'_> {
         for system in &self.changed.disconnected {
             handle.leave(&MachineId::Spoke(system.clone()));
             self.live.parts.egress.forget(system);
+            handle.telemetry().rest(system);
         }
         self.now.configuration = self.next;
         self.now.secrets = self.secrets;

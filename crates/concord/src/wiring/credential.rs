@@ -1,6 +1,10 @@
-//! Credentials that rotate: sealed before they go into the store, opened when the hub starts.
+//! Credentials that rotate: sealed before they go into the store, opened when a connection is made.
+//!
+//! Each is kept with a digest of the configured one that it descends from: where the configured one is another now, a
+//! person has replaced it, and it counts.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use canonical::{System, Tenant};
@@ -10,40 +14,68 @@ use guard::seal::{self, NONCE_BYTES, Place, RootKey};
 use runtime::Seal;
 use store::{Query, Rows, Store as _};
 
-fn place(tenant: &Tenant, system: &System) -> Place {
-    Place::new(&[tenant.as_str().as_bytes(), b"systems", system.as_str().as_bytes(), b"credential"])
+/// A digest of a configured credential.
+type Origin = [u8; 32];
+
+/// Keeps rotating credentials.
+#[derive(Clone)]
+pub(super) struct Keeper {
+    tenant: Tenant,
+    root: RootKey,
+    /// What the credentials in use descend from.
+    origins: Arc<RwLock<BTreeMap<System, Origin>>>,
 }
 
-/// What seals a credential before it is stored.
-pub(super) fn sealer(tenant: Tenant, root: RootKey) -> Seal {
-    Arc::new(move |system: &System, secret: &Secret| {
+impl Keeper {
+    pub(super) fn new(tenant: Tenant, root: RootKey) -> Self {
+        Self { tenant, root, origins: Arc::default() }
+    }
+
+    fn place(&self, system: &System) -> Place {
+        let tenant = self.tenant.as_str().as_bytes();
+        Place::new(&[tenant, b"systems", system.as_str().as_bytes(), b"credential"])
+    }
+
+    /// What seals a credential before it is stored.
+    pub(super) fn sealer(&self) -> Seal {
+        let keeper = self.clone();
+        Arc::new(move |system: &System, secret: &Secret| keeper.seal(system, secret).unwrap_or_default())
+    }
+
+    /// `None` is found unreadable at the next start, and the configured credential is used.
+    fn seal(&self, system: &System, secret: &Secret) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE_BYTES];
-        if getrandom::fill(&mut nonce).is_err() {
-            // Empty: it is found unreadable at the next start, and the configured credential is used.
-            return Vec::new();
-        }
-        let (id, key) = root.pair();
-        seal::seal(id, key, nonce, &place(&tenant, system), secret.expose())
-    })
+        getrandom::fill(&mut nonce).ok()?;
+        let origin = *self.origins.read().unwrap_or_else(PoisonError::into_inner).get(system)?;
+        let plain = [origin.as_slice(), secret.expose()].concat();
+        let (id, key) = self.root.pair();
+        Some(seal::seal(id, key, nonce, &self.place(system), &plain))
+    }
+
+    /// The newest credential that was kept for a system, if one rotated since it was `configured`. From now on, what is
+    /// sealed for the system descends from that.
+    pub(super) async fn newest(
+        &self,
+        system: &System,
+        configured: &Secret,
+        store: &Embedded,
+    ) -> anyhow::Result<Option<Secret>> {
+        let origin: Origin = *blake3::hash(configured.expose()).as_bytes();
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(system.clone(), origin);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let query = Query::System { tenant: self.tenant.clone(), system: system.clone() };
+        // Nobody waits any more when the start was given up.
+        store.find(query, Box::new(move |rows| drop(tell.send(rows))));
+        let rows = told.await.context("the store does not answer")??;
+        let Rows::System(Some(state), ..) = rows else { return Ok(None) };
+        let Some(sealed) = state.credential.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
+        let (id, key) = self.root.pair();
+        let plain = seal::open(id, key, &self.place(system), &sealed).with_context(|| {
+            format!("the kept credential of {system} does not open; connect the system again")
+        })?;
+        Ok(plain.strip_prefix(origin.as_slice()).map(|secret| Secret::new(secret.to_vec())))
+    }
 }
 
-/// The newest credential that was kept for a system, if one rotated.
-pub(super) async fn kept(
-    tenant: &Tenant,
-    system: &System,
-    root: &RootKey,
-    store: &Embedded,
-) -> anyhow::Result<Option<Secret>> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let query = Query::System { tenant: tenant.clone(), system: system.clone() };
-    // Nobody waits any more when the start was given up.
-    store.find(query, Box::new(move |rows| drop(tell.send(rows))));
-    let rows = told.await.context("the store does not answer")??;
-    let Rows::System(Some(state), ..) = rows else { return Ok(None) };
-    let Some(sealed) = state.credential.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
-    let (id, key) = root.pair();
-    let plain = seal::open(id, key, &place(tenant, system), &sealed).with_context(|| {
-        format!("the kept credential of {system} does not open; connect the system again")
-    })?;
-    Ok(Some(Secret::new(plain)))
-}
+#[cfg(test)]
+mod tests;

@@ -229,7 +229,7 @@ fn effects(comparison: &Comparison, numbers: &Footprint) -> Vec<String> {
                  next change"
             ),
             RouteChange::Removed => {
-                format!("route {id}: {} to {system} come to rest as skipped", about(open, "open delivery"))
+                format!("route {id}: {} to {system} come to rest as skipped; what is held does when it is released", about(open, "open delivery"))
             }
             RouteChange::Rendered => format!(
                 "route {id}: up to {records} of {entity} may look different in {system}; each is brought over with its \

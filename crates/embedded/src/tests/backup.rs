@@ -114,6 +114,25 @@ fn an_interrupted_restore_refuses_to_start() {
     fs::remove_file(folder.join("store.sqlite")).unwrap();
     let refused = Embedded::open(&folder, root_key(7), options()).err();
     assert!(matches!(refused, Some(OpenError::Unrestored { .. })), "{refused:?}");
+    // A second try that fails leaves it so.
+    fs::write(folder.join("store.sqlite.restoring-journal"), b"of the first try").unwrap();
+    let wrong = root_key(8);
+    put_back(put(&copy, &folder, &wrong)).unwrap_err();
+    let refused = Embedded::open(&folder, root_key(7), options()).err();
+    assert!(matches!(refused, Some(OpenError::Unrestored { .. })), "{refused:?}");
     put_back(put(&copy, &folder, &root_key(7))).unwrap();
     assert!(stands(&folder, 1, 1));
+    assert!(!folder.join("store.sqlite.restoring-journal").exists());
+}
+
+/// What was stored after the time that the clock says would count as seen since the restore.
+#[test]
+fn a_clock_that_is_behind_the_backup_is_refused() {
+    let (home, copy) = backed_up();
+    let folder = home.path().join("new");
+    let key = root_key(7);
+    let early = PutBack { now: at(5), ..put(&copy, &folder, &key) };
+    let refused = put_back(early).unwrap_err();
+    assert!(matches!(refused, BackupError::Clock { .. }), "{refused}");
+    assert!(!folder.join("store.sqlite").exists());
 }

@@ -54,3 +54,34 @@ fn orders_wait_until_what_was_ordered_before_is_known() {
     assert_eq!(scopes, [&before.scope, &contacts]);
     assert_eq!((spoke.state.instance.as_deref(), spoke.state.paused.as_deref()), (Some("org-1"), None));
 }
+
+/// A spoke that is held stays still until it is configured, also when a former configuration was to count first.
+#[test]
+fn whoever_holds_a_spoke_configures_it() {
+    let config = configuration(None);
+    let mut spoke = Spoke::new(Arc::clone(&config), System::new("erp").unwrap()).unwrap();
+    let state = asks(&turn(&mut spoke, Input::Start));
+    let intents = asks(&turn(&mut spoke, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
+    let _connects = turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
+    // Something is on its way to the store.
+    let pause = Order::Pause { reason: "ann".to_owned() };
+    let said = turn(&mut spoke, Input::Told(Notice::Do(Ticket(900), pause)));
+    let commits = said.iter().find_map(|effect| match effect {
+        Effect::Commit(ticket, units) => Some((*ticket, units.len())),
+        _ => None,
+    });
+    let (commit, units) = commits.unwrap();
+    assert!(turn(&mut spoke, Input::Hold(Ticket(901))).is_empty());
+    assert!(turn(&mut spoke, Input::Configure(Ticket(902), Arc::clone(&config))).is_empty());
+    let said = turn(&mut spoke, Input::Hold(Ticket(903)));
+    assert!(matches!(said.as_slice(), [Effect::Ack(Ticket(902), Ack::Refused(_))]), "{said:?}");
+
+    let receipts = vec![store::Receipt::Done(Vec::new()); units];
+    let said = turn(&mut spoke, Input::Committed(commit, Ok(receipts)));
+    let told =
+        |ticket| said.iter().any(|effect| matches!(effect, Effect::Ack(of, Ack::Done) if *of == ticket));
+    assert!(told(Ticket(901)) && told(Ticket(903)), "{said:?}");
+    assert!(!said.iter().any(|effect| matches!(effect, Effect::Find(..) | Effect::Send(..))), "{said:?}");
+    let said = turn(&mut spoke, Input::Configure(Ticket(904), config));
+    assert!(said.iter().any(|effect| matches!(effect, Effect::Find(_, Query::System { .. }))), "{said:?}");
+}

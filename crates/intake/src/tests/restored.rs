@@ -75,3 +75,22 @@ fn a_newer_state_like_the_backups_is_told_again() {
     let same = before.accept(&said("crm", "1", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
     assert_eq!(raised(&same), [""; 0]);
 }
+
+/// I8: a record that is new, or heard of for the first time, and outside a filter may have been within it after the backup
+/// was taken: whoever would have to take it out again is asked.
+#[test]
+fn i8_what_has_left_a_filter_meanwhile_is_not_forgotten() {
+    let outside: canonical::Condition =
+        serde_json::from_value(json!({"field": "name", "equals": "B"})).unwrap();
+    let told = |restored_at: Option<i64>, on_exit| {
+        let mut world = World::new();
+        for route in &mut world.routes {
+            (route.filter, route.on_exit) = (vec![outside.clone()], on_exit);
+        }
+        world.view.restored_at = restored_at.map(Wall);
+        raised(&world.accept(&said("crm", "1", 60, json!({"name": "A", "email": "a@x.org"})))).len()
+    };
+    assert_eq!(told(Some(50_000), OnExit::Archive), 2);
+    assert_eq!(told(Some(50_000), OnExit::Keep), 0, "it may stay where it is");
+    assert_eq!(told(None, OnExit::Archive), 0);
+}
