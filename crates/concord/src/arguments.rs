@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// Bulk work: plans, and the jobs they become
     #[command(subcommand)]
     Job(Job),
+    /// How long what is kept, and what is past its time
+    #[command(subcommand)]
+    Retention(Retention),
     /// Copy a folder's store, whether its hub runs or not, and verify the copy
     Backup(Backup),
     /// Make a backup the store of a folder
@@ -340,6 +343,24 @@ pub(crate) struct Restore {
     /// Put a store that is there aside, into a folder beside it, instead of refusing
     #[arg(long)]
     pub(crate) replace: bool,
+}
+
+/// What is kept.
+#[derive(Subcommand, Debug)]
+#[command(
+    after_help = "How long is written in concord.yaml under `retention`. Only what is closed goes: never what is open, in \
+    doubt, dead or quarantined, never a record, link or shadow. A round goes by itself, in small steps; with \
+    `retention.archive` a row goes only after a compressed file holds it."
+)]
+pub(crate) enum Retention {
+    /// Show per kind how long it is kept, how much there is, and how much is past its time
+    Get,
+    /// Begin a round now instead of in its time
+    Run {
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// Keys.

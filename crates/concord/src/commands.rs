@@ -14,6 +14,7 @@ pub(crate) mod key;
 mod plan;
 mod record;
 mod restore;
+mod retention;
 pub(crate) mod sandbox;
 mod sim;
 mod system;
@@ -43,6 +44,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::DeadLetter(given) => dead_letter::run(given, settings, output),
         Command::Replay(given) => job::replay(given, settings, output),
         Command::Job(given) => job::run(given, settings, output),
+        Command::Retention(given) => retention::run(given, settings, output),
         Command::Backup(given) => backup::run(&given, settings, output),
         Command::Restore(given) => restore::run(&given, output),
         Command::Key(given) => key::run(&given, output),

@@ -15,7 +15,7 @@ use egress::{Connection, Egress, Timeouts};
 use embedded::{Embedded, OpenError, Point};
 use guard::Secret;
 use guard::seal::RootKey;
-use hub::{Intake, Jobs, Machine, MachineId, Spoke};
+use hub::{Intake, Jobs, Machine, MachineId, Retention, Spoke};
 use runtime::clock::Clock;
 use runtime::{Ended, Handle, Runtime, Wire};
 use telemetry::Registry;
@@ -86,6 +86,7 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
         clock,
         limits: runtime::Limits::default(),
         crash: crash.as_ref().and_then(CrashAt::hook),
+        folder: dir.to_owned(),
     })?;
     change::note_start(&handle, store.as_ref(), &configuration).await?;
     let (end, ending) = watch::channel(false);
@@ -182,7 +183,9 @@ async fn connection(
 fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machine>)> {
     let intake: Box<dyn Machine> = Box::new(Intake::new(Arc::clone(configuration)));
     let jobs: Box<dyn Machine> = Box::new(Jobs::new(Arc::clone(configuration)));
-    let mut machines = vec![(MachineId::Intake, intake), (MachineId::Jobs, jobs)];
+    let retention: Box<dyn Machine> = Box::new(Retention::new(Arc::clone(configuration)));
+    let mut machines =
+        vec![(MachineId::Intake, intake), (MachineId::Jobs, jobs), (MachineId::Retention, retention)];
     for system in configuration.systems.keys() {
         if let Some(spoke) = Spoke::new(Arc::clone(configuration), system.clone()) {
             machines.push((MachineId::Spoke(system.clone()), Box::new(spoke)));

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 24] = [
+const TOPICS: [&str; 25] = [
     "",
     "demo",
     "check",
@@ -32,6 +32,7 @@ const TOPICS: [&str; 24] = [
     "replay plan",
     "job",
     "job apply",
+    "retention",
     "backup",
     "restore",
     "exit-codes",

@@ -84,17 +84,24 @@ pub struct Client {
 }
 
 /// How long things are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
-    /// Events and the timeline of a record.
+    /// Events and the timeline of a record: never shorter than `deliveries`.
     pub events: Period,
-    /// Raw inbound messages that were taken in.
+    /// What messages said, once nothing is left to do about them.
     pub messages: Period,
-    /// Deliveries that ended well.
+    /// The history of deliveries: those of events that rest, requests that ended, failed attempts.
     pub deliveries: Period,
     /// Hashes that tell a repeated message: never shorter than `messages`.
     pub seen: Period,
+    /// Groups of failures in which nothing is left.
+    pub groups: Period,
+    /// Jobs that have ended.
+    pub jobs: Period,
+    /// The folder of the archive: what goes is written there first. One that is not absolute starts at the
+    /// configuration folder. `None`: nothing is kept of what goes.
+    pub archive: Option<PathBuf>,
 }
 
 /// Shares of the lanes when all have work; none starves.
@@ -131,6 +138,9 @@ impl Default for Retention {
             messages: Period::days(30),
             deliveries: Period::days(90),
             seen: Period::days(45),
+            groups: Period::days(90),
+            jobs: Period::days(90),
+            archive: None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod letters;
 mod mask;
 mod order;
 mod records;
+mod retention;
 mod rows;
 mod standing;
 mod systems;
@@ -60,6 +61,8 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .get("/api/v1/dead-letters/{key}", read, letters::get)
         .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)
         .post("/api/v1/dead-letters/{key}/discard", operate, letters::discard)
+        .get("/api/v1/retention", read, retention::get)
+        .post("/api/v1/retention/run", operate, retention::run)
         .get("/api/v1/jobs", read, jobs::list)
         .post("/api/v1/jobs", operate, jobs::plan)
         .get("/api/v1/jobs/{job}", read, jobs::get)

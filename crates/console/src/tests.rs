@@ -7,6 +7,7 @@ mod decisions;
 mod folder;
 mod fresh;
 mod looking;
+mod retention;
 mod standing;
 
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use canonical::{System, Tenant};
 use guard::Secret;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use hub::{Intake, Jobs, Machine, MachineId, Spoke};
+use hub::{Intake, Jobs, Machine, MachineId, Retention, Spoke};
 use intake::{DecisionKind, Message, MessageState};
 use ledger::{IntentState, Level, ObligationKey, State};
 use runtime::clock::Clock;
@@ -69,6 +70,8 @@ impl Bench {
         let mut machines: Vec<(MachineId, Box<dyn Machine>)> =
             vec![(MachineId::Intake, Box::new(Intake::new(Arc::clone(&configuration))))];
         machines.push((MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&configuration)))));
+        let retention = Box::new(Retention::new(Arc::clone(&configuration)));
+        machines.push((MachineId::Retention, retention));
         for system in configuration.systems.keys() {
             let spoke = Spoke::new(Arc::clone(&configuration), system.clone()).expect("configured");
             machines.push((MachineId::Spoke(system.clone()), Box::new(spoke)));
@@ -82,6 +85,7 @@ impl Bench {
             clock: Clock::starting_at(make::at(1000)),
             limits: runtime::Limits::default(),
             crash: None,
+            folder: ".".into(),
         })
         .expect("starts");
         Self { router: crate::router(hub.clone(), configuration, tokens()), targets, hub }

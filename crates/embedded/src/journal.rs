@@ -75,8 +75,8 @@ impl OpenIntents {
 /// A row of the journal.
 #[derive(Default)]
 struct Block {
-    /// Intents written in it.
-    written: usize,
+    /// Intents written in it, ended or not.
+    written: Vec<Key>,
     /// Those that still stand there.
     live: Vec<Key>,
 }
@@ -111,7 +111,7 @@ impl Journal {
         while let Some(row) = rows.next()? {
             let seq = row.get(0)?;
             for entry in entries(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)? {
-                blocks.entry(seq).or_default().written += 1;
+                blocks.entry(seq).or_default().written.push((entry.record, entry.id));
                 // A later block has the newer state.
                 found.insert((entry.record, entry.id), (seq, entry));
             }
@@ -145,6 +145,12 @@ impl Journal {
         }
     }
 
+    /// Whether a block has it. What has ended may be forgotten only when none has: else it would be open again after a
+    /// start. Costs as much as there are blocks, which are kept only for what is open.
+    pub(crate) fn holds(&self, key: Key) -> bool {
+        self.blocks.values().any(|block| block.written.contains(&key))
+    }
+
     /// It is open like this from now on, or (`None`) no longer.
     pub(crate) fn put(&mut self, key: Key, intent: Option<Intent>) {
         self.moved.insert(key, intent);
@@ -176,7 +182,7 @@ impl Journal {
             let Some(block) = self.blocks.get(&seq) else { continue };
             let stays = block.live.len().saturating_sub(gone);
             // A few doubts must not keep the bytes of all the others: they move on.
-            if stays == 0 || stays * 4 <= block.written {
+            if stays == 0 || stays * 4 <= block.written.len() {
                 carried.extend(block.live.iter().filter(|key| !self.moved.contains_key(key)));
                 book.run(Sql::DropBlock, [seq])?;
                 self.written.dropped.push(seq);
@@ -221,7 +227,7 @@ impl Journal {
         }
         for (seq, live) in self.written.blocks.drain(..) {
             self.places.extend(live.iter().map(|key| (*key, seq)));
-            self.blocks.insert(seq, Block { written: live.len(), live });
+            self.blocks.insert(seq, Block { written: live.clone(), live });
         }
         // Given back below, so that it is copied only while a reader still looks at the old one.
         *seen = Arc::default();

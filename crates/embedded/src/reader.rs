@@ -24,6 +24,7 @@ mod find;
 mod footprint;
 mod lists;
 mod look;
+mod old;
 mod view;
 
 /// What comes in.

@@ -264,4 +264,55 @@ statements! {
         LEFT JOIN reread r ON r.tenant = ?1 AND r.system = ?2 AND r.epoch = e.number WHERE e.number >= 0";
     PutReread = "INSERT INTO reread (tenant, system, epoch, read_at, open_at) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT DO UPDATE SET read_at = excluded.read_at, open_at = excluded.open_at";
+
+    Retained = "SELECT body FROM retention WHERE tenant = ?1";
+    PutRetained = "INSERT INTO retention (tenant, body) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET body = excluded.body";
+    /// Positions of tables whose newest row stays.
+    LastMessage = "SELECT max(seq) FROM message";
+    LastFact = "SELECT max(seq) FROM fact";
+    LastAttempt = "SELECT max(seq) FROM attempt";
+    LastGroup = "SELECT max(seq) FROM failure_group";
+    LastJob = "SELECT max(seq) FROM job";
+    OldMessages = "SELECT seq, tenant, id, state, received_at, event_id IS NOT NULL, length(sealed) FROM message \
+        WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    MessageAt = message!(), "WHERE seq = ?1";
+    MessageAge = "SELECT seq, tenant, state, received_at, source, event_id, length(sealed) FROM message WHERE id = ?1";
+    EmptyMessage = "UPDATE message SET sealed = x'' WHERE seq = ?1";
+    DropMessage = "DELETE FROM message WHERE seq = ?1";
+    DropSeen = "DELETE FROM seen WHERE tenant = ?1 AND source = ?2 AND event_id = ?3";
+    OldAttempts = "SELECT seq, body FROM attempt WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    AttemptAt = "SELECT body FROM attempt WHERE seq = ?1";
+    DropAttempt = "DELETE FROM attempt WHERE seq = ?1";
+    StateOfObligation = "SELECT state FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
+    RecordsAfter = "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
+    OldDeliveries = "SELECT ", obligation!(), " FROM obligation INDEXED BY obligation_event \
+        WHERE record = ?1 AND kind = 1 ORDER BY seq LIMIT ?2";
+    DropObligation = "DELETE FROM obligation WHERE seq = ?1";
+    OldFacts = "SELECT seq, id, tenant, EXISTS (SELECT 1 FROM obligation o WHERE o.subject = fact.id AND o.kind = 1) \
+        FROM fact WHERE record = ?1 ORDER BY seq LIMIT ?2";
+    FactAt = fact!(), "WHERE seq = ?1";
+    FactAge = "SELECT seq, tenant, EXISTS (SELECT 1 FROM obligation o WHERE o.subject = fact.id AND o.kind = 1) \
+        FROM fact WHERE id = ?1";
+    DropFact = "DELETE FROM fact WHERE seq = ?1";
+    OldIntents = "SELECT id, tenant, coalesce(closed_at, created_at), (SELECT state FROM obligation o \
+        WHERE o.subject = intent.subject AND o.route = intent.route AND o.tenant = intent.tenant AND o.kind = intent.kind) \
+        FROM intent WHERE record = ?1 ORDER BY id LIMIT ?2";
+    IntentOfRecord = intent!(), "WHERE record = ?1 AND id = ?2";
+    DropIntent = "DELETE FROM intent WHERE record = ?1 AND id = ?2";
+    OldDecisions = "SELECT seq, body FROM decision WHERE record = ?1 ORDER BY seq LIMIT ?2";
+    DecisionAt = "SELECT body FROM decision WHERE record = ?1 AND seq = ?2";
+    DropDecision = "DELETE FROM decision WHERE record = ?1 AND seq = ?2";
+    OldGroups = "SELECT seq, body FROM failure_group INDEXED BY failure_group_left \
+        WHERE tenant = ?1 AND something = 0 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    DropGroup = "DELETE FROM failure_group WHERE seq = ?1";
+    OldJobs = "SELECT seq, body FROM job NOT INDEXED WHERE tenant = ?1 AND live = 0 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    JobAt = "SELECT seq, body FROM job WHERE id = ?1";
+    DropJob = "DELETE FROM job WHERE seq = ?1";
+    DropJobTally = "DELETE FROM job_tally WHERE job = ?1";
+    MessageEnds = "SELECT (SELECT min(seq) FROM message), (SELECT max(seq) FROM message)";
+    MessageTime = "SELECT received_at FROM message WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+    FactEnds = "SELECT (SELECT min(seq) FROM fact), (SELECT max(seq) FROM fact)";
+    FactTime = "SELECT id FROM fact WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+    AttemptEnds = "SELECT (SELECT min(seq) FROM attempt), (SELECT max(seq) FROM attempt)";
+    AttemptTime = "SELECT body FROM attempt WHERE seq >= ?1 ORDER BY seq LIMIT 1";
 }

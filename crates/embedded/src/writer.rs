@@ -29,6 +29,7 @@ mod apply;
 mod bulk;
 mod known;
 mod obligations;
+mod old;
 mod room;
 pub(crate) mod seal;
 

@@ -423,7 +423,7 @@ impl Machine for Intake {
                 let why = "intake is not held: it decides each message by the configuration that read it";
                 turn.effect(Effect::Ack(outside, Ack::Refused(why.to_owned())));
             }
-            Input::Told(_) | Input::Answered { .. } | Input::Authorised { .. } => {}
+            Input::Told(_) | Input::Answered { .. } | Input::Authorised { .. } | Input::Archived(..) => {}
         }
     }
 

@@ -412,7 +412,8 @@ impl Machine for Jobs {
             | Input::Told(_)
             | Input::Offer(_)
             | Input::Answered { .. }
-            | Input::Authorised { .. } => {}
+            | Input::Authorised { .. }
+            | Input::Archived(..) => {}
         }
         self.pump(turn);
     }

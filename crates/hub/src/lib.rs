@@ -6,6 +6,7 @@
 pub mod intake;
 pub mod jobs;
 mod mark;
+pub mod retention;
 #[cfg(test)]
 mod sample;
 pub mod spoke;
@@ -15,6 +16,7 @@ mod written;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use mark::Mark;
+pub use retention::Retention;
 pub use spoke::Spoke;
 pub use turn::{
     Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,

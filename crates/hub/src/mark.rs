@@ -195,6 +195,30 @@ pub enum Mark {
         /// How many it has set going.
         done: u64,
     },
+    /// Rows past their time were taken away.
+    Forgotten {
+        /// `payload`, `message`, `event`, `delivery`, `intent`, `attempt`, `decision`, `group`, `job`.
+        kind: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// Rows are durable in a file of the archive.
+    Archived {
+        /// How many.
+        rows: usize,
+        /// The file's size.
+        bytes: u64,
+    },
+    /// A file of the archive could not be written; nothing goes before it is.
+    ArchiveFailed {
+        /// Why.
+        why: String,
+    },
+    /// What is past its time could not be taken away; it is tried again.
+    RetentionFailed {
+        /// Why.
+        why: String,
+    },
     /// A system works by another configuration from now on.
     Configured {
         /// Which.

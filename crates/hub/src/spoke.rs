@@ -424,7 +424,7 @@ impl Machine for Spoke {
             Input::Drain => self.drain(),
             Input::Hold(outside) => self.hold_still(outside, turn),
             Input::Configure(outside, config) => self.configure(outside, config, turn),
-            Input::Offer(_) => {}
+            Input::Offer(_) | Input::Archived(..) => {}
         }
         self.pump(turn);
     }

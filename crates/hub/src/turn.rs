@@ -11,6 +11,7 @@ use ledger::{Action, Lane, ObligationKey, Scope};
 use store::{HeldPart, Query, Receipt, Rows, StoreError, SystemState, Unit};
 
 use crate::mark::Mark;
+use crate::retention::Archive;
 
 /// Names one outstanding effect, so that its answer finds its way back. Unique within a machine's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -23,6 +24,8 @@ pub enum MachineId {
     Intake,
     /// Carries out what is ordered for many.
     Jobs,
+    /// Takes away what is past its time.
+    Retention,
     /// Talks to one system; alone owns its admission.
     Spoke(System),
 }
@@ -289,6 +292,11 @@ pub enum Order {
         /// Who and why.
         reason: String,
     },
+    /// Take away now what is past its time.
+    Sweep {
+        /// Who and why.
+        reason: String,
+    },
 }
 
 /// What one machine tells another.
@@ -339,6 +347,8 @@ pub enum Input {
         /// The new generation of the credential, or why there is none (`Ok(Err)` = refused for good).
         result: Result<Result<i64, String>, Failure>,
     },
+    /// The answer to [`Effect::Archive`]: it is durable, with so many bytes; or why it is not.
+    Archived(Ticket, Result<u64, String>),
     /// Another machine, or an operator, says something.
     Told(Notice),
     /// Finish what is on the wire, start nothing new.
@@ -362,6 +372,8 @@ pub enum Effect {
     Send(Ticket, Request),
     /// Get a token; answered with [`Input::Authorised`].
     Authorise(Ticket),
+    /// Write a file of an archive; answered with [`Input::Archived`] when it is durable under its name.
+    Archive(Ticket, Archive),
     /// Answer an offer or order from outside.
     Ack(Ticket, Ack),
     /// Offer messages to intake.

@@ -80,6 +80,7 @@ impl Stage {
             clock: Clock::starting_at(START),
             limits: runtime::Limits::default(),
             crash: None,
+            folder: ".".into(),
         })
         .expect("starts");
         let ingress = Ingress::new(options, hub.clone());

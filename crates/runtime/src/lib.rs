@@ -7,6 +7,7 @@
 //! Memory stays bounded (I19) because a machine's queue holds only what is bounded elsewhere: offers from outside by
 //! the handle's permits, answers by the effects that asked for them, notices by the commits that raised them.
 
+mod archive;
 mod change;
 pub mod clock;
 mod credential;

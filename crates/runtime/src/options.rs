@@ -1,5 +1,6 @@
 //! What a runtime is started with.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub telemetry: Arc<Registry>,
     /// The clocks.
     pub clock: Clock,
+    /// Where paths that are not absolute start.
+    pub folder: PathBuf,
     /// Bounds.
     pub limits: Limits,
     /// Called at named points, so that a test can end the process exactly there.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use canonical::{Mono, System};
 use connector::{Failure, FailureKind, Reached, Request, Response};
+use hub::retention::Archive;
 use hub::{Effect, Input, MachineId, Ticket};
 use ledger::IntentState;
 use store::rules::{Urgency, urgency};
 use store::{Op, Receipt, StoreError, Unit};
 
+use crate::archive;
 use crate::credential;
 use crate::options::CrashPoint;
 use crate::ports::AuthoriseError;
@@ -27,6 +29,7 @@ pub(crate) fn perform(of: &MachineId, effect: Effect, shared: &Arc<Shared>) {
         Effect::Commit(ticket, units) => commit(of, ticket, units, shared),
         Effect::Send(ticket, request) => send(of, ticket, request, shared),
         Effect::Authorise(ticket) => authorise(of, ticket, shared),
+        Effect::Archive(ticket, archive) => keep(of, ticket, archive, shared),
         Effect::Ack(ticket, ack) => shared.outside.answer(ticket, ack),
         Effect::Offer(offer) => {
             shared.post(&MachineId::Intake, Input::Offer(offer));
@@ -73,6 +76,15 @@ fn commit(of: &MachineId, ticket: Ticket, units: Vec<Unit>, shared: &Arc<Shared>
     shared.store.commit(units, reply);
 }
 
+/// Writes a file of the archive, beside the tasks that must not wait.
+fn keep(of: &MachineId, ticket: Ticket, archive: Archive, shared: &Arc<Shared>) {
+    let (to, of) = (Arc::clone(shared), of.clone());
+    tokio::task::spawn_blocking(move || {
+        let written = archive::write(&to.folder, &archive);
+        to.post(&of, Input::Archived(ticket, written));
+    });
+}
+
 /// The crash point that a commit is, once it is durable.
 fn crash_point(of: &MachineId, units: &[Unit]) -> Option<CrashPoint> {
     let mut ops = units.iter().flat_map(|unit| &unit.ops);
@@ -83,6 +95,7 @@ fn crash_point(of: &MachineId, units: &[Unit]) -> Option<CrashPoint> {
         MachineId::Spoke(system) => ops
             .any(|op| matches!(op, Op::PutIntent(intent) if intent.state == IntentState::Open))
             .then(|| CrashPoint::IntentCommitted(system.clone())),
+        MachineId::Retention => None,
         MachineId::Jobs => {
             ops.any(|op| matches!(op, Op::PutJob(job) if job.done > 0)).then_some(CrashPoint::PageCommitted)
         }

@@ -1,6 +1,7 @@
 //! What the drivers and the handle of one runtime share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) outside: Outside,
     pub(crate) crash: Option<CrashHook>,
+    /// Where paths that are not absolute start.
+    pub(crate) folder: PathBuf,
     /// The machines that run. One that leaves the configuration leaves this, which ends its task.
     inboxes: RwLock<BTreeMap<MachineId, UnboundedSender<Input>>>,
     /// Takes drivers of machines that join a running hub.
@@ -91,6 +94,7 @@ impl Shared {
         clock: Clock,
         outside: Outside,
         crash: Option<CrashHook>,
+        folder: PathBuf,
         inboxes: BTreeMap<MachineId, UnboundedSender<Input>>,
         joining: mpsc::Sender<Driver>,
     ) -> Self {
@@ -102,6 +106,7 @@ impl Shared {
             clock,
             outside,
             crash,
+            folder,
             inboxes: RwLock::new(inboxes),
             joining,
             fullness: Fullness::default(),

@@ -59,6 +59,7 @@ impl Runtime {
             options.clock,
             Outside::new(options.limits),
             options.crash,
+            options.folder,
             inboxes,
             joining,
         ));

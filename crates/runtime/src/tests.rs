@@ -97,12 +97,13 @@ struct Stage {
     network: Arc<Canned>,
     limits: Limits,
     crash: Option<CrashHook>,
+    folder: std::path::PathBuf,
 }
 
 impl Default for Stage {
     fn default() -> Self {
         let store = Arc::new(Memory::new());
-        Self { store, network: Arc::default(), limits: Limits::default(), crash: None }
+        Self { store, network: Arc::default(), limits: Limits::default(), crash: None, folder: ".".into() }
     }
 }
 
@@ -117,6 +118,7 @@ impl Stage {
             clock: Clock::starting_at(Wall(1_000_000)),
             limits: self.limits,
             crash: self.crash.clone(),
+            folder: self.folder.clone(),
         })
         .expect("starts")
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
 use connector::{Observation, Request};
-use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Spoke, Ticket, Turn};
+use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Retention, Spoke, Ticket, Turn};
 use store::memory::Memory;
 
 use crate::estate::{Estate, Happening};
@@ -311,6 +311,7 @@ impl Simulation {
         self.life += 1;
         self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&self.config))));
+        self.machines.insert(MachineId::Retention, Box::new(Retention::new(Arc::clone(&self.config))));
         let systems: Vec<System> = self.targets.keys().cloned().collect();
         for system in systems {
             if let Some(spoke) = Spoke::new(Arc::clone(&self.config), system.clone()) {

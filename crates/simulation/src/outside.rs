@@ -48,6 +48,11 @@ impl Simulation {
                 let input = Input::Authorised { ticket, result: Ok(Ok(1)) };
                 self.at(self.now + 1_000, Event::Input(id.clone(), input));
             }
+            Effect::Archive(ticket, archive) => {
+                let bytes = archive.lines.iter().map(|line| line.len() as u64).sum();
+                let input = Input::Archived(ticket, Ok(bytes));
+                self.at(self.now + 2_000, Event::Input(id.clone(), input));
+            }
             Effect::Ack(ticket, ack) => self.acknowledged(ticket, &ack),
             Effect::Offer(offer) => {
                 self.at(self.now + 10, Event::Input(MachineId::Intake, Input::Offer(offer)))

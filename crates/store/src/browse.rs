@@ -9,6 +9,7 @@ use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Applied, Attempt, SystemState};
+use crate::retention::{Horizons, Kept, Retained};
 use crate::standing::Change;
 use crate::{Reply, StoreError};
 
@@ -217,6 +218,9 @@ pub enum Look {
         /// Count the open obligations of these systems, by route.
         systems: Vec<System>,
     },
+    /// What is stored of each kind, what is past its time, and how far retention has come; answered with
+    /// [`Page::Retention`].
+    Retention(Horizons),
 }
 
 /// An answer. Positions are those to pass as `before` for the next page.
@@ -245,6 +249,8 @@ pub enum Page {
     Applied(Vec<(i64, Applied)>),
     /// Counts.
     Footprint(Footprint),
+    /// What is kept, and how far retention has come.
+    Retention(Vec<Kept>, Retained),
 }
 
 /// Lists for operators.

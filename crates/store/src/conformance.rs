@@ -21,6 +21,7 @@ pub mod obligations;
 pub mod pages;
 pub mod questions;
 pub mod random;
+pub mod retention;
 pub mod views;
 
 /// A backend under test, with whatever must live as long as it does (a folder, a server).
@@ -127,6 +128,9 @@ macro_rules! conformance_suite {
             bulk: groups_count_as_deliveries_come_and_go, groups_are_told_apart, groups_count_messages,
                 jobs_are_compared_and_set, decisions_of_jobs_are_about_what_is_dead, replays_raise_generations,
                 walks_cover_what_fits;
+            retention: messages_go_with_their_hashes, nameless_messages_go_at_once_and_the_newest_stays,
+                histories_of_records_go_where_closed, what_moved_meanwhile_stays, attempts_stay_with_what_needs_a_person,
+                groups_and_jobs_go_when_over, lines_hold_nothing_that_is_sealed, its_state_is_kept;
         }
     };
     ($make:ident; $($room:ident: $($case:ident),+;)+) => {$(

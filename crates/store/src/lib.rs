@@ -10,6 +10,7 @@ pub mod groups;
 pub mod memory;
 mod op;
 mod query;
+pub mod retention;
 pub mod rules;
 pub mod standing;
 

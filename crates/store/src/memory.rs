@@ -16,6 +16,7 @@ use crate::{Receipt, Reply, Store, StoreError};
 mod answer;
 mod apply;
 mod look;
+mod old;
 mod tables;
 mod walk;
 

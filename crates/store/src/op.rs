@@ -8,6 +8,7 @@ use ledger::{Class, Intent, Job, Level, ObligationKey, Reason, Shadow, State, Wa
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::{Epoch, Reread};
+use crate::retention::{OldRow, Retained};
 use crate::standing::{Change, StandingOrders};
 
 /// All or nothing.
@@ -302,6 +303,17 @@ pub enum Op {
         /// The key scope from now on.
         generation: i64,
     },
+    /// What is old goes: nothing happens unless it is still closed, and from before that (see [`crate::retention`]).
+    Forget {
+        /// Whose.
+        tenant: Tenant,
+        /// What.
+        row: OldRow,
+        /// From before this.
+        before: Wall,
+    },
+    /// How far retention has come.
+    PutRetained(Tenant, Retained),
 }
 
 /// A decision that a job carries out.

@@ -9,6 +9,7 @@ use ledger::{Intent, Job, Lane, Obligation, ObligationKey, Page, Scope, Shadow, 
 
 use crate::epoch::Restored;
 use crate::op::{Fetch, SystemState};
+use crate::retention::{OldAsk, OldFound, Retained};
 
 /// A question.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,6 +100,13 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
+    /// How far retention has come.
+    Retained {
+        /// Whose.
+        tenant: Tenant,
+    },
+    /// What may go, page after page.
+    Old(OldAsk),
 }
 
 /// A step of a walk over what a job covers: deliveries by position, whatever their state, then quarantined messages.
@@ -233,4 +241,8 @@ pub enum Rows {
     Walk(Walked),
     /// To [`Query::Ready`], with the earliest later deadline.
     Ready(Vec<Message>, Option<Wall>),
+    /// To [`Query::Retained`].
+    Retained(Retained),
+    /// To [`Query::Old`].
+    Old(OldFound),
 }

@@ -348,6 +348,9 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::PutEpoch(_)
         | Op::PutReread { .. }
         | Op::WantFetchOf { .. }
-        | Op::PutCredential { .. } => Urgency::Outcome,
+        | Op::PutCredential { .. }
+        // What goes makes room.
+        | Op::Forget { .. }
+        | Op::PutRetained(..) => Urgency::Outcome,
     }
 }

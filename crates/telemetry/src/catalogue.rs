@@ -129,6 +129,9 @@ catalogue! {
     Count breaker_transitions "breaker_transitions" ["system", "operation", "state"] "Moves of breakers";
     Count pauses "system_pauses" ["system", "state"] "Orders that stand: systems paused and resumed, parts held and released, breakers forced";
     Count job_steps "job_steps" ["action", "state"] "Moves of plans and jobs, pages included";
+    Count rows_forgotten "rows_forgotten" ["kind"] "Rows past their time that were taken away";
+    Count rows_archived "rows_archived" [] "Rows written to the archive before they went";
+    Count retention_failures "retention_failures" ["step"] "Tries to archive or take away that failed";
     Count configured "systems_configured" ["system", "how"] "Systems that went on with another configuration";
     Count authorisations "authorisations" ["system", "outcome"] "Tokens asked for";
     Count connects_failed "connects_failed" ["system"] "Systems that could not be connected, per try";

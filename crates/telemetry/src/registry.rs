@@ -188,6 +188,10 @@ impl Registry {
             Mark::Resumed { system, .. } => c.pauses.one([system.as_str(), "resumed"]),
             Mark::Ordered { system, what, .. } => c.pauses.one([system.as_str(), what]),
             Mark::Job { action, state, .. } => c.job_steps.one([*action, *state]),
+            Mark::Forgotten { kind, count } => c.rows_forgotten.add([*kind], *count as u64),
+            Mark::Archived { rows, .. } => c.rows_archived.add([], *rows as u64),
+            Mark::ArchiveFailed { .. } => c.retention_failures.one(["archive"]),
+            Mark::RetentionFailed { .. } => c.retention_failures.one(["forget"]),
             Mark::Configured { system, renewed } => {
                 c.configured.one([system.as_str(), if *renewed { "renewed" } else { "in_place" }]);
             }

@@ -39,6 +39,15 @@ pub(crate) fn tell(mark: &Mark) {
             warn!(target: "concord", %system, class = what, about, detail = shown(why), "an operator ordered");
         }
         Mark::Job { action, state, done } => info!(target: "concord", action, state, done, "job moved"),
+        Mark::Forgotten { kind, count } => debug!(target: "concord", kind, count, "past its time, and gone"),
+        Mark::ArchiveFailed { why } => {
+            let detail = shown(why);
+            warn!(target: "concord", class = "archive", detail, "nothing goes before the archive can be written");
+        }
+        Mark::RetentionFailed { why } => {
+            let detail = shown(why);
+            warn!(target: "concord", class = "retention", detail, "what is past its time could not be taken away");
+        }
         Mark::Breaker { system, operation, state: state @ "open" } => {
             warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
         }

@@ -47,6 +47,7 @@ fn hub() -> Handle {
         clock: Clock::starting_at(Wall(1_700_000_000_000_000)),
         limits: runtime::Limits::default(),
         crash: None,
+        folder: ".".into(),
     })
     .expect("starts")
 }

@@ -294,6 +294,7 @@ impl Step<'_> {
             told.map_err(stopping)?;
         }
         handle.configure(&MachineId::Jobs, Arc::clone(&self.next)).await.map_err(stopping)?;
+        handle.configure(&MachineId::Retention, Arc::clone(&self.next)).await.map_err(stopping)?;
         let options = ingress::Options::of(&self.next, &self.secrets);
         self.now.ingress = self.now.ingress.again(options, handle.clone());
         self.live.sources.replace(self.now.ingress.router());

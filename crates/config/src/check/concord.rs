@@ -3,6 +3,10 @@
 use crate::check::{Checks, Written};
 use crate::document::Document;
 use crate::settings::Settings;
+use crate::words::Period;
+
+/// For so long sources send a message again that was not acknowledged, as far as is known.
+const SOURCES_REPEAT: Period = Period::days(3);
 
 impl Checks {
     /// Checks what the types could not.
@@ -25,14 +29,30 @@ impl Checks {
             let hint = "listen at 127.0.0.1, or see to it that a firewall closes the port";
             self.problems.push(document.problem(&["listeners", "operator"], what).hint(hint).warning());
         }
-        if settings.retention.seen < settings.retention.messages {
-            let what = "repeated messages would be forgotten while they can still be replayed";
-            let hint =
-                format!("keep `seen` at least as long as `messages` ({})", settings.retention.messages);
-            self.problems.push(document.problem(&["retention", "seen"], what).hint(hint));
-        }
+        self.retention(&document, &settings);
         self.clients(&document, &settings);
         (self.problems[before..].iter().all(|problem| !problem.is_error())).then_some(settings)
+    }
+
+    /// Hashes outlive whatever can be taken in again; events outlive whatever can be delivered again.
+    fn retention(&mut self, document: &Document, settings: &Settings) {
+        let keeps = &settings.retention;
+        if keeps.seen < keeps.messages {
+            let what = "repeated messages would be forgotten while they can still be replayed";
+            let hint = format!("keep `seen` at least as long as `messages` ({})", keeps.messages);
+            self.problems.push(document.problem(&["retention", "seen"], what).hint(hint));
+        } else if keeps.seen < SOURCES_REPEAT {
+            let what = format!(
+                "sources send a message again for up to {SOURCES_REPEAT}: it would be taken for news"
+            );
+            let hint = "keep `seen` longer than your sources repeat";
+            self.problems.push(document.problem(&["retention", "seen"], what).hint(hint).warning());
+        }
+        if keeps.events < keeps.deliveries {
+            let what = "events would be gone while their deliveries can still be replayed";
+            let hint = format!("keep `events` at least as long as `deliveries` ({})", keeps.deliveries);
+            self.problems.push(document.problem(&["retention", "events"], what).hint(hint));
+        }
     }
 
     fn clients(&mut self, document: &Document, settings: &Settings) {

@@ -50,6 +50,8 @@ impl Reader<'_> {
                 self.live_jobs(number).map(Rows::Jobs)
             }
             Query::Walk(walk) => self.walk(&walk).map(Rows::Walk),
+            Query::Retained { tenant } => self.retained(&tenant).map(Rows::Retained),
+            Query::Old(ask) => self.old(&ask).map(Rows::Old),
             Query::Ready { tenant, now, limit } => {
                 let (messages, later) = self.ready(&tenant, now, limit)?;
                 Ok(Rows::Ready(messages, later))

@@ -59,6 +59,10 @@ impl Reader<'_> {
             Look::Footprint { entities, systems } => {
                 self.footprint(number, &entities, &systems).map(Page::Footprint)
             }
+            Look::Retention(horizons) => {
+                let kept = self.kept(number, &horizons)?;
+                Ok(Page::Retention(kept, self.retained(tenant)?))
+            }
         }
     }
 

@@ -33,18 +33,26 @@ pub(crate) fn state(number: i64) -> Outcome<MessageState> {
 
 /// Reads a message with its position.
 pub(crate) fn message(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Message)> {
-    let id = MessageId(uuid(row, 1)?);
-    let tenant = desk.names.tenant(row.get(2)?)?;
-    let raw = desk.keys.open(&tenant, &message_place(&tenant, id), blob(row, 18)?);
-    let raw = raw.map_err(|fault| Fault::corrupt(&id.to_string(), fault.detail()))?;
+    let (seq, mut message) = shell(row, desk)?;
+    let sealed = blob(row, 18)?;
+    // What it said may be past its time.
+    if !sealed.is_empty() {
+        let raw = desk.keys.open(&message.tenant, &message_place(&message.tenant, message.id), sealed);
+        message.raw = raw.map_err(|fault| Fault::corrupt(&message.id.to_string(), fault.detail()))?;
+    }
+    Ok((seq, message))
+}
+
+/// The same without what it said.
+pub(crate) fn shell(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Message)> {
     let message = Message {
-        id,
-        tenant,
+        id: MessageId(uuid(row, 1)?),
+        tenant: desk.names.tenant(row.get(2)?)?,
         source: desk.names.system(row.get(3)?)?,
         event_id: row.get(6)?,
         about: external(row, [7, 8, 9], desk)?,
         state: state(row.get(4)?)?,
-        raw,
+        raw: Vec::new(),
         read: row.get(5)?,
         reason: reason_out(row, 17)?,
         waiting: external(row, [10, 11, 12], desk)?,

@@ -120,13 +120,19 @@ pub(crate) fn link(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Link> {
 
 /// Reads an event with its position.
 pub(crate) fn fact(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Fact)> {
-    let id = EventId(uuid(row, 1)?);
-    let tenant = desk.names.tenant(row.get(2)?)?;
-    let corrupt = |fault: Fault| Fault::corrupt(&id.to_string(), fault.detail());
-    let opened = desk.keys.open(&tenant, &fact_place(&tenant, id), blob(row, 11)?).map_err(corrupt)?;
+    let (seq, mut fact) = fact_shell(row, desk)?;
+    let corrupt = |fault: Fault| Fault::corrupt(&fact.id.to_string(), fault.detail());
+    let place = fact_place(&fact.tenant, fact.id);
+    let opened = desk.keys.open(&fact.tenant, &place, blob(row, 11)?).map_err(corrupt)?;
+    fact.data = from_document(&opened, "event").map_err(corrupt)?;
+    Ok((seq, fact))
+}
+
+/// The same without its values.
+pub(crate) fn fact_shell(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Fact)> {
     let fact = Fact {
-        id,
-        tenant,
+        id: EventId(uuid(row, 1)?),
+        tenant: desk.names.tenant(row.get(2)?)?,
         kind: desk.names.text(row.get(3)?)?.as_ref().to_owned(),
         entity: desk.names.entity(row.get(4)?)?,
         record: record_id(row, 5)?,
@@ -135,7 +141,7 @@ pub(crate) fn fact(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Fact)> {
         at: wall(row, 8)?,
         occurrence: row.get(9)?,
         trace: trace_out(row, 10)?,
-        data: from_document(&opened, "event").map_err(corrupt)?,
+        data: Fields::new(),
     };
     Ok((row.get(0)?, fact))
 }

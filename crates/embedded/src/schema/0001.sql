@@ -41,6 +41,7 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 
 -- state: 0 accepted, 1 quarantined, 2 parked, 3 ready, 4 discarded
+-- sealed: empty once what it said is past its time; the row stays with its hash
 CREATE TABLE message (
     seq          INTEGER PRIMARY KEY,
     id           BLOB NOT NULL UNIQUE,
@@ -311,6 +312,12 @@ CREATE TABLE change (
     body   TEXT NOT NULL
 ) STRICT;
 CREATE INDEX change_system ON change (tenant, system, seq);
+
+-- How far retention has come. body: JSON
+CREATE TABLE retention (
+    tenant INTEGER PRIMARY KEY,
+    body   TEXT NOT NULL
+) STRICT;
 
 -- Configurations that were applied.
 CREATE TABLE applied (

@@ -187,6 +187,11 @@ impl Desk<'_, '_> {
                 let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
                 self.book.run(Sql::PutCredential, (tenant, system, credential, generation)).map(drop)
             }
+            Op::Forget { tenant, row, before } => self.forget(tenant, row, *before),
+            Op::PutRetained(tenant, retained) => {
+                let row = (self.name(tenant.as_str())?, rows::to_text(retained, "retention")?);
+                self.book.run(Sql::PutRetained, row).map(drop)
+            }
         }
     }
 

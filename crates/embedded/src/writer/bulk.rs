@@ -117,7 +117,7 @@ impl Desk<'_, '_> {
     }
 }
 
-const fn kind_number(kind: GroupKind) -> i64 {
+pub(super) const fn kind_number(kind: GroupKind) -> i64 {
     match kind {
         GroupKind::Delivery => 0,
         GroupKind::Message => 1,

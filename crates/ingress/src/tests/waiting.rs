@@ -82,6 +82,7 @@ fn stage(after: Duration, status: u16) -> (Stage, Arc<Target>) {
         clock: Clock::starting_at(START),
         limits: runtime::Limits::default(),
         crash: None,
+        folder: ".".into(),
     })
     .expect("starts");
     let ingress = Ingress::new(Options::of(&configuration, &secrets()), hub.clone());

@@ -153,6 +153,7 @@ async fn a_machine_is_driven_once() {
         clock: Clock::starting_at(Wall(0)),
         limits: Limits::default(),
         crash: None,
+        folder: ".".into(),
     };
     let error = Runtime::start(options).expect_err("refused").to_string();
     assert!(error.contains("twice"), "{error}");

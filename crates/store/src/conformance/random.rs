@@ -14,6 +14,7 @@ use super::make::*;
 use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter};
 use crate::epoch::{Epoch, Reread};
 use crate::op::{Attempt, Decided, Fetch, SystemState};
+use crate::retention::{OldRow, Retained};
 use crate::{Op, Query, Require, SpokeAsk, Unit};
 
 /// Applies `steps` random commits to both and compares every receipt, and after each some answers.
@@ -118,7 +119,7 @@ impl Dice {
     }
 
     fn op(&mut self) -> Op {
-        match self.below(21) {
+        match self.below(22) {
             0..4 => Op::Raise(self.raise()),
             4..8 => self.settle(),
             8..10 => self.link(),
@@ -128,6 +129,7 @@ impl Dice {
             14 => Op::PutMessage(self.message()),
             15..17 => self.small(),
             17 => self.decided(),
+            18 => self.forget(),
             _ => self.work(),
         }
     }
@@ -294,6 +296,20 @@ impl Dice {
                 Op::PutJob(ledger::Job { state, ..super::bulk::plan(self.below(2)) })
             }
         }
+    }
+
+    /// Not intents: how long they stay after their end is each backend's own.
+    fn forget(&mut self) -> Op {
+        let row = match self.below(7) {
+            6 => return Op::PutRetained(acme(), Retained { payloads: self.number(9), ..<_>::default() }),
+            0 => OldRow::Payload(msg(self.below(8))),
+            1 => OldRow::Message(msg(self.below(8))),
+            2 => OldRow::Event(evt(self.below(4))),
+            3 => OldRow::Delivery(self.key()),
+            4 => OldRow::Attempt(1 + self.number(9)),
+            _ => OldRow::Decision(rec(self.below(4)), 1 + self.number(3)),
+        };
+        Op::Forget { tenant: acme(), row, before: at(self.number(4) * 43_200) }
     }
 
     fn small(&mut self) -> Op {

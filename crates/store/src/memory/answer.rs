@@ -47,6 +47,10 @@ impl Tables {
                 Rows::Jobs(self.jobs.rows.values().filter(open).cloned().collect())
             }
             Query::Walk(walk) => Rows::Walk(self.walk(&walk)),
+            Query::Retained { tenant } => {
+                Rows::Retained(self.retained.get(&tenant).cloned().unwrap_or_default())
+            }
+            Query::Old(ask) => Rows::Old(self.old(&ask)),
             Query::Ready { tenant, now, limit } => {
                 let (messages, next) = self.messages_ready(&tenant, now, limit);
                 Rows::Ready(messages, next)

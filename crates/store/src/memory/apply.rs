@@ -93,7 +93,11 @@ impl Tables {
                 }
             }
             Op::Raise(raise) => self.raise(&raise, heads),
-            Op::PutDecision(decision) => self.decisions.push(decision),
+            Op::PutDecision(decision) => {
+                let all = (decision.record, i64::MIN)..=(decision.record, i64::MAX);
+                let last = self.decisions.range(all).next_back().map_or(0, |((_, last), _)| *last);
+                self.decisions.insert((decision.record, last + 1), decision);
+            }
             Op::PutIntent(intent) => self.put_intent(intent),
             Op::Settle { key, level, reached, state, attempts, due, waiting, reason, at } => {
                 let (waiting, reason) = (waiting.as_ref(), reason.as_ref());
@@ -114,7 +118,8 @@ impl Tables {
                     Subject::Record(record) => Some(record),
                     Subject::Event(_) => self.obligations.get(&attempt.obligation).map(|row| row.record),
                 };
-                self.attempts.push((record, attempt));
+                let at = self.attempts.last_key_value().map_or(1, |(last, _)| last + 1);
+                self.attempts.insert(at, (record, attempt));
             }
             other => self.apply_work(other, heads),
         }
@@ -189,6 +194,8 @@ impl Tables {
                 row.credential = credential.or_else(|| row.credential.take());
                 row.credential_generation = generation;
             }
+            Op::Forget { tenant, row, before } => self.forget(&tenant, &row, before),
+            Op::PutRetained(tenant, retained) => drop(self.retained.insert(tenant, retained)),
             _ => {}
         }
     }

@@ -67,6 +67,7 @@ impl Tables {
             Look::Footprint { entities, systems } => {
                 Page::Footprint(self.footprint(tenant, &entities, &systems))
             }
+            Look::Retention(horizons) => self.retention(tenant, &horizons),
         }
     }
 
@@ -92,7 +93,7 @@ impl Tables {
         let intents = self.newest_intents(|intent| intent.obligation == *key);
         let attempts = self
             .attempts
-            .iter()
+            .values()
             .rev()
             .map(|(_, attempt)| attempt)
             .filter(|attempt| attempt.obligation == *key);
@@ -126,13 +127,14 @@ impl Tables {
 
     fn sheet(&self, tenant: &Tenant, id: RecordId) -> Option<RecordSheet> {
         let record = self.record(tenant, id)?.clone();
-        let attempts = self.attempts.iter().rev().filter(|(record, _)| *record == Some(id));
+        let attempts = self.attempts.values().rev().filter(|(record, _)| *record == Some(id));
         let links = self.linked.of(id).filter_map(|(_, at)| self.links.get(at));
         let shadows = self.shadows.of(id).map(|(_, shadow)| shadow);
         let facts = self.facts.rows.values().rev().filter(|fact| fact.record == id);
         let obligations = self.obligations.rows.values().filter(|row| row.record == id);
         let intents = self.newest_intents(|intent| intent.record == id);
-        let decisions = self.decisions.iter().rev().filter(|decision| decision.record == id);
+        let decisions =
+            self.decisions.range((id, i64::MIN)..=(id, i64::MAX)).rev().map(|(_, decision)| decision);
         Some(RecordSheet {
             record,
             links: links.cloned().collect(),

@@ -13,6 +13,7 @@ use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Sha
 use crate::epoch::{Epoch, Reread};
 use crate::groups::{self, Step};
 use crate::op::{Applied, Attempt, Fetch, SystemState};
+use crate::retention::Retained;
 use crate::rules;
 use crate::standing::Change;
 
@@ -123,8 +124,9 @@ pub(super) struct Tables {
     pub(super) unfinished: PerObject<BTreeSet<i64>>,
     pub(super) shadows: PerObject<Shadow>,
     /// With the record each was about, as far as its obligation was known.
-    pub(super) attempts: Vec<(Option<RecordId>, Attempt)>,
-    pub(super) decisions: Vec<Decision>,
+    pub(super) attempts: BTreeMap<i64, (Option<RecordId>, Attempt)>,
+    /// By record, and the number there.
+    pub(super) decisions: BTreeMap<(RecordId, i64), Decision>,
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
@@ -135,6 +137,7 @@ pub(super) struct Tables {
     pub(super) applied: BTreeMap<i64, Applied>,
     pub(super) epochs: BTreeMap<i64, Epoch>,
     pub(super) rereads: BTreeMap<(Tenant, System, i64), Reread>,
+    pub(super) retained: BTreeMap<Tenant, Retained>,
 }
 
 impl Tables {

@@ -1,0 +1,494 @@
+//! Retention: takes away what is past its time, and only what is closed.
+//!
+//! A round walks part after part, in small pages, and rests after each so long that it takes at most a fifth of the time:
+//! nothing of it grows with what is stored, and whoever delivers never waits for more than one small commit. How far it
+//! has come is kept with what it takes away, so that a round goes on after a restart. Where an archive is wanted, rows
+//! are gone only after the file that holds them is durable; after a crash in between they are archived once more.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{Mono, Now, Wall};
+use config::Configuration;
+use store::retention::{Horizons, OldAsk, OldFound, OldRow, Part, Place, Retained};
+use store::{Op, Query, Receipt, Rows, StoreError, Unit};
+
+use crate::mark::Mark;
+use crate::turn::{Ack, Effect, Input, Machine, Notice, Order, Ticket, Turn};
+
+/// Rows, or records, looked at in one question.
+const LOOKED_AT_ONCE: usize = 200;
+/// Rows that go in one commit.
+const GONE_AT_ONCE: usize = 200;
+/// Rows in one file of an archive, about: they are in memory until it is written.
+const ARCHIVED_AT_ONCE: usize = 5_000;
+/// Bytes in one file, before they are packed, about.
+const ARCHIVED_BYTES: usize = 8 << 20;
+/// After each step it rests so many times as long as the step took.
+const RESTS: u32 = 4;
+/// And at least, and at most, so long.
+const REST_MIN: Duration = Duration::from_millis(20);
+const REST_MAX: Duration = Duration::from_secs(5);
+/// A round begins this often at most, and at least: an eighth of the shortest period in between.
+const ROUND_MIN: Duration = Duration::from_secs(10);
+const ROUND_MAX: Duration = Duration::from_secs(6 * 3600);
+/// The first round after a start waits until what is more urgent is under way.
+const FIRST_ROUND: Duration = Duration::from_secs(60);
+/// How long it waits after the disk was full.
+const FULL_WAIT: Duration = Duration::from_secs(5);
+/// How long it waits after an archive could not be written.
+const ARCHIVE_WAIT: Duration = Duration::from_secs(60);
+
+/// Lines that are to be durable in a file of their own before their rows go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Archive {
+    /// The folder; one that is not absolute starts at the configuration folder.
+    pub folder: PathBuf,
+    /// The file's name there. It holds no values.
+    pub name: String,
+    /// A JSON document each.
+    pub lines: Vec<String>,
+}
+
+/// Takes away what is past its time.
+#[derive(Debug)]
+pub struct Retention {
+    config: Arc<Configuration>,
+    next_ticket: u64,
+    /// What is durable.
+    state: Retained,
+    step: Step,
+    /// What was found on the way, and has neither been archived nor gone.
+    batch: Batch,
+    /// What goes next, commit after commit.
+    going: VecDeque<OldRow>,
+    /// When the step under way began.
+    began: Mono,
+    /// Not before this.
+    due: Mono,
+    /// The state has moved and is to be kept.
+    moved: bool,
+    /// Orders that are kept with the next commit.
+    ordered: Vec<Ticket>,
+    draining: bool,
+    drained: bool,
+}
+
+/// What it waits for.
+#[derive(Debug)]
+enum Step {
+    /// Its time.
+    Idle,
+    /// Nothing: it was not started.
+    New,
+    /// The state.
+    Loading(Ticket),
+    /// A page; whether its lines are wanted.
+    Looking(Ticket, bool),
+    /// A file.
+    Archiving(Ticket, usize),
+    /// A commit: the state from then on, what goes with it, and who is told.
+    Forgetting(Ticket, Box<Retained>, Vec<OldRow>, Vec<Ticket>),
+}
+
+/// Rows that were found.
+#[derive(Debug, Default)]
+struct Batch {
+    rows: Vec<OldRow>,
+    lines: Vec<String>,
+    bytes: usize,
+    /// How far the walk has come with them.
+    next: Option<Place>,
+    /// Nothing old is left on this walk beyond them.
+    over: bool,
+}
+
+impl Retention {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(config: Arc<Configuration>) -> Self {
+        Self {
+            config,
+            next_ticket: 0,
+            state: Retained::default(),
+            step: Step::New,
+            batch: Batch::default(),
+            going: VecDeque::new(),
+            began: Mono::default(),
+            due: Mono::default(),
+            moved: false,
+            ordered: Vec::new(),
+            draining: false,
+            drained: false,
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    /// How often a round begins.
+    fn interval(&self) -> Duration {
+        let keeps = &self.config.settings.retention;
+        let periods = [keeps.events, keeps.messages, keeps.deliveries, keeps.seen, keeps.groups, keeps.jobs];
+        let shortest = periods.into_iter().map(|period| period.0).min().unwrap_or(ROUND_MAX);
+        (shortest / 8).clamp(ROUND_MIN, ROUND_MAX)
+    }
+
+    /// Starts whatever is next, if its time has come.
+    fn pump(&mut self, turn: &mut Turn<'_>) {
+        if self.draining {
+            return self.settle_drain(turn);
+        }
+        if !matches!(self.step, Step::Idle) {
+            return;
+        }
+        self.began = turn.now.mono;
+        if self.moved {
+            return self.commit(self.state.clone(), Vec::new(), turn);
+        }
+        if turn.now.mono < self.due {
+            return;
+        }
+        let Some(part) = self.state.part else { return self.begin(turn) };
+        if !self.going.is_empty() {
+            return self.forget(turn);
+        }
+        if self.is_full() {
+            return self.close_batch(turn);
+        }
+        if self.batch.over {
+            return self.advance(part, turn);
+        }
+        self.look(part, turn);
+    }
+
+    fn begin(&mut self, turn: &mut Turn<'_>) {
+        self.state.part = Some(Part::Payloads);
+        self.state.place = Place::Position(self.state.payloads);
+        self.state.began_at = Some(turn.now.wall);
+        self.batch = Batch::default();
+        self.look(Part::Payloads, turn);
+    }
+
+    fn look(&mut self, part: Part, turn: &mut Turn<'_>) {
+        let ticket = self.ticket();
+        let lines = self.config.settings.retention.archive.is_some();
+        let ask = OldAsk {
+            tenant: self.config.tenant.clone(),
+            part,
+            after: self.batch.next.unwrap_or(self.state.place),
+            horizons: horizons(&self.config, turn.now.wall),
+            limit: LOOKED_AT_ONCE,
+            lines,
+        };
+        self.step = Step::Looking(ticket, lines);
+        turn.effect(Effect::Find(ticket, Query::Old(ask)));
+    }
+
+    /// Whether what was found is to go before more is looked for.
+    fn is_full(&self) -> bool {
+        let batch = &self.batch;
+        let enough = self.config.settings.retention.archive.is_none()
+            || batch.over
+            || batch.rows.len() >= ARCHIVED_AT_ONCE
+            || batch.bytes >= ARCHIVED_BYTES;
+        enough && !batch.rows.is_empty()
+    }
+
+    /// What was found goes: into a file first, where one is wanted.
+    fn close_batch(&mut self, turn: &mut Turn<'_>) {
+        let Some(folder) = self.config.settings.retention.archive.clone() else {
+            self.going = std::mem::take(&mut self.batch.rows).into();
+            return self.forget(turn);
+        };
+        if self.batch.lines.is_empty() {
+            self.going = std::mem::take(&mut self.batch.rows).into();
+            return self.forget(turn);
+        }
+        let part = match self.state.part {
+            Some(Part::Payloads | Part::Messages) => "messages",
+            Some(Part::Attempts) => "attempts",
+            Some(Part::Records) | None => "records",
+            Some(Part::Groups) => "groups",
+            Some(Part::Jobs) => "jobs",
+        };
+        let time: String =
+            turn.now.wall.to_string().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let name = format!("{part}-{time}-{:08x}.jsonl.gz", turn.entropy() >> 32);
+        let ticket = self.ticket();
+        // They stay here until the file is durable: one that fails is written again.
+        let lines = self.batch.lines.clone();
+        self.step = Step::Archiving(ticket, lines.len());
+        turn.effect(Effect::Archive(ticket, Archive { folder, name, lines }));
+    }
+
+    fn forget(&mut self, turn: &mut Turn<'_>) {
+        let count = self.going.len().min(GONE_AT_ONCE);
+        let rows: Vec<OldRow> = self.going.drain(..count).collect();
+        let mut next = self.state.clone();
+        for row in &rows {
+            *next.removed.entry(row.kind().to_owned()).or_default() += 1;
+        }
+        if self.going.is_empty()
+            && let Some(place) = self.batch.next
+        {
+            arrive(&mut next, place);
+        }
+        self.commit(next, rows, turn);
+    }
+
+    fn commit(&mut self, next: Retained, rows: Vec<OldRow>, turn: &mut Turn<'_>) {
+        let (tenant, horizons) = (&self.config.tenant, horizons(&self.config, turn.now.wall));
+        let forget = |row: &OldRow| Op::Forget {
+            tenant: tenant.clone(),
+            row: row.clone(),
+            before: row.horizon(&horizons),
+        };
+        let mut ops: Vec<Op> = rows.iter().map(forget).collect();
+        ops.push(Op::PutRetained(tenant.clone(), next.clone()));
+        let ticket = self.ticket();
+        let told = std::mem::take(&mut self.ordered);
+        self.moved = false;
+        self.step = Step::Forgetting(ticket, Box::new(next), rows, told);
+        turn.effect(Effect::Commit(ticket, vec![Unit { require: Vec::new(), ops }]));
+    }
+
+    /// A walk is over: the next one, or the round's end.
+    fn advance(&mut self, part: Part, turn: &mut Turn<'_>) {
+        self.batch = Batch::default();
+        self.state.part = part.next();
+        self.state.place = Place::Start;
+        if self.state.part.is_none() {
+            self.state.ended_at = Some(turn.now.wall);
+            self.due = turn.now.mono + self.interval();
+            return self.commit(self.state.clone(), Vec::new(), turn);
+        }
+        self.pump(turn);
+    }
+
+    fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
+        match (std::mem::replace(&mut self.step, Step::Idle), rows) {
+            (Step::Loading(wanted), Ok(Rows::Retained(state))) if wanted == ticket => {
+                // What was ordered before that counts, too.
+                let orders = std::mem::replace(&mut self.state, state).orders;
+                for (at, why) in orders {
+                    self.state.ordered(at, why);
+                }
+                if !self.moved {
+                    self.due = turn.now.mono + FIRST_ROUND.min(self.interval());
+                }
+            }
+            (Step::Looking(wanted, lines), Ok(Rows::Old(found))) if wanted == ticket => {
+                // Another configuration came between: what was found is looked for again.
+                if lines == self.config.settings.retention.archive.is_some() {
+                    self.take(found);
+                }
+                self.rest(turn);
+            }
+            (Step::Loading(wanted) | Step::Looking(wanted, _), Err(error)) if wanted == ticket => {
+                self.trouble(&error, turn);
+            }
+            (step, _) => self.step = step,
+        }
+    }
+
+    fn take(&mut self, found: OldFound) {
+        for (row, line) in found.rows {
+            self.batch.bytes += line.len();
+            self.batch.rows.push(row);
+            if !line.is_empty() {
+                self.batch.lines.push(line);
+            }
+        }
+        match found.next {
+            Some(place) => self.batch.next = Some(place),
+            None => self.batch.over = true,
+        }
+        // Nothing to take away: how far it has looked is said with the next commit.
+        if self.batch.rows.is_empty()
+            && let Some(place) = self.batch.next.take()
+        {
+            arrive(&mut self.state, place);
+        }
+    }
+
+    fn archived(&mut self, ticket: Ticket, result: Result<u64, String>, turn: &mut Turn<'_>) {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Archiving(wanted, rows) if wanted == ticket => match result {
+                Ok(bytes) => {
+                    turn.note(Mark::Archived { rows, bytes });
+                    self.going = std::mem::take(&mut self.batch.rows).into();
+                    self.batch.lines.clear();
+                    self.batch.bytes = 0;
+                    self.rest(turn);
+                }
+                Err(why) => {
+                    turn.note(Mark::ArchiveFailed { why });
+                    self.due = turn.now.mono + ARCHIVE_WAIT;
+                }
+            },
+            step => self.step = step,
+        }
+    }
+
+    fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
+        match (std::mem::replace(&mut self.step, Step::Idle), result) {
+            (Step::Forgetting(wanted, next, rows, told), Ok(_)) if wanted == ticket => {
+                let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
+                for row in &rows {
+                    *kinds.entry(row.kind()).or_default() += 1;
+                }
+                for (kind, count) in kinds {
+                    turn.note(Mark::Forgotten { kind, count });
+                }
+                // What was ordered meanwhile is not in it.
+                let orders = std::mem::take(&mut self.state.orders);
+                self.state = Retained { orders, ..*next };
+                if !rows.is_empty() && self.going.is_empty() {
+                    self.batch = Batch { over: self.batch.over, ..Batch::default() };
+                }
+                for outside in told {
+                    turn.effect(Effect::Ack(outside, Ack::Done));
+                }
+                if self.state.part.is_some() {
+                    self.rest(turn);
+                }
+            }
+            (Step::Forgetting(wanted, _, rows, told), Err(error)) if wanted == ticket => {
+                for row in rows.into_iter().rev() {
+                    self.going.push_front(row);
+                }
+                // What is refused was not ordered.
+                let kept = self.state.orders.len().saturating_sub(told.len());
+                self.state.orders.truncate(kept);
+                for outside in told {
+                    turn.effect(Effect::Ack(outside, Ack::Refused(error.to_string())));
+                }
+                self.trouble(&error, turn);
+            }
+            (step, _) => self.step = step,
+        }
+    }
+
+    fn rest(&mut self, turn: &Turn<'_>) {
+        let took = turn.now.mono.since(self.began);
+        self.due = turn.now.mono + took.saturating_mul(RESTS).clamp(REST_MIN, REST_MAX);
+    }
+
+    /// The store could not. A full disk heals; a row that can't be read ends the round, and harms nobody else.
+    fn trouble(&mut self, error: &StoreError, turn: &mut Turn<'_>) {
+        match error {
+            StoreError::Full { .. } => self.due = turn.now.mono + FULL_WAIT,
+            StoreError::Closed if self.draining => {}
+            StoreError::Corrupt { .. } | StoreError::Refused { .. } => {
+                turn.note(Mark::RetentionFailed { why: error.to_string() });
+                self.going.clear();
+                self.batch = Batch { over: true, ..Batch::default() };
+                self.due = turn.now.mono + self.interval();
+            }
+            StoreError::Broken { .. } | StoreError::Closed => turn.effect(Effect::Stop(error.to_string())),
+        }
+    }
+
+    fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
+        let refused = match order {
+            _ if self.draining => "the hub is stopping: order it again when it is back",
+            Order::Sweep { reason } => {
+                self.state.ordered(turn.now.wall, reason);
+                self.moved = true;
+                self.ordered.push(outside);
+                // One that is under way finds all that is old by now, except where it has been already.
+                self.due = turn.now.mono;
+                return;
+            }
+            _ => "this order is not for retention",
+        };
+        turn.effect(Effect::Ack(outside, Ack::Refused(refused.to_owned())));
+    }
+
+    fn settle_drain(&mut self, turn: &mut Turn<'_>) {
+        if self.drained || matches!(self.step, Step::Forgetting(..) | Step::Archiving(..)) {
+            return;
+        }
+        self.drained = true;
+        turn.effect(Effect::Drained);
+    }
+}
+
+/// What is from before these times goes.
+#[must_use]
+pub fn horizons(config: &Configuration, now: Wall) -> Horizons {
+    let keeps = &config.settings.retention;
+    let before = |period: config::Period| {
+        let micros = i64::try_from(period.0.as_micros()).unwrap_or(i64::MAX);
+        Wall(now.micros().saturating_sub(micros))
+    };
+    Horizons {
+        messages: before(keeps.messages),
+        seen: before(keeps.seen),
+        events: before(keeps.events),
+        deliveries: before(keeps.deliveries),
+        groups: before(keeps.groups),
+        jobs: before(keeps.jobs),
+    }
+}
+
+/// The walk has come so far.
+fn arrive(state: &mut Retained, place: Place) {
+    if state.part == Some(Part::Payloads) {
+        state.payloads = place.position();
+    }
+    state.place = place;
+}
+
+impl Machine for Retention {
+    fn handle(&mut self, input: Input, turn: &mut Turn<'_>) {
+        match input {
+            Input::Start => {
+                let ticket = self.ticket();
+                self.step = Step::Loading(ticket);
+                let tenant = self.config.tenant.clone();
+                turn.effect(Effect::Find(ticket, Query::Retained { tenant }));
+            }
+            Input::Found(ticket, rows) => self.found(ticket, rows, turn),
+            Input::Committed(ticket, result) => self.committed(ticket, result, turn),
+            Input::Archived(ticket, result) => self.archived(ticket, result, turn),
+            Input::Told(Notice::Do(outside, order)) => self.order(outside, order, turn),
+            Input::Drain => self.draining = true,
+            Input::Configure(outside, config) => {
+                let archive = config.settings.retention.archive.is_some();
+                if archive != self.config.settings.retention.archive.is_some() {
+                    // What was found is looked for again, with lines or without.
+                    self.going.clear();
+                    self.batch = Batch::default();
+                }
+                self.config = config;
+                if self.state.part.is_none() && matches!(self.step, Step::Idle) {
+                    self.due = self.due.min(turn.now.mono + self.interval());
+                }
+                turn.effect(Effect::Ack(outside, Ack::Done));
+            }
+            Input::Hold(outside) => {
+                let why = "retention is not held: it takes away only what is closed and past its time";
+                turn.effect(Effect::Ack(outside, Ack::Refused(why.to_owned())));
+            }
+            Input::Tick
+            | Input::Told(_)
+            | Input::Offer(_)
+            | Input::Answered { .. }
+            | Input::Authorised { .. } => {}
+        }
+        self.pump(turn);
+    }
+
+    fn next_wakeup(&self, _: Now) -> Option<Mono> {
+        (!self.draining && matches!(self.step, Step::Idle)).then_some(self.due)
+    }
+}
