@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
-pub(crate) use operating::{DeadLetter, Decision, Delivery, Event, Mask, Page, Part, Record, System};
+pub(crate) use operating::{DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System};
 
 /// Keeps a company's CRM, ERP and marketing systems in agreement.
 #[derive(Parser, Debug)]
@@ -199,6 +199,9 @@ pub(crate) struct Apply {
     /// Only if this plan still holds
     #[arg(long, value_name = "ID")]
     pub(crate) plan: Option<String>,
+    /// Also plan to say again what changed routes say; each plan is started with `concord job apply`
+    #[arg(long)]
+    pub(crate) resync: bool,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,

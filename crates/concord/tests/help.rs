@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 25] = [
+const TOPICS: [&str; 26] = [
     "",
     "demo",
     "check",
@@ -28,6 +28,7 @@ const TOPICS: [&str; 25] = [
     "record get",
     "delivery list",
     "dead-letter groups",
+    "dead-letter edit",
     "dead-letter retry",
     "replay plan",
     "job",

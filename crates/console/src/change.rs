@@ -13,13 +13,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use canonical::System;
-use config::{Checked, Comparison, Files};
+use canonical::{RouteId, System};
+use config::{Checked, Comparison, Files, RouteChange};
 use http::HeaderMap;
+use ledger::{Action, RouteKind, Scope};
 use runtime::BoxFuture;
 use serde::{Deserialize, Serialize};
 use store::Applied;
-use store::browse::{Look, Page};
+use store::browse::{JobFilter, Look, Page};
 use web::body::Bound;
 use web::{Caller, Flaw, Problem, kinds};
 
@@ -111,12 +112,14 @@ struct Ordered {
     /// The plan that was looked at.
     #[serde(default)]
     plan: Option<String>,
+    /// Plan to say again what the changed routes say.
+    #[serde(default)]
+    resync: bool,
     reason: String,
 }
 
 impl Given for Ordered {
-    const WANTED: &'static str =
-        "the body must be a JSON object with `digest`, `reason` and perhaps `plan`, all texts";
+    const WANTED: &'static str = "the body must be a JSON object with `digest`, `reason` and perhaps `plan`, all texts, and `resync`, true or false";
     fn reason(&self) -> Option<&str> {
         Some(&self.reason)
     }
@@ -132,6 +135,21 @@ pub(crate) struct Done {
     #[serde(flatten)]
     systems: Changed,
     changes: Vec<config::Change>,
+    /// For each `sync` route that says something else now: the plan to say it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resync: Vec<ResyncRow>,
+}
+
+/// What is said again of a route, once its plan is applied.
+#[derive(Serialize)]
+pub(crate) struct ResyncRow {
+    route: String,
+    /// The plan, for `concord job apply`.
+    plan: Option<String>,
+    /// How many deliveries it covers.
+    total: u64,
+    /// Why there is no plan.
+    not: Option<String>,
 }
 
 pub(crate) async fn runs(
@@ -214,9 +232,21 @@ pub(crate) async fn apply(
     plan.permitted()?;
     let (id, digest) = (plan.plan, next.configuration.digest.clone());
     let changes = comparison.changes.clone();
+    let rendered = if ordered.resync { rendered(&next.configuration, &comparison) } else { Vec::new() };
     let systems = changer.change(next, comparison, reason).await.map_err(refused)?;
     let changed = !changes.is_empty() || systems != Changed::default();
-    Ok(Json(Done { digest, plan: id, changed, systems, changes }))
+    let mut resync = Vec::new();
+    for route in rendered {
+        resync.push(desk.resync(route, &caller.name).await);
+    }
+    Ok(Json(Done { digest, plan: id, changed, systems, changes, resync }))
+}
+
+/// The `sync` routes that say something else than before.
+fn rendered(next: &config::Configuration, comparison: &Comparison) -> Vec<RouteId> {
+    let routes = comparison.routes.iter().filter(|(_, (change, ..))| *change == RouteChange::Rendered);
+    let sync = |id: &RouteId| next.route(id).is_some_and(|route| route.kind == RouteKind::Sync);
+    routes.map(|(id, _)| id.clone()).filter(sync).collect()
 }
 
 /// Checks a folder as `concord check` does, off the tasks that answer.
@@ -252,6 +282,22 @@ fn refused(why: Unchanged) -> Problem {
 }
 
 impl Desk {
+    /// Plans to say all of a route again: nothing is said before the plan is applied.
+    async fn resync(&self, route: RouteId, by: &str) -> ResyncRow {
+        let scope = Scope { route: Some(route.clone()), ..Scope::default() };
+        let route = route.to_string();
+        let planned = self.plan(Action::Replay { anew: false }, scope, by.to_owned()).await;
+        match planned {
+            Ok(id) => {
+                let filter = JobFilter { id: Some(id), before: None, limit: 1 };
+                let found = self.jobs(filter).await.ok().and_then(|mut rows| rows.pop());
+                let total = found.map_or(0, |(_, job, _)| job.kept.total);
+                ResyncRow { route, plan: Some(id.to_string()), total, not: None }
+            }
+            Err(problem) => ResyncRow { route, plan: None, total: 0, not: Some(problem.detail().to_owned()) },
+        }
+    }
+
     async fn applied(&self, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Applied)>, Problem> {
         match self.look(Look::Applied { before, limit }).await? {
             Page::Applied(rows) => Ok(rows),

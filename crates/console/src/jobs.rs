@@ -1,6 +1,8 @@
 //! Bulk work: plans, the jobs they become, and a person's orders about both. Nothing is done before a plan is applied
 //! with a reason.
 
+mod forecast;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -68,6 +70,8 @@ pub(crate) struct JobSheet {
     seconds: u64,
     /// Calls at least: one for each delivery.
     calls: u64,
+    /// When they would be through, by each system's own limits.
+    forecasts: Vec<forecast::ForecastRow>,
     /// The moment from which a plan is refused.
     expires_at: Option<String>,
     orders: Vec<OrderRow>,
@@ -267,6 +271,7 @@ impl JobSheet {
             samples: job.kept.samples.iter().map(sample).collect(),
             seconds: job.kept.total.div_ceil(u64::from(pace)),
             calls,
+            forecasts: forecast::of(desk, job).await,
             expires_at: (job.state == JobState::Planned).then(|| time(job.planned_at + ledger::PLAN_LIVES)),
             orders: job.orders.iter().map(order).collect(),
             new_failures: new_failures(desk, job).await?,

@@ -2,6 +2,7 @@
 //! decision. Deliveries come first, then messages, each newest first; groups show causes, not rows.
 
 mod differs;
+pub(crate) mod edit;
 pub(crate) mod groups;
 
 use std::sync::Arc;
@@ -62,6 +63,12 @@ pub(crate) struct LetterSheet {
     intents: Option<Vec<IntentRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt_log: Option<Vec<AttemptRow>>,
+    /// Of a delivery: what persons ordered it to say, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<edit::EditRow>,
+    /// Of a message: the names of what it said, which can be corrected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    said: Vec<String>,
 }
 
 /// A page. The first also has the groups in which something needs a person.
@@ -243,7 +250,10 @@ async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, P
     match letter {
         Letter::Delivery(key) => {
             let (row, intents, attempts) = desk.delivery(key).await?.ok_or_else(|| nothing("dead letter"))?;
+            let record = desk.record(row.record).await?;
             Ok(LetterSheet {
+                edits: edit::edits(&row, record.as_deref(), mask),
+                said: Vec::new(),
                 letter: LetterRow::of_delivery(&row),
                 intents: Some(intents.iter().map(|intent| IntentRow::of(intent, mask)).collect()),
                 attempt_log: Some(attempts.iter().map(AttemptRow::of).collect()),
@@ -255,6 +265,8 @@ async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, P
                 letter: LetterRow::of_message(&message, mask),
                 intents: None,
                 attempt_log: None,
+                edits: Vec::new(),
+                said: edit::paths(&message),
             })
         }
     }

@@ -61,6 +61,7 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .get("/api/v1/dead-letters/{key}", read, letters::get)
         .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)
         .post("/api/v1/dead-letters/{key}/discard", operate, letters::discard)
+        .post("/api/v1/dead-letters/{key}/edit", operate, letters::edit::edit)
         .get("/api/v1/retention", read, retention::get)
         .post("/api/v1/retention/run", operate, retention::run)
         .get("/api/v1/jobs", read, jobs::list)

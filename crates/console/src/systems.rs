@@ -2,6 +2,8 @@
 
 mod sheet;
 
+pub(crate) use sheet::binds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

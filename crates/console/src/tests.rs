@@ -4,6 +4,7 @@ mod access;
 mod bulk;
 mod changing;
 mod decisions;
+mod editing;
 mod folder;
 mod fresh;
 mod looking;

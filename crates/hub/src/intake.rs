@@ -48,7 +48,7 @@ pub struct Intake {
     ready_due: Mono,
     /// Not before this: the disk is full or the store failed softly.
     hold_until: Option<Mono>,
-    orders: BTreeMap<Ticket, Ticket>,
+    orders: BTreeMap<Ticket, (Ticket, Option<canonical::MessageId>)>,
     /// Those who wait to hear that nothing is decided by a former configuration any more.
     configured: Vec<Ticket>,
     draining: bool,
@@ -279,10 +279,17 @@ impl Intake {
     }
 
     fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
-        if let Some(outside) = self.orders.remove(&ticket) {
-            let ack = match result {
-                Ok(_) => Ack::Done,
-                Err(error) => Ack::Refused(error.to_string()),
+        if let Some((outside, made)) = self.orders.remove(&ticket) {
+            let ack = match (result, made) {
+                (Ok(receipts), _) if receipts.contains(&Receipt::Conflict) => {
+                    Ack::Refused("the message is not quarantined any more: look at it again".to_owned())
+                }
+                (Ok(_), Some(id)) => {
+                    let how = crate::turn::TakenAs::Accepted;
+                    Ack::Taken(vec![Taken { message: Some(id), how, raised: Vec::new() }])
+                }
+                (Ok(_), None) => Ack::Done,
+                (Err(error), _) => Ack::Refused(error.to_string()),
             };
             self.ready_wanted = true;
             turn.effect(Effect::Ack(outside, ack));
@@ -377,10 +384,10 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(order, turn.now.wall) {
-            Ok(unit) => {
+        match units::order(order, turn) {
+            Ok((unit, made)) => {
                 let ticket = self.ticket();
-                self.orders.insert(ticket, outside);
+                self.orders.insert(ticket, (outside, made));
                 turn.effect(Effect::Commit(ticket, vec![unit]));
             }
             Err(why) => turn.effect(Effect::Ack(outside, Ack::Refused(why))),

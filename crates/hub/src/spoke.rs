@@ -6,6 +6,7 @@
 //! finished as it was rendered before anything newer goes.
 
 mod draw;
+mod edit;
 mod flight;
 mod gauges;
 mod heads;
@@ -88,6 +89,8 @@ pub(crate) enum Await {
     Identity,
     /// A token.
     Token,
+    /// How a delivery stands that a person has other values for.
+    Edit(Ticket, canonical::Fields, String),
     /// The delivery that an operator decided about: whom to answer, what was decided, and why.
     Order(Ticket, Decision, String),
 }
@@ -337,6 +340,11 @@ impl Spoke {
             (Await::Order(outside, decision, why), Rows::Spoke(mut rows)) => {
                 if let Some(row) = rows.pop() {
                     self.decide(outside, decision, &why, row, turn);
+                }
+            }
+            (Await::Edit(outside, values, why), Rows::Spoke(mut rows)) => {
+                if let Some(row) = rows.pop() {
+                    self.edit(outside, values, &why, row, turn);
                 }
             }
             (Await::Resettle(settlement), Rows::Spoke(mut rows)) => {

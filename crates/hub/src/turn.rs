@@ -246,6 +246,25 @@ pub enum Order {
         /// Who and why.
         reason: String,
     },
+    /// A person's correction takes the place of a quarantined message, and is taken in. What came is kept with it.
+    /// Answered with [`Ack::Taken`], which names the correction.
+    Correct {
+        /// Which.
+        message: MessageId,
+        /// The corrected one: its id, state and time of receipt are given to it.
+        corrected: Box<intake::Message>,
+        /// Who and why.
+        reason: String,
+    },
+    /// Try a dead delivery again, with other values at some paths for the level that is wanted of it.
+    Edit {
+        /// Which.
+        delivery: Delivery,
+        /// Target path → value.
+        values: canonical::Fields,
+        /// Who and why.
+        reason: String,
+    },
     /// Give a quarantined message up.
     DiscardMessage {
         /// Which.

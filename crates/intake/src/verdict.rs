@@ -26,6 +26,8 @@ pub enum DecisionKind {
     Stale,
     /// Our own write coming back.
     Echo,
+    /// A person ordered a delivery to say something else than the record.
+    Edited,
 }
 
 impl DecisionKind {
@@ -38,6 +40,7 @@ impl DecisionKind {
             Self::Frozen => "frozen",
             Self::Stale => "stale",
             Self::Echo => "echo",
+            Self::Edited => "edited",
         }
     }
 }

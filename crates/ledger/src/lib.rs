@@ -28,5 +28,5 @@ pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};
 pub use route::{OnExit, Route, RouteKind};
 pub use settle::{Next, RetryPolicy, Settling, settle};
-pub use shadow::{Recent, Shadow};
+pub use shadow::{Edit, Recent, Shadow};
 pub use words::unprobed;

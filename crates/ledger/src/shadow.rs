@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use canonical::{ExternalRef, Fields, Object, OrderToken, RecordId, System, Tenant, Wall};
+use canonical::{ExternalRef, Fields, Object, OrderToken, RecordId, RouteId, System, Tenant, Wall};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::obligation::Level;
+use crate::obligation::{Level, Obligation, Subject};
 
 /// Writes that are remembered, and for how long: within that, what comes back of one is no edit.
 const RECENT_MAX: usize = 8;
 const RECENT_FOR: Duration = Duration::from_secs(600);
+/// Edits that are kept with an object, the newest.
+const EDITS_MAX: usize = 8;
 
 /// A write whose answer brought no version token: only its values tell it when it comes back. Kept as digests, which
 /// are enough to compare.
@@ -21,6 +23,34 @@ pub struct Recent {
     pub at: Wall,
     /// Target path → digest of the value.
     pub values: BTreeMap<String, u64>,
+}
+
+/// What a person ordered a delivery to say at some paths, in place of what its record says. It counts for one level:
+/// what is wanted later is said as the record has it. Kept with the object, sealed as its values are.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Edit {
+    /// The delivery's route.
+    pub route: RouteId,
+    /// What the delivery is about.
+    pub subject: Subject,
+    /// The level it counts for.
+    pub level: Level,
+    /// Target path → value to be said.
+    pub values: Fields,
+    /// What would have been said there; a path that would not have been said is missing.
+    pub before: Fields,
+    /// Who, and why.
+    pub why: String,
+    /// When.
+    pub at: Wall,
+}
+
+impl Edit {
+    /// Whether it is of that delivery.
+    #[must_use]
+    pub fn is_of(&self, row: &Obligation) -> bool {
+        self.route == row.key.route && self.subject == row.key.subject
+    }
 }
 
 /// What Concord knows of one object at a target. The basis of echo suppression, no-op skipping, minimal patches
@@ -51,6 +81,9 @@ pub struct Shadow {
     pub recent: Vec<Recent>,
     /// When its values were last read from the target.
     pub seen_at: Option<Wall>,
+    /// What persons ordered deliveries to say here, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
     /// The level last brought there.
     pub level: Level,
     /// Counts up with each change of this row: its compare-and-set.
@@ -73,6 +106,7 @@ impl Shadow {
             written_at: None,
             recent: Vec::new(),
             seen_at: None,
+            edits: Vec::new(),
             level: Level::default(),
             revision: 0,
         }
@@ -89,6 +123,20 @@ impl Shadow {
             })
             .map(|(path, value)| (path.clone(), value.clone()))
             .collect()
+    }
+
+    /// A person ordered a delivery to say something else.
+    pub fn edit(&mut self, edit: Edit) {
+        self.edits.push(edit);
+        let more = self.edits.len().saturating_sub(EDITS_MAX);
+        self.edits.drain(..more);
+    }
+
+    /// What a person ordered this delivery to say at the level that is wanted of it.
+    #[must_use]
+    pub fn ordered(&self, row: &Obligation) -> Option<&Fields> {
+        let fits = |edit: &&Edit| edit.is_of(row) && edit.level == row.wanted;
+        self.edits.iter().rev().find(fits).map(|edit| &edit.values)
     }
 
     /// A write of `fields` was confirmed.

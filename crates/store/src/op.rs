@@ -66,6 +66,13 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
+    /// The message is there, and quarantined.
+    Quarantined {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        message: MessageId,
+    },
     /// The job stands at this revision (0: does not exist).
     JobAt {
         /// The job.

@@ -219,7 +219,6 @@ pub struct Claimed {
 
 /// An answer.
 #[derive(Clone, PartialEq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one answer at a time, moved once")]
 pub enum Rows {
     /// To [`Query::Intake`].
     Intake(Box<View>),

@@ -173,6 +173,12 @@ impl Problem {
         self.0.kind
     }
 
+    /// What is particular about it.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Its status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

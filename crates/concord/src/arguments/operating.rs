@@ -186,6 +186,37 @@ pub(crate) enum DeadLetter {
     Retry(Decision),
     /// Give up for good
     Discard(Decision),
+    /// Correct a quarantined message, or what a dead delivery says, and try again; the original is kept
+    Edit(Edit),
+}
+
+/// What to put in place of what.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Of a message, PATH is a path of the source's object, with dots; what came is kept, and a correction takes its \
+    place by the rules that held for it: an owner's word and a newer one count as ever. Of a delivery, PATH is a path of the \
+    target's object; the value counts for the version that is wanted now, and the record stays as it is: its next version \
+    says again what the record says, so correct the record at its source, too. `dead-letter get` shows what was said \
+    before, who put what in its place, and why."
+)]
+pub(crate) struct Edit {
+    /// Its key, as the list shows it
+    pub(crate) key: String,
+    /// A value; JSON, or else a text
+    #[arg(long, value_name = "PATH=VALUE", required_unless_present = "unset")]
+    pub(crate) set: Vec<String>,
+    /// A path that a message should not have
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unset: Vec<String>,
+    /// Of a message that could not be read: the kind of object it is about
+    #[arg(long, value_name = "OBJECT", requires = "id")]
+    pub(crate) object: Option<String>,
+    /// And that object's id
+    #[arg(long, value_name = "ID", requires = "object")]
+    pub(crate) id: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// What to decide about, and why.

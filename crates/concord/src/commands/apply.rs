@@ -17,10 +17,34 @@ pub(crate) fn run(given: &Apply, settings: &Settings, output: &Output) -> anyhow
     if let Some(plan) = &given.plan {
         body["plan"] = json!(plan);
     }
+    if given.resync {
+        body["resync"] = json!(true);
+    }
     output.detail("calls of changed systems are finished first");
     let done = Operator::at(settings, folder)?.post(&["configuration", "apply"], &body)?;
     output.one(&done, |_| shown(&done));
+    for row in done.get("resync").and_then(Value::as_array).into_iter().flatten() {
+        output.say(&resync(row));
+    }
     Ok(Exit::Done)
+}
+
+/// How what a route says is said again.
+fn resync(row: &Value) -> String {
+    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+    let total = row.get("total").and_then(Value::as_u64).unwrap_or(0);
+    match row.get("plan").and_then(Value::as_str) {
+        Some(plan) => format!(
+            "route {}: {total} deliveries would be said again: concord job apply {plan} --reason \"…\"",
+            text("route")
+        ),
+        None => format!(
+            "route {}: not planned ({}): concord replay plan --route {}",
+            text("route"),
+            text("not"),
+            text("route")
+        ),
+    }
 }
 
 fn shown(done: &Value) -> String {

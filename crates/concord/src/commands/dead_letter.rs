@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::arguments::{DeadLetter, Decision};
+use crate::arguments::{DeadLetter, Decision, Edit};
 use crate::commands::event::{paged, pretty};
 use crate::commands::job;
 use crate::exit::Exit;
@@ -63,6 +63,7 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
             output.one(&letter, |_| pretty(&letter));
             Ok(Exit::Done)
         }
+        DeadLetter::Edit(given) => edit(&operator, &given, output),
         DeadLetter::Retry(decision) => {
             each(&operator, &["dead-letters"], &decision, "retry", "is tried again", output)
         }
@@ -70,6 +71,27 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
             each(&operator, &["dead-letters"], &decision, "discard", "is given up", output)
         }
     }
+}
+
+/// Puts values in place of others, and tries again.
+fn edit(operator: &Operator, given: &Edit, output: &Output) -> anyhow::Result<Exit> {
+    let mut set = serde_json::Map::new();
+    for pair in &given.set {
+        let Some((path, value)) = pair.split_once('=').filter(|(path, _)| !path.is_empty()) else {
+            return Err(Exit::Usage.because(format!("{pair:?}: write --set PATH=VALUE")));
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        set.insert(path.to_owned(), value);
+    }
+    let mut body = json!({ "reason": given.reason, "set": set, "unset": given.unset });
+    if let (Some(object), Some(id)) = (&given.object, &given.id) {
+        body["object"] = json!(object);
+        body["external_id"] = json!(id);
+    }
+    let letter = operator.post(&["dead-letters", &given.key, "edit"], &body)?;
+    output.one(&letter, |_| pretty(&letter));
+    output.say(&format!("{} is edited and tried again; what it was is kept", given.key));
+    Ok(Exit::Done)
 }
 
 /// Decides one after the other; what fails is named, and does not keep the rest from being done.

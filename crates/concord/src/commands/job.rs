@@ -83,6 +83,15 @@ fn shown(plan: &Value, output: &Output) -> String {
         cell("/seconds"),
     );
     text.push_str(&output.table(&PORTIONS, &portions));
+    for row in plan.get("forecasts").and_then(Value::as_array).into_iter().flatten() {
+        let said = |name: &str| row.get(name).map(crate::output::shown).unwrap_or_default();
+        let through = match row.get("through").and_then(Value::as_str) {
+            Some(through) => format!("through at {through}"),
+            None => "not through within the bulk hours of the next years".to_owned(),
+        };
+        let line = format!("\n{}: {} calls; {through}, by {}", said("system"), said("calls"), said("by"));
+        text.push_str(&line);
+    }
     for (why, count) in plan.get("left_out").and_then(Value::as_object).into_iter().flatten() {
         text.push_str(&format!("\nleft out: {count} {why}"));
     }

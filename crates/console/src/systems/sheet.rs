@@ -185,7 +185,7 @@ impl ForcedRow {
     }
 }
 
-fn binds(by: &Binds) -> String {
+pub(crate) fn binds(by: &Binds) -> String {
     match by {
         Binds::Limit(name) => format!("limit {name}"),
         Binds::Concurrency => "concurrency".to_owned(),

@@ -25,7 +25,7 @@ async fn every_route_needs_a_token_of_its_scope() {
     let bench = Bench::new();
     let routes = crate::routes(bench.hub.clone(), Tokens::default());
     let inventory = routes.inventory();
-    assert_eq!(inventory.len(), 35);
+    assert_eq!(inventory.len(), 36);
     for route in inventory {
         let path = address(route.path);
         let ask = |token| bench.ask(route.method, &path, token, "{\"reason\": \"a test\"}");
@@ -69,9 +69,13 @@ async fn other_tenants_rows_are_not_there() {
         assert_eq!(bench.ask("GET", &path, Some("t-read"), "").await.0, 404, "{path}");
     }
     for letter in [key, message.to_string()] {
-        for verb in ["retry", "discard"] {
+        for verb in ["retry", "discard", "edit"] {
             let path = format!("/api/v1/dead-letters/{letter}/{verb}");
-            assert_eq!(bench.post(&path, &json!({"reason": "a test"})).await.0, 404, "{path}");
+            assert_eq!(
+                bench.post(&path, &json!({"reason": "a test"})).await.0,
+                if verb == "edit" { 400 } else { 404 },
+                "{path}"
+            );
         }
     }
     for path in ["/api/v1/events", "/api/v1/deliveries", "/api/v1/dead-letters", "/api/v1/systems"] {

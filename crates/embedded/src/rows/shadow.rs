@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use canonical::{Fields, OrderToken, Wall};
-use ledger::{Level, Recent, Shadow};
+use ledger::{Edit, Level, Recent, Shadow};
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ struct ShadowDocument<'s> {
     #[serde(default, skip_serializing_if = "<[Recent]>::is_empty")]
     recent: Cow<'s, [Recent]>,
     seen_at: Option<Wall>,
+    #[serde(default, skip_serializing_if = "<[Edit]>::is_empty")]
+    edits: Cow<'s, [Edit]>,
 }
 
 /// What is sealed of a shadow.
@@ -36,6 +38,7 @@ pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
         written_at: shadow.written_at,
         recent: Cow::Borrowed(&shadow.recent),
         seen_at: shadow.seen_at,
+        edits: Cow::Borrowed(&shadow.edits),
     };
     document(&sealed, "shadow")
 }
@@ -58,6 +61,7 @@ pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
         written_at: sealed.written_at,
         recent: sealed.recent.into_owned(),
         seen_at: sealed.seen_at,
+        edits: sealed.edits.into_owned(),
         tenant,
         record,
         system,

@@ -95,6 +95,9 @@ impl Desk<'_, '_> {
                 let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
                 Ok(found.unwrap_or(0) == *revision)
             }
+            Require::Quarantined { tenant, message } => Ok(self
+                .message_card(*message)?
+                .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined)),
             Require::JobAt { job, revision } => Ok(self.job_revision(*job)? == *revision),
             Require::MatchFree { tenant, entity, key, value, record } => {
                 let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;

@@ -47,7 +47,7 @@ impl Desk<'_, '_> {
     }
 
     /// What is known of a message that is there, without what it said.
-    fn message_card(&mut self, id: MessageId) -> Outcome<Option<Message>> {
+    pub(super) fn message_card(&mut self, id: MessageId) -> Outcome<Option<Message>> {
         self.book.one(Sql::MessageCard, [id.as_bytes()], |row, desk| {
             Ok(Message {
                 id,

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{EventId, ExternalRef, RecordId, System, Wall};
+use canonical::{EventId, ExternalRef, MessageId, RecordId, System, Wall};
 use config::Configuration;
-use intake::{Accepted, Context, Incoming, Link, MessageState, Verdict, View};
+use intake::{Accepted, Context, Incoming, Link, Message, MessageState, Verdict, View};
 use ledger::{Reason, Route};
 use planted::Bug;
 use store::{Fetch, Head, Op, Receipt, Require, Unit};
@@ -487,8 +487,9 @@ impl Batch {
     }
 }
 
-/// The unit of an operator's order to intake.
-pub(super) fn order(order: Order, now: Wall) -> Result<Unit, String> {
+/// The unit of an operator's order to intake, and the message that it makes.
+pub(super) fn order(order: Order, turn: &mut Turn<'_>) -> Result<(Unit, Option<MessageId>), String> {
+    let now = turn.now.wall;
     let op = match order {
         Order::Retake { message, reason: why } => {
             let reason = Some(reason("retried", why));
@@ -500,7 +501,33 @@ pub(super) fn order(order: Order, now: Wall) -> Result<Unit, String> {
             reason: Some(reason("discarded", why)),
             at: now,
         },
+        Order::Correct { message, corrected, reason: why } => {
+            let id = MessageId::from_parts(now, turn.wide_entropy());
+            return Ok((correction(message, *corrected, &why, id, now), Some(id)));
+        }
         other => return Err(format!("intake does not take this order: {other:?}")),
     };
-    Ok(Unit { require: Vec::new(), ops: vec![op] })
+    Ok((Unit { require: Vec::new(), ops: vec![op] }, None))
+}
+
+/// What came stays as it is, given up for the correction; the correction is taken in as what came would have been.
+fn correction(original: MessageId, corrected: Message, why: &str, id: MessageId, now: Wall) -> Unit {
+    let require = vec![Require::Quarantined { tenant: corrected.tenant.clone(), message: original }];
+    let goes_on = Some(reason("corrected", format!("{why} (goes on as {id})")));
+    let corrects = Some(reason("corrected", format!("{why} (corrects {original})")));
+    let message = Message {
+        id,
+        state: MessageState::Ready,
+        // The id at the source, and the hash that tells its repetition, are the original's.
+        event_id: None,
+        read: true,
+        reason: corrects,
+        waiting: None,
+        deadline: None,
+        received_at: now,
+        ..corrected
+    };
+    let given_up =
+        Op::MessageState { id: original, state: MessageState::Discarded, reason: goes_on, at: now };
+    Unit { require, ops: vec![given_up, Op::PutMessage(message)] }
 }

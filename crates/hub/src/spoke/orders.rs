@@ -49,6 +49,9 @@ impl Spoke {
                 return self.force(operation, forced, reason, outside, turn);
             }
             Order::Describe { forecast } => return self.describe(forecast, outside, turn),
+            Order::Edit { delivery, values, reason } => {
+                return self.order_edit(outside, delivery, values, reason, turn);
+            }
             Order::Skip { delivery, reason } => (delivery, Decision::Skip, reason),
             Order::Retry { delivery, reason } => (delivery, Decision::Retry, reason),
             Order::Discard { delivery, reason } => (delivery, Decision::Discard, reason),
@@ -145,7 +148,7 @@ impl Spoke {
     }
 
     /// Why a delivery can't be decided about as it stands.
-    fn refusal(&self, obligation: &Obligation, decision: Decision) -> Option<String> {
+    pub(super) fn refusal(&self, obligation: &Obligation, decision: Decision) -> Option<String> {
         let state = obligation.state;
         let stands = match decision {
             Decision::Retry | Decision::Discard => {

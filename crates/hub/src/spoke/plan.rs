@@ -71,6 +71,13 @@ fn rest(state: State, reached: bool, reason: Option<Reason>) -> Plan {
     Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new() })
 }
 
+/// What a person ordered to be said at this level, in place of what the record says (I5).
+fn amend(fields: &mut canonical::Fields, shadow: &Shadow, obligation: &Obligation) {
+    if let Some(values) = shadow.ordered(obligation) {
+        fields.extend(values.clone());
+    }
+}
+
 fn skip(class: &str, message: impl Into<String>) -> Plan {
     rest(State::Skipped, true, Some(reason(class, message)))
 }
@@ -184,6 +191,8 @@ impl Spoke {
                 if let Some(once) = self.said_once(obligation, route) {
                     return once;
                 }
+                let mut projection = projection;
+                amend(&mut projection.fields, &shadow, obligation);
                 let whole = Arc::new(projection.fields);
                 Plan::Write(Box::new(Wanted {
                     operation: route.operation.clone(),
@@ -265,6 +274,7 @@ impl Spoke {
             });
         }
         mapping.keep_seen(&mut projection, &shadow.fields);
+        amend(&mut projection.fields, &shadow, obligation);
         // A replay says all of it, whatever is known to be there.
         let mut difference = if obligation.aside.resay > obligation.reached.generation {
             projection.fields.clone()

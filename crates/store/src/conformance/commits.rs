@@ -200,3 +200,13 @@ pub fn facts_are_kept_once(backend: &Backend) {
     let found: Vec<_> = found.into_iter().map(|(_, fact)| fact).collect();
     assert_eq!(found, [occurred, fact(1, 1)]);
 }
+
+/// A correction takes the place of a message that still needs a person.
+pub fn quarantine_is_required(backend: &Backend) {
+    let needs = |number, tenant| Require::Quarantined { tenant, message: msg(number) };
+    let quarantined = intake::Message { state: intake::MessageState::Quarantined, ..message(1) };
+    backend.apply(vec![Op::PutMessage(quarantined), Op::PutMessage(message(2))]);
+    assert!(backend.holds(needs(1, acme())));
+    assert!(!backend.holds(needs(2, acme())) && !backend.holds(needs(3, acme())));
+    assert!(!backend.holds(needs(1, other())));
+}

@@ -290,6 +290,16 @@ pub fn shadow(record: u64, system_name: &str, object_name: &str) -> Shadow {
         written_at: Some(at(5)),
         recent: vec![ledger::Recent { at: at(4), values: BTreeMap::from([("email".to_owned(), u64::MAX)]) }],
         seen_at: None,
+        edits: vec![ledger::Edit {
+            route: RouteId::from("r"),
+            subject: Subject::Record(rec(record)),
+            // Of none that is wanted in a case.
+            level: level(99),
+            values: fields("edited"),
+            before: fields("before"),
+            why: "ann: a test".to_owned(),
+            at: at(6),
+        }],
         level: level(1),
         ..Shadow::blank(acme(), rec(record), system(system_name), object(object_name))
     }

@@ -46,6 +46,10 @@ impl Tables {
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
+            Require::Quarantined { tenant, message } => self
+                .messages
+                .get(message)
+                .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined),
             Require::JobAt { job, revision } => {
                 self.jobs.get(job).map_or(0, |found| found.revision) == *revision
             }
