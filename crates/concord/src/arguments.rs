@@ -118,6 +118,10 @@ pub(crate) enum Command {
     /// Bulk work: plans, and the jobs they become
     #[command(subcommand)]
     Job(Job),
+    /// Write records, with where their values came from and what they are linked to, as compressed JSONL
+    Export(Export),
+    /// Say the records of an export again: as state, by the rules of intake, without events
+    Import(Import),
     /// How long what is kept, and what is past its time
     #[command(subcommand)]
     Retention(Retention),
@@ -346,6 +350,49 @@ pub(crate) struct Restore {
     /// Put a store that is there aside, into a folder beside it, instead of refusing
     #[arg(long)]
     pub(crate) replace: bool,
+}
+
+/// Which records, where to.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A record per line, packed with gzip: `zcat FILE | jq` reads it. Without --unmask personal values are hidden, and \
+    the file can't be imported. Records are read a page at a time while the hub works on: each as it stands when its page \
+    is read."
+)]
+pub(crate) struct Export {
+    /// The file; it must not exist [default: stdout]
+    #[arg(value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Only records of this type
+    #[arg(long, value_name = "ENTITY")]
+    pub(crate) entity: Option<String>,
+    /// Only records that changed last at or after this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only records that changed last before this moment
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) mask: Mask,
+}
+
+/// What is said again.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Each line is taken as said by the systems that had said it: what is older than what is known changes nothing, an \
+    owner's value stands, and the same line counts once. Events are not made: they were, in their time. Targets are brought \
+    to the resulting state as ever.\n\nWhere none of a record's objects is linked here, a system that may create it says it \
+    first; objects of the others are left to those systems. References are left to them, too. A line that can't be taken \
+    is named with its number and why, and keeps no other from being taken: then the command ends with the code for a \
+    part that failed."
+)]
+pub(crate) struct Import {
+    /// The file, packed or plain; - for stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// What is kept.

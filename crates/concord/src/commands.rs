@@ -9,6 +9,7 @@ mod dead_letter;
 mod delivery;
 mod demo;
 mod event;
+mod export;
 mod job;
 pub(crate) mod key;
 mod plan;
@@ -44,6 +45,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::DeadLetter(given) => dead_letter::run(given, settings, output),
         Command::Replay(given) => job::replay(given, settings, output),
         Command::Job(given) => job::run(given, settings, output),
+        Command::Export(given) => export::export(&given, settings, output),
+        Command::Import(given) => export::import(&given, settings, output),
         Command::Retention(given) => retention::run(given, settings, output),
         Command::Backup(given) => backup::run(&given, settings, output),
         Command::Restore(given) => restore::run(&given, output),

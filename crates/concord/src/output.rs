@@ -173,6 +173,11 @@ pub(crate) fn refused(said: &clap::Error) -> ExitCode {
     if said.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
 }
 
+/// Bytes that are no text go to stdout as they are.
+pub(crate) fn raw_data() -> impl io::Write {
+    io::stdout().lock()
+}
+
 /// A live line or block on stderr is rewritten in place by this.
 pub(crate) fn raw_talk(text: &str) {
     let mut stderr = io::stderr().lock();

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 26] = [
+const TOPICS: [&str; 28] = [
     "",
     "demo",
     "check",
@@ -33,6 +33,8 @@ const TOPICS: [&str; 26] = [
     "replay plan",
     "job",
     "job apply",
+    "export",
+    "import",
     "retention",
     "backup",
     "restore",

@@ -229,6 +229,7 @@ pub(crate) fn crossed(page: &Page) -> Problem {
         Page::Jobs(_) => "jobs",
         Page::Applied(_) => "a history",
         Page::Footprint(_) => "a footprint",
+        Page::Records(..) => "records",
         Page::Retention(..) => "what is kept",
     };
     Problem::new(kinds::INTERNAL, format!("the store answered with {kind}, which was not the question"))

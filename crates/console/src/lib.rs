@@ -9,6 +9,7 @@ mod change;
 mod deliveries;
 mod desk;
 mod events;
+mod exchange;
 mod figures;
 mod jobs;
 mod keys;
@@ -62,6 +63,8 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .post("/api/v1/dead-letters/{key}/retry", operate, letters::retry)
         .post("/api/v1/dead-letters/{key}/discard", operate, letters::discard)
         .post("/api/v1/dead-letters/{key}/edit", operate, letters::edit::edit)
+        .get("/api/v1/export", read, exchange::export)
+        .post("/api/v1/import", operate, exchange::import::import)
         .get("/api/v1/retention", read, retention::get)
         .post("/api/v1/retention/run", operate, retention::run)
         .get("/api/v1/jobs", read, jobs::list)

@@ -50,6 +50,17 @@ pub(crate) async fn read<G: Given>(
     Ok((given, reason.ok_or_else(missing)?))
 }
 
+/// The same, where the body may be larger.
+pub(crate) async fn read_within<G: Given>(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+    bound: Bound,
+) -> Result<(G, String), Problem> {
+    let (given, reason) = given::<G>(caller, headers, body, bound).await?;
+    Ok((given, reason.ok_or_else(missing)?))
+}
+
 /// The reason of an order that needs one, with who gives it.
 ///
 /// # Errors
@@ -69,7 +80,16 @@ pub(crate) async fn optional<G: Given>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(G, Option<String>), Problem> {
-    let bytes = web::body::read(headers, body, BOUND).await?;
+    given(caller, headers, body, BOUND).await
+}
+
+async fn given<G: Given>(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+    bound: Bound,
+) -> Result<(G, Option<String>), Problem> {
+    let bytes = web::body::read(headers, body, bound).await?;
     let given = if bytes.is_empty() {
         G::default()
     } else {

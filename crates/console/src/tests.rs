@@ -5,6 +5,7 @@ mod bulk;
 mod changing;
 mod decisions;
 mod editing;
+mod exchange;
 mod folder;
 mod fresh;
 mod looking;

@@ -10,6 +10,7 @@ pub mod retention;
 #[cfg(test)]
 mod sample;
 pub mod spoke;
+mod stated;
 mod turn;
 mod written;
 
@@ -18,6 +19,7 @@ pub use jobs::Jobs;
 pub use mark::Mark;
 pub use retention::Retention;
 pub use spoke::Spoke;
+pub use stated::Stated;
 pub use turn::{
     Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,
     Origin, Planned, Raised, Taken, TakenAs, Ticket, Turn,

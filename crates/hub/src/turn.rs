@@ -12,6 +12,7 @@ use store::{HeldPart, Query, Receipt, Rows, StoreError, SystemState, Unit};
 
 use crate::mark::Mark;
 use crate::retention::Archive;
+use crate::stated::Stated;
 
 /// Names one outstanding effect, so that its answer finds its way back. Unique within a machine's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -35,6 +36,8 @@ pub enum MachineId {
 pub enum Arrival {
     /// It could be read.
     Read(Observation),
+    /// It comes back from an export: its state counts by the same rules, and fires no facts.
+    Stated(Box<Stated>),
     /// It could not: it is stored raw and quarantined.
     Garbled {
         /// Why.

@@ -97,6 +97,31 @@ pub struct JobFilter {
     pub limit: usize,
 }
 
+/// Records of an export.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RecordFilter {
+    /// Of this type.
+    pub entity: Option<Entity>,
+    /// Last changed at or after this.
+    pub from: Option<Wall>,
+    /// Last changed before this.
+    pub until: Option<Wall>,
+    /// After this one.
+    pub after: Option<RecordId>,
+    /// So many are looked at, at most; the store caps it at 1000.
+    pub limit: usize,
+}
+
+impl RecordFilter {
+    /// Whether a record fits.
+    #[must_use]
+    pub fn holds(&self, entity: &Entity, changed: Wall) -> bool {
+        self.entity.as_ref().is_none_or(|wanted| wanted == entity)
+            && self.from.is_none_or(|from| changed >= from)
+            && self.until.is_none_or(|until| changed < until)
+    }
+}
+
 /// Everything known of one record.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RecordSheet {
@@ -218,6 +243,8 @@ pub enum Look {
         /// Count the open obligations of these systems, by route.
         systems: Vec<System>,
     },
+    /// Records in the order of their ids, for an export; answered with [`Page::Records`].
+    Records(RecordFilter),
     /// What is stored of each kind, what is past its time, and how far retention has come; answered with
     /// [`Page::Retention`].
     Retention(Horizons),
@@ -249,6 +276,8 @@ pub enum Page {
     Applied(Vec<(i64, Applied)>),
     /// Counts.
     Footprint(Footprint),
+    /// Records with their links, and after which to go on; `None` at the end. An empty page may have a next one.
+    Records(Vec<(Record, Vec<Link>)>, Option<RecordId>),
     /// What is kept, and how far retention has come.
     Retention(Vec<Kept>, Retained),
 }

@@ -124,7 +124,8 @@ macro_rules! conformance_suite {
             epochs: the_newest_restore_counts, everything_linked_is_fetched;
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
                 messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted, applied_configurations_are_kept,
-                a_footprint_counts_what_hangs_on_a_part;
+                a_footprint_counts_what_hangs_on_a_part,
+                records_are_walked_with_their_links;
             bulk: groups_count_as_deliveries_come_and_go, groups_are_told_apart, groups_count_messages,
                 jobs_are_compared_and_set, decisions_of_jobs_are_about_what_is_dead, replays_raise_generations,
                 walks_cover_what_fits;

@@ -1,11 +1,14 @@
 //! Answers to operators' questions about one thing.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use canonical::{RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Obligation, ObligationKey, State};
 use rusqlite::params;
-use store::browse::{Look, OPEN_COUNT_MAX, Page, RecordSheet, SHEET_ROWS_MAX, SystemCounts};
+use store::browse::{
+    LIST_ROWS_MAX, Look, OPEN_COUNT_MAX, Page, RecordFilter, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
+};
 use store::{Attempt, SystemState};
 
 use super::{Reader, names_or};
@@ -13,9 +16,9 @@ use crate::fault::Outcome;
 use crate::rows::intent::intent;
 use crate::rows::message::message;
 use crate::rows::obligation::obligation;
-use crate::rows::record::{fact, link};
+use crate::rows::record::{fact, link, record};
 use crate::rows::shadow::shadow;
-use crate::rows::{from_text, state, subject_parts, wall, work};
+use crate::rows::{from_text, record_id, state, subject_parts, wall, work};
 use crate::sql::Sql;
 
 const SHEET_ROWS: i64 = SHEET_ROWS_MAX as i64;
@@ -59,11 +62,37 @@ impl Reader<'_> {
             Look::Footprint { entities, systems } => {
                 self.footprint(number, &entities, &systems).map(Page::Footprint)
             }
+            Look::Records(filter) => self.records_page(number, &filter),
             Look::Retention(horizons) => {
                 let kept = self.kept(number, &horizons)?;
                 Ok(Page::Retention(kept, self.retained(tenant)?))
             }
         }
+    }
+
+    fn records_page(&mut self, tenant: Option<i64>, filter: &RecordFilter) -> Outcome<Page> {
+        let Some(tenant) = tenant else { return Ok(Page::Records(Vec::new(), None)) };
+        let limit = filter.limit.min(LIST_ROWS_MAX);
+        let after = filter.after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
+        let (mut last, mut looked) = (None, 0);
+        let params = (after, tenant, i64::try_from(limit).unwrap_or(0));
+        let mut found = Vec::new();
+        self.book.each(Sql::RecordsPage, params, |row, desk| {
+            looked += 1;
+            last = Some(record_id(row, 0)?);
+            // What does not fit is not opened.
+            if filter.holds(&desk.names.entity(row.get(3)?)?, wall(row, 6)?) {
+                found.push(record(row, desk)?);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut rows = Vec::with_capacity(found.len());
+        for record in found {
+            let mut links = self.book.all(Sql::LinksOfRecord, (record.id.as_bytes(), tenant), link)?;
+            links.sort_by(|a, b| (&a.system, &a.object).cmp(&(&b.system, &b.object)));
+            rows.push((record, links));
+        }
+        Ok(Page::Records(rows, last.filter(|_| looked >= limit)))
     }
 
     fn delivery(&mut self, key: &ObligationKey) -> Outcome<Option<Delivery>> {

@@ -11,6 +11,7 @@ use intake::{Ask, Incoming, Message, MessageState};
 use ledger::Reason;
 use mapping::Mapping;
 
+use crate::stated::Stated;
 use crate::turn::{Arrival, Origin, Turn};
 
 /// How long a message waits for an object it refers to.
@@ -173,6 +174,12 @@ pub(super) fn prepare(
             }
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
+        Arrival::Stated(stated) => {
+            item.message.raw = serde_json::to_vec(&stated).unwrap_or_default();
+            item.message.event_id = Some(stated.name());
+            item.hash = hash(&item.message.raw);
+            fill_stated(config, instance, &mut item, *stated);
+        }
         Arrival::Garbled { why, raw, event_id } => {
             item.hash = hash(&raw);
             item.message.raw = raw;
@@ -226,6 +233,10 @@ pub(super) fn again(
              see why that object does not arrive, then retry this message"
         );
         item.task = Task::Quarantine(reason("missing_link", text));
+        return item;
+    }
+    if let Some(stated) = stated_again(&message) {
+        fill_stated(config, instance, &mut item, stated);
         return item;
     }
     match serde_json::from_slice::<Observation>(&message.raw) {
@@ -345,6 +356,64 @@ fn fill(
         lately: canonical::Fields::new(),
         lately_paths: BTreeSet::new(),
         silent: false,
+        trace: item.message.trace.clone(),
+    };
+    let merge = Merge { incoming, schema: Arc::clone(schema), mapping: Arc::clone(mapping) };
+    item.task = Task::Merge(Box::new(merge));
+}
+
+/// A kept state of an export. Nothing else has its fields.
+fn stated_again(message: &Message) -> Option<Stated> {
+    if message.read || !message.event_id.as_deref().is_some_and(|name| name.starts_with("import/")) {
+        return None;
+    }
+    serde_json::from_slice(&message.raw).ok()
+}
+
+/// A state of an export: its values are canonical already. It is placed by the order that its source had.
+fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: Stated) {
+    let Stated { about, mut fields, extensions, order, as_of, .. } = stated;
+    item.message.about = Some(about.clone());
+    item.message.as_of = as_of;
+    let Some((mapping, schema)) = config.inbound(&about.system, &about.object) else {
+        let text = format!("no mapping reads {}/{}: add one, then retry", about.system, about.object);
+        item.task = Task::Quarantine(reason("no_mapping", text));
+        return;
+    };
+    // What that mapping does not read, that system cannot have said.
+    let read: BTreeSet<&str> = mapping.in_fields().map(canonical::Field::as_str).collect();
+    fields.retain(|name, _| read.contains(name.as_str()));
+    let fetchable =
+        config.systems.get(&about.system).is_some_and(|system| system.connector.can_fetch(&about.object));
+    item.ask.objects.push(about.clone());
+    let matches = intake::match_values(schema, &fields);
+    let entity = schema.entity.clone();
+    item.ask.matches =
+        matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
+    item.ask.creating = Some((entity, about.system.clone(), about.object.clone()));
+    let incoming = Incoming {
+        about,
+        instance: instance.to_owned(),
+        deleted: false,
+        seen_paths: canonical::Fields::new(),
+        fields,
+        references: Vec::new(),
+        extensions,
+        stamped: order.is_none(),
+        order: Some(order.unwrap_or(OrderToken(as_of.micros()))),
+        as_of,
+        occurred_at: None,
+        read: false,
+        complete: false,
+        fetchable,
+        patient: true,
+        mapping: mapping.version(),
+        matches,
+        known: canonical::Fields::new(),
+        writing: canonical::Fields::new(),
+        lately: canonical::Fields::new(),
+        lately_paths: BTreeSet::new(),
+        silent: true,
         trace: item.message.trace.clone(),
     };
     let merge = Merge { incoming, schema: Arc::clone(schema), mapping: Arc::clone(mapping) };

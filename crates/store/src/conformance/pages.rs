@@ -7,7 +7,8 @@ use super::Backend;
 use super::make::*;
 use crate::Op;
 use crate::browse::{
-    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, SHEET_ROWS_MAX, SystemCounts,
+    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, RecordFilter, SHEET_ROWS_MAX,
+    SystemCounts,
 };
 use crate::op::SystemState;
 
@@ -295,4 +296,39 @@ pub fn a_footprint_counts_what_hangs_on_a_part(backend: &Backend) {
     assert_eq!(found.records, [(entity, 3)].into());
     assert_eq!(found.open, [("r".into(), 3), ("s".into(), 1)].into());
     assert_eq!(footprint(&["Nothing"], &["crm"]), crate::browse::Footprint::default());
+}
+
+/// An export walks all records in the order of their ids, with their links.
+pub fn records_are_walked_with_their_links(backend: &Backend) {
+    for number in 1..=5 {
+        backend.apply(vec![Op::PutRecord(record(number, i64::try_from(number).unwrap()))]);
+    }
+    let foreign = canonical::Record { tenant: other(), ..record(9, 1) };
+    backend.apply(vec![
+        Op::PutRecord(foreign),
+        Op::PutLink(link(2, "crm", "a")),
+        Op::PutLink(link(2, "erp", "b")),
+    ]);
+    let page = |filter| match backend.look(&acme(), Look::Records(filter)) {
+        Page::Records(rows, next) => (rows, next),
+        other => panic!("not records: {other:?}"),
+    };
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let (rows, next) = page(RecordFilter { after, limit: 2, ..<_>::default() });
+        found.extend(rows);
+        match next {
+            Some(_) => after = next,
+            None => break,
+        }
+    }
+    let ids: Vec<_> = found.iter().map(|(record, _)| record.id).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5].map(rec));
+    assert_eq!(found[1], (record(2, 2), vec![link(2, "crm", "a"), link(2, "erp", "b")]));
+    let (from, until) = (Some(at(2)), Some(at(4)));
+    let (rows, next) = page(RecordFilter { from, until, limit: 9, ..<_>::default() });
+    assert_eq!(rows.iter().map(|(record, _)| record.version).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(next, None);
+    let entity = Some(entity("Order"));
+    assert_eq!(page(RecordFilter { entity, limit: 2, ..<_>::default() }), (vec![], Some(rec(2))));
 }

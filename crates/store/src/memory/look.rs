@@ -1,6 +1,7 @@
 //! Answers operators' questions: plain filters over all rows, newest first.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use canonical::{Entity, RecordId, System, Tenant};
 use ledger::{Intent, ObligationKey, State};
@@ -8,7 +9,7 @@ use ledger::{Intent, ObligationKey, State};
 use super::tables::Tables;
 use crate::browse::{
     DeliveryFilter, EventFilter, FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX, Look, MessageFilter,
-    OPEN_COUNT_MAX, Page, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
+    OPEN_COUNT_MAX, Page, RecordFilter, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
 };
 use crate::op::{Applied, SystemState};
 
@@ -67,6 +68,7 @@ impl Tables {
             Look::Footprint { entities, systems } => {
                 Page::Footprint(self.footprint(tenant, &entities, &systems))
             }
+            Look::Records(filter) => self.records_page(tenant, &filter),
             Look::Retention(horizons) => self.retention(tenant, &horizons),
         }
     }
@@ -145,6 +147,25 @@ impl Tables {
             attempts: attempts.take(SHEET_ROWS_MAX).map(|(_, attempt)| attempt.clone()).collect(),
             decisions: decisions.take(SHEET_ROWS_MAX).cloned().collect(),
         })
+    }
+
+    fn records_page(&self, tenant: &Tenant, filter: &RecordFilter) -> Page {
+        let from = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let limit = filter.limit.min(LIST_ROWS_MAX);
+        let looked: Vec<&canonical::Record> = self
+            .records
+            .range((from, Bound::Unbounded))
+            .map(|(_, record)| record)
+            .filter(|record| record.tenant == *tenant)
+            .take(limit)
+            .collect();
+        let next = looked.last().filter(|_| looked.len() >= limit).map(|record| record.id);
+        let fits = looked.into_iter().filter(|record| filter.holds(&record.entity, record.updated_at));
+        let with_links = |record: &canonical::Record| {
+            let links = self.linked.of(record.id).filter_map(|(_, at)| self.links.get(at));
+            (record.clone(), links.cloned().collect())
+        };
+        Page::Records(fits.map(with_links).collect(), next)
     }
 
     fn footprint(&self, tenant: &Tenant, entities: &[Entity], systems: &[System]) -> Footprint {
