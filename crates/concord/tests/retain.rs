@@ -45,7 +45,7 @@ fn unpacked(file: &std::path::Path) -> String {
     text
 }
 
-async fn hub(retention: &str) -> (Folder, support::Hub, Sandbox) {
+async fn hub(retention: &str) -> (Folder, support::Hub, sandbox::Handle) {
     let sink = Sandbox::start(Kind::Sink, Options::of(Kind::Sink)).await.unwrap();
     let folder = Folder::new(&[Target {
         system: "alpha",

@@ -284,7 +284,8 @@ statements! {
     AttemptAt = "SELECT body FROM attempt WHERE seq = ?1";
     DropAttempt = "DELETE FROM attempt WHERE seq = ?1";
     StateOfObligation = "SELECT state FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
-    RecordsPage = record!(), "WHERE id > ?1 AND tenant = ?2 ORDER BY id LIMIT ?3";
+    /// In the order of ids: by tenant, all of them would be sorted first.
+    RecordsPage = record!(), "WHERE id > ?1 AND +tenant = ?2 ORDER BY id LIMIT ?3";
     RecordsAfter = "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
     OldDeliveries = "SELECT ", obligation!(), " FROM obligation INDEXED BY obligation_event \
         WHERE record = ?1 AND kind = 1 ORDER BY seq LIMIT ?2";

@@ -99,7 +99,9 @@ impl Desk {
         let mut known: Vec<Option<Record>> = Vec::new();
         for link in &row.links {
             let found = self.record_linked(link.system.clone(), link.id.clone()).await?;
-            known.push(found.map(|sheet| sheet.record));
+            // Another kind of object may have the same id.
+            let here = found.filter(|sheet| sheet.links.iter().any(|known| is_same(known, link)));
+            known.push(here.map(|sheet| sheet.record));
         }
         let nobody = known.iter().all(Option::is_none);
         let (mut outcomes, mut unlinked) = (Vec::new(), Vec::new());
@@ -201,6 +203,10 @@ impl Desk {
             _ => ("older", None),
         })
     }
+}
+
+fn is_same(known: &intake::Link, link: &LinkRow) -> bool {
+    known.system == link.system && known.object == link.object && known.external_id == link.id
 }
 
 /// Whether something of it is newer than what is known, by the source's own order, or was never known.

@@ -103,7 +103,7 @@ async fn only_what_is_dead_and_mapped_is_edited() {
     let phone = json!({"reason": "x", "set": {"phone": "1"}});
     let (status, problem) = bench.post(&format!("{}/edit", letter(1)), &phone).await;
     assert_eq!(status, 409);
-    assert!(problem["detail"].as_str().unwrap().contains("it writes email, name"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("it writes name, email"), "{problem}");
     let name = json!({"reason": "x", "set": {"name": "1"}});
     let (status, problem) = bench.post(&format!("{}/edit", letter(2)), &name).await;
     assert_eq!(status, 409, "one in doubt is decided as it is: {problem}");
