@@ -20,6 +20,7 @@ use crate::draw::BucketSet;
 use crate::flows::Flows;
 use crate::limits::{Limits, Scope};
 use crate::queue::{LockKey, Queue};
+use crate::slots::{Slots, Usual};
 use crate::snapshot::{BreakerState, BreakerView, BucketView, Snapshot};
 
 /// Longest a target's word to stay away is believed.
@@ -129,8 +130,8 @@ pub struct Dispatcher<T> {
     buckets: Vec<Bucket>,
     /// By operation number.
     breakers: Vec<Breaker>,
-    /// By operation number: how long an answer typically takes.
-    typical: Vec<Option<Duration>>,
+    /// By operation number: how long answers take.
+    usual: Vec<Usual>,
     flows: Flows,
     in_flight: BTreeMap<u64, Flight<T>>,
     permits: u64,
@@ -139,9 +140,7 @@ pub struct Dispatcher<T> {
     /// Ends of cool-downs, of the target or of single limits, that are still to be told.
     closed: BTreeSet<Mono>,
     throttling: Throttling,
-    /// The cap in force; below the configured one while a target without buckets throttles.
-    slots: u32,
-    slots_raised_at: Mono,
+    slots: Slots,
     /// What an operator says of breakers: of one operation, or (`None`) of all that nothing else is said of.
     forced: BTreeMap<Option<String>, Forced>,
     /// Until when each lane is outside its window.
@@ -158,7 +157,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
             queue: Queue::new(limits.buckets.len()),
             buckets: limits.buckets.iter().map(bucket).collect(),
             breakers: Vec::new(),
-            typical: Vec::new(),
+            usual: Vec::new(),
             flows: Flows::new(limits.lane_weights),
             in_flight: BTreeMap::new(),
             permits: 0,
@@ -166,8 +165,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
             closed_until: Mono(0),
             closed: BTreeSet::new(),
             throttling: Throttling::default(),
-            slots: limits.concurrency.max(1),
-            slots_raised_at: now,
+            slots: Slots::new(limits.concurrency, now),
             forced: BTreeMap::new(),
             lanes_closed_until: [Mono(0); 3],
             changes: VecDeque::new(),
@@ -195,7 +193,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let known = self.breakers.len();
         while self.breakers.len() < self.queue.operation_count() {
             self.breakers.push(Breaker::new(self.limits.breaker));
-            self.typical.push(None);
+            self.usual.push(Usual::default());
         }
         if known < self.breakers.len() && !self.forced.is_empty() {
             self.obey(known, Mono(0));
@@ -346,12 +344,13 @@ impl<T: Clone + Ord> Dispatcher<T> {
                 }
                 State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
             };
-            let typical = self.typical.get(number).copied().flatten();
+            let typical = self.usual.get(number).and_then(Usual::mean);
             Some(BreakerView { operation: operation.to_owned(), state, good, slow, ill, forced, typical })
         };
         Snapshot {
             in_flight: self.in_flight.len(),
-            concurrency: self.slots,
+            concurrency: self.slots.now(),
+            concurrency_most: self.slots.most(),
             ready,
             waiting,
             blocked: self.queue.len() - waiting - ready.iter().sum::<usize>(),
@@ -383,7 +382,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     }
 
     fn full(&self) -> bool {
-        self.in_flight.len() >= usize::try_from(self.slots).unwrap_or(usize::MAX)
+        self.in_flight.len() >= usize::try_from(self.slots.now()).unwrap_or(usize::MAX)
     }
 
     /// Lets time pass: breakers become half-open, the cool-down ends.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | whose turn is it? | `flows`: weighted lanes, per set of limits drawn from; none starves |
 //! | which of that flow? | `queue`: by due time, then sequence; one in flight per record and object |
-//! | may the system be called at all? | pause, cool-down, concurrency cap: `dispatcher` |
+//! | may the system be called at all? | pause, cool-down: `dispatcher`; calls at once: `slots` |
 //! | is the operation ill? | `breaker` |
 //! | are these the lane's hours? | `window`; the spoke says so to the dispatcher |
 //! | is there budget? | `bucket`, one per window of the vendor's limits; a call draws from some of them: `draw` |
@@ -23,6 +23,7 @@ mod draw;
 mod flows;
 mod limits;
 mod queue;
+mod slots;
 mod snapshot;
 #[cfg(test)]
 mod tests;

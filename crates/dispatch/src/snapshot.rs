@@ -11,8 +11,11 @@ use crate::breaker::Forced;
 pub struct Snapshot {
     /// Calls under way.
     pub in_flight: usize,
-    /// Most calls under way just now: the configured cap, or less while the target throttles.
+    /// Most calls under way just now: the configured cap, or less while the target throttles or is
+    /// slower than usual.
     pub concurrency: u32,
+    /// The configured one.
+    pub concurrency_most: u32,
     /// Due and in line, per lane: critical, standard, bulk.
     pub ready: [usize; 3],
     /// In line, not yet due.

@@ -133,10 +133,15 @@ fn told(sheet: &Value, output: &Output) -> String {
         field("dead"),
         field("oldest")
     ));
+    let most = match (sheet["concurrency"].as_u64(), sheet["concurrency_most"].as_u64()) {
+        (Some(now), Some(most)) if now < most => {
+            format!("{now} (configured {most}: it throttles, or is slower than usual)")
+        }
+        _ => field("concurrency"),
+    };
     line(format!(
-        "on the wire {} of {}; in memory not due {}, behind the same record {}",
+        "on the wire {} of {most}; in memory not due {}, behind the same record {}",
         field("in_flight"),
-        field("concurrency"),
         field("waiting"),
         field("blocked")
     ));

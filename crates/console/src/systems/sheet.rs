@@ -17,6 +17,8 @@ pub(crate) struct Sheet {
     row: SystemRow,
     /// Most requests on the wire just now.
     concurrency: Option<u32>,
+    /// The same as configured.
+    concurrency_most: Option<u32>,
     /// Nothing goes before, by the target's own word.
     closed_until: Option<String>,
     /// In memory and not yet due.
@@ -114,6 +116,7 @@ impl Sheet {
         Self {
             row,
             concurrency: snapshot.map(|snapshot| snapshot.concurrency),
+            concurrency_most: snapshot.map(|snapshot| snapshot.concurrency_most),
             closed_until: at(snapshot.and_then(|snapshot| snapshot.closed_until)),
             waiting: snapshot.map_or(0, |snapshot| snapshot.waiting),
             blocked: snapshot.map_or(0, |snapshot| snapshot.blocked),

@@ -8,6 +8,7 @@ use ledger::Lane;
 use super::Dispatcher;
 use crate::bucket::Purse;
 use crate::draw::BucketSet;
+use crate::slots::Usual;
 
 /// When planned work would be through, were there no other work of its lane or a more urgent one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,9 +43,9 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let limits = limits.map(|(_, bucket)| {
             (bucket.flows_in(units, purse, now), Binds::Limit(bucket.spec().name.clone()))
         });
-        let slots = u64::from(self.slots.max(1));
-        let pace = self.typical.iter().flatten().max();
-        let pace = pace.map(|pace| (times(*pace, calls.div_ceil(slots)), Binds::Concurrency));
+        let slots = u64::from(self.slots.now());
+        let pace = self.usual.iter().filter_map(Usual::mean).max();
+        let pace = pace.map(|pace| (times(pace, calls.div_ceil(slots)), Binds::Concurrency));
         let quiet = now.until(self.closed_until);
         let longest =
             limits.chain(pace).max_by_key(|(takes, _)| *takes).unwrap_or((Duration::ZERO, Binds::Unknown));

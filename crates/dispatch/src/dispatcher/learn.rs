@@ -26,8 +26,6 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 const COOL_DOWN_MAX: Duration = Duration::from_secs(60);
 /// Cool-down of a target whose long quota is gone and that does not say until when.
 const QUOTA_COOL_DOWN: Duration = Duration::from_secs(15 * 60);
-/// How soon a cap lowered by throttling rises by one.
-const SLOT_STEP: Duration = Duration::from_secs(1);
 
 impl<T: Clone + Ord> Dispatcher<T> {
     /// Takes in what an answer says, before its permit is given back.
@@ -45,9 +43,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         now: Mono,
     ) {
         self.advance(now);
-        if let Some(typical) = self.typical.get_mut(permit.operation) {
-            *typical = typical.map_or(Some(took), |typical| Some(typical.saturating_mul(7) / 8 + took / 8));
-        }
+        self.pace(permit, class, took, now);
         if let Some((name, left, reset)) = remaining {
             self.count_down(permit, name, left, reset, now);
         }
@@ -73,6 +69,17 @@ impl<T: Clone + Ord> Dispatcher<T> {
             // An answer, so that the limit had room; but nothing about health.
             _ => self.recover(permit, now),
         }
+    }
+
+    /// How long it took, beside what is usual for its operation. No answer at all is the slowest of all; a refusal
+    /// by a limit is quick, and says nothing about how others fare.
+    fn pace(&mut self, permit: &Permit, class: Class, took: Duration, now: Mono) {
+        let Some(usual) = self.usual.get_mut(permit.operation) else { return };
+        if matches!(class, Class::RateLimited | Class::QuotaExhausted) {
+            return;
+        }
+        let slow = usual.learn(took) || class == Class::Uncertain;
+        self.slots.learn(permit.id, slow, self.permits, now);
     }
 
     /// Closes a limit, or all, until then: a cool-down for everybody who draws from it, never shortened
@@ -169,8 +176,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
                 None => self.throttling = throttling,
             }
             if self.numbers(permit.call).is_empty() {
-                self.slots = (self.slots / 2).max(1);
-                self.slots_raised_at = now;
+                self.slots.halve(self.permits, now);
             }
         }
     }
@@ -199,10 +205,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let about_all = self.single_limits(permit.call, None, false).is_none();
         if is_news(self.throttling) && about_all {
             self.throttling.in_row = 0;
-            if self.slots < self.limits.concurrency && now.since(self.slots_raised_at) >= SLOT_STEP {
-                self.slots += 1;
-                self.slots_raised_at = now;
-            }
+            self.slots.recover(now);
         }
         let tried = is_news(self.throttling);
         for number in self.numbers(permit.call) {
