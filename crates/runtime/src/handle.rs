@@ -271,6 +271,12 @@ impl Handle {
         if in_time { Ok(()) } else { Err(DrainError { waited: timeout, left }) }
     }
 
+    /// Ends at once, for a reason after which only a start from the store makes it whole. What was acknowledged is
+    /// durable.
+    pub fn stop(&self, why: impl Into<String>) {
+        self.shared.end(Ended::Stopped(why.into()));
+    }
+
     /// Waits until the hub has ended, and says how.
     pub async fn ended(&self) -> Ended {
         let mut ended = self.shared.ended.subscribe();

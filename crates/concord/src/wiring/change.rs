@@ -164,10 +164,15 @@ impl Changer for Live {
         Box::pin(async move {
             // On a task of its own: a caller that goes away must not leave half of it done.
             let runs = comparison.runs.clone();
+            let handle = live.parts.handle.clone();
             let task = tokio::spawn(live.change_to(next, comparison, runs, reason));
-            let failed =
-                || Unchanged::NotNow("the change broke off: this is a defect; see the log".to_owned());
-            task.await.unwrap_or_else(|_| Err(failed()))
+            task.await.unwrap_or_else(|_| {
+                // Systems may be left quiet, or changed by half.
+                let why = "a change of the configuration broke off: this is a defect; start again, nothing that was \
+                           acknowledged is lost";
+                handle.stop(why);
+                Err(Unchanged::NotNow(why.to_owned()))
+            })
         })
     }
 }
