@@ -1,7 +1,7 @@
 //! The default store: SQLite in one folder, used by one process.
 //!
-//! One thread writes, in groups, one sync per group; a few threads read; one moves the log into the file beside them
-//! (checkpoints). What may be personal is sealed under a key per subject, and raw messages under a key per tenant and
+//! One thread writes, in groups; one makes what was written durable, and then answers; a few threads read; one moves the
+//! log into the file beside them (checkpoints). What may be personal is sealed under a key per subject, and raw messages under a key per tenant and
 //! day, so that erasure is the deletion of a key. Opening never scans the backlog.
 
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ mod rows;
 mod schema;
 mod shared;
 mod sql;
+mod syncer;
 mod vault;
 mod writer;
 
@@ -169,12 +170,13 @@ pub struct Embedded {
     finds: Sender<reader::Job>,
     poke: Poke,
     shared: Arc<Shared>,
-    folder: Folder,
+    folder: Arc<Folder>,
     threads: Mutex<Option<Threads>>,
 }
 
 struct Threads {
     writer: JoinHandle<()>,
+    syncer: JoinHandle<()>,
     readers: Vec<JoinHandle<()>>,
     checkpointer: JoinHandle<()>,
 }
@@ -232,15 +234,35 @@ impl Embedded {
     pub fn close(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };
-        // A thread that has ended already has dropped its end: then there is nobody to tell.
-        drop(self.commits.send(writer::Call::Close));
-        join(threads.writer);
-        for _ in &threads.readers {
-            drop(self.finds.send(reader::Job::Close));
+        let here = std::thread::current().id();
+        let answering = threads.syncer.thread().id() == here;
+        let (commits, finds, poke) = (self.commits.clone(), self.finds.clone(), self.poke.clone());
+        let folder = Arc::clone(&self.folder);
+        let end = move || {
+            threads.end(&commits, &finds, &poke);
+            drop(folder);
+        };
+        if answering {
+            // The writer may wait for the very thread that asks. It goes on, and the folder is kept until all is done.
+            drop(std::thread::Builder::new().name("store-closing".to_owned()).spawn(end));
+        } else {
+            end();
         }
-        threads.readers.into_iter().for_each(join);
-        self.poke.close();
-        join(threads.checkpointer);
+    }
+}
+
+impl Threads {
+    fn end(self, commits: &Sender<writer::Call>, finds: &Sender<reader::Job>, poke: &Poke) {
+        // A thread that has ended already has dropped its end: then there is nobody to tell.
+        drop(commits.send(writer::Call::Close));
+        join(self.writer);
+        join(self.syncer);
+        for _ in &self.readers {
+            drop(finds.send(reader::Job::Close));
+        }
+        self.readers.into_iter().for_each(join);
+        poke.close();
+        join(self.checkpointer);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::folder::Folder;
 use crate::journal::Journal;
 use crate::shared::Shared;
+use crate::syncer::{self, Log};
 use crate::vault::{Keys, Vault};
 use crate::{
     COMMITS_WAITING_MAX, Embedded, FINDS_WAITING_MAX, OpenError, Options, Threads, reader, schema, writer,
@@ -45,12 +46,16 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let checkpointing = connect(&database, Purpose::Checkpoint, MIB).map_err(failed)?;
     let reserve = folder.reserve(options.reserve_bytes);
     let journal = Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
+    let log = Log::of(&database).map_err(|source| OpenError::Folder { folder: path.to_owned(), source })?;
     let shared = Arc::new(Shared::new(options, vault, journal.open()));
+    // From here on the syncer syncs what is committed.
+    writing.execute_batch("PRAGMA synchronous = NORMAL").map_err(|error| failed(error.into()))?;
 
     let (commits, calls) = bounded(COMMITS_WAITING_MAX);
     let (finds, jobs) = bounded(FINDS_WAITING_MAX);
     let (pokes, signals) = bounded(2);
     let poke = Poke::new(pokes, shared.options.reserve_bytes);
+    let (syncing, work) = syncer::pair(log, Arc::clone(&shared));
     let threads = Threads {
         checkpointer: {
             let (shared, poke) = (Arc::clone(&shared), poke.clone());
@@ -58,7 +63,13 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
         },
         writer: {
             let (shared, poke) = (Arc::clone(&shared), poke.clone());
-            spawn("store-writer", move || writer::run(&writing, &calls, reserve, journal, &shared, poke))?
+            spawn("store-writer", move || {
+                writer::run(&writing, &calls, reserve, journal, &shared, poke, syncing);
+            })?
+        },
+        syncer: {
+            let shared = Arc::clone(&shared);
+            spawn("store-syncer", move || syncer::run(&work, &shared))?
         },
         readers: readers
             .into_iter()
@@ -69,7 +80,8 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
             })
             .collect::<Result<_, _>>()?,
     };
-    Ok(Embedded { commits, finds, poke, shared, folder, threads: std::sync::Mutex::new(Some(threads)) })
+    let (folder, threads) = (Arc::new(folder), std::sync::Mutex::new(Some(threads)));
+    Ok(Embedded { commits, finds, poke, shared, folder, threads })
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {

@@ -42,22 +42,31 @@ struct Reader<'c> {
 }
 
 /// Works until told to close.
-pub(crate) fn run(connection: &Connection, jobs: &Receiver<Job>, shared: &Shared) {
+pub(crate) fn run(connection: &Connection, jobs: &Receiver<Job>, shared: &Arc<Shared>) {
     let mut reader = Reader { book: Book::new(connection, Arc::clone(&shared.vault)), open: Arc::default() };
     for job in jobs {
         shared.counters.finds.fetch_add(1, Ordering::Relaxed);
         match job {
             Job::Find(query, reply) => {
                 let answer = reader.answer(shared, |reader| reader.find(query));
-                reply.answer(answer);
+                give(answer, reply, shared);
             }
             Job::Look(tenant, look, reply) => {
                 let answer = reader.answer(shared, |reader| reader.look(&tenant, look));
-                reply.answer(answer);
+                give(answer, reply, shared);
             }
             Job::Close => return,
         }
     }
+}
+
+/// Gives an answer when what it saw is durable.
+fn give<T: Send + 'static>(answer: Result<T, StoreError>, reply: Answering<T>, shared: &Arc<Shared>) {
+    let store = Arc::clone(shared);
+    shared.gate.pass(move || {
+        let broken = store.broken().map(|detail| StoreError::Broken { detail: detail.clone() });
+        reply.answer(broken.map_or(answer, Err));
+    });
 }
 
 impl<'c> Reader<'c> {

@@ -7,6 +7,7 @@ use store::{Reply, Stats, StoreError};
 
 use crate::Options;
 use crate::journal::OpenIntents;
+use crate::syncer::Gate;
 use crate::vault::Vault;
 
 /// Counters since the store was opened.
@@ -45,11 +46,12 @@ impl<T> Drop for Answering<T> {
     }
 }
 
-/// Shared by the writer, the readers and the checkpointer.
+/// Shared by the writer, the syncer, the readers and the checkpointer.
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) vault: Arc<Vault>,
     pub(crate) counters: Counters,
+    pub(crate) gate: Gate,
     broken: OnceLock<String>,
     full: Mutex<Option<String>>,
     open: Mutex<Arc<OpenIntents>>,
@@ -61,6 +63,7 @@ impl Shared {
             options,
             vault,
             counters: Counters::default(),
+            gate: Gate::default(),
             broken: OnceLock::new(),
             full: Mutex::new(None),
             open: Mutex::new(open),

@@ -1,9 +1,9 @@
 //! The writer: one thread owns the only connection that writes, and commits in groups.
 //!
-//! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits; applies them in one transaction; syncs once; then
-//! answers all. It lingers only after a large group: a lone commit waits for nobody. Most groups need no
-//! savepoints (see [`apply`]); when a commit fails
-//! for a reason of its own, its group is done again with one savepoint per commit, so that it fails alone.
+//! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits; applies them in one transaction; and hands them to the
+//! [syncer](crate::syncer), which syncs once and answers all. A lone commit waits for nobody; while a group is being
+//! synced and another waits for that, the next is gathered. Most groups need no savepoints (see [`apply`]); when a
+//! commit fails for a reason of its own, its group is done again with one savepoint per commit, so that it fails alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::folder::Reserve;
 use crate::journal::Journal;
 use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
+use crate::syncer::Syncing;
 
 mod apply;
 mod bulk;
@@ -40,10 +41,6 @@ use seal::Sealer;
 
 /// One transaction takes at most so many commits.
 const GROUP_COMMITS_MAX: usize = 512;
-/// A group of so many units says that there is more to do than a commit at once can keep up with.
-const PRESSED_UNITS: usize = 24;
-/// Then the next one is gathered for so long: what a commit costs, it costs once for all that came meanwhile.
-const GATHER: Duration = Duration::from_millis(2);
 /// While the disk is full and nothing comes in, room is looked for this often.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
@@ -71,8 +68,7 @@ struct Writer<'c> {
     room: Room,
     shared: Arc<Shared>,
     poke: Poke,
-    /// The last group was large.
-    pressed: bool,
+    syncing: Syncing,
 }
 
 /// Works until told to close, then answers what is left.
@@ -83,6 +79,7 @@ pub(crate) fn run(
     journal: Journal,
     shared: &Arc<Shared>,
     poke: Poke,
+    syncing: Syncing,
 ) {
     let mut writer = Writer {
         book: Book::new(connection, Arc::clone(&shared.vault)),
@@ -94,14 +91,13 @@ pub(crate) fn run(
         room: Room::new(reserve, shared.options.max_pages),
         shared: Arc::clone(shared),
         poke,
-        pressed: false,
+        syncing,
     };
     if let Err(fault) = writer.room.start(writer.book.connection) {
         // A store that opens on a full disk starts with intake stopped, not with an error.
         writer.note_room(Some(&fault));
     }
     while let Some((group, last)) = writer.next_group(calls) {
-        writer.pressed = group.iter().map(|job| job.units.len()).sum::<usize>() >= PRESSED_UNITS;
         writer.serve(group);
         if last {
             break;
@@ -114,9 +110,6 @@ impl Writer<'_> {
     /// The next group, and whether it is the last; `None` when there is none.
     fn next_group(&mut self, calls: &Receiver<Call>) -> Option<(Vec<Job>, bool)> {
         let mut group = vec![self.first_of_group(calls)?];
-        if self.pressed && self.room.is_free() {
-            std::thread::sleep(GATHER);
-        }
         while group.len() < GROUP_COMMITS_MAX {
             match calls.try_recv() {
                 Ok(Call::Commit(job)) => group.push(job),
@@ -158,7 +151,7 @@ impl Writer<'_> {
                 return answer_all(group, &StoreError::Broken { detail: detail.clone() });
             }
             let fault = match self.attempt(&group) {
-                Ok(answers) => return answer(group, answers),
+                Ok((answers, wrote)) => return self.syncing.hand_over(group, answers, wrote > 0),
                 Err(fault) => fault,
             };
             if fault.is_full() {
@@ -176,7 +169,7 @@ impl Writer<'_> {
     }
 
     /// The group as it comes; with a tenant's first keys, and with care, where it needs that.
-    fn attempt(&mut self, group: &[Job]) -> Outcome<Vec<Answer>> {
+    fn attempt(&mut self, group: &[Job]) -> Outcome<(Vec<Answer>, u64)> {
         loop {
             match self.transact(group, false) {
                 Err(Fault::NewTenant(tenant)) => self.make_tenant(tenant)?,
@@ -187,7 +180,7 @@ impl Writer<'_> {
     }
 
     /// One transaction for a group. `careful`: with a savepoint per commit, so that a bad one fails alone.
-    fn transact(&mut self, group: &[Job], careful: bool) -> Outcome<Vec<Answer>> {
+    fn transact(&mut self, group: &[Job], careful: bool) -> Outcome<(Vec<Answer>, u64)> {
         let done = self.apply_and_commit(group, careful);
         if done.is_err() {
             self.roll_back();
@@ -195,7 +188,8 @@ impl Writer<'_> {
         done
     }
 
-    fn apply_and_commit(&mut self, group: &[Job], careful: bool) -> Outcome<Vec<Answer>> {
+    /// Gives what became of each, and how many rows changed.
+    fn apply_and_commit(&mut self, group: &[Job], careful: bool) -> Outcome<(Vec<Answer>, u64)> {
         self.book.run(Sql::Begin, [])?;
         let changes = self.book.connection.total_changes();
         let mut answers = Vec::with_capacity(group.len());
@@ -210,14 +204,24 @@ impl Writer<'_> {
         self.journal.write(&mut self.book, &mut self.sealer)?;
         let wrote = self.book.connection.total_changes() - changes;
         self.shared.options.reached(Point::BeforeSync);
-        self.book.run(Sql::Commit, [])?;
-        self.shared.options.reached(Point::AfterSync);
+        self.commit()?;
         self.book.desk.names.committed();
         self.sealer.committed(&self.book);
         self.waits.look_again();
         self.journal.committed(&mut self.shared.open_mut());
         self.count(group, &answers, wrote);
-        Ok(answers)
+        Ok((answers, wrote))
+    }
+
+    /// Into the log. Nobody may hear of it before it is synced.
+    fn commit(&mut self) -> Outcome<()> {
+        self.syncing.begin();
+        let done = self.book.run(Sql::Commit, []);
+        if done.is_err() {
+            // Questions may wait for it.
+            self.syncing.hand_over(Vec::new(), Vec::new(), false);
+        }
+        done.map(drop)
     }
 
     fn apply(&mut self, job: &Job) -> Outcome<Vec<Receipt>> {
@@ -282,13 +286,18 @@ impl Writer<'_> {
                 "INSERT INTO tenant_key (tenant, id, wrapped, hash_id, hash_wrapped) VALUES (?1, ?2, ?3, ?4, ?5)",
                 (number, key.id.0, &key.bytes, hashing.id.0, &hashing.bytes),
             )?;
-            self.book.run(Sql::Commit, [])
+            self.commit()?;
+            Ok(())
         });
         if let Err(fault) = put {
             self.roll_back();
             return Err(fault);
         }
         self.book.desk.names.committed();
+        if let Err(error) = self.syncing.sync() {
+            self.shared.break_down(&format!("the log is not synced: {error}"));
+        }
+        self.syncing.hand_over(Vec::new(), Vec::new(), false);
         let loaded = self.shared.vault.ring().load_tenant(tenant, &wrapped);
         loaded.map_err(|error: KeyringError| Fault::Corrupt(error.to_string()))
     }
@@ -331,7 +340,6 @@ impl Writer<'_> {
         counters.units.fetch_add(units, Ordering::Relaxed);
         counters.conflicts.fetch_add(conflicts, Ordering::Relaxed);
         if wrote > 0 {
-            counters.syncs.fetch_add(1, Ordering::Relaxed);
             if !self.room.is_free() {
                 self.move_log();
             }
@@ -354,12 +362,6 @@ impl Writer<'_> {
         {
             self.shared.break_down(&format!("checkpoint: {}", fault.detail()));
         }
-    }
-}
-
-fn answer(group: Vec<Job>, answers: Vec<Answer>) {
-    for (job, answer) in group.into_iter().zip(answers) {
-        job.reply.answer(answer);
     }
 }
 
