@@ -8,7 +8,7 @@
 use canonical::Fields;
 use serde_json::Value;
 
-use crate::template::{Direct, Environment, Fault, Flaw, Place, Scope, Slot, Template, texts};
+use crate::template::{Allowed, Direct, Environment, Fault, Flaw, Place, Scope, Slot, Template, texts};
 
 /// One node of a body.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,7 +23,14 @@ pub(crate) enum Node {
     Object { spread: Option<Slot>, entries: Vec<Entry> },
     /// A list.
     List(Vec<Node>),
+    /// The list of a batch's records: written with a [`HOLE`], which is filled when they are known.
+    Records,
 }
+
+/// Stands where a batch's records go: a byte that JSON never holds.
+pub(crate) const HOLE: u8 = 0;
+/// The text that is replaced by them.
+const RECORDS: &str = "{records}";
 
 /// One entry of an object.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,6 +69,9 @@ impl Node {
     }
 
     fn parse_text(text: &str, environment: &Environment<'_>) -> Result<Self, Fault> {
+        if text == RECORDS && environment.allowed == Allowed::Batch {
+            return Ok(Self::Records);
+        }
         let (place, text) = match text.strip_prefix("sql:") {
             Some(statement) => (Place::Sql, statement.trim_start()),
             None => (Place::Json, text),
@@ -113,6 +123,7 @@ impl Node {
                 None => put(out, &*slot.value(scope)?),
             },
             Self::Text(template) => put(out, &template.render(scope)?),
+            Self::Records => out.extend_from_slice(&[b'[', HOLE, b']']),
             Self::List(nodes) => {
                 out.push(b'[');
                 for (index, node) in nodes.iter().enumerate() {
@@ -141,7 +152,7 @@ impl Node {
     /// Whether it cannot be written without the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         match self {
-            Self::Fixed(_) => false,
+            Self::Fixed(_) | Self::Records => false,
             Self::Slot(slot) => slot.needs_id(),
             Self::Text(template) => template.needs_id(),
             Self::List(nodes) => nodes.iter().any(Self::needs_id),
@@ -154,11 +165,21 @@ impl Node {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         match self {
-            Self::Fixed(_) => false,
+            Self::Fixed(_) | Self::Records => false,
             Self::Slot(slot) => slot.names_key(),
             Self::Text(template) => template.names_key(),
             Self::List(nodes) => nodes.iter().any(Self::names_key),
             Self::Object { entries, .. } => entries.iter().any(|entry| entry.node.names_key()),
+        }
+    }
+
+    /// Places for the records of a batch.
+    pub(crate) fn holes(&self) -> usize {
+        match self {
+            Self::Records => 1,
+            Self::Fixed(_) | Self::Slot(_) | Self::Text(_) => 0,
+            Self::List(nodes) => nodes.iter().map(Self::holes).sum(),
+            Self::Object { entries, .. } => entries.iter().map(|entry| entry.node.holes()).sum(),
         }
     }
 

@@ -12,6 +12,7 @@
 //! | nothing of the request was sent | retryable; permanent when the address is forbidden or no credential is there |
 //! | it may have been sent | uncertain (write), retryable (read) |
 
+mod batch;
 mod refusal;
 mod success;
 #[cfg(test)]
@@ -29,7 +30,9 @@ use crate::connector::Connector;
 use crate::exchange::{Failure, FailureKind, Reached, Response};
 use crate::plan::Rule;
 use crate::source::{CallKind, Transport};
+use crate::spec::Charge;
 
+pub use batch::Verdicts;
 pub(crate) use wait::http_date;
 
 /// How much of a body is searched for texts.
@@ -45,6 +48,12 @@ pub(crate) struct Answer<'a> {
 impl<'a> Answer<'a> {
     pub(crate) fn new(response: &'a Response) -> Self {
         Self { response, json: OnceCell::new(), text: OnceCell::new() }
+    }
+
+    /// A part of an answer's body, judged by itself.
+    fn of_part(response: &'a Response, part: &Value) -> Self {
+        let text = part.to_string().to_lowercase();
+        Self { response, json: OnceCell::from(Some(part.clone())), text: OnceCell::from(text) }
     }
 
     /// The body as JSON.
@@ -138,7 +147,11 @@ impl Connector {
         if (200..300).contains(&status) {
             return self.of_success(call, answer);
         }
-        let class = by_status(status, call.kind());
+        self.of_status(call, answer, now)
+    }
+
+    fn of_status(&self, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {
+        let class = by_status(answer.response.status, call.kind());
         let mut outcome = self.refused(class, call, answer, None);
         outcome.wait = self.asked_wait(class, answer, now);
         outcome
@@ -181,7 +194,15 @@ impl Connector {
         if self.plan.gauges.is_empty() {
             return None;
         }
-        let charge = &self.request_plan(call)?.charge;
+        self.left_of(&self.request_plan(call)?.charge, response, now)
+    }
+
+    fn left_of(
+        &self,
+        charge: &Charge,
+        response: &Response,
+        now: Wall,
+    ) -> Option<(String, u64, Option<Wait>)> {
         let mut scarcest: Option<(String, u64, Option<Wait>)> = None;
         for gauge in self.plan.gauges.iter().filter(|gauge| charge.buckets.contains(&gauge.bucket)) {
             let Some(left) = response.header(&gauge.header).and_then(|text| text.trim().parse::<u64>().ok())

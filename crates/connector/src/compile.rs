@@ -1,5 +1,6 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
+mod batch;
 mod listing;
 mod object;
 mod parameters;
@@ -27,6 +28,9 @@ pub(crate) const AUTH_PARAMETER: &str = "auth";
 /// manifest
 /// says. For systems that differ from the vendor's usual, and for tests.
 pub(crate) const TUNING: [&str; 4] = ["index_lag_ms", "lookback_ms", "processing_max_ms", "timeout_ms"];
+
+/// The parameter that, when `false`, keeps records from going together in one request.
+pub(crate) const BATCH_PARAMETER: &str = "batch";
 
 /// The parameter that, when `false`, keeps the account from being asked for: for servers that cannot answer.
 pub(crate) const IDENTITY_PARAMETER: &str = "identity";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use canonical::Object;
 
 use crate::call::Call;
-use crate::plan::{ObjectPlan, Plan, RequestPlan, WritePlan};
+use crate::plan::{BatchPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
 use crate::source::Serves;
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 
@@ -138,6 +138,14 @@ impl Connector {
     pub(crate) fn write_plan(&self, call: &Call) -> Option<&WritePlan> {
         let (Call::Write(write) | Call::Probe(write)) = call else { return None };
         self.object(&write.object)?.write(&write.operation)
+    }
+
+    /// The batch form of a write's operation.
+    pub(crate) fn batch_plan(&self, call: &Call) -> Option<&BatchPlan> {
+        match call {
+            Call::Write(_) => self.write_plan(call)?.batch.as_ref(),
+            _ => None,
+        }
     }
 
     pub(crate) fn request_plan(&self, call: &Call) -> Option<&RequestPlan> {

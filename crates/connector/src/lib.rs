@@ -8,6 +8,7 @@
 //! [`Connector::classify`] the answer. The way of a read: [`Connector::read_webhook`],
 //! [`Connector::read_cloud_event`], [`Connector::read_page`], [`Connector::read_object`].
 
+mod batch;
 mod body;
 mod call;
 mod classify;
@@ -30,6 +31,7 @@ mod template;
 mod tests;
 mod typed;
 
+pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, Write};
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};
@@ -37,6 +39,6 @@ pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response}
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use spec::{
-    Assertion, AuthKind, Bucket, Charge, ClientPlacement, Deletes, Handshake, Limits, PollSpec, WebhookSpec,
-    WriteSpec,
+    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, Limits, PollSpec,
+    WebhookSpec, WriteSpec,
 };

@@ -144,6 +144,29 @@ pub(crate) struct WritePlan {
     pub(crate) answer: AnswerPlan,
     pub(crate) probe: Option<ProbePlan>,
     pub(crate) errors: Vec<Rule>,
+    pub(crate) batch: Option<BatchPlan>,
+}
+
+/// Several records of an operation in one request.
+#[derive(Debug)]
+pub(crate) struct BatchPlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) record: Node,
+    pub(crate) results: Option<Path>,
+    pub(crate) errors: Option<Path>,
+    pub(crate) correlate: Correlate,
+    pub(crate) answer: AnswerPlan,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) rejects: Vec<u16>,
+}
+
+/// How a result or error finds its record.
+#[derive(Debug)]
+pub(crate) enum Correlate {
+    /// By its place.
+    Position,
+    /// By what comes back of what was sent.
+    Echo { sent: Template, result: Option<Path>, error: Option<Path> },
 }
 
 #[derive(Debug)]
@@ -193,6 +216,16 @@ pub(crate) enum BodyPlan {
     None,
     Json { node: Node, content_type: Box<str> },
     Form(Node),
+}
+
+impl BodyPlan {
+    /// Places for the records of a batch.
+    pub(crate) fn holes(&self) -> usize {
+        match self {
+            Self::Json { node, .. } => node.holes(),
+            Self::None | Self::Form(_) => 0,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -65,7 +65,7 @@ impl Connector {
         }
     }
 
-    fn unknown(&self, call: &Call) -> RenderError {
+    pub(crate) fn unknown(&self, call: &Call) -> RenderError {
         let (object, operation) = match call {
             Call::Write(write) => (write.object.as_str(), write.operation.clone()),
             Call::Probe(write) => (write.object.as_str(), format!("{}.probe", write.operation)),
@@ -91,7 +91,7 @@ impl Connector {
 }
 
 impl RequestPlan {
-    fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderError> {
+    pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderError> {
         let mut path = String::with_capacity(64);
         self.path.write(scope, &mut path).map_err(|flaw| self.refused(flaw, "the path"))?;
         let mut separator = '?';
@@ -142,7 +142,7 @@ impl RequestPlan {
         })
     }
 
-    fn refused(&self, flaw: Flaw, place: &str) -> RenderError {
+    pub(crate) fn refused(&self, flaw: Flaw, place: &str) -> RenderError {
         let (operation, place) = (self.operation.to_string(), place.to_owned());
         match flaw {
             Flaw::Missing { slot } => RenderError::Missing { operation, slot: slot.into(), place },

@@ -3,6 +3,7 @@
 //! The tables here are the format's reference. Unknown keys are errors everywhere.
 
 mod answer;
+mod batch;
 mod listing;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
     WaitForm, WaitSource,
 };
+pub(crate) use batch::{BatchSource, CorrelateSource};
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
@@ -338,6 +340,12 @@ pub(crate) struct WriteSource {
     /// Which answers mean what, before the object's own rules.
     #[serde(default)]
     pub(crate) errors: Vec<RuleSource>,
+    /// How several go in one request.
+    #[serde(default)]
+    pub(crate) batch: Option<BatchSource>,
+    /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
+    #[serde(default)]
+    pub(crate) serial_by: Option<String>,
 }
 
 /// What an operation is chosen for.

@@ -287,4 +287,19 @@ pub struct WriteSpec {
     pub by_key: bool,
     /// Whether it may be the first call of a breaker that tries again: repeating it does no harm.
     pub safe: bool,
+    /// How several records go in one request; `None`: each goes alone.
+    pub batch: Option<BatchSpec>,
+    /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
+    pub serial_by: Option<Arc<str>>,
+}
+
+/// Several records of an operation in one request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BatchSpec {
+    /// Most records in one request, from 2 on.
+    pub records_max: usize,
+    /// Most bytes of the body.
+    pub bytes_max: usize,
+    /// What the request costs, whatever it holds.
+    pub charge: Charge,
 }

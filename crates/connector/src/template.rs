@@ -172,6 +172,10 @@ impl Slot {
         self.alternatives.iter().any(|one| one.source == Source::Key)
     }
 
+    fn names_intent(&self) -> bool {
+        self.alternatives.iter().any(|one| one.source == Source::Intent)
+    }
+
     /// Whether every alternative ends in an encoder that makes a value safe inside SQL.
     fn is_sql_safe(&self) -> bool {
         self.alternatives.iter().all(|alternative| {
@@ -270,6 +274,11 @@ impl Template {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_key()))
+    }
+
+    /// Whether the intent's id (of a batch: its own) stands in it.
+    pub(crate) fn names_intent(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_intent()))
     }
 
     /// The slot, when there is nothing else: then the value keeps its type.

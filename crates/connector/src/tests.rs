@@ -1,5 +1,6 @@
 //! Tests of the whole crate.
 
+mod batch;
 mod builtin;
 pub(crate) mod fixture;
 mod hostile;

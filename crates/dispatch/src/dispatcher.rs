@@ -4,8 +4,10 @@ mod choice;
 mod forecast;
 mod learn;
 mod orders;
+mod party;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Mono, Object, RecordId};
@@ -14,12 +16,15 @@ use planted::Bug;
 
 use self::choice::{Choice, Ready};
 pub use self::forecast::{Binds, Forecast};
+use self::party::Members;
+pub use self::party::Party;
 use crate::breaker::{Breaker, Counts, Forced, State};
 use crate::bucket::{Bucket, Purse, Throttling};
 use crate::draw::BucketSet;
 use crate::flows::Flows;
 use crate::limits::{Limits, Scope};
-use crate::queue::{LockKey, Queue};
+use crate::queue::{LockKey, Place, Queue};
+use crate::serial::Serials;
 use crate::slots::{Slots, Usual};
 use crate::snapshot::{BreakerState, BreakerView, BucketView, Snapshot};
 
@@ -55,6 +60,10 @@ pub struct Wanted<T> {
     pub safe: bool,
     /// Failed before: does not try out a breaker.
     pub poison: bool,
+    /// With whom it may go in one call; `None`: alone.
+    pub party: Option<Party>,
+    /// What no other call may be about at the same time, as far as that is known: see [`Dispatcher::take_turn`].
+    pub serial: Option<Arc<str>>,
 }
 
 /// The right to make one call. Must be given back with [`Dispatcher::release`] or
@@ -63,6 +72,8 @@ pub struct Wanted<T> {
 #[must_use = "a permit that is not given back keeps its slot for ever"]
 pub struct Permit {
     id: u64,
+    /// The first permit of the call: its own, unless it went along with another.
+    party: u64,
     operation: usize,
     /// The breaker's epoch when the call went.
     epoch: u64,
@@ -134,6 +145,11 @@ pub struct Dispatcher<T> {
     usual: Vec<Usual>,
     flows: Flows,
     in_flight: BTreeMap<u64, Flight<T>>,
+    /// Calls that were made for several.
+    parties: BTreeMap<u64, Members>,
+    /// Of those in flight: how many went along with another's call.
+    companions: usize,
+    serials: Serials<T>,
     permits: u64,
     paused: Option<String>,
     closed_until: Mono,
@@ -160,6 +176,9 @@ impl<T: Clone + Ord> Dispatcher<T> {
             usual: Vec::new(),
             flows: Flows::new(limits.lane_weights),
             in_flight: BTreeMap::new(),
+            parties: BTreeMap::new(),
+            companions: 0,
+            serials: Serials::default(),
             permits: 0,
             paused: None,
             closed_until: Mono(0),
@@ -189,7 +208,15 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// Takes a wish in, in place of one with an equal token. It is held even when there is no room: the caller, who
     /// keeps the backlog, asks [`Self::has_room_for`] before.
     pub fn offer(&mut self, wanted: Wanted<T>) {
-        self.queue.insert(wanted);
+        self.serials.remove(&wanted.token);
+        match wanted.serial.clone() {
+            Some(key) if !self.serials.is_free(&key) => {
+                self.queue.remove(&wanted.token);
+                self.queue.know(&wanted.operation);
+                self.serials.sleep(&key, wanted);
+            }
+            _ => self.queue.insert(wanted),
+        }
         let known = self.breakers.len();
         while self.breakers.len() < self.queue.operation_count() {
             self.breakers.push(Breaker::new(self.limits.breaker));
@@ -202,13 +229,14 @@ impl<T: Clone + Ord> Dispatcher<T> {
 
     /// Takes a wish back. Does nothing about a call in flight, or a wish that is not held.
     pub fn withdraw(&mut self, token: &T) {
+        self.serials.remove(token);
         self.queue.remove(token);
     }
 
     /// Whether the wish is held, not yet admitted.
     #[must_use]
     pub fn holds(&self, token: &T) -> bool {
-        self.queue.contains(token)
+        self.queue.contains(token) || self.serials.contains(token)
     }
 
     /// How many more of the lane may be taken in: while there is room at all, or up to the lane's third of the window.
@@ -218,16 +246,17 @@ impl<T: Clone + Ord> Dispatcher<T> {
         if planted::is(Bug::HoldsEverything) {
             return usize::MAX;
         }
-        let own = self.queue.per_lane()[usize::from(lane.number())];
+        let own = self.held_of(lane);
         let third = self.limits.window.div_ceil(Lane::ALL.len());
-        self.limits.window.saturating_sub(self.queue.len()).max(third.saturating_sub(own))
+        let held = self.queue.len() + self.serials.len();
+        self.limits.window.saturating_sub(held).max(third.saturating_sub(own))
     }
 
     /// How many of the lane are worth reading now: as many as there is room for, when that is a good part of the window
     /// or none of the lane is held. A window that is full and gives up its wishes one by one is not filled one by one.
     #[must_use]
     pub fn refill_for(&self, lane: Lane) -> usize {
-        let (room, own) = (self.room_for(lane), self.queue.per_lane()[usize::from(lane.number())]);
+        let (room, own) = (self.room_for(lane), self.held_of(lane));
         if own == 0 || room >= self.limits.window.div_ceil(4) { room } else { 0 }
     }
 
@@ -243,10 +272,27 @@ impl<T: Clone + Ord> Dispatcher<T> {
         if self.stopped(now) {
             return None;
         }
-        let survey = self.survey(now);
-        self.flows.look(survey.has_work());
-        let order = self.in_turn(&survey);
-        let Choice { ready, purse, passed } = self.choose(&order, now).ok()?;
+        loop {
+            let survey = self.survey(now);
+            self.flows.look(survey.has_work());
+            let order = self.in_turn(&survey);
+            let Choice { ready, purse, passed } = self.choose(&order, now).ok()?;
+            // Another call has what it needs.
+            if self.falls_asleep(ready.place) {
+                continue;
+            }
+            return self.go(ready, purse, passed, &order, now);
+        }
+    }
+
+    fn go(
+        &mut self,
+        ready: Ready,
+        purse: Purse,
+        passed: usize,
+        order: &[Ready],
+        now: Mono,
+    ) -> Option<(Wanted<T>, Permit)> {
         // What goes out of its turn at the reserve's expense has that for free.
         if purse != Purse::Reserve {
             let passed = order.iter().take(passed).map(|ready| ready.flow);
@@ -267,7 +313,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
 
     /// Gives a permit back, and the record's lock. `now` is when the call ended.
     pub fn release(&mut self, permit: Permit, now: Mono) {
-        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, now) {
+        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, true, now) {
             self.queue.unlock(&key);
         }
     }
@@ -275,19 +321,23 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// Gives a permit back, and the record's lock, when no call was made: what it was charged comes back, as far as
     /// the limits would still have it (I9).
     pub fn release_unused(&mut self, permit: Permit, now: Mono) {
-        for (number, bucket) in self.buckets.iter_mut().enumerate() {
-            if permit.buckets.has(number) {
-                bucket.give_back(permit.cost, permit.given_at, now);
+        if self.is_last_unused(&permit) {
+            for (number, bucket) in self.buckets.iter_mut().enumerate() {
+                if permit.buckets.has(number) {
+                    bucket.give_back(permit.cost, permit.given_at, now);
+                }
             }
         }
-        self.release(permit, now);
+        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, false, now) {
+            self.queue.unlock(&key);
+        }
     }
 
     /// Gives a permit back and keeps the record's lock: the delivery is not at its end (it is in doubt, or waits for
     /// its next attempt), and no other of that record and object may pass it. A wish with the same token, or without
     /// a lock, may go on under it. Ends with [`Self::unlock`], or with the release of a call of the same token.
     pub fn release_keeping_lock(&mut self, permit: Permit, now: Mono) {
-        if let Some(Flight { lock: Some(key), token }) = self.land(permit, now) {
+        if let Some(Flight { lock: Some(key), token }) = self.land(permit, true, now) {
             self.queue.keep(&key, token);
         }
     }
@@ -309,7 +359,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// Calls under way.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.in_flight.len() - self.companions
     }
 
     /// When [`Self::admit`] is to be asked again. `None`: not before the next input (a wish, a release, a resume).
@@ -348,12 +398,12 @@ impl<T: Clone + Ord> Dispatcher<T> {
             Some(BreakerView { operation: operation.to_owned(), state, good, slow, ill, forced, typical })
         };
         Snapshot {
-            in_flight: self.in_flight.len(),
+            in_flight: self.in_flight(),
             concurrency: self.slots.now(),
             concurrency_most: self.slots.most(),
             ready,
             waiting,
-            blocked: self.queue.len() - waiting - ready.iter().sum::<usize>(),
+            blocked: self.queue.len() + self.serials.len() - waiting - ready.iter().sum::<usize>(),
             buckets: self
                 .buckets
                 .iter()
@@ -382,7 +432,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     }
 
     fn full(&self) -> bool {
-        self.in_flight.len() >= usize::try_from(self.slots.now()).unwrap_or(usize::MAX)
+        self.in_flight() >= usize::try_from(self.slots.now()).unwrap_or(usize::MAX)
     }
 
     /// Lets time pass: breakers become half-open, the cool-down ends.
@@ -400,7 +450,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     }
 
     fn grant(&mut self, ready: Ready, purse: Purse, now: Mono) -> Option<(Wanted<T>, Permit)> {
-        let wanted = self.queue.start(ready.place)?;
+        let wanted = self.start(ready.place, self.permits + 1)?;
         for (number, bucket) in self.buckets.iter_mut().enumerate() {
             if wanted.buckets.has(number) {
                 bucket.pay(wanted.cost, purse, now);
@@ -415,6 +465,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.in_flight.insert(self.permits, flight);
         let permit = Permit {
             id: self.permits,
+            party: self.permits,
             operation: ready.operation,
             epoch,
             buckets: wanted.buckets,
@@ -425,8 +476,39 @@ impl<T: Clone + Ord> Dispatcher<T> {
         Some((wanted, permit))
     }
 
-    fn land(&mut self, permit: Permit, now: Mono) -> Option<Flight<T>> {
+    /// Takes the wish at `place` out for that call, with what it is known to need.
+    fn start(&mut self, place: Place, call: u64) -> Option<Wanted<T>> {
+        let wanted = self.queue.start(place)?;
+        if let Some(key) = &wanted.serial {
+            self.serials.take(key, call);
+        }
+        Some(wanted)
+    }
+
+    /// Whether the wish must sleep because another call has what it needs: then it does.
+    fn falls_asleep(&mut self, place: Place) -> bool {
+        let Some(key) = self.queue.serial(place).filter(|key| !self.serials.is_free(key)).cloned() else {
+            return false;
+        };
+        let Some(wanted) = self.queue.take_out(place) else { return false };
+        self.serials.sleep(&key, wanted);
+        true
+    }
+
+    /// How many of the lane are held.
+    fn held_of(&self, lane: Lane) -> usize {
+        let lane = usize::from(lane.number());
+        self.queue.per_lane()[lane] + self.serials.per_lane()[lane]
+    }
+
+    fn land(&mut self, permit: Permit, used: bool, now: Mono) -> Option<Flight<T>> {
         let flight = self.in_flight.remove(&permit.id)?;
+        if !self.is_over(permit.party, used) {
+            return Some(flight);
+        }
+        for woken in self.serials.over(permit.party) {
+            self.queue.insert(woken);
+        }
         self.advance(now);
         for (number, bucket) in self.buckets.iter_mut().enumerate() {
             if permit.buckets.has(number) {

@@ -11,6 +11,8 @@
 //! | is the operation ill? | `breaker` |
 //! | are these the lane's hours? | `window`; the spoke says so to the dispatcher |
 //! | is there budget? | `bucket`, one per window of the vendor's limits; a call draws from some of them: `draw` |
+//! | who may go along in one call? | `dispatcher::party`: those of its party that are ready and as urgent |
+//! | what may not go at once? | `serial`: calls about the same key, such as a parent |
 //! | when will so many calls be through? | `dispatcher::forecast` |
 //! | who may pass one that waits for budget? | `dispatcher::choice`: whoever does not make it wait longer |
 //!
@@ -23,6 +25,7 @@ mod draw;
 mod flows;
 mod limits;
 mod queue;
+mod serial;
 mod slots;
 mod snapshot;
 #[cfg(test)]
@@ -30,7 +33,7 @@ mod tests;
 mod window;
 
 pub use breaker::Forced;
-pub use dispatcher::{Binds, Change, Dispatcher, Forecast, Permit, WAIT_MAX, Wanted};
+pub use dispatcher::{Binds, Change, Dispatcher, Forecast, Party, Permit, WAIT_MAX, Wanted};
 pub use draw::BucketSet;
 pub use limits::{BreakerSpec, BucketSpec, Limits, Scope};
 pub use snapshot::{BreakerState, BreakerView, BucketView, Snapshot};

@@ -6,15 +6,19 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::{Mono, Object, RecordId};
 
 use crate::breaker::Fitness;
-use crate::dispatcher::Wanted;
+use crate::dispatcher::{Party, Wanted};
 use crate::draw::BucketSet;
 
 /// What deliveries of one record and object share.
 pub(crate) type LockKey = (RecordId, Object);
+
+/// For each that may go along, so many in line are looked at.
+const LOOKED_AT: usize = 4;
 
 /// A wish's place in line: by due time, then sequence, then order of arrival.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -189,6 +193,33 @@ impl<T: Clone + Ord> Queue<T> {
         self.locks.get(key).is_some_and(|lock| matches!(lock.holder, Holder::Kept(_)))
     }
 
+    /// Takes the wish at `place` out; its lock stays as it is.
+    pub(crate) fn take_out(&mut self, place: Place) -> Option<Wanted<T>> {
+        self.take(place.slot, |lock| lock)
+    }
+
+    /// What no other call may be about while that wish's is under way.
+    pub(crate) fn serial(&self, place: Place) -> Option<&Arc<str>> {
+        self.slots.get(place.slot)?.as_ref()?.wanted.serial.as_ref()
+    }
+
+    /// Those that stand in line with a wish, are ready, and may go along with it: the first of them.
+    pub(crate) fn companions(&self, first: &Wanted<T>, party: Party, now: Mono) -> Vec<Place> {
+        let drawn = first.buckets.both(self.every);
+        let Some(operation) = self.by_operation.get(&first.operation) else { return Vec::new() };
+        let of = |lines: &&Lines| lines.operation == *operation && self.sets.get(lines.set) == Some(&drawn);
+        let Some(lines) = self.lines.iter().find(of) else { return Vec::new() };
+        let fits = |place: &&Place| {
+            let held = self.slots.get(place.slot).and_then(Option::as_ref);
+            held.is_some_and(|held| held.wanted.party == Some(party) && held.wanted.cost == first.cost)
+        };
+        let ready =
+            lines.places[lane(first)][fitness(first) as usize].iter().take_while(|place| place.due <= now);
+        // Others stand between them: those are looked at, but not without end.
+        let looked_at = ready.take(party.most.saturating_mul(LOOKED_AT));
+        looked_at.filter(fits).take(party.most.saturating_sub(1)).copied().collect()
+    }
+
     /// What the wish at `place` costs.
     pub(crate) fn cost(&self, place: Place) -> u32 {
         self.slots.get(place.slot).and_then(Option::as_ref).map_or(0, |held| held.wanted.cost)
@@ -207,6 +238,11 @@ impl<T: Clone + Ord> Queue<T> {
             }
         }
         (due, all - due.iter().sum::<usize>())
+    }
+
+    /// The operation has a number from now on.
+    pub(crate) fn know(&mut self, name: &str) {
+        self.operation(name);
     }
 
     /// The number of an operation, new or known. Their names come from the manifest: there are few.

@@ -4,6 +4,7 @@ mod breakers;
 mod buckets;
 mod draws;
 mod forecasts;
+mod parties;
 mod properties;
 mod scenarios;
 mod script;

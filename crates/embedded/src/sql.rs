@@ -27,7 +27,7 @@ macro_rules! intent {
     () => {
         "SELECT record, id, tenant, route, kind, subject, system, object, level_version, level_generation, operation, \
          class, class_value, whole, external_id, scope, sends, probes, created_at, arrives_until, processing_ns, due, \
-         outcome, reason, closed_at, token, trace FROM intent "
+         outcome, reason, closed_at, token, trace, batch FROM intent "
     };
 }
 macro_rules! message {
@@ -200,9 +200,9 @@ statements! {
     DropBlock = "DELETE FROM intent_open WHERE seq = ?1";
     PutIntent = "INSERT INTO intent (record, id, tenant, route, kind, subject, system, object, level_version, \
         level_generation, operation, class, class_value, whole, external_id, scope, sends, probes, created_at, \
-        arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-        ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
-        ON CONFLICT DO NOTHING";
+        arrives_until, processing_ns, due, outcome, reason, closed_at, token, trace, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+        ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, \
+        ?28) ON CONFLICT DO NOTHING";
     EndedIntent = "SELECT 1 FROM intent WHERE record = ?1 AND id = ?2";
     IntentsOfRecord = intent!(), "WHERE record = ?1 AND tenant = ?2 ORDER BY id DESC LIMIT ?3";
     IntentsOfDelivery = intent!(), "WHERE record = ?1 AND tenant = ?2 AND route = ?3 AND kind = ?4 \

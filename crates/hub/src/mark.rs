@@ -83,6 +83,26 @@ pub enum Mark {
         /// How long it took.
         took: Duration,
     },
+    /// Several deliveries went in one call; of each it is known what became of it, or that nobody knows.
+    Batch {
+        /// The target.
+        system: System,
+        /// The operation.
+        operation: String,
+        /// How many went.
+        sent: usize,
+        /// Of how many the effect is there.
+        applied: usize,
+        /// Of how many nobody knows. The others were refused.
+        unknown: usize,
+    },
+    /// A batch was refused for one of its records: its halves go on.
+    Split {
+        /// The target.
+        system: System,
+        /// How many there were.
+        records: usize,
+    },
     /// A target reached a level.
     Delivered {
         /// The target.

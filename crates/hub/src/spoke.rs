@@ -5,6 +5,8 @@
 //! settled (committed). Nothing is sent before its intent is durable; an intent that may have reached the target is
 //! finished as it was rendered before anything newer goes.
 
+mod again;
+mod batch;
 mod draw;
 mod edit;
 mod flight;
@@ -35,6 +37,7 @@ use store::{Head, Query, Rows, StoreError, SystemState};
 
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Input, Machine, Notice, Ticket, Turn};
+use batch::{Gathered, Sort};
 use draw::Draw;
 use flight::{Doubt, Flight};
 use heads::Claim;
@@ -79,6 +82,10 @@ pub(crate) enum Await {
     Commit(Vec<After>),
     /// An answer to a write or probe.
     Answer(Box<Flight>),
+    /// An answer to several writes that went together.
+    Batch(Vec<Flight>),
+    /// What must be known before a batch in doubt is sent again.
+    ResendBatch(Vec<(Doubt, Permit)>),
     /// The object a duplicate answer named.
     Adopt(Box<Flight>, Call, String),
     /// An object read by id.
@@ -134,6 +141,12 @@ pub struct Spoke {
     pub(crate) admitted: Vec<(Head, Permit)>,
     /// What deliveries draw that were found to need more than their permit, until they are admitted again.
     pub(crate) draws: BTreeMap<ObligationKey, Draw>,
+    /// What is known of deliveries that were admitted and did not go, until they are admitted again.
+    pub(crate) sorts: BTreeMap<ObligationKey, Sort>,
+    /// Judged in this turn, under permits that others share.
+    pub(crate) gathered: Vec<Gathered>,
+    /// Halves of batches so far.
+    pub(crate) halves: u64,
     pub(crate) claims: [Claim; 3],
     /// Intents in doubt.
     pub(crate) doubts: BTreeMap<IntentId, Doubt>,
@@ -196,6 +209,9 @@ impl Spoke {
             raised_again: BTreeSet::new(),
             admitted: Vec::new(),
             draws: BTreeMap::new(),
+            sorts: BTreeMap::new(),
+            gathered: Vec::new(),
+            halves: 0,
             claims: Default::default(),
             doubts: BTreeMap::new(),
             unauthorised: Vec::new(),
@@ -272,16 +288,10 @@ impl Spoke {
             self.look_at_rereading(turn);
             self.look_for_work(turn);
             while let Some((wanted, permit)) = self.dispatcher.as_mut().and_then(|d| d.admit(turn.now.mono)) {
+                let along = self.along(&wanted, &permit, turn.now.mono);
                 match wanted.token {
-                    Token::Deliver(key) => match self.heads.remove(&key) {
-                        Some(head) => {
-                            self.draws.remove(&key);
-                            self.active.insert(key);
-                            self.admitted.push((head, permit));
-                        }
-                        None => self.unused(permit, turn),
-                    },
-                    Token::Intent(id) => self.go_on(id, permit, turn),
+                    Token::Deliver(key) => self.let_in(key, permit, along, turn),
+                    Token::Intent(id) => self.go_on_with(id, permit, along, turn),
                     Token::Fetch(external) => self.fetch(external, permit, turn),
                     Token::Poll(object) => self.poll(object, permit, turn),
                 }
@@ -331,7 +341,9 @@ impl Spoke {
                 for ((head, permit), row) in admitted.into_iter().zip(rows) {
                     self.plan(head, permit, row, turn);
                 }
+                self.form_batches(turn);
             }
+            (Await::ResendBatch(doubts), Rows::Spoke(rows)) => self.resend_batch(doubts, rows, turn),
             (Await::Resend(doubt, permit), Rows::Spoke(rows)) => {
                 if let Some(row) = rows.first() {
                     self.resend(*doubt, permit, row, turn);
@@ -365,6 +377,7 @@ impl Spoke {
     ) {
         match self.awaiting.remove(&ticket) {
             Some(Await::Answer(flight)) => self.landed(*flight, answer, took, turn),
+            Some(Await::Batch(flights)) => self.landed_batch(flights, answer, took, turn),
             Some(Await::Adopt(flight, call, external_id)) => {
                 self.adopt(*flight, &call, external_id, answer, turn)
             }

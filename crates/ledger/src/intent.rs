@@ -26,6 +26,12 @@ pub enum IdempotencyClass {
         /// Milliseconds until the target's search sees a write.
         index_lag_ms: u64,
     },
+    /// Look when in doubt: the create writes Concord's id into a field, by which a search finds it after
+    /// `index_lag_ms`.
+    MarkerField {
+        /// Milliseconds until the target's search sees a write.
+        index_lag_ms: u64,
+    },
     /// Nothing helps: a doubt goes to a person.
     None,
 }
@@ -38,6 +44,7 @@ impl IdempotencyClass {
             Self::NativeKey { .. } => "native_key",
             Self::Upsert => "upsert",
             Self::SearchFirst { .. } => "search_first",
+            Self::MarkerField { .. } => "marker_field",
             Self::None => "none",
         }
     }
@@ -115,6 +122,21 @@ pub struct Intent {
     pub token: Option<OrderToken>,
     /// Follows the change across systems.
     pub trace: String,
+    /// The batch that it goes in; `None`: alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Membership>,
+}
+
+/// An intent's place in a batch: several requests of one operation, for different records, that go as one. Who goes
+/// together is durable with the intents, so that the same bytes can go again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Membership {
+    /// The batch; its text form is the batch's own idempotency key.
+    pub id: IntentId,
+    /// Its place, from 0.
+    pub place: u32,
+    /// How many went together.
+    pub of: u32,
 }
 
 impl Intent {
@@ -139,7 +161,10 @@ impl Intent {
             return self.created_at;
         }
         match self.class {
-            IdempotencyClass::SearchFirst { index_lag_ms } if self.sends > 0 => {
+            IdempotencyClass::SearchFirst { index_lag_ms }
+            | IdempotencyClass::MarkerField { index_lag_ms }
+                if self.sends > 0 =>
+            {
                 self.quiet_from() + Duration::from_millis(index_lag_ms)
             }
             _ => self.quiet_from(),

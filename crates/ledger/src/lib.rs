@@ -19,7 +19,7 @@ mod words;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use group::{Group, GroupKind, Left, Member, Place, Sample, Trend, name_of};
-pub use intent::{IdempotencyClass, Intent, IntentState};
+pub use intent::{IdempotencyClass, Intent, IntentState, Membership};
 pub use job::{Action, Job, JobState, Kept, PACE_MAX, PLAN_LIVES, Page, Portion, Scope, Tally, Unfit};
 pub use obligation::{
     Aside, Lane, Level, Obligation, ObligationKey, PASSED_OVER, Reason, State, Subject, Waiting,

@@ -38,7 +38,7 @@ pub enum Class {
     Conflict,
     /// Somebody holds a lock on it.
     Locked,
-    /// The whole batch was refused, nothing of it applied.
+    /// The whole batch was refused, nothing of it applied: for one of its records, and which is not known.
     BatchRejected,
     /// May or may not have been applied.
     Uncertain,
@@ -75,13 +75,10 @@ impl Class {
     }
 
     /// Whether it costs one of a delivery's attempts, for a write as for a probe. Throttling and stale tokens do not
-    /// (I12); what ends a delivery has nothing left to count.
+    /// (I12); what ends a delivery has nothing left to count, and who was in a batch with a bad record has not failed.
     #[must_use]
     pub const fn spends_attempt(self) -> bool {
-        matches!(
-            self,
-            Self::Conflict | Self::Locked | Self::BatchRejected | Self::Uncertain | Self::Retryable
-        )
+        matches!(self, Self::Conflict | Self::Locked | Self::Uncertain | Self::Retryable)
     }
 
     /// Whether the breaker counts it as the target being ill: throttling, stale tokens and permanent answers do not.

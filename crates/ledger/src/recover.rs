@@ -28,7 +28,7 @@ pub enum Recovery {
 ///
 /// A send is counted durably before it is made, so that each counted one may have been made. A wait that was
 /// stored with it (back-off, Retry-After) still holds. Of a `search_first` intent it is not known
-/// whether it was sent again after a look: it is looked for again.
+/// whether it was sent again after a look: it is looked for again. So is one that writes its mark.
 #[must_use]
 pub fn recover(intent: &Intent, scope: &str, now: Wall) -> Recovery {
     let earliest = if intent.state == IntentState::Doubtful { intent.due.max(now) } else { now };
@@ -50,9 +50,9 @@ pub(crate) fn way_on(intent: &Intent, earliest: Wall, same_scope: bool) -> Recov
             Recovery::Resend { not_before: earliest }
         }
         IdempotencyClass::Upsert => Recovery::Resend { not_before },
-        IdempotencyClass::NativeKey { .. } | IdempotencyClass::SearchFirst { .. } => {
-            Recovery::Probe { not_before }
-        }
+        IdempotencyClass::NativeKey { .. }
+        | IdempotencyClass::SearchFirst { .. }
+        | IdempotencyClass::MarkerField { .. } => Recovery::Probe { not_before },
         IdempotencyClass::None => Recovery::Person(words::unprobed(intent)),
     }
 }

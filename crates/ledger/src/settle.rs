@@ -14,7 +14,8 @@
 //! | gone | link rot | – |
 //! | conflict | refetch, merge, render anew; dead when attempts are used up | yes |
 //! | locked | short jittered retry | yes |
-//! | retryable, batch_rejected | full-jitter exponential retry; dead when attempts are used up | yes |
+//! | retryable | full-jitter exponential retry; dead when attempts are used up | yes |
+//! | batch_rejected | again in a half of the batch, at once; alone: dead | no |
 //! | uncertain (and `absent`, which no write can answer) | by idempotency class, below | yes |
 //!
 //! **In doubt**, by idempotency class. *Quiet* is last possible arrival + the operation's processing time:
@@ -24,7 +25,7 @@
 //! | native_key, within half its ttl | resend after quiet |
 //! | native_key, older | probe after quiet |
 //! | upsert | resend after quiet |
-//! | search_first | probe after quiet + index lag |
+//! | search_first, marker_field | probe after quiet + index lag |
 //! | none | person |
 //!
 //! A second send of a native_key or upsert intent stands **under an earlier doubt**: an answer about it says
@@ -39,7 +40,7 @@
 //! | absent | resend when the probe was made late enough (dead when attempts are used up), else probe again; none: person |
 //! | rate_limited, quota_exhausted | probe again when the target says; no attempt |
 //! | auth_expired, auth_revoked | as for a write: the *probe* is what is repeated |
-//! | uncertain, retryable, locked, conflict, batch_rejected | probe again, backing off; person when attempts are used up |
+//! | uncertain, retryable, locked, conflict | probe again, backing off; person when attempts are used up |
 //! | not_found, gone | link rot for an update; person for a create |
 //! | the rest | person |
 //!
@@ -123,6 +124,15 @@ pub enum Next {
     },
     /// May have been applied, and nothing at the target can tell: a person must look.
     Person(Reason),
+    /// The batch was refused for one of its records, and nothing of it applied: on in a half of it, not before `due`.
+    /// Spends no attempt.
+    Split {
+        /// Not before.
+        due: Wall,
+        /// An earlier send of it is in doubt: the intent stays, and the same bytes go again in the half. Else it is
+        /// closed, and rendered anew.
+        kept: bool,
+    },
     /// Refused for good: close the intent, dead letter.
     Dead(Reason),
     /// The object exists already under this id: adopt it if match keys agree, else quarantine both.

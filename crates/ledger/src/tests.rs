@@ -19,6 +19,8 @@ pub(crate) const QUIET: Duration = Duration::from_secs(30);
 pub(crate) const KEYED: IdempotencyClass = IdempotencyClass::NativeKey { ttl_s: 600 };
 pub(crate) const SEARCHED: IdempotencyClass = IdempotencyClass::SearchFirst { index_lag_ms: 15_000 };
 
+pub(crate) const MARKED: IdempotencyClass = IdempotencyClass::MarkerField { index_lag_ms: 15_000 };
+
 pub(crate) fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
 }
@@ -61,6 +63,7 @@ pub(crate) fn create(class: IdempotencyClass) -> Intent {
         closed_at: None,
         token: None,
         trace: "t".into(),
+        batch: None,
     }
 }
 
@@ -196,7 +199,7 @@ fn what_is_unknown_joins_every_difference() {
 fn throttling_and_ends_cost_no_attempt() {
     let spends: Vec<&str> =
         ALL.iter().filter(|class| class.spends_attempt()).map(|class| class.name()).collect();
-    assert_eq!(spends, ["conflict", "locked", "batch_rejected", "uncertain", "retryable"]);
+    assert_eq!(spends, ["conflict", "locked", "uncertain", "retryable"]);
 }
 
 #[test]

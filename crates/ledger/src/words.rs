@@ -89,7 +89,6 @@ pub(crate) fn exhausted(intent: &Intent, outcome: &Outcome, before: u32) -> Reas
         Class::Conflict => ("somebody else wrote to the object each time", "Stop the other writer"),
         Class::Locked => ("the object was locked each time", "Find who holds the lock"),
         Class::Absent => ("no send of it arrived", "Check the connection and the system's health"),
-        Class::BatchRejected => ("the batch was rejected each time", "Look which of its items is refused"),
         _ => ("the system failed each time", "Check the system's health"),
     };
     let plural = if attempts == 1 { "" } else { "s" };

@@ -61,6 +61,8 @@ bugs! {
     NoRestInDoubt = "no_rest_in_doubt", "I4";
     /// Who may create a record is taken for the owner of all of it.
     CreatorOwns = "creator_owns", "I5";
+    /// A batch whose fate is unknown is split and rendered anew, while the first may still arrive.
+    SplitInDoubt = "split_in_doubt", "I4";
     /// What was written there and is superseded is taken for an edit when it comes back late.
     LateEchoIsEdit = "late_echo_is_edit", "I6";
     /// A write that is on its way is not known when it comes back.
@@ -69,6 +71,8 @@ bugs! {
     RestoreIsTrusted = "restore_is_trusted", "I6";
     /// No answer to an event is taken for its delivery.
     SilenceIsSuccess = "silence_is_success", "I8";
+    /// A batch that was taken in part is taken for done.
+    PartIsWhole = "part_is_whole", "I8";
     /// A record that leaves a filter raises nothing.
     FilterLeftSilently = "filter_left_silently", "I8";
     /// Limits start full after every start.

@@ -18,6 +18,10 @@ pub struct Fault {
     /// Only requests whose path contains this text.
     #[serde(default)]
     pub path: Option<String>,
+    /// Only requests whose body holds this text: with `error_before` and 400 a record that is refused, and with it
+    /// every batch that it is in.
+    #[serde(default)]
+    pub body: Option<String>,
     /// Probability per matching request or event, 0 to 1.
     #[serde(default = "always")]
     pub chance: f64,
@@ -157,7 +161,16 @@ pub(crate) struct Parcel {
 impl Fault {
     /// A fault for every request, without end.
     pub fn new(kind: FaultKind) -> Self {
-        Self { kind, method: None, path: None, chance: 1.0, count: None, from_ms: None, until_ms: None }
+        Self {
+            kind,
+            method: None,
+            path: None,
+            body: None,
+            chance: 1.0,
+            count: None,
+            from_ms: None,
+            until_ms: None,
+        }
     }
 
     /// Only for requests with this method whose path contains this text.
@@ -165,6 +178,13 @@ impl Fault {
     pub fn on(mut self, method: &str, path: &str) -> Self {
         self.method = Some(method.to_owned());
         self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Only for requests whose body holds this text.
+    #[must_use]
+    pub fn holding(mut self, text: &str) -> Self {
+        self.body = Some(text.to_owned());
         self
     }
 
@@ -199,9 +219,12 @@ impl Fault {
         self.count == Some(0) || self.until_ms.is_some_and(|until| now_ms >= until)
     }
 
-    fn covers(&self, method: &str, path: &str) -> bool {
+    fn covers(&self, method: &str, path: &str, body: &[u8]) -> bool {
+        let holds =
+            |text: &str| text.is_empty() || body.windows(text.len()).any(|part| part == text.as_bytes());
         self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.path.as_deref().is_none_or(|wanted| path.contains(wanted))
+            && self.body.as_deref().is_none_or(holds)
             // Only a batch can fail in part.
             && (!matches!(self.kind, FaultKind::PartialBatch { .. }) || path.contains("/batch"))
     }
@@ -283,7 +306,12 @@ impl Faults {
     }
 
     /// Draws what happens to one request.
-    pub(crate) fn plan(&mut self, method: &str, path: &str, now_ms: u64, entropy: &mut Entropy) -> Plan {
+    pub(crate) fn plan(
+        &mut self,
+        (method, path, body): (&str, &str, &[u8]),
+        now_ms: u64,
+        entropy: &mut Entropy,
+    ) -> Plan {
         let mut plan = Plan::default();
         if self.active.is_empty() {
             return plan;
@@ -294,7 +322,7 @@ impl Faults {
                 continue;
             }
             let refuse = fault.kind == FaultKind::Refuse;
-            if !refuse && (!fault.covers(method, path) || !entropy.chance(fault.chance)) {
+            if !refuse && (!fault.covers(method, path, body) || !entropy.chance(fault.chance)) {
                 continue;
             }
             match &fault.kind {

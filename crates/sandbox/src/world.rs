@@ -82,7 +82,8 @@ impl World {
             return Answer { response, manner, ticket: None, wake };
         }
         let path = request.uri().path();
-        let plan = self.desk.faults.plan(request.method().as_str(), path, now_ms, &mut self.desk.entropy);
+        let about = (request.method().as_str(), path, request.body().as_ref());
+        let plan = self.desk.faults.plan(about, now_ms, &mut self.desk.entropy);
         let expired = plan.expire && !self.system.expire_tokens();
         let call = Call { request, now_ms, partial: plan.partial, late: false, expired };
         let operation = self.system.operation(&call);

@@ -96,6 +96,8 @@ pub struct Simulation {
     pub(crate) estate: Option<Box<Estate>>,
     /// How far the wall clock is off, in microseconds.
     pub(crate) clock_off: i64,
+    /// Calls on their way to each system, and the most there were at once.
+    pub(crate) wire: BTreeMap<System, (u64, u64)>,
     /// Objects at targets that a person annotated.
     pub(crate) annotated: Vec<u64>,
     /// Targets that say what became of every write.
@@ -148,6 +150,7 @@ impl Simulation {
             targets,
             estate: None,
             clock_off: 0,
+            wire: BTreeMap::new(),
             annotated: Vec::new(),
             talkative: BTreeSet::new(),
             sick: BTreeMap::new(),
@@ -213,6 +216,12 @@ impl Simulation {
         self.targets.get(system).and_then(|target| target.effects.last()).map_or(0, |effect| effect.at)
     }
 
+    /// The most calls that were on their way to a target at once.
+    #[must_use]
+    pub fn calls_at_once(&self, system: &System) -> u64 {
+        self.wire.get(system).map_or(0, |(_, most)| *most)
+    }
+
     /// A digest of everything that happened, in order (I18).
     #[must_use]
     pub const fn trace(&self) -> u64 {
@@ -273,6 +282,11 @@ impl Simulation {
         match event {
             Event::Start => self.start(),
             Event::Input(id, input) => {
+                if let (MachineId::Spoke(system), Input::Answered { .. }) = (&id, &input)
+                    && let Some((now, _)) = self.wire.get_mut(system)
+                {
+                    *now = now.saturating_sub(1);
+                }
                 self.write_down(&id, &input);
                 self.drive(&id, input);
             }
@@ -335,6 +349,7 @@ impl Simulation {
         self.remember("crash");
         self.machines.clear();
         self.timers.clear();
+        self.wire.values_mut().for_each(|(now, _)| *now = 0);
         // Of what was being synced, some may have reached the disk.
         let held = self.store.held() as u64;
         let kept = if self.estate.is_some() { self.between(0, held + 1) } else { 0 };

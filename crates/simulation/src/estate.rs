@@ -196,7 +196,8 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         .iter()
         .map(|(name, class)| {
             let life = Duration::from_secs(files::KEY_LIFE_S);
-            (system(name), Vendor::new(*class).forgetting_keys(life))
+            let vendor = Vendor::new(*class).forgetting_keys(life);
+            (system(name), if *name == files::UP { vendor.strict() } else { vendor })
         })
         .collect();
     vendors.insert(system(files::SOURCE), Vendor::new(Class::None));
@@ -214,6 +215,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
             slow: 10,
             refuse: 3,
             vanish: 3,
+            partial: 40,
         },
         heal_after: span,
         end_after: end,

@@ -1,6 +1,8 @@
 //! The hub on a virtual clock: a seeded scheduler, a store that loses unsynced writes, vendors that lose answers,
 //! apply late, throttle and fail. Sees no tokio, no sockets, no clock.
 
+#[cfg(test)]
+mod batch_tests;
 mod campaign;
 mod checks;
 mod driver;
@@ -24,5 +26,5 @@ pub use campaign::{
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
 pub use estate::{Mode, Violation};
-pub use scenario::{Class, configuration, sayings};
+pub use scenario::{Class, batching, configuration, in_turn, sayings};
 pub use vendor::{Faults, Vendor};

@@ -39,6 +39,9 @@ impl Simulation {
             Effect::Send(ticket, request) => {
                 let MachineId::Spoke(system) = id.clone() else { return };
                 self.watch_send(&system, &request);
+                let (now, most) = self.wire.entry(system.clone()).or_default();
+                *now += 1;
+                *most = (*most).max(*now);
                 self.remember(&format!("{system} sends {} {}/", request.method, request.path));
                 let latency = self.between(300, 20_000);
                 let life = self.life;

@@ -17,13 +17,15 @@ pub enum Class {
     NativeKey,
     /// GET by key, then POST.
     SearchFirst,
+    /// POST with a mark, by which it is looked for when in doubt.
+    Marker,
     /// POST, and nothing helps.
     None,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Upsert, Self::NativeKey, Self::SearchFirst, Self::None];
+    pub const ALL: [Self; 5] = [Self::Upsert, Self::NativeKey, Self::SearchFirst, Self::Marker, Self::None];
     /// How long the simulated search does not see a new object.
     pub const INDEX_LAG_MS: u64 = 700;
 
@@ -34,6 +36,7 @@ impl Class {
             Self::Upsert => "upsert",
             Self::NativeKey => "native_key",
             Self::SearchFirst => "search_first",
+            Self::Marker => "marker_field",
             Self::None => "none",
         }
     }
@@ -84,6 +87,19 @@ impl Class {
 {update}",
                 lag = Self::INDEX_LAG_MS + 100
             ),
+            Self::Marker => format!(
+                "      create:
+        for: [create]
+        idempotency: {{class: marker_field, index_lag_ms: {lag}}}
+        processing_max: 1s
+        request: {{method: POST, path: /items, json: {{\"...\": \"{{fields}}\", mark: \"{{key}}\"}}, timeout: 1s}}
+        answer: {{id: {{path: id}}}}
+        probe:
+          request: {{method: GET, path: /items, query: {{mark: \"{{key}}\"}}, timeout: 1s}}
+          answer: {{found: items, id: id}}
+{update}",
+                lag = Self::INDEX_LAG_MS + 100
+            ),
             Self::None => format!(
                 "      create:
         for: [create]
@@ -96,21 +112,74 @@ impl Class {
         }
     }
 
-    fn manifest(self) -> String {
+    /// With `batches`, what waits goes together; then there is one call at a time, so that something waits.
+    fn manifest(self, batches: bool) -> String {
+        let mut writes = self.writes();
+        if batches {
+            for (operation, how) in [("put", "put"), ("create", "create"), ("update", "patch")] {
+                let looks_first = self == Self::SearchFirst && operation == "create";
+                if !looks_first {
+                    writes = with_batch(&writes, operation, &batch_of("items", how, self, 6));
+                }
+            }
+        }
         format!(
             "connector: {name}
 version: \"1\"
 about: A simulated target.
-limits: {{concurrency: 4}}
+limits: {{concurrency: {calls}}}
 objects:
   items:
     shape: {{id: id}}
     writes:
 {writes}{ERRORS}",
             name = self.name(),
-            writes = self.writes()
+            calls = if batches { 1 } else { 4 },
         )
     }
+}
+
+/// The batch form of an operation: an answer for each in no order; those without a key one for each in its place.
+pub(crate) fn batch_of(kind: &str, how: &str, class: Class, records_max: u32) -> String {
+    let name = if how == "patch" { "id" } else { "key" };
+    let fields = if class == Class::Marker && how == "create" {
+        "{\"...\": \"{fields}\", mark: \"{key}\"}"
+    } else {
+        "\"{fields}\""
+    };
+    let ordered = class == Class::SearchFirst;
+    let key = if class == Class::NativeKey { ", headers: {idempotency-key: \"{intent}\"}" } else { "" };
+    let (query, lists) = if ordered {
+        (", query: {ordered: \"1\"}", "results: items\n          correlate: position")
+    } else {
+        (
+            "",
+            "results: results
+          errors: errors
+          correlate: {echo: {sent: \"{intent}\", result: trace, error: trace}}",
+        )
+    };
+    format!(
+        "        batch:
+          records_max: {records_max}
+          request: {{method: POST, path: /{kind}/batch{query}{key}, json: {{inputs: \"{{records}}\"}}, timeout: 1s}}
+          record: {{how: {how}, trace: \"{{intent}}\", name: \"{{{name}}}\", fields: {fields}}}
+          {lists}
+          answer: {{id: {{path: id}}}}
+          rules:
+            - {{when: {{body: {{path: status, equals: 404}}}}, class: not_found}}
+            - {{when: {{body: {{path: status, equals: 422}}}}, class: validation}}
+            - {{when: {{body: {{path: status, equals: 500}}}}, class: retryable}}
+"
+    )
+}
+
+/// The operation with a batch form, where it is there.
+pub(crate) fn with_batch(writes: &str, operation: &str, batch: &str) -> String {
+    let head = format!("      {operation}:\n");
+    let Some(at) = writes.find(&head) else { return writes.to_owned() };
+    let (before, rest) = writes.split_at(at + head.len());
+    format!("{before}{batch}{rest}")
 }
 
 /// What the vendors' answers mean.
@@ -159,6 +228,34 @@ creators: [src]
 /// When the scenario's own files do not load: a defect here.
 #[must_use]
 pub fn configuration(classes: &[Class]) -> Arc<Configuration> {
+    written(classes, false)
+}
+
+/// The same, where what waits goes together.
+///
+/// # Panics
+/// As [`configuration`].
+#[must_use]
+pub fn batching(classes: &[Class]) -> Arc<Configuration> {
+    written(classes, true)
+}
+
+/// The same, where no two calls may be about one note: all things have the same.
+///
+/// # Panics
+/// As [`configuration`].
+#[must_use]
+pub fn in_turn(class: Class) -> Arc<Configuration> {
+    let serial =
+        |manifest: String| manifest.replace("        for: [", "        serial_by: note\n        for: [");
+    written_as(&[class], &|class: Class| serial(class.manifest(false)))
+}
+
+fn written(classes: &[Class], batches: bool) -> Arc<Configuration> {
+    written_as(classes, &|class: Class| class.manifest(batches))
+}
+
+fn written_as(classes: &[Class], manifest: &dyn Fn(Class) -> String) -> Arc<Configuration> {
     let mut files = folder();
     files.put("connectors/source.yaml", SOURCE);
     // The first target owns the note: the source only fills it while it is blank.
@@ -180,7 +277,7 @@ fields:
     let mut routes = "routes:\n".to_owned();
     for class in classes {
         let name = class.name();
-        files.put(&format!("connectors/{name}.yaml"), class.manifest());
+        files.put(&format!("connectors/{name}.yaml"), manifest(*class));
         files.put(
             &format!("systems/{name}.yaml"),
             format!(

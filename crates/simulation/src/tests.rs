@@ -131,6 +131,7 @@ fn seeded_storms_hold() {
                     late: 60,
                     throttle: 30,
                     slow: 0,
+                    partial: 0,
                 },
                 crash_at: (0..seed % 5).map(|n| 50 + n * 37 + seed * 3).collect(),
                 heal_after: Duration::from_secs(4),

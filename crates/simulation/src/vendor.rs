@@ -1,6 +1,8 @@
 //! A simulated vendor: objects of a few kinds behind a small API, and everything that can go wrong before, during and
 //! after a call. Keeps its own books: the oracle.
 
+mod batch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub struct Faults {
     pub throttle: u64,
     /// The answer takes almost as long as it may.
     pub slow: u64,
+    /// Of a batch, some are done, some are not, and of some nothing is said.
+    pub partial: u64,
 }
 
 /// What becomes of a request.
@@ -127,6 +131,10 @@ pub struct Vendor {
     pub(crate) ignored: u64,
     /// Values of `key` that it does not take just now.
     pub(crate) refused: BTreeSet<String>,
+    /// Whether it refuses a batch whole when one of it is invalid.
+    strict: bool,
+    /// How the next batch goes.
+    struck: Option<u64>,
 }
 
 impl Vendor {
@@ -147,6 +155,8 @@ impl Vendor {
             failed_at: None,
             ignored: 0,
             refused: BTreeSet::new(),
+            strict: false,
+            struck: None,
         }
     }
 
@@ -201,6 +211,9 @@ impl Vendor {
         if request.method != "GET" && hit(faults.late) {
             return Reply::Late(takes + random % 900_000);
         }
+        if is_batch(request) && hit(faults.partial) {
+            self.strike(random >> 8);
+        }
         let answer = self.apply(request, now);
         if hit(faults.fail_after) {
             return Reply::Answer(response(500, &json!({"error": "after"})), takes);
@@ -223,7 +236,12 @@ impl Vendor {
         if refused && !self.remembers(request, now) {
             return response(422, &json!({"error": "not valid here"}));
         }
+        let ordered = query.contains("ordered=");
         match (request.method.as_str(), self.class) {
+            ("POST", Class::NativeKey) if name == "batch" => {
+                self.keyed(request, now, |vendor| vendor.batch(kind, request, ordered, now))
+            }
+            ("POST", _) if name == "batch" => self.batch(kind, request, ordered, now),
             ("GET", _) if name.is_empty() && query.contains("since=") => self.list(kind, query),
             ("GET", _) if name.is_empty() => self.search(kind, query, now),
             ("GET", _) => self.get(kind, name),
@@ -366,13 +384,18 @@ impl Vendor {
         }
     }
 
-    /// Finds by key what is old enough for the index.
+    /// Finds by key, or by a mark, what is old enough for the index.
     fn search(&self, kind: &str, query: &str, now: u64) -> Response {
-        let key = parameter(query, "key").unwrap_or_default();
+        let (key, mark) = (parameter(query, "key"), parameter(query, "mark"));
         let lag = Class::INDEX_LAG_MS * 1_000;
-        let seen = self.objects.iter().filter(|(_, item)| {
-            item.kind == kind && item.name == key && !item.gone && now >= item.created + lag
-        });
+        let is_it = |item: &Item| match mark {
+            Some(mark) => item.fields.get("mark").and_then(Value::as_str) == Some(mark),
+            None => item.name == key.unwrap_or_default(),
+        };
+        let seen = self
+            .objects
+            .iter()
+            .filter(|(_, item)| item.kind == kind && is_it(item) && !item.gone && now >= item.created + lag);
         let items: Vec<Value> = seen.map(|(id, _)| json!({"id": id.to_string()})).collect();
         response(200, &json!({"items": items}))
     }
@@ -388,6 +411,10 @@ impl Vendor {
         let items: Vec<Value> = changed.take(PAGE).filter_map(|(id, _)| self.shown(*id)).collect();
         response(200, &json!({"items": items}))
     }
+}
+
+fn is_batch(request: &Request) -> bool {
+    request.path.split('?').next().is_some_and(|path| path.ends_with("/batch"))
 }
 
 fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {

@@ -172,6 +172,15 @@ impl Registry {
                     one(&self.cell(system).figures.rate_limited);
                 }
             }
+            Mark::Batch { system, operation, sent, applied, unknown } => {
+                c.batches.one([system.as_str(), operation]);
+                let refused = sent.saturating_sub(*applied).saturating_sub(*unknown);
+                for (outcome, count) in [("applied", *applied), ("refused", refused), ("unknown", *unknown)] {
+                    let count = u64::try_from(count).unwrap_or(u64::MAX);
+                    c.batched.add([system.as_str(), operation, outcome], count);
+                }
+            }
+            Mark::Split { system, .. } => c.batches_split.one([system.as_str()]),
             Mark::Throttled { system } => {
                 c.throttles.one([system.as_str()]);
                 one(&t.throttles);

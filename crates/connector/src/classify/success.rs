@@ -11,7 +11,7 @@ use crate::plan::{AnswerPlan, CreatedPlan, IdPlan, ProbePlan, WritePlan};
 impl Connector {
     pub(super) fn of_success(&self, call: &Call, answer: &Answer<'_>) -> Outcome {
         match (call, self.write_plan(call)) {
-            (Call::Write(_), Some(plan)) => self.written(plan, call, answer),
+            (Call::Write(_), Some(plan)) => self.written(&plan.answer, call, answer),
             (Call::Probe(_), Some(WritePlan { probe: Some(probe), .. })) => self.probed(probe, call, answer),
             (Call::List { object, .. }, _) => {
                 let items = self.object(object).and_then(|plan| Some(&plan.poll.as_ref()?.items));
@@ -35,8 +35,7 @@ impl Connector {
         )
     }
 
-    fn written(&self, plan: &WritePlan, call: &Call, answer: &Answer<'_>) -> Outcome {
-        let expected = &plan.answer;
+    pub(super) fn written(&self, expected: &AnswerPlan, call: &Call, answer: &Answer<'_>) -> Outcome {
         if expected.needs_body() && answer.json().is_none() {
             let say =
                 "the answer is a success with no JSON body, so it does not show that anything was written";

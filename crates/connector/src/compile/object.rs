@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Compiler;
 use crate::error::did_you_mean;
-use crate::plan::{FetchPlan, ObjectPlan, ProbePlan, Shape, WritePlan};
+use crate::plan::{FetchPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
 use crate::source::{ObjectSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
 use crate::template::Allowed;
@@ -164,6 +164,10 @@ impl Compiler<'_> {
                 "say how its effect is found, or choose another class",
             );
         }
+        if matches!(source.idempotency, IdempotencyClass::MarkerField { .. }) {
+            self.check_mark(name, source, &request, probe.as_ref());
+        }
+        let batch = source.batch.as_ref().and_then(|batch| self.batch(name, source, batch));
         let keyed =
             matches!(source.idempotency, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
         let spec = WriteSpec {
@@ -184,6 +188,8 @@ impl Compiler<'_> {
             timeout: request.timeout,
             charge: request.charge.clone(),
             safe: source.safe.unwrap_or(keyed),
+            batch: batch.as_ref().map(|(spec, _)| spec.clone()),
+            serial_by: source.serial_by.as_deref().map(Arc::from),
         };
         WritePlan {
             spec,
@@ -192,17 +198,53 @@ impl Compiler<'_> {
             answer: self.answer(&source.answer),
             probe,
             errors: self.rules(&source.errors),
+            batch: batch.map(|(_, plan)| plan),
         }
     }
 }
 
 impl Compiler<'_> {
     fn idempotency(&self, declared: &IdempotencyClass) -> IdempotencyClass {
-        match (declared, self.tuned("index_lag_ms")) {
-            (IdempotencyClass::SearchFirst { .. }, Some(lag)) => IdempotencyClass::SearchFirst {
-                index_lag_ms: u64::try_from(lag.as_millis()).unwrap_or(u64::MAX),
-            },
-            _ => declared.clone(),
+        let mut class = declared.clone();
+        if let IdempotencyClass::SearchFirst { index_lag_ms } | IdempotencyClass::MarkerField { index_lag_ms } =
+            &mut class
+            && let Some(lag) = self.tuned("index_lag_ms")
+        {
+            *index_lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        }
+        class
+    }
+
+    /// A create that is found again by its mark writes it, and is looked for by it.
+    fn check_mark(
+        &mut self,
+        name: &str,
+        source: &WriteSource,
+        request: &RequestPlan,
+        probe: Option<&ProbePlan>,
+    ) {
+        let at = source.request.path.referenced;
+        if !request.names_key() {
+            self.error(
+                at,
+                format!("`{name}` is `marker_field` and writes no mark"),
+                "put `{key}` into a field of the request, such as `concord_id: \"{key}\"`",
+            );
+        }
+        if !probe.is_some_and(|probe| probe.request.names_key()) {
+            self.error(
+                at,
+                format!("`{name}` is `marker_field`, and no `probe` looks for its mark"),
+                "search that field for `{key}`, or choose another class",
+            );
+        }
+        let makes = |serves: &Serves| matches!(serves, Serves::Create | Serves::Notify);
+        if !source.serves.iter().all(makes) {
+            self.error(
+                at,
+                format!("`{name}` is `marker_field`, and not only for `create` or `notify`"),
+                "a mark says that the object was made, not that a change of it arrived; use `upsert` for the others",
+            );
         }
     }
 }

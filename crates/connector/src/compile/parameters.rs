@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{AUTH_PARAMETER, Compiler, IDENTITY_PARAMETER, TUNING};
+use super::{AUTH_PARAMETER, BATCH_PARAMETER, Compiler, IDENTITY_PARAMETER, TUNING};
 use crate::error::did_you_mean;
 use crate::source::{ParameterKind, ParameterSource};
 
@@ -18,8 +18,9 @@ impl Compiler<'_> {
         sample: bool,
     ) -> BTreeMap<String, Value> {
         let declared = &self.source.parameters;
-        let reserved =
-            |name: &str| matches!(name, AUTH_PARAMETER | IDENTITY_PARAMETER) || TUNING.contains(&name);
+        let reserved = |name: &str| {
+            matches!(name, AUTH_PARAMETER | BATCH_PARAMETER | IDENTITY_PARAMETER) || TUNING.contains(&name)
+        };
         for name in given.keys().filter(|name| !declared.contains_key(*name) && !reserved(name)) {
             let known = declared.keys().map(String::as_str).chain([AUTH_PARAMETER]).chain(TUNING);
             let hint = did_you_mean(name, known);
@@ -50,9 +51,11 @@ impl Compiler<'_> {
             };
             values.insert(name.clone(), value);
         }
-        for (name, kind) in
-            [(AUTH_PARAMETER, ParameterKind::Text), (IDENTITY_PARAMETER, ParameterKind::Boolean)]
-        {
+        for (name, kind) in [
+            (AUTH_PARAMETER, ParameterKind::Text),
+            (BATCH_PARAMETER, ParameterKind::Boolean),
+            (IDENTITY_PARAMETER, ParameterKind::Boolean),
+        ] {
             let Some(value) = given.get(name) else { continue };
             if !fits(kind, value) {
                 let found = canonical::value::kind_of(value);

@@ -91,7 +91,7 @@ impl Compiler<'_> {
         BodyPlan::Json { node, content_type: content_type.into() }
     }
 
-    fn node(&mut self, body: &Spanned<Value>, allowed: Allowed) -> Node {
+    pub(super) fn node(&mut self, body: &Spanned<Value>, allowed: Allowed) -> Node {
         let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
         Node::parse(&body.value, &environment).unwrap_or_else(|(place, fault)| {
             self.fault(body.referenced, &place, fault);

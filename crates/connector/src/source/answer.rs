@@ -21,7 +21,7 @@ pub(crate) struct AnswerSource {
     /// Whether it was made anew.
     #[serde(default)]
     pub(crate) created: Option<CreatedFrom>,
-    /// Per-record results of a batch of one.
+    /// Per-record results, where the operation is a batch of one.
     #[serde(default)]
     pub(crate) batch: Option<BatchAnswer>,
     /// Paths that must be there; null counts.

@@ -24,6 +24,8 @@ pub(crate) struct Environment<'a> {
 pub(crate) enum Allowed {
     /// A write or a probe.
     Write,
+    /// What stands around the records of a batch.
+    Batch,
     /// A listing.
     List,
     /// A fetch.
@@ -63,6 +65,7 @@ impl Allowed {
                 "known",
                 "known.PATH",
             ],
+            Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
             Self::Constants => &["parameter.NAME", "value.NAME"],

@@ -23,6 +23,8 @@ struct Fixture {
     #[serde(default)]
     cases: Vec<Case>,
     #[serde(default)]
+    batches: Vec<BatchCase>,
+    #[serde(default)]
     webhooks: Vec<Message>,
     #[serde(default)]
     events: Vec<Event>,
@@ -36,6 +38,32 @@ struct Case {
     request: Expected,
     #[serde(default)]
     answers: Vec<Answer>,
+}
+
+/// Several records in one request, and what its answers say of each.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchCase {
+    name: String,
+    records: Vec<WriteSource>,
+    request: Expected,
+    #[serde(default)]
+    answers: Vec<BatchAnswer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchAnswer {
+    #[serde(default)]
+    status: u16,
+    #[serde(default)]
+    json: Option<Value>,
+    #[serde(default)]
+    failure: Option<(FailureKind, Reached)>,
+    /// What it says of the call as a whole.
+    call: String,
+    /// Of each record: its class, and the id it names.
+    each: Vec<(String, Option<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +100,12 @@ struct WriteSource {
     whole: Option<canonical::Fields>,
     #[serde(default)]
     known: canonical::Fields,
+    #[serde(default = "intent")]
+    intent: String,
+}
+
+fn intent() -> String {
+    "int_0192a7c0ffee70008000000000000002".to_owned()
 }
 
 fn key() -> String {
@@ -190,6 +224,10 @@ pub(crate) fn run(name: &str, yaml: &str) {
             answer.check(&connector, &call, &at);
         }
     }
+    for case in fixture.batches {
+        let operation = case.run(&connector, name);
+        shown.insert(operation);
+    }
     for message in &fixture.webhooks {
         let at = format!("{name}: {}", message.name);
         let raw = body(message.json.as_ref(), message.text.as_ref());
@@ -216,6 +254,7 @@ fn covered(connector: &Connector, name: &str, shown: &BTreeSet<String>, classes:
         let plan = connector.object(object).unwrap();
         for write in &plan.writes {
             missing.insert(write.spec.name.to_string());
+            missing.extend(write.batch.iter().map(|batch| batch.request.operation.to_string()));
             if write.probe.is_some() {
                 missing.insert(format!("{}.probe", write.spec.name));
             }
@@ -229,6 +268,47 @@ fn covered(connector: &Connector, name: &str, shown: &BTreeSet<String>, classes:
     if !shown.is_empty() && name != "webhook" {
         let missing: Vec<_> = CLASSES.iter().filter(|class| !classes.contains(**class)).collect();
         assert!(missing.is_empty(), "{name}: no fixture shows the classes {missing:?}");
+    }
+}
+
+impl BatchCase {
+    fn run(self, connector: &Connector, name: &str) -> String {
+        let at = format!("{name}: {}", self.name);
+        let calls: Vec<Call> =
+            self.records.into_iter().map(|source| Call::Write(source.build(connector, &at))).collect();
+        let part = |call: &Call| {
+            let part = connector.render_part(call, "int_0192a7c0ffee700080000000000000ff");
+            let part = part.unwrap_or_else(|error| panic!("{at}: {error}"));
+            // What is kept of it makes the same request.
+            crate::Part::from_bytes(&part.to_bytes()).unwrap()
+        };
+        let parts: Vec<crate::Part> = calls.iter().map(part).collect();
+        let request = crate::Part::join(&parts).unwrap();
+        self.request.check(&request, &at);
+        for answer in self.answers {
+            let at = format!("{at}, answer {} {:?}", answer.status, answer.failure);
+            let response = Response {
+                status: answer.status,
+                headers: Vec::new(),
+                body: body(answer.json.as_ref(), None),
+            };
+            let came = match answer.failure {
+                Some((kind, reached)) => Err(Failure { reached, kind, detail: "no answer".to_owned() }),
+                None => Ok(response),
+            };
+            let verdicts = connector.classify_batch(&calls, &came, NOW);
+            let each = verdicts.each.into_iter().map(|one| (one.class.name().to_owned(), one.external_id));
+            assert_eq!(each.collect::<Vec<_>>(), answer.each, "{at}");
+            assert_eq!(verdicts.call.class.name(), answer.call, "{at}");
+        }
+        format!(
+            "{}/{}",
+            match &calls[0] {
+                Call::Write(write) => &write.object,
+                _ => unreachable!(),
+            },
+            request.operation
+        )
     }
 }
 
@@ -259,7 +339,7 @@ impl WriteSource {
             fields: self.fields.into(),
             known: self.known.into(),
             expected: None,
-            intent: "int_0192a7c0ffee70008000000000000002".to_owned(),
+            intent: self.intent,
         }
     }
 }

@@ -252,6 +252,8 @@ fn wish(dispatcher: &Dispatcher<Token>, (set, lane, seq): Token, cost: u32) -> W
         cost,
         safe: true,
         poison: false,
+        party: None,
+        serial: None,
     }
 }
 

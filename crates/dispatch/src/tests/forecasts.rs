@@ -59,6 +59,8 @@ fn calls_are_as_many_as_slots_and_as_slow_as_answers() {
         cost: 1,
         safe: true,
         poison: false,
+        party: None,
+        serial: None,
     };
     dispatcher.offer(wanted);
     let (_, permit) = dispatcher.admit(START).unwrap();

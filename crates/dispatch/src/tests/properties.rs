@@ -35,7 +35,7 @@ proptest! {
                 let lane = Lane::ALL[usize::try_from(token).unwrap() % 3];
                 let wanted = Wanted {
                     token, lane, lock: None, due: Mono(0), seq: i64::try_from(round).unwrap(),
-                    operation: "create".into(), buckets: BucketSet::ALL, cost: token % 3 + 1, safe: true, poison: false,
+                    operation: "create".into(), buckets: BucketSet::ALL, cost: token % 3 + 1, safe: true, poison: false, party: None, serial: None,
                 };
                 world.step(&Step::Offer(wanted, [None, Some(vec!["burst"]), Some(vec!["search"])][token as usize % 4 % 3].clone()))?;
             }
@@ -68,7 +68,7 @@ proptest! {
         let mut now = Mono(0);
         let wish = |lane: Lane, seq| Wanted {
             token: (lane, seq), lane, lock: None, due: Mono(0), seq, operation: "create".into(), buckets: BucketSet::ALL,
-            cost: costs[usize::from(lane.number())], safe: true, poison: false,
+            cost: costs[usize::from(lane.number())], safe: true, poison: false, party: None, serial: None,
         };
         for lane in Lane::ALL {
             (0..2).for_each(|seq| dispatcher.offer(wish(lane, seq)));
@@ -118,6 +118,8 @@ fn a_window_full_of_bulk_work_keeps_room_for_other_lanes() {
         cost: 1,
         safe: true,
         poison: false,
+        party: None,
+        serial: None,
     };
     (0..9).for_each(|token| dispatcher.offer(wish(token, Lane::Bulk)));
     assert_eq!(dispatcher.room_for(Lane::Bulk), 0);
@@ -143,6 +145,8 @@ fn a_window_is_filled_in_good_portions() {
         cost: 1,
         safe: true,
         poison: false,
+        party: None,
+        serial: None,
     };
     (0..12).for_each(|token| dispatcher.offer(wish(token)));
     let refill = [0, 1, 2, 3, 4].map(|token| {

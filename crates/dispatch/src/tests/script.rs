@@ -15,7 +15,7 @@ use std::time::Duration;
 use canonical::{Mono, Object, RecordId, Wall};
 use ledger::{Class, Lane};
 
-use crate::{BreakerState, BucketSet, Change, Dispatcher, Forced, Limits, Permit, Wanted};
+use crate::{BreakerState, BucketSet, Change, Dispatcher, Forced, Limits, Party, Permit, Wanted};
 
 /// Runs a script; each step must say what the line expects after `->`, or nothing.
 #[track_caller]
@@ -108,6 +108,8 @@ impl Stage {
             cost: u32::try_from(number("cost=", 1)).unwrap(),
             safe: words.contains(&"safe"),
             poison: words.contains(&"poison"),
+            party: value("party=").map(|kind| Party { kind: kind.parse().unwrap(), most: 4 }),
+            serial: value("turn=").map(Into::into),
         }
     }
 

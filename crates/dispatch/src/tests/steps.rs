@@ -1,11 +1,13 @@
 //! What may happen to a dispatcher: steps and limits, drawn at random.
 
+use std::sync::Arc;
+
 use canonical::{Mono, Object, RecordId, Wall};
 use ledger::{Class, Lane};
 use proptest::prelude::*;
 
 use super::{bucket, limits};
-use crate::{BucketSet, BucketSpec, Limits, Scope, Wanted};
+use crate::{BucketSet, BucketSpec, Limits, Party, Scope, Wanted};
 
 pub(super) const MS: u64 = 1000;
 
@@ -17,6 +19,10 @@ pub(super) enum Step {
     /// With the limits it names; without, it draws from those that it says.
     Offer(Wanted<u32>, Option<Vec<&'static str>>),
     Admit,
+    /// Others go along with the n-th call in flight, if it has just been admitted.
+    Join,
+    /// The n-th call in flight takes a turn.
+    Turn(usize, u8),
     /// Learn and release the n-th call in flight.
     End(usize, Class, Option<u64>, Option<Left>),
     /// Release without learning, as for a replayed answer.
@@ -38,29 +44,39 @@ pub(super) fn lock(number: u8) -> (RecordId, Object) {
     (RecordId::from_parts(Wall(0), u128::from(number)), Object::new("contacts").unwrap())
 }
 
+/// What no two calls may be about at once.
+pub(super) fn key_of(number: u8) -> Arc<str> {
+    format!("parent {number}").into()
+}
+
 fn wish() -> impl Strategy<Value = Step> {
     let operation = prop::sample::select(vec!["create", "update", "list"]);
     let lane = prop::sample::select(Lane::ALL.to_vec());
     (
         (0_u32..40, lane, prop::option::of(0_u8..5), 0_u64..3000, -3_i64..3),
         (operation, 1_u32..4, any::<bool>(), prop::bool::weighted(0.2), names()),
+        (prop::option::of(0_u64..2), prop::option::weighted(0.3, 0_u8..3)),
     )
-        .prop_map(|((token, lane, number, due, seq), (operation, cost, safe, poison, names))| {
-            let wanted = Wanted {
-                token,
-                lane,
-                lock: number.map(lock),
-                // Made absolute when it is offered.
-                due: Mono(due * MS),
-                seq,
-                operation: operation.into(),
-                buckets: BucketSet::ALL,
-                cost,
-                safe,
-                poison,
-            };
-            Step::Offer(wanted, names)
-        })
+        .prop_map(
+            |((token, lane, number, due, seq), (operation, cost, safe, poison, names), (kind, key))| {
+                let wanted = Wanted {
+                    token,
+                    lane,
+                    lock: number.map(lock),
+                    // Made absolute when it is offered.
+                    due: Mono(due * MS),
+                    seq,
+                    operation: operation.into(),
+                    buckets: BucketSet::ALL,
+                    cost,
+                    safe,
+                    poison,
+                    party: kind.map(|kind| Party { kind, most: 3 }),
+                    serial: key.map(key_of),
+                };
+                Step::Offer(wanted, names)
+            },
+        )
 }
 
 /// What calls name: the account's limit, an operation's, both, none, or nothing is known of them.
@@ -92,6 +108,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => wish(),
         12 => Just(Step::Admit),
+        6 => Just(Step::Join),
+        1 => (0_usize..4, 0_u8..3).prop_map(|(n, key)| Step::Turn(n, key)),
         8 => (0_usize..4, class(), prop::option::weighted(0.2, 0_u64..4000), left())
             .prop_map(|(n, class, wait, left)| Step::End(n, class, wait, left)),
         1 => (0_usize..4).prop_map(Step::Release),

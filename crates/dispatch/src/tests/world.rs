@@ -1,6 +1,7 @@
 //! A model beside the dispatcher: it says what may be admitted, and is told only what goes in and what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Mono, Object, RecordId};
@@ -8,7 +9,7 @@ use ledger::Class;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use super::steps::{Left, MS, Step, lock};
+use super::steps::{Left, MS, Step, key_of, lock};
 use crate::{BucketSet, Change, Dispatcher, Limits, Permit, Scope, Wanted};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +37,12 @@ pub(super) struct World {
     /// Limits that are closed.
     closed: BTreeMap<usize, Mono>,
     paused: bool,
+    /// What each call has to itself, by its party.
+    turns: BTreeMap<Arc<str>, u64>,
+    /// Parties of which a call was made.
+    used: BTreeSet<u64>,
+    /// The last input was an admission.
+    admitted: bool,
     /// Every call ever, with its cost and limits: over crashes too.
     calls: Vec<(Mono, u32, BucketSet)>,
     pub(super) trace: Vec<u32>,
@@ -56,6 +63,9 @@ impl World {
             closed_until: Mono(0),
             closed: BTreeMap::new(),
             paused: false,
+            turns: BTreeMap::new(),
+            used: BTreeSet::new(),
+            admitted: false,
             calls: Vec::new(),
             trace: Vec::new(),
         }
@@ -70,7 +80,11 @@ impl World {
     }
 
     pub(super) fn step(&mut self, step: &Step) -> Checked {
+        let admitted = std::mem::take(&mut self.admitted);
         match step.clone() {
+            Step::Join if admitted => self.join()?,
+            Step::Join => {}
+            Step::Turn(n, key) => self.take_turn(n, &key_of(key))?,
             Step::Offer(mut wanted, names) => {
                 if let Some(mut names) = names {
                     names.retain(|name| self.limits.buckets.iter().any(|spec| spec.name == *name));
@@ -84,20 +98,29 @@ impl World {
             Step::End(n, class, wait, left) => self.end(n, class, wait, left)?,
             Step::Unused(n) => {
                 if let Some((wanted, permit, call)) = self.call(n) {
+                    let party = permit.party();
                     self.dispatcher.release_unused(permit, self.now);
                     self.freed(&wanted);
-                    self.calls[call].1 = 0;
+                    if self.is_over(party) && !self.used.contains(&party) {
+                        self.calls[call].1 = 0;
+                    }
                 }
             }
             Step::Release(n) => {
                 if let Some((wanted, permit, _)) = self.call(n) {
+                    self.used.insert(permit.party());
+                    let party = permit.party();
                     self.dispatcher.release(permit, self.now);
                     self.freed(&wanted);
+                    self.is_over(party);
                 }
             }
             Step::Keep(n) => {
                 if let Some((wanted, permit, _)) = self.call(n) {
+                    self.used.insert(permit.party());
+                    let party = permit.party();
                     self.dispatcher.release_keeping_lock(permit, self.now);
+                    self.is_over(party);
                     if let Some(key) = wanted.lock {
                         self.locks.insert(key, Holder::Kept(wanted.token));
                     }
@@ -152,6 +175,68 @@ impl World {
         (!self.permits.is_empty()).then(|| self.permits.remove(n % self.permits.len()))
     }
 
+    /// Whether no permit of the party is out any more: then what it had to itself is free.
+    fn is_over(&mut self, party: u64) -> bool {
+        let over = self.permits.iter().all(|(_, permit, _)| permit.party() != party);
+        if over {
+            self.turns.retain(|_, holder| *holder != party);
+        }
+        over
+    }
+
+    /// Calls under way: one for each party.
+    fn parties(&self) -> usize {
+        self.permits.iter().map(|(_, permit, _)| permit.party()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Others go along with the call that was admitted last.
+    fn join(&mut self) -> Checked {
+        let Some((first, permit, call)) = self.permits.last() else { return Ok(()) };
+        let (first, party, call) = (first.clone(), permit.party(), *call);
+        let joined = self.dispatcher.join(permit, &first, self.now);
+        prop_assert!(joined.is_empty() || joined.len() < first.party.unwrap().most, "too many");
+        prop_assert_eq!(self.dispatcher.is_shared(&self.permits.last().unwrap().1), !joined.is_empty());
+        for (wanted, permit) in joined {
+            self.judge_order(&wanted)?;
+            self.judge_turn(&wanted, party)?;
+            prop_assert_eq!(self.held.remove(&wanted.token), Some(wanted.clone()));
+            prop_assert!(wanted.due <= self.now && permit.party() == party);
+            prop_assert_eq!(wanted.party, first.party);
+            prop_assert_eq!(&wanted.operation, &first.operation);
+            prop_assert_eq!((wanted.lane, wanted.cost), (first.lane, first.cost));
+            self.trace.push(wanted.token);
+            if let Some(key) = wanted.lock.clone() {
+                self.locks.insert(key, Holder::Call);
+            }
+            self.permits.push((wanted, permit, call));
+        }
+        prop_assert_eq!(self.dispatcher.in_flight(), self.parties());
+        Ok(())
+    }
+
+    /// What it needs is free, and from now on its party's.
+    fn judge_turn(&mut self, wanted: &Wanted<u32>, party: u64) -> Checked {
+        if let Some(key) = &wanted.serial {
+            let holder = *self.turns.entry(Arc::clone(key)).or_insert(party);
+            prop_assert_eq!(holder, party, "two calls about one parent");
+        }
+        Ok(())
+    }
+
+    fn take_turn(&mut self, n: usize, key: &Arc<str>) -> Checked {
+        if self.permits.is_empty() {
+            return Ok(());
+        }
+        let permit = &self.permits[n % self.permits.len()].1;
+        let party = permit.party();
+        let may = *self.turns.get(key).unwrap_or(&party) == party;
+        prop_assert_eq!(self.dispatcher.take_turn(permit, key), may);
+        if may {
+            self.turns.insert(Arc::clone(key), party);
+        }
+        Ok(())
+    }
+
     fn freed(&mut self, wanted: &Wanted<u32>) {
         if let Some(key) = &wanted.lock {
             self.locks.remove(key);
@@ -166,8 +251,11 @@ impl World {
         self.closes(&wanted, class, wait.unwrap_or_default(), left);
         // I12: what is no illness opens no breaker.
         self.events(class.is_illness())?;
+        let party = permit.party();
+        self.used.insert(party);
         self.dispatcher.release(permit, self.now);
         self.freed(&wanted);
+        self.is_over(party);
         Ok(())
     }
 
@@ -242,12 +330,14 @@ impl World {
                 if let Some(key) = wanted.lock.clone() {
                     self.locks.insert(key, Holder::Call);
                 }
+                self.judge_turn(&wanted, permit.party())?;
                 self.permits.push((wanted, permit, self.calls.len() - 1));
-                prop_assert!(self.permits.len() <= usize::try_from(self.limits.concurrency).unwrap());
+                self.admitted = true;
+                prop_assert!(self.parties() <= usize::try_from(self.limits.concurrency).unwrap());
             }
             None => self.judge_refusal()?,
         }
-        prop_assert_eq!(self.dispatcher.in_flight(), self.permits.len());
+        prop_assert_eq!(self.dispatcher.in_flight(), self.parties());
         Ok(())
     }
 
@@ -261,23 +351,7 @@ impl World {
             let draws = wanted.buckets.has(*number);
             prop_assert!(!draws || self.now >= *until, "I12: before limit {number} opens");
         }
-        if let Some(key) = &wanted.lock {
-            let may = match self.locks.get(key) {
-                None => true,
-                Some(Holder::Call) => false,
-                Some(Holder::Kept(token)) => *token == wanted.token,
-            };
-            prop_assert!(may, "I4: its record is locked");
-            // Within a lane and lock, nothing due before it waits.
-            let overtaken = |other: &&Wanted<u32>| {
-                other.lock.as_ref() == Some(key)
-                    && other.lane == wanted.lane
-                    && (other.due, other.seq) < (wanted.due, wanted.seq)
-            };
-            if !self.locks.contains_key(key) {
-                prop_assert_eq!(self.held.values().find(overtaken), None);
-            }
-        }
+        self.judge_order(wanted)?;
         match self.breakers.get(&wanted.operation) {
             Some(Breaker::Open(_)) => prop_assert!(false, "I12: through an open breaker"),
             Some(Breaker::HalfOpen(since)) => {
@@ -292,6 +366,29 @@ impl World {
                 );
             }
             None => {}
+        }
+        Ok(())
+    }
+
+    /// Its record is free, and it is first of those that wait for it. Sleepers wait for something else.
+    fn judge_order(&self, wanted: &Wanted<u32>) -> Checked {
+        if let Some(key) = &wanted.lock {
+            let may = match self.locks.get(key) {
+                None => true,
+                Some(Holder::Call) => false,
+                Some(Holder::Kept(token)) => *token == wanted.token,
+            };
+            prop_assert!(may, "I4: its record is locked");
+            // Within a lane and lock, nothing due before it waits.
+            let overtaken = |other: &&Wanted<u32>| {
+                other.lock.as_ref() == Some(key)
+                    && other.lane == wanted.lane
+                    && other.serial.is_none()
+                    && (other.due, other.seq) < (wanted.due, wanted.seq)
+            };
+            if !self.locks.contains_key(key) {
+                prop_assert_eq!(self.held.values().find(overtaken), None);
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{IntentId, OrderToken, RecordId, Tenant};
-use ledger::{IdempotencyClass, Intent, IntentState, Level, ObligationKey};
+use ledger::{IdempotencyClass, Intent, IntentState, Level, Membership, ObligationKey};
 use rusqlite::Row;
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ pub(crate) fn class_parts(class: &IdempotencyClass) -> (i64, i64) {
         IdempotencyClass::Upsert => (1, 0),
         IdempotencyClass::SearchFirst { index_lag_ms } => (2, value(*index_lag_ms)),
         IdempotencyClass::None => (3, 0),
+        IdempotencyClass::MarkerField { index_lag_ms } => (4, value(*index_lag_ms)),
     }
 }
 
@@ -35,8 +36,28 @@ fn idempotency(number: i64, value: i64) -> Outcome<IdempotencyClass> {
         1 => Ok(IdempotencyClass::Upsert),
         2 => Ok(IdempotencyClass::SearchFirst { index_lag_ms: value }),
         3 => Ok(IdempotencyClass::None),
+        4 => Ok(IdempotencyClass::MarkerField { index_lag_ms: value }),
         other => Err(Fault::corrupt("intent", format_args!("unknown idempotency class {other}"))),
     }
+}
+
+/// A place in a batch, as kept with a closed intent: the batch's id, the place, how many there were.
+pub(crate) fn batch_in(batch: &Membership) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    bytes[..16].copy_from_slice(batch.id.0.as_bytes());
+    bytes[16..20].copy_from_slice(&batch.place.to_le_bytes());
+    bytes[20..].copy_from_slice(&batch.of.to_le_bytes());
+    bytes
+}
+
+fn batch_out(bytes: &[u8]) -> Outcome<Membership> {
+    let parts = || {
+        let (id, rest) = bytes.split_first_chunk::<16>()?;
+        let (place, of) = rest.split_first_chunk::<4>()?;
+        let of = u32::from_le_bytes(of.try_into().ok()?);
+        Some(Membership { id: IntentId(Uuid::from_bytes(*id)), place: u32::from_le_bytes(*place), of })
+    };
+    parts().ok_or_else(|| cut("place of an intent in its batch"))
 }
 
 /// Adds an open intent to a block: whose it is, of which record, its id, and the rest sealed under the record's key.
@@ -151,5 +172,6 @@ pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
         closed_at: wall_or_none(row, 24)?,
         token: row.get::<_, Option<i64>>(25)?.map(OrderToken),
         trace: trace_out(row, 26)?,
+        batch: row.get::<_, Option<Vec<u8>>>(27)?.map(|bytes| batch_out(&bytes)).transpose()?,
     })
 }

@@ -242,6 +242,7 @@ CREATE TABLE intent (
     closed_at        INTEGER,
     token            INTEGER,
     trace            ANY NOT NULL,
+    batch            BLOB,
     PRIMARY KEY (record, id)
 ) STRICT, WITHOUT ROWID;
 -- Intents on their way or in doubt, many in a block. An intent stands in the last block that has it, unless it is

@@ -400,6 +400,7 @@ impl Desk<'_, '_> {
                 intent.closed_at.map(canonical::Wall::micros),
                 intent.token.map(|token| token.0),
                 rows::trace_in(&intent.trace),
+                intent.batch.as_ref().map(rows::intent::batch_in),
             ],
         )?;
         Ok(())

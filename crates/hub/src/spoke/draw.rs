@@ -36,7 +36,7 @@ impl Draw {
 }
 
 impl Spoke {
-    fn drawn(&self, charge: Option<&Charge>) -> Draw {
+    pub(crate) fn drawn(&self, charge: Option<&Charge>) -> Draw {
         match (charge, &self.dispatcher) {
             (Some(charge), Some(dispatcher)) => {
                 Draw { buckets: dispatcher.draw(charge.buckets.iter().map(AsRef::as_ref)), cost: charge.cost }
@@ -73,7 +73,9 @@ impl Spoke {
     /// Of what an intent needs next.
     pub(crate) fn draw_of_intent(&self, intent: &Intent, action: Action) -> Draw {
         let write = || {
-            self.drawn(self.connector.operation(&intent.operation, &intent.object).map(|spec| &spec.charge))
+            let spec = self.connector.operation(&intent.operation, &intent.object);
+            let batch = spec.and_then(|spec| spec.batch.as_ref()).filter(|_| intent.batch.is_some());
+            self.drawn(batch.map(|batch| &batch.charge).or(spec.map(|spec| &spec.charge)))
         };
         match action {
             Action::Send => write(),
@@ -116,10 +118,11 @@ impl Spoke {
 }
 
 /// A create without a key looks first: what it finds is adopted, not made again. So does one whose key may be a second
-/// one, after a restore.
+/// one, or whose mark may be there, after a restore.
 pub(crate) fn looks_first(spec: &WriteSpec, wanted: &Wanted) -> bool {
     let searched = matches!(spec.idempotency, IdempotencyClass::SearchFirst { .. });
-    let keyed = matches!(spec.idempotency, IdempotencyClass::NativeKey { .. });
+    let keyed =
+        matches!(spec.idempotency, IdempotencyClass::NativeKey { .. } | IdempotencyClass::MarkerField { .. });
     (searched || keyed && wanted.look_first && spec.probe)
         && wanted.external_id.is_none()
         && wanted.exit.is_none()

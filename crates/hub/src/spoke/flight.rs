@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use canonical::{Now, Wall};
 use connector::{Call, Failure, Request, Response, Seen, Write};
-use dispatch::{Permit, Wanted};
+use dispatch::{Party, Permit, Wanted};
 use ledger::{
     Class, Intent, IntentState, Lane, Next, Obligation, OnExit, Outcome, Reason, Settling, Shadow, State,
     Wait,
@@ -21,6 +21,9 @@ use crate::turn::Turn;
 pub(crate) const ARRIVAL_SLACK: Duration = Duration::from_secs(2);
 /// How often a fresh token may be refused before the system pauses.
 const REFUSALS_MAX: u32 = 2;
+
+/// Why the system pauses then.
+pub(crate) const REFUSED: &str = "the target refuses its credential: renew it, then resume the system";
 
 /// What an intent needs next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct Flight {
     pub(crate) action: Action,
     /// The stored intent covers this send: it counts it, and its bytes' last possible arrival.
     pub(crate) durable: bool,
+    /// The half of its batch in which it goes on.
+    pub(crate) half: Option<Party>,
 }
 
 /// An intent that may have been applied, waiting to be sent or probed again. Its record's lock is kept.
@@ -61,13 +66,15 @@ pub(crate) struct Doubt {
     pub(crate) matches: Vec<(String, String)>,
     /// The stored intent counts its next send already: nothing has been sent since.
     pub(crate) durable: bool,
+    /// The half of its batch in which it goes on.
+    pub(crate) half: Option<Party>,
 }
 
 impl Flight {
     /// The same, waiting for its turn, and the permit that it had.
     fn into_doubt(self, action: Action, durable: bool) -> (Doubt, Permit) {
-        let Self { intent, write, head, matches, permit, .. } = self;
-        (Doubt { intent, write, head, action, matches, durable }, permit)
+        let Self { intent, write, head, matches, permit, half, .. } = self;
+        (Doubt { intent, write, head, action, matches, durable, half }, permit)
     }
 }
 
@@ -77,6 +84,7 @@ impl Spoke {
         let token = Self::intent_token(&doubt.intent);
         let lane = doubt.head.as_ref().map_or(Lane::Critical, |head| head.lane);
         let draw = self.draw_of_doubt(&doubt.intent, doubt.action);
+        let sort = self.sort_of_doubt(&doubt);
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.hold(doubt.intent.record, &doubt.intent.object, token.clone());
             dispatcher.offer(Wanted {
@@ -93,6 +101,8 @@ impl Spoke {
                 cost: draw.cost,
                 safe: true,
                 poison: false,
+                party: sort.party,
+                serial: sort.serial,
             });
         }
         self.doubts.insert(doubt.intent.id, doubt);
@@ -145,7 +155,7 @@ impl Spoke {
     }
 
     /// Since it was admitted, the target has asked to be left alone: it asks for its turn again.
-    fn wait_out(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+    pub(crate) fn wait_out(&mut self, flight: Flight, turn: &mut Turn<'_>) {
         let (action, durable) = (flight.action, flight.durable);
         let (doubt, permit) = flight.into_doubt(action, durable);
         if let Some(dispatcher) = &mut self.dispatcher {
@@ -226,7 +236,14 @@ impl Spoke {
         }
     }
 
-    fn act(&mut self, flight: Flight, outcome: Outcome, next: Next, took: Duration, turn: &mut Turn<'_>) {
+    pub(crate) fn act(
+        &mut self,
+        flight: Flight,
+        outcome: Outcome,
+        next: Next,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
         if next == Next::Delivered {
             return self.delivered(flight, outcome, turn);
         }
@@ -243,6 +260,10 @@ impl Spoke {
                     turn.note(Mark::Resolved { system: self.system.clone(), how: "absent" });
                 }
                 self.keep_doubt(flight, Action::Send, due, &outcome, attempt, turn);
+            }
+            // Only what went in a batch, which is settled together.
+            Next::Split { due, .. } => {
+                self.end(flight, outcome, Ending::Retry { due, spent: false }, Some(attempt), turn);
             }
             Next::Probe { due } => self.keep_doubt(flight, Action::Probe, due, &outcome, attempt, turn),
             Next::Person(why) => {
@@ -266,9 +287,7 @@ impl Spoke {
                 self.end(flight, outcome, Ending::LinkRot, Some(attempt), turn);
             }
             Next::Refetch => self.end(flight, outcome, Ending::Refetch, Some(attempt), turn),
-            Next::Reauthorise
-                if self.refusals < REFUSALS_MAX && super::needs_token(self.connector.auth()) =>
-            {
+            Next::Reauthorise if self.may_reauthorise() => {
                 self.unauthorised.push(flight);
                 if self.phase == Phase::Running {
                     self.refusals += 1;
@@ -276,15 +295,19 @@ impl Spoke {
                 }
             }
             Next::Reauthorise => {
-                let why = "the target refuses its credential: renew it, then resume the system";
                 self.hold_over_pause(flight, outcome, attempt, turn);
-                self.pause(why.to_owned(), turn);
+                self.pause(REFUSED.to_owned(), turn);
             }
             Next::PauseSystem(why) => {
                 self.hold_over_pause(flight, outcome, attempt, turn);
                 self.pause(why.message, turn);
             }
         }
+    }
+
+    /// Whether a fresh token may help.
+    pub(crate) fn may_reauthorise(&self) -> bool {
+        self.refusals < REFUSALS_MAX && super::needs_token(self.connector.auth())
     }
 
     fn delivered(&mut self, flight: Flight, outcome: Outcome, turn: &mut Turn<'_>) {
@@ -302,7 +325,13 @@ impl Spoke {
     }
 
     /// The system pauses. What was certainly not applied is rendered anew afterwards; what is in doubt stays so.
-    fn hold_over_pause(&mut self, flight: Flight, outcome: Outcome, attempt: Attempt, turn: &mut Turn<'_>) {
+    pub(crate) fn hold_over_pause(
+        &mut self,
+        flight: Flight,
+        outcome: Outcome,
+        attempt: Attempt,
+        turn: &mut Turn<'_>,
+    ) {
         let now = turn.now.wall;
         let doubt = flight.intent.state == IntentState::Doubtful
             || flight.intent.sends > u32::from(flight.action == Action::Send);
@@ -335,7 +364,7 @@ impl Spoke {
     }
 
     /// May have been applied: the intent stays as it is, durably doubtful, until it is sent or probed again.
-    fn keep_doubt(
+    pub(crate) fn keep_doubt(
         &mut self,
         mut flight: Flight,
         action: Action,

@@ -167,6 +167,7 @@ impl Spoke {
         }
         let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
         let draw = self.draw_of_head(&head);
+        let sort = self.sort_of(&head);
         let Some(dispatcher) = &mut self.dispatcher else { return };
         let wanted = Wanted {
             token: Token::Deliver(head.key.clone()),
@@ -179,6 +180,8 @@ impl Spoke {
             cost: draw.cost,
             safe: repeatable && head.attempts == 0,
             poison: head.attempts > 0,
+            party: sort.party,
+            serial: sort.serial,
         };
         dispatcher.offer(wanted);
         self.heads.insert(head.key.clone(), head);

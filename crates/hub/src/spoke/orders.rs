@@ -198,10 +198,16 @@ impl Spoke {
 
     /// Whether an intent is on the wire, or just about to go (found doubtful at a start, its delivery still waits).
     fn is_under_way(&self, id: IntentId) -> bool {
-        let goes = |after: &After| matches!(after, After::Launch(flight) if flight.intent.id == id);
+        let goes = |after: &After| match after {
+            After::Launch(flight) => flight.intent.id == id,
+            After::LaunchBatch(flights) => flights.iter().any(|flight| flight.intent.id == id),
+            _ => false,
+        };
         let awaited = self.awaiting.values().any(|what| match what {
             Await::Answer(flight) | Await::Adopt(flight, ..) => flight.intent.id == id,
+            Await::Batch(flights) => flights.iter().any(|flight| flight.intent.id == id),
             Await::Resend(doubt, _) => doubt.intent.id == id,
+            Await::ResendBatch(doubts) => doubts.iter().any(|(doubt, _)| doubt.intent.id == id),
             Await::Commit(after) => after.iter().any(goes),
             _ => false,
         });

@@ -43,6 +43,7 @@ pub(crate) struct Rest {
 }
 
 /// What is to be written.
+#[derive(Debug)]
 pub(crate) struct Wanted {
     /// The manifest's operation; `None`: the connector chooses by whether the object is linked.
     pub(crate) operation: Option<String>,
@@ -129,16 +130,7 @@ impl Spoke {
                 }
                 self.come_to_rest(head, &obligation, resting, None, turn);
             }
-            Plan::Write(wanted) => {
-                let spec = self.operation_for(&obligation.object, &wanted);
-                let draw = spec.map(|spec| self.draw_of_write(spec, &obligation.object, &wanted));
-                match draw {
-                    Some(draw) if !permit.covers(draw.buckets, draw.cost) => {
-                        self.ask_again(head, permit, draw, turn)
-                    }
-                    _ => self.write(head, permit, obligation, *wanted, turn),
-                }
-            }
+            Plan::Write(wanted) => self.plan_write(head, permit, obligation, *wanted, turn),
         }
     }
 

@@ -19,10 +19,10 @@ use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
 
 /// While everything is read again after a restore, a doubt asks this often whether it may go.
-const GATE_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+pub(crate) const GATE_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whether a look that counts, after its last send, found nothing: only then is it to be sent after one.
-const fn found_nothing(doubt: &Doubt) -> bool {
+pub(crate) const fn found_nothing(doubt: &Doubt) -> bool {
     matches!(doubt.action, Action::Send) && doubt.intent.probes > 0
 }
 
@@ -71,7 +71,12 @@ impl Spoke {
     }
 
     /// Why the intent's bytes must not go again, in words; `None` when nothing moved.
-    fn moved(&self, intent: &Intent, exit: Option<OnExit>, row: &SpokeRow) -> Option<&'static str> {
+    pub(crate) fn moved(
+        &self,
+        intent: &Intent,
+        exit: Option<OnExit>,
+        row: &SpokeRow,
+    ) -> Option<&'static str> {
         let Some(record) = row.record.as_ref().filter(|record| record.id == intent.record) else {
             return Some("the record was merged or erased");
         };
@@ -113,7 +118,7 @@ impl Spoke {
     }
 
     /// The exit an intent carries out, if it is one.
-    fn exit_of(&self, intent: &Intent) -> Option<OnExit> {
+    pub(crate) fn exit_of(&self, intent: &Intent) -> Option<OnExit> {
         let route: &Route = self.config.route(&intent.obligation.route)?;
         let operation = route.on_exit.operation().filter(|_| route.kind == RouteKind::Sync)?;
         let spec = self.connector.choose(&intent.object, true, Some(operation))?;
@@ -121,7 +126,7 @@ impl Spoke {
     }
 
     /// Closed unsent: its fields are unknown there until the newest level has gone.
-    fn converge(
+    pub(crate) fn converge(
         &mut self,
         doubt: Doubt,
         permit: Permit,
@@ -156,7 +161,8 @@ impl Spoke {
     fn look_instead(&mut self, doubt: Doubt, permit: Permit, turn: &mut Turn<'_>) {
         let doubt = Doubt { action: Action::Probe, ..doubt };
         let draw = self.draw_of_doubt(&doubt.intent, doubt.action);
-        if !permit.covers(draw.buckets, draw.cost) {
+        let shared = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.is_shared(&permit));
+        if shared || !permit.covers(draw.buckets, draw.cost) {
             self.unused(permit, turn);
             return self.doubt(doubt, turn.now.wall, turn.now);
         }
@@ -166,14 +172,19 @@ impl Spoke {
     }
 
     /// The doubt as a flight; `None` when its stored request can't be read and a person was told.
-    fn flight_of(
+    pub(crate) fn flight_of(
         &mut self,
         doubt: Doubt,
         permit: Permit,
         exit: Option<OnExit>,
         turn: &mut Turn<'_>,
     ) -> Option<Flight> {
-        let Some(mut request) = Request::from_bytes(&doubt.intent.request) else {
+        // Of a batch each intent has its part.
+        let kept = match doubt.intent.batch {
+            Some(_) => Some(Request::default()),
+            None => Request::from_bytes(&doubt.intent.request),
+        };
+        let Some(mut request) = kept else {
             self.release(permit, turn);
             let why = reason("unreadable", "the stored request can't be read: discard or retry it");
             self.give_to_person(&doubt.intent, why, turn);
@@ -195,6 +206,7 @@ impl Spoke {
             permit,
             durable: doubt.durable && doubt.action == Action::Send,
             action: doubt.action,
+            half: doubt.half,
         })
     }
 }

@@ -390,7 +390,9 @@ impl Restore {
     fn can_tell(&self, spec: &WriteSpec, made: Wall) -> bool {
         let tells = match spec.idempotency {
             IdempotencyClass::Upsert => true,
-            IdempotencyClass::SearchFirst { .. } | IdempotencyClass::NativeKey { .. } => spec.probe,
+            IdempotencyClass::SearchFirst { .. }
+            | IdempotencyClass::MarkerField { .. }
+            | IdempotencyClass::NativeKey { .. } => spec.probe,
             IdempotencyClass::None => false,
         };
         let renamed = self.renamed.iter().any(|(from, to)| made > *from && made <= *to);

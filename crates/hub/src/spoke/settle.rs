@@ -114,6 +114,8 @@ pub(crate) enum After {
     Rereading { head: Head, due: Wall },
     /// An intent is durable: send it.
     Launch(Box<Flight>),
+    /// The intents of a batch are durable: send them together.
+    LaunchBatch(Vec<Flight>),
     /// An intent is durably doubtful.
     Doubt(Box<Doubt>, Wall),
     /// An intent has ended.
@@ -388,6 +390,7 @@ impl Spoke {
                 self.set_aside(head, due, turn.now);
             }
             After::Launch(flight) => self.launch(*flight, turn),
+            After::LaunchBatch(flights) => self.launch_batch(flights, turn),
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
             After::Settled(settlement) => self.concluded(*settlement, turn),
         }
@@ -469,7 +472,7 @@ impl Spoke {
             After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Rereading { head, due } => self.set_aside(head, due, turn.now),
-            After::Launch(flight) => self.set_back(After::Launch(flight), turn),
+            After::Launch(_) | After::LaunchBatch(_) => self.set_back(after, turn),
             After::Ordered(outside, decision, key) => {
                 self.decided(decision, &key);
                 let text = "the delivery moved while this was decided: look at it again".to_owned();
@@ -512,6 +515,7 @@ impl Spoke {
                 let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };
                 self.outbox.push((unit, After::Launch(flight)));
             }
+            After::LaunchBatch(flights) => self.keep_batch(flights),
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
             After::Settled(settlement) => {
                 let unit = self.unit(&settlement, turn);

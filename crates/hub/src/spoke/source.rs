@@ -81,6 +81,8 @@ impl Spoke {
                 cost: draw.cost,
                 safe: true,
                 poison: poll.failures > 0,
+                party: None,
+                serial: None,
             });
         }
     }
@@ -276,6 +278,8 @@ impl Spoke {
                 cost: draw.cost,
                 safe: true,
                 poison: fetch.attempts > 0,
+                party: None,
+                serial: None,
             });
             self.fetching.insert(fetch.external, fetch.attempts);
         }

@@ -83,7 +83,15 @@ impl Spoke {
             };
             intent.fields.clone_from(&write.fields);
             self.doubt(
-                Doubt { intent, write, head: None, action: action.0, matches: Vec::new(), durable: false },
+                Doubt {
+                    intent,
+                    write,
+                    head: None,
+                    action: action.0,
+                    matches: Vec::new(),
+                    durable: false,
+                    half: None,
+                },
                 action.1,
                 turn.now,
             );
@@ -128,9 +136,7 @@ impl Spoke {
                 if self.state.instance.is_some() && !self.unauthorised.is_empty() {
                     self.phase = Phase::Running;
                     let flights = std::mem::take(&mut self.unauthorised);
-                    for flight in flights {
-                        self.resume_flight(flight, turn);
-                    }
+                    self.resume_flights(flights, turn);
                 } else {
                     self.identify(turn);
                 }
@@ -194,9 +200,8 @@ impl Spoke {
             let notice = Notice::Connected(self.system.clone(), instance.clone());
             turn.effect(Effect::Tell(MachineId::Intake, notice));
         }
-        for flight in std::mem::take(&mut self.unauthorised) {
-            self.resume_flight(flight, turn);
-        }
+        let flights = std::mem::take(&mut self.unauthorised);
+        self.resume_flights(flights, turn);
     }
 
     fn wait_to_connect(&mut self, why: &str, turn: &mut Turn<'_>) {

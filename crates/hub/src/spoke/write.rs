@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{IntentId, Object};
+use canonical::{IntentId, Object, Wall};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
 use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, State};
@@ -19,7 +19,7 @@ use crate::turn::Turn;
 use crate::written::keep;
 
 /// What an intent takes over from its operation.
-struct Terms {
+pub(crate) struct Terms {
     class: IdempotencyClass,
     partial: bool,
     processing_max: Duration,
@@ -46,57 +46,12 @@ impl Spoke {
         let rendered = self.render(id, &obligation, &wanted);
         let (terms, mut write, request) = match rendered {
             Ok(rendered) => rendered,
-            Err(why) => {
-                self.unused(permit, turn);
-                let refusal = ledger::Refusal { message: why, ..ledger::Refusal::default() };
-                let (mapping, version) = &wanted.mapping;
-                let fingerprint = ledger::fingerprint(&self.system, "render", &refusal, mapping, *version);
-                let reason = ledger::Reason {
-                    class: "render".to_owned(),
-                    message: refusal.message,
-                    fingerprint,
-                    ..ledger::Reason::default()
-                };
-                let resting = Rest {
-                    state: State::Dead,
-                    reached: false,
-                    reason: Some(reason),
-                    waiting: None,
-                    require: Vec::new(),
-                };
-                return self.come_to_rest(head, &obligation, resting, None, turn);
-            }
+            Err(why) => return self.unrendered(head, permit, &obligation, &wanted, why, turn),
         };
-        let now = turn.now.wall;
         let first = terms.looks_first;
-        let intent = Intent {
-            id,
-            obligation: obligation.key.clone(),
-            system: self.system.clone(),
-            object: obligation.object.clone(),
-            record: obligation.record,
-            level: Level { ..obligation.wanted },
-            operation: write.operation.clone(),
-            class: terms.class,
-            call: keep(&mut write).into(),
-            request: request.to_bytes().into(),
-            fields: Arc::default(),
-            full: !terms.partial,
-            external_id: wanted.external_id.clone(),
-            scope: self.state.credential_generation.to_string(),
-            state: IntentState::Open,
-            sends: u32::from(!first),
-            probes: 0,
-            created_at: now,
-            arrives_until: now + Duration::from_millis(request.timeout_ms) + ARRIVAL_SLACK,
-            processing_max: terms.processing_max,
-            due: now,
-            outcome: None,
-            reason: None,
-            closed_at: None,
-            token: None,
-            trace: obligation.trace.clone(),
-        };
+        let (bytes, timeout_ms) = (request.to_bytes(), request.timeout_ms);
+        let intent =
+            self.intent(id, &obligation, &wanted, &terms, &mut write, bytes, timeout_ms, turn.now.wall);
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
         let flight = Flight {
             intent: Intent { fields: Arc::clone(&write.fields), ..intent },
@@ -111,11 +66,86 @@ impl Spoke {
             permit,
             action: if first { Action::Probe } else { Action::Send },
             durable: !first,
+            half: None,
         };
         if planted::is(Bug::SendBeforeDurable) {
             turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
         }
         self.outbox.push((unit, After::Launch(Box::new(flight))));
+    }
+
+    /// The intent of what was rendered. `bytes` are its request, or its part of one.
+    #[expect(clippy::too_many_arguments, reason = "each is a different part of what is kept")]
+    pub(crate) fn intent(
+        &self,
+        id: IntentId,
+        obligation: &Obligation,
+        wanted: &Wanted,
+        terms: &Terms,
+        write: &mut Write,
+        bytes: Vec<u8>,
+        timeout_ms: u64,
+        now: Wall,
+    ) -> Intent {
+        Intent {
+            id,
+            obligation: obligation.key.clone(),
+            system: self.system.clone(),
+            object: obligation.object.clone(),
+            record: obligation.record,
+            level: Level { ..obligation.wanted },
+            operation: write.operation.clone(),
+            class: terms.class.clone(),
+            call: keep(write).into(),
+            request: bytes.into(),
+            fields: Arc::default(),
+            full: !terms.partial,
+            external_id: wanted.external_id.clone(),
+            scope: self.state.credential_generation.to_string(),
+            state: IntentState::Open,
+            sends: u32::from(!terms.looks_first),
+            probes: 0,
+            created_at: now,
+            arrives_until: now + Duration::from_millis(timeout_ms) + ARRIVAL_SLACK,
+            processing_max: terms.processing_max,
+            due: now,
+            outcome: None,
+            reason: None,
+            closed_at: None,
+            token: None,
+            trace: obligation.trace.clone(),
+            batch: None,
+        }
+    }
+
+    /// What can't be rendered is for a person: it does not pass with time.
+    pub(crate) fn unrendered(
+        &mut self,
+        head: Head,
+        permit: Permit,
+        obligation: &Obligation,
+        wanted: &Wanted,
+        why: String,
+        turn: &mut Turn<'_>,
+    ) {
+        self.unused(permit, turn);
+        let refusal = ledger::Refusal { message: why, ..ledger::Refusal::default() };
+        let (mapping, version) = &wanted.mapping;
+        let fingerprint = ledger::fingerprint(&self.system, "render", &refusal, mapping, *version);
+        let reason = ledger::Reason {
+            class: "render".to_owned(),
+            message: refusal.message,
+            fingerprint,
+            ..ledger::Reason::default()
+        };
+        let resting = Rest {
+            state: State::Dead,
+            reached: false,
+            reason: Some(reason),
+            waiting: None,
+            require: Vec::new(),
+        };
+        self.come_to_rest(head, obligation, resting, None, turn);
     }
 
     /// The operation that writes it.
@@ -134,6 +164,21 @@ impl Spoke {
         obligation: &Obligation,
         wanted: &Wanted,
     ) -> Result<(Terms, Write, connector::Request), String> {
+        let (terms, write) = self.compose(id, obligation, wanted)?;
+        let call = Call::Write(write);
+        let mut request = self.connector.render(&call).map_err(|error| error.to_string())?;
+        request.timeout_ms = request.timeout_ms.min(self.timeout_ms_max());
+        let Call::Write(write) = call else { return Err("not a write".to_owned()) };
+        Ok((terms, write, request))
+    }
+
+    /// The call that writes it.
+    pub(crate) fn compose(
+        &self,
+        id: IntentId,
+        obligation: &Obligation,
+        wanted: &Wanted,
+    ) -> Result<(Terms, Write), String> {
         let object = &obligation.object;
         let linked = wanted.external_id.is_some();
         let Some(spec) = self.operation_for(object, wanted) else {
@@ -155,20 +200,12 @@ impl Spoke {
             expected: wanted.shadow.token.map(|token| token.0.to_string()),
             intent: id.to_string(),
         };
-        let call = Call::Write(write);
-        let mut request = self.connector.render(&call).map_err(|error| error.to_string())?;
-        request.timeout_ms = request.timeout_ms.min(millis(self.settings.connection.request_timeout));
-        let Call::Write(write) = call else { return Err("not a write".to_owned()) };
         let terms = Terms {
             class: spec.idempotency.clone(),
             partial: spec.partial,
             processing_max: spec.processing_max,
             looks_first: looks_first(spec, wanted),
         };
-        Ok((terms, write, request))
+        Ok((terms, write))
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

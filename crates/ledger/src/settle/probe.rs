@@ -21,7 +21,7 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         }
         Class::AuthExpired => Next::Reauthorise,
         Class::AuthRevoked => Next::PauseSystem(words::revoked(at.intent, outcome)),
-        Class::Uncertain | Class::Retryable | Class::Locked | Class::Conflict | Class::BatchRejected => {
+        Class::Uncertain | Class::Retryable | Class::Locked | Class::Conflict => {
             if at.exhausted() {
                 Next::Person(words::doubt(at.intent, outcome))
             } else {
@@ -37,6 +37,7 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         | Class::Validation
         | Class::TooLarge
         | Class::Duplicate
+        | Class::BatchRejected
         | Class::Permanent => Next::Person(words::doubt(at.intent, outcome)),
     }
 }
@@ -47,7 +48,7 @@ fn before_sending(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::Applied if at.names_what_it_needs(outcome) => Next::Delivered,
         Class::Applied => Next::Dead(words::refused(at.intent, &Outcome::of(Class::Duplicate))),
         Class::Absent => Next::Resend { due: at.now + pace::asked(at, outcome).unwrap_or_default() },
-        Class::Uncertain | Class::Retryable | Class::Conflict | Class::BatchRejected => {
+        Class::Uncertain | Class::Retryable | Class::Conflict => {
             write::again(at, outcome, pace::back_off(at, outcome))
         }
         _ => write::settle(at, outcome),

@@ -15,6 +15,7 @@ fn idempotency() -> impl Strategy<Value = IdempotencyClass> {
         (0_u64..2000).prop_map(|ttl_s| IdempotencyClass::NativeKey { ttl_s }),
         Just(IdempotencyClass::Upsert),
         (0_u64..60_000).prop_map(|index_lag_ms| IdempotencyClass::SearchFirst { index_lag_ms }),
+        (0_u64..60_000).prop_map(|index_lag_ms| IdempotencyClass::MarkerField { index_lag_ms }),
         Just(IdempotencyClass::None),
     ]
 }
@@ -59,7 +60,7 @@ proptest! {
         if let Next::Resend { due } = &next {
             match intent.class {
                 IdempotencyClass::None => prop_assert_eq!(intent.sends, 0, "resent a `none`"),
-                IdempotencyClass::SearchFirst { .. } => {
+                IdempotencyClass::SearchFirst { .. } | IdempotencyClass::MarkerField { .. } => {
                     prop_assert!(probe && outcome.class == Class::Absent && now >= intent.visible_from());
                 }
                 IdempotencyClass::NativeKey { .. } if !probe => prop_assert!(intent.key_lives("g1", *due)),

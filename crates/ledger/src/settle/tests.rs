@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use canonical::{EventId, Wall};
 
-use crate::tests::{ALL, KEYED, MADE, QUIET, SEARCHED, create, seconds};
+use crate::tests::{ALL, KEYED, MADE, MARKED, QUIET, SEARCHED, create, seconds};
 use crate::{
-    Class, IdempotencyClass, Intent, IntentState, Next, Outcome, Reason, Refusal, RetryPolicy, Settling,
-    Subject, Wait, settle,
+    Class, IdempotencyClass, Intent, IntentState, Membership, Next, Outcome, Reason, Refusal, RetryPolicy,
+    Settling, Subject, Wait, settle,
 };
 
 pub(super) const POLICY: RetryPolicy = RetryPolicy {
@@ -46,6 +46,7 @@ fn name(next: &Next) -> &'static str {
         Next::Resend { .. } => "resend",
         Next::Probe { .. } => "probe",
         Next::Person(_) => "person",
+        Next::Split { .. } => "split",
         Next::Dead(_) => "dead",
         Next::Adopt { .. } => "adopt",
         Next::LinkRot => "link-rot",
@@ -57,7 +58,9 @@ fn name(next: &Next) -> &'static str {
 
 pub(super) fn due(next: &Next) -> Option<Wall> {
     match next {
-        Next::Retry { due, .. } | Next::Resend { due } | Next::Probe { due } => Some(*due),
+        Next::Retry { due, .. } | Next::Split { due, .. } | Next::Resend { due } | Next::Probe { due } => {
+            Some(*due)
+        }
         _ => None,
     }
 }
@@ -80,6 +83,15 @@ fn check(of: impl Fn(IdempotencyClass) -> Intent, at: impl Fn(&Intent) -> Settli
             got.push(' ');
             got.push_str(name(&settle(at(&intent), &Outcome::of(class))));
         }
+        // One that writes its mark differs from one that looks first only in that it does not look first.
+        let [searched, marked] = [SEARCHED, MARKED].map(|class| of(class));
+        let outcome = Outcome::of(class);
+        assert_eq!(
+            name(&settle(at(&searched), &outcome)),
+            name(&settle(at(&marked), &outcome)),
+            "{}",
+            class.name()
+        );
         got.push('\n');
     }
     let words = |text: &str| -> Vec<String> {
@@ -115,7 +127,7 @@ fn a_create_sent_once() {
         gone            link-rot    link-rot    link-rot    link-rot
         conflict        refetch     refetch     refetch     refetch
         locked          retry       retry       retry       retry
-        batch_rejected  retry       retry       retry       retry
+        batch_rejected  dead        dead        dead        dead
         uncertain       resend      resend      probe       person
         retryable       retry       retry       retry       retry
         permanent       dead        dead        dead        dead";
@@ -129,6 +141,44 @@ fn a_create_sent_once() {
             "not_found       link-rot    link-rot    link-rot    link-rot",
         ),
     );
+}
+
+/// One of four that went together.
+fn member(class: IdempotencyClass) -> Intent {
+    let id = canonical::IntentId::from_parts(MADE, 9);
+    Intent { batch: Some(Membership { id, place: 1, of: 4 }), ..create(class) }
+}
+
+#[test]
+fn a_rejected_batch_goes_on_in_halves_and_spends_nothing() {
+    let rejected = Outcome::of(Class::BatchRejected);
+    for class in [KEYED, IdempotencyClass::Upsert, SEARCHED, MARKED, IdempotencyClass::None] {
+        let intent = member(class.clone());
+        // Also at the last attempt: it was another's fault, as far as is known.
+        for attempts in [0, 4] {
+            let next = settle(Settling { attempts, ..write(&intent) }, &rejected);
+            assert_eq!(next, Next::Split { due: MADE + seconds(5), kept: false });
+        }
+        // Alone it is its own.
+        let alone = Intent { batch: None, ..intent };
+        assert_eq!(name(&settle(write(&alone), &rejected)), "dead");
+    }
+}
+
+#[test]
+fn i4_what_is_in_doubt_is_not_rendered_anew_because_its_batch_is_rejected() {
+    let intent = Intent { sends: 2, ..member(IdempotencyClass::Upsert) };
+    let next = settle(write(&intent), &Outcome::of(Class::BatchRejected));
+    assert_eq!(next, Next::Split { due: intent.quiet_from(), kept: true });
+    // A key has one answer: nothing was applied under it.
+    let keyed = Intent { sends: 2, ..member(KEYED) };
+    let next = settle(write(&keyed), &Outcome::of(Class::BatchRejected));
+    assert_eq!(next, Next::Split { due: MADE + seconds(5), kept: false });
+    // Nobody knows what became of it: it is not split.
+    for class in [Class::Uncertain, Class::Retryable, Class::RateLimited] {
+        assert_eq!(name(&settle(write(&intent), &Outcome::of(class))), "resend");
+    }
+    assert_eq!(name(&settle(write(&member(MARKED)), &Outcome::of(Class::Uncertain))), "probe");
 }
 
 #[test]
@@ -149,7 +199,7 @@ fn i3_a_write_under_an_earlier_doubt_is_finished_as_it_was_rendered() {
         gone            link-rot    link-rot    link-rot    link-rot
         conflict        resend      refetch     refetch     refetch
         locked          resend      resend      retry       retry
-        batch_rejected  resend      resend      retry       retry
+        batch_rejected  dead        dead        dead        dead
         uncertain       resend      resend      probe       person
         retryable       resend      resend      retry       retry
         permanent       person      person      dead        dead";
@@ -185,7 +235,7 @@ fn the_last_attempt_of_a_create() {
 
     // Under an earlier doubt nothing ends dead that is not about the content.
     let doubted = Intent { sends: 3, ..create(KEYED) };
-    for class in [Class::Retryable, Class::Locked, Class::Uncertain, Class::BatchRejected, Class::Conflict] {
+    for class in [Class::Retryable, Class::Locked, Class::Uncertain, Class::Conflict] {
         assert_eq!(name(&settle(last(&doubted), &Outcome::of(class))), "person", "{class:?}");
     }
 }
@@ -209,7 +259,7 @@ fn a_look_before_the_first_send() {
         gone            link-rot    link-rot    link-rot    link-rot
         conflict        retry       retry       retry       retry
         locked          retry       retry       retry       retry
-        batch_rejected  retry       retry       retry       retry
+        batch_rejected  dead        dead        dead        dead
         uncertain       retry       retry       retry       retry
         retryable       retry       retry       retry       retry
         permanent       dead        dead        dead        dead";
@@ -256,7 +306,7 @@ fn a_probe_of_a_create() {
         gone            person      person      person      person
         conflict        probe       probe       probe       probe
         locked          probe       probe       probe       probe
-        batch_rejected  probe       probe       probe       probe
+        batch_rejected  person      person      person      person
         uncertain       probe       probe       probe       probe
         retryable       probe       probe       probe       probe
         permanent       person      person      person      person";

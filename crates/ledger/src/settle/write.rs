@@ -27,7 +27,11 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::NotFound | Class::Gone => Next::LinkRot,
         Class::Conflict => conflict(at, outcome),
         Class::Locked => again(at, outcome, pace::short(at, outcome)),
-        Class::Retryable | Class::BatchRejected => again(at, outcome, pace::back_off(at, outcome)),
+        Class::Retryable => again(at, outcome, pace::back_off(at, outcome)),
+        Class::BatchRejected => split(at, outcome),
+        Class::Uncertain if planted::is(Bug::SplitInDoubt) && at.intent.batch.is_some() => {
+            Next::Split { due: at.now, kept: false }
+        }
         Class::Uncertain if planted::is(Bug::SilenceIsSuccess) && at.is_event() => Next::Delivered,
         Class::Uncertain | Class::Absent => doubtful(at, outcome),
     }
@@ -47,6 +51,17 @@ pub(super) fn again(at: Settling<'_>, outcome: &Outcome, due: Wall) -> Next {
         (false, true) => go_on(at, due),
         (false, false) => Next::Retry { due, spent: true },
     }
+}
+
+/// The whole batch was refused: the halves of it go, until the record that it was for is alone.
+fn split(at: Settling<'_>, outcome: &Outcome) -> Next {
+    if at.intent.batch.is_none_or(|batch| batch.of < 2) {
+        return Next::Dead(words::refused(at.intent, outcome));
+    }
+    // An answer about this send says nothing about an earlier one; but to a key there is one answer, whichever send it
+    // was for.
+    let kept = at.earlier_doubt() && at.intent.class == IdempotencyClass::Upsert;
+    Next::Split { due: if kept { at.now.max(at.intent.quiet_from()) } else { at.now }, kept }
 }
 
 /// Refused for a reason other than its content. The same bytes may have been taken earlier: then a person looks.
@@ -74,7 +89,7 @@ fn conflict(at: Settling<'_>, outcome: &Outcome) -> Next {
 /// May have been applied. A look costs nothing at the target, so that it is made even after the last attempt.
 fn doubtful(at: Settling<'_>, outcome: &Outcome) -> Next {
     match at.intent.class {
-        IdempotencyClass::SearchFirst { .. } => {
+        IdempotencyClass::SearchFirst { .. } | IdempotencyClass::MarkerField { .. } => {
             go_on(at, at.now + pace::asked(at, outcome).unwrap_or_default())
         }
         IdempotencyClass::None if planted::is(Bug::BlindCreate) => Next::Resend { due: at.now },

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::fault::{Fault, FaultKind};
 use crate::options::{Kind, Property, WebhookTarget};
 use crate::request::parameter;
 use crate::trial::{NOW, Trial};
@@ -238,6 +239,20 @@ fn whole_batches_are_refused_for_what_concerns_all() {
     let said = crm.call("POST", "/crm/v3/objects/companies/batch/upsert", &no_key).is(400);
     assert!(said.text("/message").contains("not unique"));
     crm.call("POST", "/crm/v3/objects/contacts/batch/upsert", &json!({})).is(400);
+}
+
+#[test]
+fn a_poison_record_fails_every_batch_that_it_is_in() {
+    let mut crm = crm();
+    let poison =
+        Fault::new(FaultKind::ErrorBefore { status: 400 }).on("POST", "/batch/").holding("\"bad@x.test\"");
+    crm.world.add_fault(poison);
+    let input = |id: &str| json!({"id": id, "idProperty": "email", "properties": {}});
+    let path = "/crm/v3/objects/contacts/batch/upsert";
+    crm.call("POST", path, &json!({"inputs": [input("ok@x.test"), input("bad@x.test")]})).is(400);
+    crm.call("POST", path, &json!({"inputs": [input("bad@x.test")]})).is(400);
+    let said = crm.call("POST", path, &json!({"inputs": [input("ok@x.test")]})).is(200);
+    assert_eq!(said.body["results"][0]["new"], true, "nothing of the refused batch was done");
 }
 
 #[test]

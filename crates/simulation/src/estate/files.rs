@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use config::Configuration;
 
-use crate::scenario::{Class, ERRORS, folder, loaded};
+use crate::scenario::{Class, ERRORS, batch_of, folder, loaded, with_batch};
 
 /// The source of things and groups.
 pub(crate) const SOURCE: &str = "src";
@@ -15,17 +15,26 @@ pub(crate) const UP: &str = "up";
 pub(crate) const KEYED: &str = "keyed";
 /// Looks before it creates.
 pub(crate) const FINDER: &str = "finder";
+/// Writes a mark with a create, and looks for it when in doubt.
+pub(crate) const MARKED: &str = "marked";
 /// Nothing helps there.
 pub(crate) const BLIND: &str = "blind";
 
 /// The targets and their classes.
-pub(crate) const TARGETS: [(&str, Class); 4] =
-    [(UP, Class::Upsert), (KEYED, Class::NativeKey), (FINDER, Class::SearchFirst), (BLIND, Class::None)];
+pub(crate) const TARGETS: [(&str, Class); 5] = [
+    (UP, Class::Upsert),
+    (KEYED, Class::NativeKey),
+    (FINDER, Class::SearchFirst),
+    (MARKED, Class::Marker),
+    (BLIND, Class::None),
+];
 
 /// Seconds that `keyed` remembers a key.
 pub(crate) const KEY_LIFE_S: u64 = 60;
 /// The limits of every system: calls in so many seconds.
 pub(crate) const LIMITS: [(u64, u64); 2] = [(40, 10), (150, 60)];
+/// Deliveries that go in one call at most.
+const BATCH: u32 = 5;
 /// Wishes held in memory per system.
 pub(crate) const WINDOW: usize = 16;
 
@@ -187,6 +196,13 @@ fn target_kind(class: Class, kind: &str) -> String {
             write("create", "create", &searched, false, &create, &(answer.clone() + &search))
         }
         Class::None => write("create", "create", "class: none", false, &create, &answer),
+        Class::Marker => {
+            let marked = format!("class: marker_field, index_lag_ms: {}", Class::INDEX_LAG_MS + 100);
+            let create =
+                create.replace("json: \"{fields}\"", "json: {\"...\": \"{fields}\", mark: \"{key}\"}");
+            let search = search.replace("key: \"{whole.key}\"", "mark: \"{key}\"");
+            write("create", "create", &marked, false, &create, &(answer.clone() + &search))
+        }
     };
     let (update, how) = match class {
         Class::NativeKey => (format!("method: PATCH, {path}, {json}, {key}"), keyed.as_str()),
@@ -201,6 +217,22 @@ fn target_kind(class: Class, kind: &str) -> String {
         &format!("method: DELETE, {path}"),
         gone,
     );
+    // What can't be looked for when an answer says nothing of it stays alone.
+    let together: &[(&str, &str)] = match class {
+        Class::Upsert => &[("create", "put"), ("update", "patch")],
+        Class::NativeKey => &[("create", "create")],
+        Class::Marker => &[("create", "create"), ("update", "patch")],
+        Class::SearchFirst | Class::None => &[("update", "patch")],
+    };
+    for (operation, how) in together {
+        let batch = batch_of(kind, how, class, BATCH).replace("timeout: 1s", "timeout: 400ms");
+        let batch = if order.is_empty() {
+            batch
+        } else {
+            batch.replace("{id: {path: id}}", &format!("{{id: {{path: id}}{order}}}"))
+        };
+        out = with_batch(&out, operation, &batch);
+    }
     out
 }
 
@@ -228,7 +260,7 @@ fn mapping(system: &str) -> String {
     let back: &[&str] = match system {
         UP | KEYED => &["key", "value", "stage", "active", "label", "note"],
         FINDER => &["key", "value", "label", "note"],
-        BLIND => &["key"],
+        BLIND | MARKED => &["key"],
         _ => &[],
     };
     let mut rows = String::new();
@@ -362,7 +394,7 @@ mod tests {
     #[test]
     fn the_estate_loads() {
         for which in 0..super::CONFIGURATIONS {
-            assert_eq!(super::configuration(which).systems.len(), 5);
+            assert_eq!(super::configuration(which).systems.len(), 6);
         }
     }
 }

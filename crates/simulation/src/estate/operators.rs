@@ -19,7 +19,7 @@ const QUIET: i64 = 30_000_000;
 impl Simulation {
     /// Holds a system, or a part of its work, or forces its breakers, for a while.
     pub(super) fn stand(&mut self) {
-        let place = usize::try_from(self.between(0, 4)).unwrap_or(0);
+        let place = usize::try_from(self.between(0, files::TARGETS.len() as u64)).unwrap_or(0);
         let Some(chosen) = files::TARGETS.get(place).map(|(name, _)| system(name)) else { return };
         if self.estate.as_ref().is_some_and(|estate| estate.healthy == chosen) {
             return;
@@ -192,7 +192,7 @@ impl Simulation {
                 }
             }
             (Subject::Record(_), true) if self.is_deleted(row.record) => discard("ann: it is deleted"),
-            (Subject::Record(_), true) if target.as_str() == files::BLIND => {
+            (Subject::Record(_), true) if [files::BLIND, files::MARKED].contains(&target.as_str()) => {
                 if self.announce(target, &row) {
                     return;
                 }

@@ -46,7 +46,7 @@ impl Simulation {
 
     fn some_ill(&mut self) -> System {
         let healthy = self.estate.as_ref().map(|estate| estate.healthy.clone());
-        let names = [files::UP, files::KEYED, files::FINDER, files::BLIND, files::SOURCE];
+        let names = [files::UP, files::KEYED, files::FINDER, files::MARKED, files::BLIND, files::SOURCE];
         loop {
             let place = usize::try_from(self.between(0, names.len() as u64)).unwrap_or(0);
             let chosen = system(names[place]);

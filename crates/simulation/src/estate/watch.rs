@@ -1,6 +1,8 @@
 //! What must hold at all times, watched as it happens: from outside, by what is acknowledged, sent and applied. The
 //! store is asked only whether what the hub promised is durable.
 
+mod written;
+
 use std::sync::mpsc::channel;
 
 use canonical::System;
@@ -183,44 +185,6 @@ impl Simulation {
 
     fn is_full(&self) -> bool {
         self.estate.as_ref().is_some_and(|estate| estate.full || self.now < estate.unfair_until)
-    }
-
-    fn watch_write(&mut self, system: &System, request: &Request) {
-        let query = Query::Intents { tenant: self.config.tenant.clone(), system: system.clone() };
-        let Some(Rows::Intents(intents)) = self.asked(query) else { return };
-        let bytes = request.to_bytes();
-        let same = |intent: &&Intent| *intent.request == *bytes;
-        match intents.iter().find(same) {
-            Some(intent) => self.watch_held(system, intent),
-            None => {
-                let what = format!(
-                    "{} {} goes to {system}, and no stored intent says so",
-                    request.method, request.path
-                );
-                self.violated("I3", &request.path, what);
-            }
-        }
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-        let note = body.get("note").and_then(Value::as_str);
-        let (Some(note), true) = (note, system.as_str() == files::UP) else { return };
-        let name = request.path.trim_start_matches("/items/");
-        let Some(owner) = self.targets.get(system) else { return };
-        let id = name.parse::<u64>().ok().or_else(|| {
-            owner
-                .objects
-                .iter()
-                .find(|(_, item)| item.kind == "items" && item.name == name)
-                .map(|(id, _)| *id)
-        });
-        let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
-        if let Some((owned, since)) = known
-            && owned != note
-            && self.now > since + ON_ITS_WAY
-            && !self.is_full()
-        {
-            let what = format!("{note:?} goes over {owned:?}, which {system} owns and had said");
-            self.violated("I5", name, what);
-        }
     }
 
     fn is_forced_open(&self, system: &System) -> bool {

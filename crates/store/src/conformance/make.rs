@@ -9,7 +9,8 @@ use canonical::{
 };
 use intake::{Decision, DecisionKind, Link, Message, MessageState, Raise};
 use ledger::{
-    Class, IdempotencyClass, Intent, IntentState, Lane, Level, ObligationKey, Reason, Shadow, State, Subject,
+    Class, IdempotencyClass, Intent, IntentState, Lane, Level, Membership, ObligationKey, Reason, Shadow,
+    State, Subject,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -246,6 +247,13 @@ pub fn reason(fingerprint: &str) -> Reason {
     }
 }
 
+/// A place in a batch.
+#[must_use]
+pub fn membership(number: u64) -> Membership {
+    let place = u32::try_from(number % 3).unwrap_or_default();
+    Membership { id: int(1_000 + number), place, of: 3 }
+}
+
 /// An open intent of a `sync` obligation to `erp`; an update of an object.
 #[must_use]
 pub fn intent(number: u64, route: &str, record: u64) -> Intent {
@@ -276,6 +284,7 @@ pub fn intent(number: u64, route: &str, record: u64) -> Intent {
         closed_at: None,
         token: None,
         trace: trace(number),
+        batch: None,
     }
 }
 

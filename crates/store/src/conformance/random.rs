@@ -218,6 +218,7 @@ impl Dice {
             IdempotencyClass::NativeKey { ttl_s: 9 },
             IdempotencyClass::Upsert,
             IdempotencyClass::SearchFirst { index_lag_ms: 5 },
+            IdempotencyClass::MarkerField { index_lag_ms: 6 },
             IdempotencyClass::None,
         ];
         let states = [IntentState::Open, IntentState::Doubtful, IntentState::Closed];
@@ -228,7 +229,8 @@ impl Dice {
         // What an intent is about follows from its number; its state moves.
         Intent {
             obligation: sync_key("r", number % 4),
-            class: classes[usize::try_from(number % 4).unwrap_or_default()].clone(),
+            class: classes[usize::try_from(number % 5).unwrap_or_default()].clone(),
+            batch: number.is_multiple_of(3).then(|| membership(number)),
             external_id: number.is_multiple_of(2).then(|| "x".to_owned()),
             state,
             sends: 1 + u32::from(self.maybe()),

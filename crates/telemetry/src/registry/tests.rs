@@ -34,6 +34,8 @@ fn marks() -> Vec<Mark> {
         Mark::DecidedAgain,
         Mark::Sent { system: crm(), operation: text("upsert") },
         Mark::Answered { system: crm(), operation: text("upsert"), class: Class::RateLimited, took: lag },
+        Mark::Batch { system: crm(), operation: text("upsert"), sent: 9, applied: 7, unknown: 1 },
+        Mark::Split { system: crm(), records: 9 },
         Mark::Delivered {
             system: crm(),
             object: contacts(),

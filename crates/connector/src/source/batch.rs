@@ -1,0 +1,72 @@
+//! How several records of one operation go in one request, and how each gets its own answer.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::RequestSource;
+use super::answer::{AnswerSource, RuleSource};
+
+/// The batch form of a write operation. A single record goes by the operation itself.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchSource {
+    /// Most records in one request.
+    pub(crate) records_max: u32,
+    /// Most bytes of the body.
+    #[serde(default = "bytes_max_default")]
+    pub(crate) bytes_max: usize,
+    /// The request. Its JSON body holds `{records}` where the list goes; `{intent}` is the batch's own id.
+    pub(crate) request: RequestSource,
+    /// One record in that list.
+    pub(crate) record: Spanned<Value>,
+    /// The list of results; the empty path is the whole body. Absent: whoever is in no error was taken.
+    #[serde(default)]
+    pub(crate) results: Option<Spanned<String>>,
+    /// The list of errors, where those that failed have one of their own.
+    #[serde(default)]
+    pub(crate) errors: Option<Spanned<String>>,
+    /// How a result or error finds its record.
+    pub(crate) correlate: CorrelateSource,
+    /// What a success looks like, inside one result.
+    #[serde(default)]
+    pub(crate) answer: AnswerSource,
+    /// Which results and errors mean what; their bodies are one result or error.
+    #[serde(default)]
+    pub(crate) rules: Vec<RuleSource>,
+    /// With these the whole was refused and nothing of it applied.
+    #[serde(default = "rejects_default")]
+    pub(crate) rejects: Vec<u16>,
+}
+
+/// How a result finds its record.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum CorrelateSource {
+    /// By its place in the list: there is one for each record, in their order.
+    Position,
+    /// By what comes back of what was sent.
+    Echo(EchoSource),
+}
+
+/// What comes back of what was sent.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EchoSource {
+    /// What a record is told from the others by: a template over its call.
+    pub(crate) sent: Spanned<String>,
+    /// Where that stands in a result.
+    #[serde(default)]
+    pub(crate) result: Option<Spanned<String>>,
+    /// Where that stands in an error: a text, or a list of texts.
+    #[serde(default)]
+    pub(crate) error: Option<Spanned<String>>,
+}
+
+const fn bytes_max_default() -> usize {
+    1 << 20
+}
+
+fn rejects_default() -> Vec<u16> {
+    vec![400, 403, 404, 409, 413, 422]
+}

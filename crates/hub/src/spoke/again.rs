@@ -1,0 +1,129 @@
+//! A batch in doubt goes again: together, with the same bytes, as far as nothing moved meanwhile.
+//!
+//! The parts of an upsert can go again in any company. A key stands for all bytes of its batch: it goes again whole or
+//! not at all, and then each is looked for.
+
+use canonical::IntentId;
+use dispatch::Permit;
+use ledger::{IdempotencyClass, OnExit, Subject};
+use store::{Query, SpokeAsk, SpokeRow};
+
+use crate::spoke::flight::{Action, Doubt, Flight};
+use crate::spoke::resend::{GATE_AGAIN, found_nothing};
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::Turn;
+
+/// An intent of which nothing moved, and what is known of its record.
+type Standing = (Doubt, Permit, Option<OnExit>, SpokeRow);
+
+impl Spoke {
+    /// An intent in doubt may go on, by itself or with others of its batch.
+    pub(crate) fn go_on_with(
+        &mut self,
+        id: IntentId,
+        permit: Permit,
+        along: Vec<(Token, Permit)>,
+        turn: &mut Turn<'_>,
+    ) {
+        let of_batch = |doubt: &Doubt| doubt.intent.batch.is_some() && doubt.action == Action::Send;
+        if !self.doubts.get(&id).is_some_and(of_batch) {
+            return self.go_on(id, permit, turn);
+        }
+        let mut admitted = vec![(id, permit)];
+        for (token, permit) in along {
+            match token {
+                Token::Intent(id) => admitted.push((id, permit)),
+                _ => self.unused(permit, turn),
+            }
+        }
+        self.go_on_together(admitted, turn);
+    }
+
+    fn go_on_together(&mut self, admitted: Vec<(IntentId, Permit)>, turn: &mut Turn<'_>) {
+        let mut doubts = Vec::with_capacity(admitted.len());
+        for (id, permit) in admitted {
+            match self.doubts.remove(&id) {
+                Some(doubt) => doubts.push((doubt, permit)),
+                None => self.unused(permit, turn),
+            }
+        }
+        if self.is_rereading() {
+            for (doubt, permit) in doubts {
+                self.unused(permit, turn);
+                self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
+            }
+            return;
+        }
+        let ask = |(doubt, _): &(Doubt, Permit)| SpokeAsk {
+            key: doubt.intent.obligation.clone(),
+            record: doubt.intent.record,
+            object: doubt.intent.object.clone(),
+            references: self.references_of(&doubt.intent.obligation.route),
+        };
+        let asks = doubts.iter().map(ask).collect();
+        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
+        self.find(query, Await::ResendBatch(doubts), turn);
+    }
+
+    /// What is known of their records now: who moved makes way, the others go as they were.
+    pub(crate) fn resend_batch(
+        &mut self,
+        doubts: Vec<(Doubt, Permit)>,
+        rows: Vec<SpokeRow>,
+        turn: &mut Turn<'_>,
+    ) {
+        let mut standing = Vec::with_capacity(doubts.len());
+        for ((doubt, permit), row) in doubts.into_iter().zip(rows) {
+            let sync = matches!(doubt.intent.obligation.subject, Subject::Record(_));
+            let exit = if sync { self.exit_of(&doubt.intent) } else { None };
+            if sync && self.moved(&doubt.intent, exit, &row).is_some() {
+                self.resend(doubt, permit, &row, turn);
+            } else {
+                standing.push((doubt, permit, exit, row));
+            }
+        }
+        if self.must_be_whole(&standing, turn) {
+            for (doubt, permit, exit, _) in standing {
+                self.look_for(doubt, permit, exit, turn);
+            }
+            return;
+        }
+        let mut flights: Vec<Flight> = Vec::with_capacity(standing.len());
+        for (doubt, permit, exit, row) in standing {
+            let (record, link) = (doubt.intent.record, row.link.as_deref());
+            let shadow = self.fitting_shadow(record, &doubt.intent.object, row.shadow, |shadow| {
+                shadow.external_id.as_deref() == link
+            });
+            // What is known now settles it then, unless it moves meanwhile.
+            let known = |flight| Flight { obligation: row.obligation, shadow: Some(shadow), ..flight };
+            flights.extend(self.flight_of(doubt, permit, exit, turn).map(known));
+        }
+        if !flights.is_empty() {
+            self.launch_batch(flights, turn);
+        }
+    }
+
+    /// Whether it goes under one key, and not all of it may: the key stands for all of its bytes.
+    fn must_be_whole(&self, standing: &[Standing], turn: &Turn<'_>) -> bool {
+        let scope = self.state.credential_generation.to_string();
+        standing.iter().any(|(doubt, ..)| {
+            let keyed = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. });
+            let whole = doubt
+                .intent
+                .batch
+                .is_none_or(|batch| usize::try_from(batch.of).is_ok_and(|of| of == standing.len()));
+            keyed && !(whole && doubt.intent.key_lives(&scope, turn.now.wall) && !found_nothing(doubt))
+        })
+    }
+
+    /// It can't go again: it is looked for, and goes anew when nothing was found.
+    fn look_for(&mut self, doubt: Doubt, permit: Permit, exit: Option<OnExit>, turn: &mut Turn<'_>) {
+        if found_nothing(&doubt) {
+            let why = "its batch does not go again, and nothing of it was found";
+            return self.converge(doubt, permit, exit, why, turn);
+        }
+        // Each look is a call of its own.
+        self.unused(permit, turn);
+        self.doubt(Doubt { action: Action::Probe, ..doubt }, turn.now.wall, turn.now);
+    }
+}

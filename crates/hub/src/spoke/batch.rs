@@ -1,0 +1,509 @@
+//! Batches: deliveries of one system, kind of object and operation that go in one call.
+//!
+//! Who is waiting when one is admitted goes along; nobody is waited for, and whoever is alone goes alone. Together they
+//! take one slot and are charged once, and each stays a delivery of its own: its intent, key, level, shadow and end.
+//! Each intent keeps its part of the request and its place; all are durable in one unit before anything is sent.
+//!
+//! The answer is read for each. Where the whole was refused for one of them, and nothing applied, its halves go on as
+//! batches of their own until that one is alone. What nobody knows the fate of is never split: its parts go again
+//! together, with the same bytes, as far as nothing moved meanwhile; or each is looked for, as its class says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canonical::{Fields, IntentId, Mono};
+use connector::{Call, Failure, Part, Response, WriteSpec};
+use dispatch::{Party, Permit};
+use ledger::{
+    Class, IntentState, Membership, Next, Obligation, ObligationKey, Outcome, Reason, Settling, Subject,
+};
+use planted::Bug;
+use store::{Head, Op, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::draw::looks_first;
+use crate::spoke::flight::{ARRIVAL_SLACK, Action, Doubt, Flight, REFUSED};
+use crate::spoke::plan::{Wanted, reason};
+use crate::spoke::settle::{After, Ending};
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::Turn;
+
+/// The kind of party of a delivery of which it is not known yet what it comes to.
+const ANY: u64 = 0;
+/// Kinds of halves are counted from here on, beyond those of operations and batches.
+const HALVES: u64 = 1 << 63;
+
+/// A delivery that is to be written, under a permit that others share.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    head: Head,
+    permit: Permit,
+    obligation: Obligation,
+    wanted: Wanted,
+}
+
+/// What is known of a delivery before it is admitted: with whom it may go, and what no other call may be about.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Sort {
+    pub(crate) party: Option<Party>,
+    pub(crate) serial: Option<Arc<str>>,
+}
+
+impl Spoke {
+    /// With whom a delivery may go: with any of its kind of object, until it was found what it comes to.
+    pub(crate) fn sort_of(&self, head: &Head) -> Sort {
+        if let Some(sort) = self.sorts.get(&head.key) {
+            return sort.clone();
+        }
+        let most = |spec: Option<&WriteSpec>| spec?.batch.as_ref().map(|batch| batch.records_max);
+        let party = match head.key.subject {
+            Subject::Record(_) => {
+                let [create, update] =
+                    [false, true].map(|linked| most(self.connector.choose(&head.object, linked, None)));
+                create.max(update).map(|most| Party { kind: ANY, most })
+            }
+            Subject::Event(_) => {
+                let route = self.config.route(&head.key.route);
+                let spec = route
+                    .and_then(|route| self.connector.operation(route.operation.as_deref()?, &route.object));
+                spec.and_then(party_for)
+            }
+        };
+        Sort { party, serial: None }
+    }
+
+    /// With whom an intent in doubt goes again, and what no other call may be about meanwhile.
+    pub(crate) fn sort_of_doubt(&self, doubt: &Doubt) -> Sort {
+        if doubt.action == Action::Probe {
+            return Sort::default();
+        }
+        let whole = doubt.intent.batch.map(|batch| Party {
+            kind: number(batch.id),
+            most: usize::try_from(batch.of).unwrap_or(usize::MAX),
+        });
+        let spec = self.connector.operation(&doubt.intent.operation, &doubt.intent.object);
+        Sort { party: doubt.half.or(whole), serial: spec.and_then(|spec| turn_of(spec, &doubt.write.whole)) }
+    }
+
+    /// Others that are ready go along with what was just admitted.
+    pub(crate) fn along(
+        &mut self,
+        first: &dispatch::Wanted<Token>,
+        permit: &Permit,
+        now: Mono,
+    ) -> Vec<(Token, Permit)> {
+        let Some(dispatcher) = self.dispatcher.as_mut().filter(|_| first.party.is_some()) else {
+            return Vec::new();
+        };
+        dispatcher
+            .join(permit, first, now)
+            .into_iter()
+            .map(|(wanted, permit)| (wanted.token, permit))
+            .collect()
+    }
+
+    /// Deliveries are admitted: they are judged together.
+    pub(crate) fn let_in(
+        &mut self,
+        first: ObligationKey,
+        permit: Permit,
+        along: Vec<(Token, Permit)>,
+        turn: &Turn<'_>,
+    ) {
+        for (token, permit) in std::iter::once((Token::Deliver(first), permit)).chain(along) {
+            let Token::Deliver(key) = token else {
+                self.unused(permit, turn);
+                continue;
+            };
+            match self.heads.remove(&key) {
+                Some(head) => {
+                    self.draws.remove(&key);
+                    self.sorts.remove(&key);
+                    self.active.insert(key);
+                    self.admitted.push((head, permit));
+                }
+                None => self.unused(permit, turn),
+            }
+        }
+    }
+
+    /// A delivery is to be written: at once, or, where others share its permit, when all of them are judged.
+    pub(crate) fn plan_write(
+        &mut self,
+        head: Head,
+        permit: Permit,
+        obligation: Obligation,
+        wanted: Wanted,
+        turn: &mut Turn<'_>,
+    ) {
+        let shared = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.is_shared(&permit));
+        let one = Gathered { head, permit, obligation, wanted };
+        if shared { self.gathered.push(one) } else { self.write_alone(one, turn) }
+    }
+
+    fn write_alone(&mut self, one: Gathered, turn: &mut Turn<'_>) {
+        let Gathered { head, permit, obligation, wanted } = one;
+        let spec = self.operation_for(&obligation.object, &wanted);
+        let draw = spec.map(|spec| self.draw_of_write(spec, &obligation.object, &wanted));
+        let sort = spec.map(|spec| sort_for(spec, &wanted)).unwrap_or_default();
+        if let Some(draw) = draw.filter(|draw| !permit.covers(draw.buckets, draw.cost)) {
+            self.sorts.insert(head.key.clone(), sort);
+            return self.ask_again(head, permit, draw, turn);
+        }
+        if !self.takes_turn(&permit, &sort) {
+            return self.set_apart(head, permit, sort, turn);
+        }
+        self.write(head, permit, obligation, wanted, turn);
+    }
+
+    /// Whether no other call is about the same parent: none is, as long as this one lasts.
+    fn takes_turn(&mut self, permit: &Permit, sort: &Sort) -> bool {
+        match (&mut self.dispatcher, &sort.serial) {
+            (Some(dispatcher), Some(key)) => dispatcher.take_turn(permit, key),
+            _ => true,
+        }
+    }
+
+    /// It does not go in this call: it asks again, with what is known of it.
+    fn set_apart(&mut self, head: Head, permit: Permit, sort: Sort, turn: &Turn<'_>) {
+        self.sorts.insert(head.key.clone(), sort);
+        self.unused(permit, turn);
+        let due = head.due;
+        self.settled(head, Some(due), turn.now);
+    }
+
+    /// Everything that was admitted is judged: what shares a permit is put together.
+    pub(crate) fn form_batches(&mut self, turn: &mut Turn<'_>) {
+        let mut parties: BTreeMap<u64, Vec<Gathered>> = BTreeMap::new();
+        for one in std::mem::take(&mut self.gathered) {
+            parties.entry(one.permit.party()).or_default().push(one);
+        }
+        for party in parties.into_values() {
+            self.form(party, turn);
+        }
+    }
+
+    /// One call is made under a party's permits: for the most of them that one operation can take.
+    fn form(&mut self, party: Vec<Gathered>, turn: &mut Turn<'_>) {
+        let mut by_operation: BTreeMap<Option<Arc<str>>, Vec<Gathered>> = BTreeMap::new();
+        for one in party {
+            let spec = self.operation_for(&one.obligation.object, &one.wanted);
+            let together = spec.filter(|spec| spec.batch.is_some() && !looks_first(spec, &one.wanted));
+            by_operation.entry(together.map(|spec| Arc::clone(&spec.name))).or_default().push(one);
+        }
+        let most = by_operation.iter().filter(|(name, _)| name.is_some()).max_by_key(|(_, ones)| ones.len());
+        let most = most.map(|(name, _)| name.clone()).unwrap_or_default();
+        let mut going = by_operation.remove(&most).unwrap_or_default();
+        let others = by_operation.into_values().flatten();
+        // What can go alone only: the first of them goes.
+        let rest = if most.is_none() { going.split_off(going.len().min(1)) } else { Vec::new() };
+        for one in others.chain(rest) {
+            let sort = self.sort_of_one(&one);
+            self.set_apart(one.head, one.permit, sort, turn);
+        }
+        if going.len() < 2 {
+            return going.into_iter().for_each(|one| self.write_alone(one, turn));
+        }
+        let going = self.that_may_go(going, turn);
+        if going.len() < 2 {
+            return going.into_iter().for_each(|one| self.write_alone(one, turn));
+        }
+        self.write_batch(going, turn);
+    }
+
+    fn sort_of_one(&self, one: &Gathered) -> Sort {
+        let spec = self.operation_for(&one.obligation.object, &one.wanted);
+        spec.map(|spec| sort_for(spec, &one.wanted)).unwrap_or_default()
+    }
+
+    /// Those of them for whom the permit pays, whose parents are free, and of whom there are not too many.
+    fn that_may_go(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) -> Vec<Gathered> {
+        let batch = going.first().and_then(|one| {
+            self.operation_for(&one.obligation.object, &one.wanted).and_then(|spec| spec.batch.clone())
+        });
+        let Some(batch) = batch else { return going };
+        let draw = self.drawn(Some(&batch.charge));
+        let mut may = Vec::with_capacity(going.len());
+        for one in going {
+            let sort = self.sort_of_one(&one);
+            if !one.permit.covers(draw.buckets, draw.cost) {
+                self.sorts.insert(one.head.key.clone(), sort);
+                self.ask_again(one.head, one.permit, draw, turn);
+            } else if may.len() >= batch.records_max || !self.takes_turn(&one.permit, &sort) {
+                self.set_apart(one.head, one.permit, sort, turn);
+            } else {
+                may.push(one);
+            }
+        }
+        may
+    }
+
+    /// Renders each one's part and makes all intents durable together; the commit's answer sends them.
+    fn write_batch(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) {
+        let batch = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
+        let mut rendered = Vec::with_capacity(going.len());
+        let mut bytes = 0;
+        for one in going {
+            let id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
+            let part = self.compose(id, &one.obligation, &one.wanted).and_then(|(terms, write)| {
+                let call = Call::Write(write);
+                let part = self.connector.render_part(&call, &batch.to_string());
+                let Call::Write(write) = call else { return Err("not a write".to_owned()) };
+                Ok((terms, write, part.map_err(|error| error.to_string())?))
+            });
+            let (terms, write, mut part) = match part {
+                Ok(part) => part,
+                Err(why) => {
+                    self.unrendered(one.head, one.permit, &one.obligation, &one.wanted, why, turn);
+                    continue;
+                }
+            };
+            bytes += part.record_bytes() + if bytes == 0 { part.frame_bytes() } else { 1 };
+            let spec = self.operation_for(&one.obligation.object, &one.wanted);
+            let most = spec.and_then(|spec| spec.batch.as_ref()).map_or(usize::MAX, |batch| batch.bytes_max);
+            if bytes > most && !rendered.is_empty() {
+                let sort = self.sort_of_one(&one);
+                self.set_apart(one.head, one.permit, sort, turn);
+                continue;
+            }
+            part.limit_timeout(self.timeout_ms_max());
+            rendered.push((id, terms, write, part, one));
+        }
+        if rendered.len() < 2 {
+            return rendered.into_iter().for_each(|(.., one)| self.write_alone(one, turn));
+        }
+        let of = u32::try_from(rendered.len()).unwrap_or(u32::MAX);
+        let mut flights = Vec::with_capacity(rendered.len());
+        for (place, (id, terms, mut write, part, one)) in (0..).zip(rendered) {
+            let Gathered { head, permit, obligation, wanted } = one;
+            let mut intent = self.intent(
+                id,
+                &obligation,
+                &wanted,
+                &terms,
+                &mut write,
+                part.to_bytes(),
+                part.timeout_ms(),
+                turn.now.wall,
+            );
+            intent.batch = Some(Membership { id: batch, place, of });
+            intent.fields = Arc::clone(&write.fields);
+            flights.push(Flight {
+                intent,
+                write,
+                request: connector::Request::default(),
+                head: Some(head),
+                obligation: Some(obligation),
+                shadow: Some(wanted.shadow),
+                matches: wanted.matches,
+                mapping: wanted.mapping,
+                exit: wanted.exit,
+                permit,
+                action: Action::Send,
+                durable: true,
+                half: None,
+            });
+        }
+        self.keep_batch(flights);
+    }
+
+    /// All intents of a batch are written in one unit; then it goes.
+    pub(crate) fn keep_batch(&mut self, flights: Vec<Flight>) {
+        let ops = flights.iter().map(|flight| Op::PutIntent(flight.intent.clone())).collect();
+        self.outbox.push((Unit { require: Vec::new(), ops }, After::LaunchBatch(flights)));
+    }
+
+    /// Their intents are durable: they go, in one request.
+    pub(crate) fn launch_batch(&mut self, mut flights: Vec<Flight>, turn: &mut Turn<'_>) {
+        flights.sort_by_key(|flight| flight.intent.batch.map(|batch| batch.place));
+        let parts: Option<Vec<Part>> =
+            flights.iter().map(|flight| Part::from_bytes(&flight.intent.request)).collect();
+        let Some(request) = parts.and_then(|parts| Part::join(&parts)) else {
+            let why = reason("unreadable", "the stored request can't be read: discard or retry it");
+            for flight in flights {
+                self.release(flight.permit, turn);
+                self.give_to_person(&flight.intent, why.clone(), turn);
+            }
+            return;
+        };
+        let arrives = turn.now.wall + Duration::from_millis(request.timeout_ms);
+        if flights.iter().any(|flight| !flight.durable || arrives > flight.intent.arrives_until) {
+            for flight in &mut flights {
+                flight.intent.sends += u32::from(!flight.durable);
+                flight.intent.probes = 0;
+                flight.intent.arrives_until = arrives + ARRIVAL_SLACK;
+                flight.intent.state = IntentState::Open;
+                flight.durable = true;
+            }
+            return self.keep_batch(flights);
+        }
+        let Some(first) = flights.first_mut() else { return };
+        first.permit.use_for(self.draw_of_intent(&first.intent, Action::Send).buckets);
+        let first = &first.permit;
+        if self.dispatcher.as_ref().is_some_and(|dispatcher| !dispatcher.may_go(first, turn.now.mono)) {
+            return flights.into_iter().for_each(|flight| self.wait_out(flight, turn));
+        }
+        self.send(request, Await::Batch(flights), turn);
+    }
+
+    /// The answer to a batch, or its absence: each of it is settled by what it says of it.
+    pub(crate) fn landed_batch(
+        &mut self,
+        flights: Vec<Flight>,
+        answer: &Result<Response, Failure>,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let calls: Vec<Call> = flights.iter().map(|flight| Call::Write(flight.write.clone())).collect();
+        let mut verdicts = self.connector.classify_batch(&calls, answer, turn.now.wall);
+        let Some(first) = flights.first() else { return };
+        let operation = first.intent.operation.clone();
+        self.learn(&first.permit, &operation, &verdicts.call, took, turn);
+        let count = |class| verdicts.each.iter().filter(|outcome| outcome.class == class).count();
+        let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
+        let system = self.system.clone();
+        turn.note(Mark::Batch { system, operation, sent, applied, unknown });
+        if planted::is(Bug::PartIsWhole) && applied > 0 {
+            verdicts.each = vec![Outcome::of(Class::Applied); sent];
+        }
+        let jitter = turn.entropy();
+        let now = turn.now.wall;
+        let mut nexts: Vec<Next> = Vec::with_capacity(sent);
+        for (flight, outcome) in flights.iter().zip(&mut verdicts.each) {
+            // Alone it is judged by itself.
+            if sent == 1 && outcome.class == Class::BatchRejected {
+                outcome.class = Class::Validation;
+            }
+            let attempts = flight.head.as_ref().map_or(0, |head| head.attempts);
+            let policy = self.settings.retry;
+            let at = Settling { intent: &flight.intent, attempts, probe: false, policy, now, jitter };
+            nexts.push(ledger::settle(at, outcome));
+        }
+        together(&mut nexts);
+        let halves = self.halves(&nexts, turn);
+        let mut pause = None;
+        for (((flight, outcome), next), half) in flights.into_iter().zip(verdicts.each).zip(nexts).zip(halves)
+        {
+            match next {
+                Next::Split { due, kept } => self.split(flight, outcome, half, (due, kept), took, turn),
+                Next::PauseSystem(Reason { message, .. }) => {
+                    let attempt = self.attempt(&flight, &outcome, took, now);
+                    self.hold_over_pause(flight, outcome, attempt, turn);
+                    pause = Some(message);
+                }
+                Next::Reauthorise if !self.may_reauthorise() => {
+                    let attempt = self.attempt(&flight, &outcome, took, now);
+                    self.hold_over_pause(flight, outcome, attempt, turn);
+                    pause = Some(REFUSED.to_owned());
+                }
+                next => self.act(flight, outcome, next, took, turn),
+            }
+        }
+        // Once for all of them.
+        if let Some(why) = pause {
+            self.pause(why, turn);
+        }
+    }
+
+    /// The parties of the halves, where a batch is to go on in halves: one for each of it.
+    fn halves(&mut self, nexts: &[Next], turn: &mut Turn<'_>) -> Vec<Option<Party>> {
+        if !nexts.iter().any(|next| matches!(next, Next::Split { .. })) {
+            return vec![None; nexts.len()];
+        }
+        turn.note(Mark::Split { system: self.system.clone(), records: nexts.len() });
+        let first = nexts.len().div_ceil(2);
+        let mut half = |most| {
+            self.halves += 1;
+            Some(Party { kind: HALVES | self.halves, most })
+        };
+        let (one, other) = (half(first), half(nexts.len() - first));
+        (0..nexts.len()).map(|place| if place < first { one } else { other }).collect()
+    }
+
+    /// On in a half: anew, or, where an earlier send is in doubt, as it was.
+    fn split(
+        &mut self,
+        mut flight: Flight,
+        outcome: Outcome,
+        half: Option<Party>,
+        (due, kept): (canonical::Wall, bool),
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        if kept {
+            flight.half = half;
+            let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
+            return self.keep_doubt(flight, Action::Send, due, &outcome, attempt, turn);
+        }
+        self.sorts.insert(flight.intent.obligation.clone(), Sort { party: half, serial: None });
+        // Of a delivery in a batch with a bad one nothing failed: nothing is kept as an attempt.
+        self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
+    }
+
+    /// After a fresh token: the same intents go again, those of a batch together.
+    pub(crate) fn resume_flights(&mut self, flights: Vec<Flight>, turn: &mut Turn<'_>) {
+        let mut batches: BTreeMap<u64, Vec<Flight>> = BTreeMap::new();
+        for flight in flights {
+            if flight.intent.batch.is_some() && flight.action == Action::Send {
+                batches.entry(flight.permit.party()).or_default().push(flight);
+            } else {
+                self.resume_flight(flight, turn);
+            }
+        }
+        for flights in batches.into_values() {
+            // Their permits paid for the call that was refused.
+            if let Some(first) = flights.first() {
+                self.spend(self.draw_of_intent(&first.intent, Action::Send), turn);
+            }
+            self.launch_batch(flights, turn);
+        }
+    }
+
+    /// The longest an exchange may take here, in milliseconds.
+    pub(crate) fn timeout_ms_max(&self) -> u64 {
+        u64::try_from(self.settings.connection.request_timeout.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Those of one batch that are sent again go again at once: when the last of them may.
+fn together(nexts: &mut [Next]) {
+    let resent = |next: &Next| match next {
+        Next::Resend { due } | Next::Split { due, .. } => Some(*due),
+        _ => None,
+    };
+    let Some(last) = nexts.iter().filter_map(resent).max() else { return };
+    for next in nexts {
+        if let Next::Resend { due } | Next::Split { due, .. } = next {
+            *due = last;
+        }
+    }
+}
+
+/// With whom it goes, now that it is known what it comes to.
+fn sort_for(spec: &WriteSpec, wanted: &Wanted) -> Sort {
+    let party = if looks_first(spec, wanted) { None } else { party_for(spec) };
+    Sort { party, serial: turn_of(spec, &wanted.whole) }
+}
+
+fn party_for(spec: &WriteSpec) -> Option<Party> {
+    let kind = spec.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let most = spec.batch.as_ref()?.records_max;
+    Some(Party { kind: (kind >> 2) | 1 << 62, most })
+}
+
+/// What no other call may be about meanwhile: the parent, where the vendor locks its row.
+fn turn_of(spec: &WriteSpec, whole: &Fields) -> Option<Arc<str>> {
+    match whole.get(&**spec.serial_by.as_ref()?)? {
+        serde_json::Value::String(text) if !text.is_empty() => Some(Arc::from(text.as_str())),
+        serde_json::Value::Number(number) => Some(Arc::from(number.to_string())),
+        _ => None,
+    }
+}
+
+/// A batch's number among kinds of parties.
+fn number(batch: IntentId) -> u64 {
+    (batch.0.as_u64_pair().1 >> 2).max(1)
+}

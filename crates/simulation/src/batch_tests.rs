@@ -1,0 +1,210 @@
+//! Batches: a crash at every step, storms, whole refusals, answers in part; and calls that wait for their turn.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::System;
+use connector::Observation;
+
+use crate::{Class, Faults, Options, Simulation, Vendor, batching, configuration, in_turn, judge, sayings};
+
+fn calm(seed: u64) -> Options {
+    Options {
+        seed,
+        crash_at: Vec::new(),
+        renew_at: None,
+        faults: Faults::default(),
+        heal_after: Duration::from_secs(10),
+        end_after: Duration::from_secs(150),
+    }
+}
+
+fn name(class: Class) -> System {
+    System::new(class.name()).unwrap()
+}
+
+/// Bursts: something waits while the first is on its way.
+fn bursts(records: usize, updates: usize, apart: Duration) -> Vec<(Duration, Observation)> {
+    let said = sayings(records, updates, Duration::ZERO);
+    let at = |place: usize| {
+        let round = u32::try_from(place / records).unwrap();
+        apart * round + Duration::from_millis(5 + 2 * (place % records) as u64)
+    };
+    said.into_iter().enumerate().map(|(place, (_, said))| (at(place), said)).collect()
+}
+
+fn run_with(
+    vendor: Vendor,
+    class: Class,
+    options: Options,
+    records: usize,
+    updates: usize,
+) -> (Simulation, u64) {
+    let targets: BTreeMap<System, Vendor> = [(name(class), vendor)].into_iter().collect();
+    let said = bursts(records, updates, Duration::from_millis(500));
+    let mut run = Simulation::new(options, batching(&[class]), said, targets);
+    let effects = run.run();
+    assert_eq!(run.stopped(), None);
+    (run, effects)
+}
+
+fn run(class: Class, options: Options, records: usize, updates: usize) -> (Simulation, u64) {
+    run_with(Vendor::new(class), class, options, records, updates)
+}
+
+#[track_caller]
+fn assert_holds(run: &Simulation, what: &str, excused: bool) {
+    let verdict = judge(run);
+    let held = if excused {
+        verdict.duplicates + verdict.backwards + verdict.unacknowledged + verdict.impatient == 0
+            && (verdict.lost == 0 || verdict.for_people > 0)
+    } else {
+        verdict.holds()
+    };
+    assert!(held, "{what}: {verdict:?}; marks {:?}", run.marks);
+}
+
+#[test]
+fn what_waits_goes_together_and_a_lone_one_alone() {
+    for class in Class::ALL {
+        let (run, _) = run(class, calm(1), 12, 3);
+        assert_holds(&run, class.name(), false);
+        assert!(run.marked("Batch") > 0, "{}: {:?}", class.name(), run.marks);
+        // One call for several: far fewer calls than deliveries.
+        let target = &run.targets[&name(class)];
+        let alone = if class == Class::SearchFirst { 24 } else { 0 };
+        assert!(target.calls.len() < target.effects.len() / 2 + alone, "{}: {:?}", class.name(), run.marks);
+        // Nothing waits for company.
+        let targets = [(name(class), Vendor::new(class))].into_iter().collect();
+        let mut slow =
+            Simulation::new(calm(1), batching(&[class]), sayings(6, 2, Duration::from_secs(1)), targets);
+        slow.run();
+        assert_eq!(slow.marked("Batch"), 0, "{}", class.name());
+        assert_holds(&slow, class.name(), false);
+    }
+}
+
+/// I1 to I4: a crash right before each effect of the run, answers lost or not, or in part.
+#[test]
+fn a_crash_at_every_step_of_a_batch_loses_nothing_and_doubles_nothing() {
+    for class in Class::ALL {
+        let part = matches!(class, Class::Upsert | Class::SearchFirst | Class::Marker);
+        for (lose, partial) in [(0, 0), (300, 0), (100, if part { 600 } else { 0 })] {
+            let faults = Faults { lose, partial, ..Faults::default() };
+            let options =
+                |crash_at| Options { faults, crash_at, heal_after: Duration::from_millis(900), ..calm(7) };
+            let (whole, effects) = run(class, options(Vec::new()), 4, 2);
+            let what = format!("{} lose {lose} partial {partial}", class.name());
+            assert_holds(&whole, &what, class == Class::None);
+            assert!(whole.marked("Batch") > 0, "{what}: no batch");
+            for step in 1..=effects.min(130) {
+                let (run, _) = run(class, options(vec![step]), 4, 2);
+                assert_eq!(run.crashes(), 1, "step {step} is beyond the run");
+                assert_holds(&run, &format!("{what} crash at {step}"), class == Class::None);
+            }
+        }
+    }
+}
+
+/// I1 to I4: storms of crashes and every fault at once, batches that are answered in part, and whole refusals.
+#[test]
+fn seeded_storms_of_batches_hold() {
+    let mut marks: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in 0..30 {
+        for class in Class::ALL {
+            let options = Options {
+                faults: Faults {
+                    vanish: 30,
+                    refuse: 40,
+                    lose: 80,
+                    fail_before: 40,
+                    fail_after: 40,
+                    late: 60,
+                    throttle: 30,
+                    slow: 0,
+                    partial: 150,
+                },
+                crash_at: (0..seed % 5).map(|n| 50 + n * 37 + seed * 3).collect(),
+                heal_after: Duration::from_secs(4),
+                ..calm(seed)
+            };
+            let (run, _) = run(class, options, 8, 6);
+            // What nobody answers for, and nothing can look for, is a person's.
+            let excused = matches!(class, Class::None | Class::NativeKey);
+            assert_holds(&run, &format!("{} seed {seed}", class.name()), excused);
+            for (mark, count) in &run.marks {
+                *marks.entry(mark.clone()).or_default() += count;
+            }
+        }
+    }
+    for mark in ["Batch", "Delivered", "Doubtful", "Resolved", "Throttled", "Retrying"] {
+        assert!(marks.get(mark).is_some_and(|count| *count > 0), "{mark} never happened: {marks:?}");
+    }
+}
+
+/// I10: one record that a target refuses keeps nobody else from it, whether it refuses the whole batch or the one.
+#[test]
+fn i10_a_poison_record_ends_alone() {
+    for class in [Class::Upsert, Class::NativeKey, Class::Marker, Class::None] {
+        for strict in [true, false] {
+            let mut vendor = Vendor::new(class);
+            if strict {
+                vendor = vendor.strict();
+            }
+            vendor.refused.insert("thing-7".to_owned());
+            let (run, _) = run_with(vendor, class, calm(5), 12, 1);
+            let what = format!("{} strict {strict}: {:?}", class.name(), run.marks);
+            let target = &run.targets[&name(class)];
+            assert_eq!(target.objects.len(), 11, "{what}");
+            assert_eq!((run.marked("Dead"), run.marked("NeedsPerson")), (1, 0), "{what}");
+            assert_eq!(run.marked("Split") > 0, strict, "{what}");
+            assert_eq!(judge(&run).lost, 1, "{what}");
+            // Six records at most: two halves, and again, and again.
+            assert!(target.calls.len() <= 14, "{} calls; {what}", target.calls.len());
+        }
+    }
+}
+
+/// I3, I4: a batch whose fate is unknown is never split: its parts go again as they were, or are looked for.
+#[test]
+fn i3_a_batch_whose_fate_is_unknown_goes_again_whole() {
+    for class in Class::ALL {
+        for seed in 0..12 {
+            // The effect is there, and no answer comes.
+            let mut vendor = Vendor::new(class).strict();
+            vendor.refused.insert("thing-3".to_owned());
+            let faults = Faults { lose: 700, ..Faults::default() };
+            let options = Options { faults, heal_after: Duration::from_secs(2), ..calm(seed) };
+            let (run, _) = run_with(vendor, class, options, 8, 1);
+            let verdict = judge(&run);
+            let what = format!("{} seed {seed}: {verdict:?} {:?}", class.name(), run.marks);
+            assert_eq!(verdict.duplicates + verdict.backwards, 0, "{what}");
+            assert!(verdict.lost <= 1 || class == Class::None && verdict.for_people > 0, "{what}");
+        }
+    }
+}
+
+/// No two calls are about one parent at once, and all get their turn.
+#[test]
+fn calls_about_one_parent_wait_for_their_turn() {
+    for class in Class::ALL {
+        for seed in 0..4 {
+            let faults = Faults { lose: 60, fail_before: 60, refuse: 40, ..Faults::default() };
+            let run = |config| {
+                let targets = [(name(class), Vendor::new(class))].into_iter().collect();
+                let options = Options { faults, heal_after: Duration::from_secs(2), ..calm(seed) };
+                let said = sayings(10, 2, Duration::from_millis(1));
+                let mut run = Simulation::new(options, config, said, targets);
+                run.run();
+                assert_holds(&run, &format!("{} seed {seed}", class.name()), class == Class::None);
+                run.calls_at_once(&name(class))
+            };
+            let free = run(configuration(&[class]));
+            assert!(free > 1, "{} seed {seed}: never more than one", class.name());
+            // A look is about no parent: it may go beside a call.
+            let looks = matches!(class, Class::SearchFirst | Class::Marker);
+            let most = run(in_turn(class));
+            assert!(most == 1 || looks, "{} seed {seed}: {most} at once", class.name());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What goes to a target is what a stored intent says, and goes over nothing that an owner has said. In a batch that is
+//! so of each.
+
+use canonical::System;
+use connector::{Part, Request};
+use ledger::Intent;
+use serde_json::Value;
+use store::{Query, Rows};
+
+use super::ON_ITS_WAY;
+use crate::driver::Simulation;
+use crate::estate::files;
+
+impl Simulation {
+    pub(super) fn watch_write(&mut self, system: &System, request: &Request) {
+        let query = Query::Intents { tenant: self.config.tenant.clone(), system: system.clone() };
+        let Some(Rows::Intents(intents)) = self.asked(query) else { return };
+        let said = said_in(request);
+        match in_intents(request, &said, &intents) {
+            Some(found) => found.iter().for_each(|intent| self.watch_held(system, intent)),
+            None => {
+                let what = format!(
+                    "{} {} goes to {system}, and no stored intent says so",
+                    request.method, request.path
+                );
+                self.violated("I3", &request.path, what);
+            }
+        }
+        for said in said.iter().filter(|_| system.as_str() == files::UP) {
+            self.watch_note(system, said);
+        }
+    }
+
+    /// I5: what an owner has said is not written over.
+    fn watch_note(&mut self, system: &System, said: &Said) {
+        let Some(note) = said.fields.get("note").and_then(Value::as_str) else { return };
+        let name = said.name.as_str();
+        let Some(owner) = self.targets.get(system) else { return };
+        let id = name.parse::<u64>().ok().or_else(|| {
+            owner
+                .objects
+                .iter()
+                .find(|(_, item)| item.kind == "items" && item.name == name)
+                .map(|(id, _)| *id)
+        });
+        let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
+        if let Some((owned, since)) = known
+            && owned != note
+            && self.now > since + ON_ITS_WAY
+            && !self.is_full()
+        {
+            let what = format!("{note:?} goes over {owned:?}, which {system} owns and had said");
+            self.violated("I5", name, what);
+        }
+    }
+}
+
+/// What a request says of one object.
+struct Said {
+    name: String,
+    fields: Value,
+    /// In a batch: the intent that it is of.
+    intent: Option<String>,
+}
+
+/// What a request says: of one object, or in a batch of several.
+fn said_in(request: &Request) -> Vec<Said> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+    match body.get("inputs").and_then(Value::as_array) {
+        Some(inputs) => inputs
+            .iter()
+            .map(|input| {
+                let text =
+                    |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let fields = input.get("fields").cloned().unwrap_or_default();
+                Said { name: text("name"), fields, intent: Some(text("trace")) }
+            })
+            .collect(),
+        None => {
+            let name = request.path.trim_start_matches("/items/").to_owned();
+            vec![Said { name, fields: body, intent: None }]
+        }
+    }
+}
+
+/// The stored intents that say just that, to the byte; `None` where there are none.
+fn in_intents(request: &Request, said: &[Said], intents: &[Intent]) -> Option<Vec<Intent>> {
+    if said.iter().all(|said| said.intent.is_none()) {
+        let bytes = request.to_bytes();
+        return intents.iter().find(|intent| *intent.request == *bytes).map(|intent| vec![intent.clone()]);
+    }
+    let mut found = Vec::new();
+    for said in said {
+        let id = said.intent.as_deref()?;
+        found.push(intents.iter().find(|intent| intent.id.to_string() == id)?.clone());
+    }
+    let parts: Option<Vec<Part>> = found.iter().map(|intent| Part::from_bytes(&intent.request)).collect();
+    let whole = Part::join(&parts?)?;
+    (whole.to_bytes() == request.to_bytes()).then_some(found)
+}
