@@ -139,6 +139,18 @@ pub(crate) struct IntentRow {
     pub(crate) outcome: Option<&'static str>,
     pub(crate) reason: Option<String>,
     pub(crate) trace: String,
+    /// Which others went in the same request; absent when none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<BatchRow>,
+}
+
+/// A request's place in a batch.
+#[derive(Serialize)]
+pub(crate) struct BatchRow {
+    pub(crate) id: String,
+    /// From 1.
+    pub(crate) place: u32,
+    pub(crate) of: u32,
 }
 
 impl IntentRow {
@@ -160,6 +172,11 @@ impl IntentRow {
             outcome: intent.outcome.map(ledger::Class::name),
             reason: intent.reason.as_ref().map(|reason| reason.message.clone()),
             trace: intent.trace.clone(),
+            batch: intent.batch.map(|batch| BatchRow {
+                id: batch.id.to_string(),
+                place: batch.place.saturating_add(1),
+                of: batch.of,
+            }),
         }
     }
 }

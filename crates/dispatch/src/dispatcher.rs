@@ -23,7 +23,7 @@ use crate::bucket::{Bucket, Purse, Throttling};
 use crate::draw::BucketSet;
 use crate::flows::Flows;
 use crate::limits::{Limits, Scope};
-use crate::queue::{LockKey, Place, Queue};
+use crate::queue::{LockKey, Queue};
 use crate::serial::Serials;
 use crate::slots::{Slots, Usual};
 use crate::snapshot::{BreakerState, BreakerView, BucketView, Snapshot};
@@ -474,25 +474,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
             call: wanted.buckets,
         };
         Some((wanted, permit))
-    }
-
-    /// Takes the wish at `place` out for that call, with what it is known to need.
-    fn start(&mut self, place: Place, call: u64) -> Option<Wanted<T>> {
-        let wanted = self.queue.start(place)?;
-        if let Some(key) = &wanted.serial {
-            self.serials.take(key, call);
-        }
-        Some(wanted)
-    }
-
-    /// Whether the wish must sleep because another call has what it needs: then it does.
-    fn falls_asleep(&mut self, place: Place) -> bool {
-        let Some(key) = self.queue.serial(place).filter(|key| !self.serials.is_free(key)).cloned() else {
-            return false;
-        };
-        let Some(wanted) = self.queue.take_out(place) else { return false };
-        self.serials.sleep(&key, wanted);
-        true
     }
 
     /// How many of the lane are held.

@@ -6,6 +6,7 @@
 //! finished as it was rendered before anything newer goes.
 
 mod again;
+mod answers;
 mod batch;
 mod draw;
 mod edit;

@@ -19,11 +19,9 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Whether a shadow was neither read nor written since the store was restored.
 #[must_use]
 pub fn unverified(shadow: &Shadow, restored_at: Option<Wall>) -> bool {
-    if planted::is(Bug::RestoreIsTrusted) {
-        return false;
-    }
     let known = shadow.seen_at.max(shadow.written_at);
-    restored_at.is_some_and(|restored| known.is_none_or(|known| known <= restored))
+    let before = |known, restored| known <= restored && !planted::is(Bug::RestoreIsTrusted);
+    restored_at.is_some_and(|restored| known.is_none_or(|known| before(known, restored)))
 }
 
 /// Whether this is the first sight of an object since the restore.

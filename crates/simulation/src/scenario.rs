@@ -136,6 +136,8 @@ objects:
             name = self.name(),
             calls = if batches { 1 } else { 4 },
         )
+        // What comes late comes after that.
+        .replace("timeout: 1s", if batches { "timeout: 300ms" } else { "timeout: 1s" })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Parties: wishes that go in one call. Together they take one slot and are charged once; each keeps its own record's
+//! Parties: wishes that go in one call; and turns, of which no two calls have the same. Together they take one slot and are charged once; each keeps its own record's
 //! lock and its own permit, so that each can be in doubt, or at its end, by itself.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use canonical::Mono;
 
 use super::{Dispatcher, Flight, Permit, Wanted};
+use crate::queue::Place;
 
 /// With whom a wish may go in one call: with those of the same kind, at most so many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +62,25 @@ impl<T: Clone + Ord> Dispatcher<T> {
             self.serials.take(key, permit.party);
             true
         }
+    }
+
+    /// Takes the wish at `place` out for that call, with what it is known to need.
+    pub(super) fn start(&mut self, place: Place, call: u64) -> Option<Wanted<T>> {
+        let wanted = self.queue.start(place)?;
+        if let Some(key) = &wanted.serial {
+            self.serials.take(key, call);
+        }
+        Some(wanted)
+    }
+
+    /// Whether the wish must sleep because another call has what it needs: then it does.
+    pub(super) fn falls_asleep(&mut self, place: Place) -> bool {
+        let Some(key) = self.queue.serial(place).filter(|key| !self.serials.is_free(key)).cloned() else {
+            return false;
+        };
+        let Some(wanted) = self.queue.take_out(place) else { return false };
+        self.serials.sleep(&key, wanted);
+        true
     }
 
     /// Whether nothing was called under any permit of the call, and this is the last one out.

@@ -247,6 +247,18 @@ pub fn reason(fingerprint: &str) -> Reason {
     }
 }
 
+/// A class for each number.
+#[must_use]
+pub fn class_of(number: u64) -> IdempotencyClass {
+    match number % 5 {
+        0 => IdempotencyClass::NativeKey { ttl_s: 9 },
+        1 => IdempotencyClass::Upsert,
+        2 => IdempotencyClass::SearchFirst { index_lag_ms: 5 },
+        3 => IdempotencyClass::MarkerField { index_lag_ms: 6 },
+        _ => IdempotencyClass::None,
+    }
+}
+
 /// A place in a batch.
 #[must_use]
 pub fn membership(number: u64) -> Membership {

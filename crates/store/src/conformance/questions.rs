@@ -21,11 +21,13 @@ fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
     }
 }
 
-/// Same key, same bytes: what is put again keeps its call and request; both go with the end.
+/// Same key, same bytes: what is put again keeps its call and request, and its place in a batch; the bytes go with the
+/// end.
 pub fn intents_keep_their_bytes(backend: &Backend) {
-    let first = Intent { fields: fields("not stored").into(), ..intent(1, "r", 1) };
+    let member = || Intent { class: class_of(3), batch: Some(membership(1)), ..intent(1, "r", 1) };
+    let first = Intent { fields: fields("not stored").into(), ..member() };
     backend.apply(vec![Op::Raise(raise("r", 1, 1)), Op::PutIntent(first)]);
-    assert_eq!(unfinished(backend, acme(), "erp"), [intent(1, "r", 1)]);
+    assert_eq!(unfinished(backend, acme(), "erp"), [member()]);
     let doubtful = Intent {
         state: IntentState::Doubtful,
         sends: 2,
@@ -34,9 +36,10 @@ pub fn intents_keep_their_bytes(backend: &Backend) {
         outcome: Some(Class::Uncertain),
         reason: Some(reason("fp1_u")),
         token: Some(canonical::OrderToken(8)),
-        ..intent(1, "r", 1)
+        ..member()
     };
-    let other_bytes = Intent { call: (*b"other").into(), request: Arc::default(), ..doubtful.clone() };
+    let other_bytes =
+        Intent { call: (*b"other").into(), request: Arc::default(), batch: None, ..doubtful.clone() };
     backend.apply(vec![Op::PutIntent(other_bytes)]);
     assert_eq!(unfinished(backend, acme(), "erp"), [doubtful.clone()]);
     let closed = Intent {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Alive, Wall};
 use intake::{Ask, DecisionKind, Link, Message, MessageState, Raise};
-use ledger::{IdempotencyClass, Intent, IntentState, Lane, Level, ObligationKey, State, Waiting};
+use ledger::{Intent, IntentState, Lane, Level, ObligationKey, State, Waiting};
 use serde_json::json;
 
 use super::Backend;
@@ -214,13 +214,6 @@ impl Dice {
 
     fn intent(&mut self) -> Intent {
         let number = self.below(20);
-        let classes = [
-            IdempotencyClass::NativeKey { ttl_s: 9 },
-            IdempotencyClass::Upsert,
-            IdempotencyClass::SearchFirst { index_lag_ms: 5 },
-            IdempotencyClass::MarkerField { index_lag_ms: 6 },
-            IdempotencyClass::None,
-        ];
         let states = [IntentState::Open, IntentState::Doubtful, IntentState::Closed];
         let state = if self.ended.contains(&number) { self.pick(&states[1..]) } else { self.pick(&states) };
         if state == IntentState::Closed {
@@ -229,7 +222,7 @@ impl Dice {
         // What an intent is about follows from its number; its state moves.
         Intent {
             obligation: sync_key("r", number % 4),
-            class: classes[usize::try_from(number % 5).unwrap_or_default()].clone(),
+            class: class_of(number),
             batch: number.is_multiple_of(3).then(|| membership(number)),
             external_id: number.is_multiple_of(2).then(|| "x".to_owned()),
             state,

@@ -1,0 +1,149 @@
+//! The answer to a batch is read for each of it: every one has its own end, all in one commit.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::Wall;
+use connector::{Call, Failure, Response};
+use dispatch::Party;
+use ledger::{Class, Next, Outcome, Reason, Settling};
+use planted::Bug;
+
+use crate::mark::Mark;
+use crate::spoke::Spoke;
+use crate::spoke::batch::Sort;
+use crate::spoke::flight::{Action, Flight, REFUSED};
+use crate::spoke::settle::Ending;
+use crate::turn::Turn;
+
+/// Kinds of halves are counted from here on, beyond those of operations and batches.
+const HALVES: u64 = 1 << 63;
+
+impl Spoke {
+    /// The answer to a batch, or its absence: each of it is settled by what it says of it.
+    pub(crate) fn landed_batch(
+        &mut self,
+        flights: Vec<Flight>,
+        answer: &Result<Response, Failure>,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let calls: Vec<Call> = flights.iter().map(|flight| Call::Write(flight.write.clone())).collect();
+        let mut verdicts = self.connector.classify_batch(&calls, answer, turn.now.wall);
+        let Some(first) = flights.first() else { return };
+        let operation = first.intent.operation.clone();
+        self.learn(&first.permit, &operation, &verdicts.call, took, turn);
+        let count = |class| verdicts.each.iter().filter(|outcome| outcome.class == class).count();
+        let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
+        let system = self.system.clone();
+        turn.note(Mark::Batch { system, operation, sent, applied, unknown });
+        if planted::is(Bug::PartIsWhole) && applied > 0 {
+            verdicts.each = vec![Outcome::of(Class::Applied); sent];
+        }
+        let jitter = turn.entropy();
+        let now = turn.now.wall;
+        let mut nexts: Vec<Next> = Vec::with_capacity(sent);
+        for (flight, outcome) in flights.iter().zip(&mut verdicts.each) {
+            // Alone it is judged by itself.
+            if sent == 1 && outcome.class == Class::BatchRejected {
+                outcome.class = Class::Validation;
+            }
+            let attempts = flight.head.as_ref().map_or(0, |head| head.attempts);
+            let policy = self.settings.retry;
+            let at = Settling { intent: &flight.intent, attempts, probe: false, policy, now, jitter };
+            nexts.push(ledger::settle(at, outcome));
+        }
+        together(&mut nexts);
+        let halves = self.halves(&nexts, turn);
+        let mut pause = None;
+        for (((flight, outcome), next), half) in flights.into_iter().zip(verdicts.each).zip(nexts).zip(halves)
+        {
+            match next {
+                Next::Split { due, kept } => self.split(flight, outcome, half, (due, kept), took, turn),
+                Next::PauseSystem(Reason { message, .. }) => {
+                    let attempt = self.attempt(&flight, &outcome, took, now);
+                    self.hold_over_pause(flight, outcome, attempt, turn);
+                    pause = Some(message);
+                }
+                Next::Reauthorise if !self.may_reauthorise() => {
+                    let attempt = self.attempt(&flight, &outcome, took, now);
+                    self.hold_over_pause(flight, outcome, attempt, turn);
+                    pause = Some(REFUSED.to_owned());
+                }
+                next => self.act(flight, outcome, next, took, turn),
+            }
+        }
+        // Once for all of them.
+        if let Some(why) = pause {
+            self.pause(why, turn);
+        }
+    }
+
+    /// The parties of the halves, where a batch is to go on in halves: one for each of it.
+    fn halves(&mut self, nexts: &[Next], turn: &mut Turn<'_>) -> Vec<Option<Party>> {
+        if !nexts.iter().any(|next| matches!(next, Next::Split { .. })) {
+            return vec![None; nexts.len()];
+        }
+        turn.note(Mark::Split { system: self.system.clone(), records: nexts.len() });
+        let first = nexts.len().div_ceil(2);
+        let mut half = |most| {
+            self.halves += 1;
+            Some(Party { kind: HALVES | self.halves, most })
+        };
+        let (one, other) = (half(first), half(nexts.len() - first));
+        (0..nexts.len()).map(|place| if place < first { one } else { other }).collect()
+    }
+
+    /// On in a half: anew, or, where an earlier send is in doubt, as it was.
+    fn split(
+        &mut self,
+        mut flight: Flight,
+        outcome: Outcome,
+        half: Option<Party>,
+        (due, kept): (Wall, bool),
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        if kept {
+            flight.half = half;
+            let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
+            return self.keep_doubt(flight, Action::Send, due, &outcome, attempt, turn);
+        }
+        self.sorts.insert(flight.intent.obligation.clone(), Sort { party: half, serial: None });
+        // Of a delivery in a batch with a bad one nothing failed: nothing is kept as an attempt.
+        self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
+    }
+
+    /// After a fresh token: the same intents go again, those of a batch together.
+    pub(crate) fn resume_flights(&mut self, flights: Vec<Flight>, turn: &mut Turn<'_>) {
+        let mut batches: BTreeMap<u64, Vec<Flight>> = BTreeMap::new();
+        for flight in flights {
+            if flight.intent.batch.is_some() && flight.action == Action::Send {
+                batches.entry(flight.permit.party()).or_default().push(flight);
+            } else {
+                self.resume_flight(flight, turn);
+            }
+        }
+        for flights in batches.into_values() {
+            // Their permits paid for the call that was refused.
+            if let Some(first) = flights.first() {
+                self.spend(self.draw_of_intent(&first.intent, Action::Send), turn);
+            }
+            self.launch_batch(flights, turn);
+        }
+    }
+}
+
+/// Those of one batch that are sent again go again at once: when the last of them may.
+fn together(nexts: &mut [Next]) {
+    let resent = |next: &Next| match next {
+        Next::Resend { due } | Next::Split { due, .. } => Some(*due),
+        _ => None,
+    };
+    let Some(last) = nexts.iter().filter_map(resent).max() else { return };
+    for next in nexts {
+        if let Next::Resend { due } | Next::Split { due, .. } = next {
+            *due = last;
+        }
+    }
+}
