@@ -9,13 +9,13 @@ use crate::spec::BatchSpec;
 use crate::template::{Allowed, Place};
 
 impl Compiler<'_> {
-    /// The batch form of a write operation; `None` where a system does without.
+    /// The batch form of a write operation. What a system that does without sent together before is still understood.
     pub(super) fn batch(
         &mut self,
         name: &str,
         write: &WriteSource,
         source: &BatchSource,
-    ) -> Option<(BatchSpec, BatchPlan)> {
+    ) -> (Option<BatchSpec>, BatchPlan) {
         let request = self.request(&format!("{name}.batch"), &source.request, Allowed::Batch);
         let at = source.request.path.referenced;
         if request.body.holes() != 1 {
@@ -73,7 +73,7 @@ impl Compiler<'_> {
             charge: plan.request.charge.clone(),
         };
         let without = self.parameters.get(BATCH_PARAMETER) == Some(&serde_json::Value::Bool(false));
-        (!without).then_some((spec, plan))
+        (Some(spec).filter(|_| !without), plan)
     }
 
     fn correlate(&mut self, name: &str, source: &BatchSource) -> Correlate {

@@ -167,7 +167,7 @@ impl Compiler<'_> {
         if matches!(source.idempotency, IdempotencyClass::MarkerField { .. }) {
             self.check_mark(name, source, &request, probe.as_ref());
         }
-        let batch = source.batch.as_ref().and_then(|batch| self.batch(name, source, batch));
+        let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch));
         let keyed =
             matches!(source.idempotency, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
         let spec = WriteSpec {
@@ -188,7 +188,7 @@ impl Compiler<'_> {
             timeout: request.timeout,
             charge: request.charge.clone(),
             safe: source.safe.unwrap_or(keyed),
-            batch: batch.as_ref().map(|(spec, _)| spec.clone()),
+            batch: batch.as_ref().and_then(|(spec, _)| spec.clone()),
             serial_by: source.serial_by.as_deref().map(Arc::from),
         };
         WritePlan {

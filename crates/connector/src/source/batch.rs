@@ -46,7 +46,7 @@ pub(crate) enum CorrelateSource {
     /// By its place in the list: there is one for each record, in their order.
     Position,
     /// By what comes back of what was sent.
-    Echo(EchoSource),
+    Echo(Box<EchoSource>),
 }
 
 /// What comes back of what was sent.

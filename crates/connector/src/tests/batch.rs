@@ -266,6 +266,9 @@ fn mistakes_in_a_batch_are_named() {
     let without = manifest.with_parameters(&BTreeMap::from([("batch".to_owned(), json!(false))])).unwrap();
     let things = Object::new("things").unwrap();
     assert!(without.operation("put", &things).unwrap().batch.is_none());
+    // What it sent together before is still understood.
+    let all = json!([{"id": 7}, {"ok": false}, {"id": 9}]);
+    assert_eq!(classes(&without, 200, &all), ["applied", "validation", "applied"]);
     assert_eq!(
         bound("upsert", POSITION).operation("put", &things).unwrap().batch.as_ref().unwrap().records_max,
         3

@@ -32,7 +32,7 @@ impl Spoke {
         let mut verdicts = self.connector.classify_batch(&calls, answer, turn.now.wall);
         let Some(first) = flights.first() else { return };
         let operation = first.intent.operation.clone();
-        self.learn(&first.permit, &operation, &verdicts.call, took, turn);
+        self.learn(&first.permit, &format!("{operation}.batch"), &verdicts.call, took, turn);
         let count = |class| verdicts.each.iter().filter(|outcome| outcome.class == class).count();
         let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
         let system = self.system.clone();

@@ -194,8 +194,7 @@ impl Spoke {
         // What can go alone only: the first of them goes.
         let rest = if most.is_none() { going.split_off(going.len().min(1)) } else { Vec::new() };
         for one in others.chain(rest) {
-            let sort = self.sort_of_one(&one);
-            self.set_apart(one.head, one.permit, sort, turn);
+            self.leave(one, turn);
         }
         if going.len() < 2 {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
@@ -205,6 +204,17 @@ impl Spoke {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
         }
         self.write_batch(going, turn);
+    }
+
+    /// It does not go in this call: it asks again, for what it needs.
+    fn leave(&mut self, one: Gathered, turn: &Turn<'_>) {
+        let sort = self.sort_of_one(&one);
+        let spec = self.operation_for(&one.obligation.object, &one.wanted);
+        let draw = spec.map(|spec| self.draw_of_write(spec, &one.obligation.object, &one.wanted));
+        if let Some(draw) = draw.filter(|draw| !one.permit.covers(draw.buckets, draw.cost)) {
+            self.draws.insert(one.head.key.clone(), draw);
+        }
+        self.set_apart(one.head, one.permit, sort, turn);
     }
 
     fn sort_of_one(&self, one: &Gathered) -> Sort {
