@@ -8,7 +8,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use sandbox::{Fault, FaultKind, Kind, Options, Property, Sandbox};
+use sandbox::{Fault, FaultKind, Handle, Kind, Options, Property, Sandbox};
 use support::{Folder, Target, say};
 
 const DEALS: usize = 120;
@@ -26,13 +26,13 @@ fn property(name: &str, unique: bool) -> Property {
 }
 
 /// Deals whose version is the wanted one.
-fn arrived(crm: &Sandbox, version: &str) -> usize {
+fn arrived(crm: &Handle, version: &str) -> usize {
     let books = crm.lock().books();
     let versions = books.objects.get("deals").into_iter().flat_map(|deals| deals.values());
     versions.filter(|deal| deal.values.get("version").is_some_and(|value| value == version)).count()
 }
 
-async fn wait_for(crm: &Sandbox, version: &str, count: usize) -> usize {
+async fn wait_for(crm: &Handle, version: &str, count: usize) -> usize {
     for _ in 0..1_200 {
         if arrived(crm, version) == count {
             break;

@@ -37,13 +37,13 @@ impl Spoke {
         let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
         let system = self.system.clone();
         turn.note(Mark::Batch { system, operation, sent, applied, unknown });
-        if planted::is(Bug::PartIsWhole) && applied > 0 {
-            verdicts.each = vec![Outcome::of(Class::Applied); sent];
-        }
         let jitter = turn.entropy();
         let now = turn.now.wall;
         let mut nexts: Vec<Next> = Vec::with_capacity(sent);
         for (flight, outcome) in flights.iter().zip(&mut verdicts.each) {
+            if planted::is(Bug::PartIsWhole) && applied > 0 && flight.intent.external_id.is_some() {
+                outcome.class = Class::Applied;
+            }
             // Alone it is judged by itself.
             if sent == 1 && outcome.class == Class::BatchRejected {
                 outcome.class = Class::Validation;

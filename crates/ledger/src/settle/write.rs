@@ -29,7 +29,7 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::Locked => again(at, outcome, pace::short(at, outcome)),
         Class::Retryable => again(at, outcome, pace::back_off(at, outcome)),
         Class::BatchRejected => split(at, outcome),
-        Class::Uncertain if planted::is(Bug::SplitInDoubt) && at.intent.batch.is_some() => {
+        Class::Uncertain if planted::is(Bug::SplitInDoubt) && at.is_upsert_of_batch() => {
             Next::Split { due: at.now, kept: false }
         }
         Class::Uncertain if planted::is(Bug::SilenceIsSuccess) && at.is_event() => Next::Delivered,
@@ -60,7 +60,7 @@ fn split(at: Settling<'_>, outcome: &Outcome) -> Next {
     }
     // An answer about this send says nothing about an earlier one; but to a key there is one answer, whichever send it
     // was for.
-    let kept = at.earlier_doubt() && at.intent.class == IdempotencyClass::Upsert;
+    let kept = at.earlier_doubt() && at.is_upsert_of_batch();
     Next::Split { due: if kept { at.now.max(at.intent.quiet_from()) } else { at.now }, kept }
 }
 
@@ -113,6 +113,11 @@ impl Settling<'_> {
     /// Whether the object was known there when the write was rendered.
     pub(super) fn is_update(&self) -> bool {
         self.intent.external_id.is_some()
+    }
+
+    /// Whether it goes with others, and can be repeated in any company.
+    fn is_upsert_of_batch(&self) -> bool {
+        self.intent.batch.is_some() && self.intent.class == IdempotencyClass::Upsert
     }
 
     /// Whether it tells of an event.
