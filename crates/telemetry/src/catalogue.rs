@@ -141,8 +141,8 @@ catalogue! {
     Count objects_reread "objects_reread" ["system"] "Objects read before they were written, after a restore of the store";
     Count restore_steps "restore_steps" ["system", "step"] "Systems after a restore: reading again, delivering again, or that with something unread";
     Count batches "batches" ["system", "operation"] "Calls that took several deliveries";
-    Count batched "batched_deliveries" ["system", "operation", "outcome"] "Deliveries in batches, by what the answer said of each: applied, refused, unknown";
-    Count batches_split "batches_split" ["system"] "Batches that were refused for one of their records, and went on in halves";
+    Count batched "batched_deliveries" ["system", "operation", "outcome"] "Deliveries in batches, by what was said of each";
+    Count batches_split "batches_split" ["system"] "Batches refused for one of their records: they went on in halves";
     Count links_rotten "links_rotten" ["system"] "Links that pointed at nothing and were dropped";
     Count unmapped_marks "unmapped_marks" [] "Facts of the hub that have no metric: a defect when not 0";
     Level in_flight "requests_in_flight" ["system"] "Requests on the wire";

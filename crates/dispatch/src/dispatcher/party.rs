@@ -1,5 +1,7 @@
-//! Parties: wishes that go in one call; and turns, of which no two calls have the same. Together they take one slot and are charged once; each keeps its own record's
-//! lock and its own permit, so that each can be in doubt, or at its end, by itself.
+//! Parties: wishes that go in one call; and turns, of which no two calls have the same.
+//!
+//! Together the wishes of a party take one slot and are charged once; each keeps its own record's lock and its own
+//! permit, so that each can be in doubt, or at its end, by itself.
 
 use std::sync::Arc;
 
