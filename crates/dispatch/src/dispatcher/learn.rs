@@ -74,6 +74,10 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// How long it took, beside what is usual for its operation. No answer at all is the slowest of all; a refusal
     /// by a limit is quick, and says nothing about how others fare.
     fn pace(&mut self, permit: &Permit, class: Class, took: Duration, now: Mono) {
+        // A call for several takes as long as they are many: it is compared with nothing.
+        if self.is_shared(permit) {
+            return;
+        }
         let Some(usual) = self.usual.get_mut(permit.operation) else { return };
         if matches!(class, Class::RateLimited | Class::QuotaExhausted) {
             return;
