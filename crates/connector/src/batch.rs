@@ -14,7 +14,7 @@ use crate::connector::Connector;
 use crate::error::RenderError;
 use crate::exchange::Request;
 
-pub use crate::classify::{UNSAID, Verdicts};
+pub use crate::classify::Verdicts;
 
 /// What stands around a batch's records.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ use crate::plan::Rule;
 use crate::source::{CallKind, Transport};
 use crate::spec::Charge;
 
-pub use batch::{UNSAID, Verdicts};
+pub use batch::Verdicts;
 pub(crate) use wait::http_date;
 
 /// How much of a body is searched for texts.

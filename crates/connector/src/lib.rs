@@ -31,7 +31,7 @@ mod template;
 mod tests;
 mod typed;
 
-pub use batch::{Part, UNSAID, Verdicts};
+pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, Write};
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};

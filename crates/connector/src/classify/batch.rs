@@ -24,9 +24,6 @@ use crate::exchange::{Failure, Response};
 use crate::path::{Path, text_of};
 use crate::plan::{BatchPlan, Correlate};
 
-/// The code of a refusal where a batch was answered, and the answer does not tell what became of the record.
-pub const UNSAID: &str = "unsaid";
-
 /// What came of a batch.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdicts {
@@ -121,10 +118,7 @@ impl Connector {
                 self.unsaid(answer, "the batch's answer says more than one thing of this record")
             }
         };
-        let mut each: Vec<Outcome> = calls.iter().zip(said).map(judge).collect();
-        for outcome in each.iter_mut().filter(|outcome| outcome.class == Class::Uncertain) {
-            outcome.refusal.code = Some(UNSAID.to_owned());
-        }
+        let each: Vec<Outcome> = calls.iter().zip(said).map(judge).collect();
         // It answered. That the answer says nothing of some is no illness; and under a key it may be a stored one.
         let call = Outcome::of(Class::Applied);
         Verdicts { call, each }

@@ -4,7 +4,6 @@
 //! not at all, and then each is looked for.
 
 use canonical::IntentId;
-use connector::UNSAID;
 use dispatch::Permit;
 use ledger::{IdempotencyClass, OnExit, Subject};
 use store::{Query, SpokeAsk, SpokeRow};
@@ -113,10 +112,7 @@ impl Spoke {
                 .intent
                 .batch
                 .is_none_or(|batch| usize::try_from(batch.of).is_ok_and(|of| of == standing.len()));
-            // What a key has answered with is answered again, however often: that does not tell either.
-            let code = doubt.intent.reason.as_ref().and_then(|reason| reason.code.as_deref());
-            let once = code != Some(UNSAID) && !found_nothing(doubt);
-            keyed && !(whole && once && doubt.intent.key_lives(&scope, turn.now.wall))
+            keyed && !(whole && doubt.intent.key_lives(&scope, turn.now.wall) && !found_nothing(doubt))
         })
     }
 

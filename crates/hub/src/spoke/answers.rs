@@ -6,7 +6,7 @@ use std::time::Duration;
 use canonical::Wall;
 use connector::{Call, Failure, Response};
 use dispatch::Party;
-use ledger::{Class, Next, Outcome, Reason, Settling};
+use ledger::{Class, IdempotencyClass, Next, Outcome, Reason, Settling};
 use planted::Bug;
 
 use crate::mark::Mark;
@@ -52,6 +52,17 @@ impl Spoke {
             let policy = self.settings.retry;
             let at = Settling { intent: &flight.intent, attempts, probe: false, policy, now, jitter };
             nexts.push(ledger::settle(at, outcome));
+        }
+        // What a key has answered with is answered again, however often: that tells no more. Each is looked for.
+        let answered = answer.as_ref().is_ok_and(|response| (200..300).contains(&response.status));
+        for (flight, next) in flights.iter().zip(&mut nexts) {
+            let keyed = matches!(flight.intent.class, IdempotencyClass::NativeKey { .. });
+            if let Next::Resend { due } = *next
+                && answered
+                && keyed
+            {
+                *next = Next::Probe { due };
+            }
         }
         together(&mut nexts);
         let halves = self.halves(&nexts, turn);
