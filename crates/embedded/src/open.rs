@@ -44,6 +44,7 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let readers = (0..options.readers.clamp(1, 16)).map(|_| connect(&database, Purpose::Read, reader_cache));
     let readers = readers.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let checkpointing = connect(&database, Purpose::Checkpoint, MIB).map_err(failed)?;
+    checkpoint::settle(&checkpointing).map_err(failed)?;
     let reserve = folder.reserve(options.reserve_bytes);
     let journal = Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
     let log = Log::of(&database).map_err(|source| OpenError::Folder { folder: path.to_owned(), source })?;

@@ -384,7 +384,7 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(order, turn) {
+        match units::order(&self.config.tenant, order, turn) {
             Ok((unit, made)) => {
                 let ticket = self.ticket();
                 self.orders.insert(ticket, (outside, made));

@@ -1,11 +1,14 @@
 //! The one clock. Everything else is told what time it is.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use canonical::{Mono, Now, Wall};
+use hub::steady::{Heard, Steady};
 use tokio::time::Instant;
 
-/// Reads both clocks: a monotonic one from the start of the process, and the wall's.
+/// Reads both clocks: a monotonic one from the start of the process, and the wall's, as far as it does not jump (I17,
+/// see [`hub::steady`]).
 ///
 /// The monotonic one is that of the async runtime, so that timers and readings agree, also where a test has
 /// paused it.
@@ -17,8 +20,8 @@ pub struct Clock {
 
 #[derive(Clone, Copy, Debug)]
 enum WallClock {
-    /// The system's.
-    System,
+    /// The system's, without its jumps. One for the whole process, which lasts as long.
+    System(&'static Mutex<Steady>),
     /// This at the origin, moving with the monotonic clock.
     From(Wall),
 }
@@ -27,7 +30,9 @@ impl Clock {
     /// The system's clocks, the monotonic one from now.
     #[must_use]
     pub fn system() -> Self {
-        Self { origin: Instant::now(), wall: WallClock::System }
+        let steady = Steady::new(Mono::default(), system_wall());
+        let wall = WallClock::System(Box::leak(Box::new(Mutex::new(steady))));
+        Self { origin: Instant::now(), wall }
     }
 
     /// A wall clock that reads `start` now and moves with the monotonic clock: for tests.
@@ -42,7 +47,7 @@ impl Clock {
         let elapsed = self.origin.elapsed();
         let mono = Mono::default() + elapsed;
         let wall = match self.wall {
-            WallClock::System => system_wall(),
+            WallClock::System(steady) => steadily(steady, mono),
             WallClock::From(start) => start + elapsed,
         };
         Now { mono, wall }
@@ -52,6 +57,26 @@ impl Clock {
     pub async fn sleep_until(&self, at: Mono) {
         tokio::time::sleep_until(self.origin + Mono::default().until(at)).await;
     }
+}
+
+fn steadily(steady: &Mutex<Steady>, mono: Mono) -> Wall {
+    let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = steady.look(mono, system_wall());
+    let wall = steady.wall(mono);
+    drop(steady);
+    let seconds = |micros: i64| micros / 1_000_000;
+    match heard {
+        Some(Heard::Jumped(by)) => tracing::warn!(
+            target: "concord", class = "clock", seconds = seconds(by),
+            "the system's clock jumped; the hub goes on by its own: forwards it follows when that stands for 5 minutes, \
+             back after a restart"
+        ),
+        Some(Heard::Followed(by)) => tracing::info!(
+            target: "concord", class = "clock", seconds = seconds(by), "the hub follows the system's clock again"
+        ),
+        None => {}
+    }
+    wall
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's wall clock")]

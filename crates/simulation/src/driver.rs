@@ -8,6 +8,7 @@ use std::time::Duration;
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
 use connector::{Observation, Request};
+use hub::steady::{Heard, Steady};
 use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Retention, Spoke, Ticket, Turn};
 use store::memory::Memory;
 
@@ -94,8 +95,10 @@ pub struct Simulation {
     pub(crate) targets: BTreeMap<System, Vendor>,
     /// The long run's world, if it is one.
     pub(crate) estate: Option<Box<Estate>>,
-    /// How far the wall clock is off, in microseconds.
+    /// How far the system's wall clock is off, in microseconds.
     pub(crate) clock_off: i64,
+    /// What the hub takes it for.
+    steady: Steady,
     /// Objects at targets that a person annotated.
     pub(crate) annotated: Vec<u64>,
     /// Targets that say what became of every write.
@@ -148,6 +151,7 @@ impl Simulation {
             targets,
             estate: None,
             clock_off: 0,
+            steady: Steady::new(Mono(0), START),
             annotated: Vec::new(),
             talkative: BTreeSet::new(),
             sick: BTreeMap::new(),
@@ -191,6 +195,13 @@ impl Simulation {
         }
         self.busy += 1;
         self.now = at;
+        let system = self.system_wall();
+        if let Some(heard) = self.steady.look(Mono(at), system)
+            && self.estate.is_some()
+        {
+            let name = if matches!(heard, Heard::Jumped(_)) { "ClockJumped" } else { "ClockFollowed" };
+            *self.marks.entry(name.to_owned()).or_default() += 1;
+        }
         if self.busy == SPINS_AT {
             let who: Vec<String> = self.timers.keys().map(|id| format!("{id:?}")).collect();
             let what = format!("the hub spins: one of {} wants its turn again and again", who.join(", "));
@@ -238,8 +249,12 @@ impl Simulation {
     }
 
     pub(crate) fn clock(&self) -> Now {
-        let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX) + self.clock_off);
-        Now { mono: Mono(self.now), wall }
+        Now { mono: Mono(self.now), wall: self.steady.wall(Mono(self.now)) }
+    }
+
+    /// What the system's clock says.
+    fn system_wall(&self) -> Wall {
+        Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX) + self.clock_off)
     }
 
     pub(crate) fn at(&mut self, time: u64, event: Event) {
@@ -309,6 +324,9 @@ impl Simulation {
 
     fn start(&mut self) {
         self.life += 1;
+        // A machine that boots sets its clock first.
+        self.clock_is_set();
+        self.steady = Steady::new(Mono(self.now), self.system_wall());
         self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Retention, Box::new(Retention::new(Arc::clone(&self.config))));

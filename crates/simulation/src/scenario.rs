@@ -159,6 +159,44 @@ creators: [src]
 /// When the scenario's own files do not load: a defect here.
 #[must_use]
 pub fn configuration(classes: &[Class]) -> Arc<Configuration> {
+    loaded(&files(classes))
+}
+
+/// The same of another tenant.
+#[cfg(test)]
+pub(crate) fn configuration_of(tenant: &str, classes: &[Class]) -> Arc<Configuration> {
+    let mut files = files(classes);
+    files.put("concord.yaml", MAIN.replace("tenant: acme", &format!("tenant: {tenant}")));
+    loaded(&files)
+}
+
+/// One target, which may make things too, and does not say by which key the source knows them.
+pub(crate) fn where_both_create(class: Class) -> Arc<Configuration> {
+    let (mut files, name) = (files(&[class]), class.name());
+    let creators = format!("creators: [src, {name}]");
+    let entity = ENTITY.replace("NOTE_OWNER", name).replace("creators: [src]", &creators);
+    files.put("model/thing.yaml", entity);
+    let mapping = target_mapping(name).replace("path: key}", "path: key, direction: out}");
+    files.put(&format!("mappings/thing.{name}.yaml"), mapping);
+    loaded(&files)
+}
+
+fn target_mapping(name: &str) -> String {
+    format!(
+        "mapping: thing.{name}
+version: 1
+entity: Thing
+system: {name}
+object: items
+fields:
+  - {{field: key, path: key}}
+  - {{field: value, path: value}}
+  - {{field: note, path: note}}
+"
+    )
+}
+
+fn files(classes: &[Class]) -> Files {
     let mut files = folder();
     files.put("connectors/source.yaml", SOURCE);
     // The first target owns the note: the source only fills it while it is blank.
@@ -191,36 +229,17 @@ retry: {{base: 200ms, cap: 5s, attempts_max: 30}}
 "
             ),
         );
-        files.put(
-            &format!("mappings/thing.{name}.yaml"),
-            format!(
-                "mapping: thing.{name}
-version: 1
-entity: Thing
-system: {name}
-object: items
-fields:
-  - {{field: key, path: key}}
-  - {{field: value, path: value}}
-  - {{field: note, path: note}}
-"
-            ),
-        );
+        files.put(&format!("mappings/thing.{name}.yaml"), target_mapping(name));
         routes.push_str(&format!(
             "  - {{route: to.{name}, kind: sync, entity: Thing, system: {name}, object: items, \
              mapping: thing.{name}}}\n"
         ));
     }
     files.put("routes/all.yaml", routes);
-    loaded(&files)
+    files
 }
 
-/// A folder with a hub and a source, to be filled.
-pub(crate) fn folder() -> Files {
-    let mut files = Files::new();
-    files.put(
-        "concord.yaml",
-        "tenant: acme
+const MAIN: &str = "tenant: acme
 public_url: https://hub.example.com/
 store:
   folder: ./data
@@ -228,8 +247,12 @@ store:
 listeners:
   ingress: 127.0.0.1:4000
   operator: 127.0.0.1:4001
-",
-    );
+";
+
+/// A folder with a hub and a source, to be filled.
+pub(crate) fn folder() -> Files {
+    let mut files = Files::new();
+    files.put("concord.yaml", MAIN);
     files.put(
         "systems/src.yaml",
         "system: src

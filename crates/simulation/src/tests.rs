@@ -346,6 +346,16 @@ fn i3_a_restored_backup_doubles_nothing_and_all_agree_in_the_end() {
     }
 }
 
+/// I3: an object that a target tells of before it answers the create is no new record.
+#[test]
+fn i3_an_object_that_is_told_of_before_its_create_is_answered_is_ours() {
+    for seed in 0..20 {
+        assert_eq!(crate::overtaken::broken(seed), None, "seed {seed}");
+    }
+    let hunt = crate::hunt(planted::Bug::OvertakenIsNew);
+    assert!(hunt.caught(), "{hunt:?}");
+}
+
 /// The same where shadows of before the restore are believed: it must show.
 #[test]
 fn i6_a_restore_that_trusts_its_shadows_is_caught() {

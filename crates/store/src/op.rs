@@ -116,6 +116,8 @@ pub enum Op {
     /// A kept message moved on. Nothing happens when it is not there. One that goes again keeps the name of the group
     /// it failed in, until it is through.
     MessageState {
+        /// Whose: another tenant's message is not there.
+        tenant: Tenant,
         /// Which.
         id: MessageId,
         /// Where to.
@@ -220,6 +222,8 @@ pub enum Op {
     },
     /// The same about a message: nothing happens unless it is quarantined.
     DecideMessage {
+        /// Whose.
+        tenant: Tenant,
         /// Which.
         id: MessageId,
         /// What.

@@ -52,6 +52,7 @@ impl Jobs {
         }
         job.messages_done += walked.messages.len() as u64;
         let told = |message: &store::WalkedMessage| Op::DecideMessage {
+            tenant: job.tenant.clone(),
             id: message.id,
             decided: decided(&job, turn),
         };

@@ -7,9 +7,9 @@ use canonical::System;
 use connector::{Request, Seen};
 use hub::{Mark, Taken, TakenAs};
 use intake::{Ask, Decision, DecisionKind};
-use ledger::Intent;
+use ledger::{Intent, Subject};
 use serde_json::Value;
-use store::browse::{Look, Page};
+use store::browse::{DeliveryFilter, Look, Page};
 use store::{HeldPart, Op, Query, Rows, Store as _, Unit};
 
 use super::{Violation, files};
@@ -22,6 +22,8 @@ const ON_ITS_WAY: u64 = 8_000_000;
 const HEARD_BY: u64 = 60_000;
 /// The healthy target has a change at the latest so many microseconds after it was acknowledged.
 const OWED_MAX: u64 = 28_000_000;
+/// An intent that is durable is sent for the first time within this.
+const FIRST_SEND: std::time::Duration = std::time::Duration::from_secs(1);
 /// A breaker opens for what happened within so many microseconds.
 const ILL_LATELY: u64 = 60_000_000;
 
@@ -119,7 +121,7 @@ impl Simulation {
             return;
         }
         let Some(estate) = &mut self.estate else { return };
-        if now < estate.unfair_until.max(estate.behind_until) || estate.full {
+        if now < estate.unfair_until.max(estate.behind_until).max(estate.busy_until) || estate.full {
             estate.owed.values_mut().for_each(|owed| owed.1 = now);
             return;
         }
@@ -191,7 +193,10 @@ impl Simulation {
         let bytes = request.to_bytes();
         let same = |intent: &&Intent| *intent.request == *bytes;
         match intents.iter().find(same) {
-            Some(intent) => self.watch_held(system, intent),
+            Some(intent) => {
+                self.watch_held(system, intent);
+                self.watch_line(system, intent);
+            }
             None => {
                 let what = format!(
                     "{} {} goes to {system}, and no stored intent says so",
@@ -220,6 +225,34 @@ impl Simulation {
         {
             let what = format!("{note:?} goes over {owned:?}, which {system} owns and had said");
             self.violated("I5", name, what);
+        }
+    }
+
+    /// I4: an event goes after the earlier ones of its record that are still to go. One that a person has reopened
+    /// meanwhile does not call back what is on its way.
+    fn watch_line(&mut self, system: &System, intent: &Intent) {
+        let Subject::Event(_) = intent.obligation.subject else { return };
+        let now = self.clock().wall;
+        if intent.sends > 1 || now.since(intent.created_at) > FIRST_SEND {
+            return;
+        }
+        let filter = DeliveryFilter {
+            record: Some(intent.record),
+            route: Some(intent.obligation.route.as_str().to_owned()),
+            limit: 1000,
+            ..DeliveryFilter::default()
+        };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return };
+        let own = rows.iter().find(|(_, row)| row.key == intent.obligation).map(|(seq, _)| *seq);
+        let earlier = rows.iter().find(|(seq, row)| Some(*seq) < own && row.state.is_open());
+        if let Some((_, row)) = earlier {
+            let what = format!(
+                "an event of {} goes to {system} although an earlier one is {}",
+                intent.record,
+                row.state.name()
+            );
+            let about = self.about_record(intent.record);
+            self.violated("I4", &about, what);
         }
     }
 
@@ -345,9 +378,10 @@ impl Simulation {
         if self.estate.is_none() {
             return;
         }
-        let decisions: Vec<Decision> = units
-            .iter()
-            .flat_map(|unit| &unit.ops)
+        let ops = || units.iter().flat_map(|unit| &unit.ops);
+        let jobs = ops().filter_map(|op| if let Op::PutJob(job) = op { Some(job) } else { None });
+        jobs.for_each(|job| self.watch_job(job));
+        let decisions: Vec<Decision> = ops()
             .filter_map(|op| match op {
                 Op::PutDecision(decision) => Some(decision.clone()),
                 _ => None,

@@ -168,12 +168,19 @@ pub fn messages_move_on(backend: &Backend) {
     backend.apply(vec![Op::PutMessage(message(1)), Op::PutMessage(message(2))]);
     backend.apply(vec![
         Op::MessageState {
+            tenant: acme(),
             id: msg(1),
             state: MessageState::Quarantined,
             reason: Some(reason("fp1_q")),
             at: at(5),
         },
-        Op::MessageState { id: msg(9), state: MessageState::Discarded, reason: None, at: at(5) },
+        Op::MessageState {
+            tenant: acme(),
+            id: msg(9),
+            state: MessageState::Discarded,
+            reason: None,
+            at: at(5),
+        },
     ]);
     let Page::Messages(found) =
         backend.look(&acme(), Look::Messages(MessageFilter { limit: 9, ..<_>::default() }))

@@ -69,8 +69,9 @@ impl Tables {
                 let at = message.received_at;
                 self.put_message(message, at);
             }
-            Op::MessageState { id, state, reason, at } => {
-                if let Some(message) = self.messages.get(&id).cloned() {
+            Op::MessageState { tenant, id, state, reason, at } => {
+                let own = |message: &&intake::Message| message.tenant == tenant;
+                if let Some(message) = self.messages.get(&id).filter(own).cloned() {
                     self.put_message(intake::Message { state, reason, ..message }, at);
                 }
             }
@@ -133,8 +134,10 @@ impl Tables {
     fn apply_work(&mut self, op: Op, heads: &mut Vec<Head>) {
         match op {
             Op::Decide { key, decided } => self.decide(&key, &decided, heads),
-            Op::DecideMessage { id, decided } => {
-                let quarantined = |message: &&intake::Message| message.state == MessageState::Quarantined;
+            Op::DecideMessage { tenant, id, decided } => {
+                let quarantined = |message: &&intake::Message| {
+                    message.tenant == tenant && message.state == MessageState::Quarantined
+                };
                 if let Some(message) = self.messages.get(&id).filter(quarantined).cloned() {
                     let state = if decided.again { MessageState::Ready } else { MessageState::Discarded };
                     let reason = Some(decided.reason);
