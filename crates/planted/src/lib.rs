@@ -105,8 +105,8 @@ bugs! {
     JobForgetsItsPlace = "job_forgets_its_place", "I16";
     /// A job that is held goes on.
     HeldJobGoesOn = "held_job_goes_on", "I12";
-    /// The wall clock is followed wherever it jumps, so that a look comes before what it looks for can arrive.
-    EveryJumpIsFollowed = "every_jump_is_followed", "I3";
+    /// The wall clock is followed wherever it jumps, so that what is due comes too late, or too early.
+    EveryJumpIsFollowed = "every_jump_is_followed", "I10";
     /// Decisions depend on something else than the seed.
     AnotherDice = "another_dice", "I18";
     /// Everything that is due is held in memory.

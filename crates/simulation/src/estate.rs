@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use canonical::System;
+use canonical::{OrderToken, System};
 use hub::{Input, MachineId};
 use serde_json::Value;
 use store::HeldPart;
@@ -152,8 +152,8 @@ pub(crate) struct Estate {
     open: BTreeMap<(System, String), u64>,
     /// Those that try carefully.
     trying: BTreeSet<(System, String)>,
-    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since.
-    notes: BTreeMap<u64, (String, u64)>,
+    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since, its order there.
+    notes: BTreeMap<u64, (String, u64, Option<OrderToken>)>,
     /// What is known already of each target's effects.
     read: BTreeMap<System, usize>,
     /// The last value that was written to an object.
@@ -392,7 +392,7 @@ impl Simulation {
             }
             Happening::Bulk => {
                 self.order_bulk();
-                self.again(Happening::Bulk, 60);
+                self.again(Happening::Bulk, 25);
             }
             Happening::ReplayAll(round) => self.replay_all(round),
             Happening::Heal => self.heal(),

@@ -10,6 +10,7 @@ use sandbox::{Books, Kind, LaneBook, Options, Property, Sandbox};
 
 use super::{Folder, Said, Target, say};
 
+const QUICK: &str = "connectors/quick.yaml";
 /// Companies each producer tells about.
 const COMPANIES: u64 = 8;
 
@@ -24,9 +25,9 @@ pub(crate) fn folder(sink: SocketAddr, crm: SocketAddr, id: &str) -> Folder {
         paths,
     };
     let plain = ["name", id, "version"];
-    Folder::new(&[
-        target("alpha", "http", "alpha", sink, "limits: {concurrency: 4}\n", plain),
-        target("beta", "http", "beta", sink, "limits: {concurrency: 4}\n", plain),
+    let folder = Folder::new(&[
+        target("alpha", QUICK, "alpha", sink, "limits: {concurrency: 4}\n", plain),
+        target("beta", QUICK, "beta", sink, "limits: {concurrency: 4}\n", plain),
         target(
             "crm",
             "hubspot",
@@ -35,7 +36,14 @@ pub(crate) fn folder(sink: SocketAddr, crm: SocketAddr, id: &str) -> Folder {
             "  secrets: {token: {file: ./token.secret}}\nparameters: {timeout_ms: 2000, processing_max_ms: 500, index_lag_ms: 600}\n",
             ["name", "business_id", "version"],
         ),
-    ])
+    ]);
+    // As the plain one, but a doubt is over within seconds.
+    let quick = include_str!("../../../../connectors/http.yaml")
+        .replace("connector: http", "connector: quick")
+        .replace("processing_max: 10s", "processing_max: 1s")
+        .replace("          method: PUT\n", "          method: PUT\n          timeout: 2s\n");
+    folder.put(QUICK, &quick);
+    folder
 }
 
 /// The CRM of that folder; its search lags.

@@ -76,8 +76,10 @@ impl Simulation {
         let reason = "ann: bulk".to_owned();
         match (job.state, dice) {
             (JobState::Planned, 0..6) => {
-                let pace = u32::try_from(self.between(1, 30)).unwrap_or(1);
-                self.busy_with(job);
+                // Mostly so slow that somebody may hold it meanwhile.
+                let most = if self.between(0, 4) == 0 { 30 } else { 3 };
+                let pace = u32::try_from(self.between(1, most)).unwrap_or(1);
+                self.busy_with(job, pace);
                 self.order_of_jobs(Order::Apply { job: id, pace, reason }, Some(Asked::Apply(id)));
             }
             (JobState::Running, 0..3) => {
@@ -87,7 +89,7 @@ impl Simulation {
                 if let Some(estate) = &mut self.estate {
                     estate.bulk.still.remove(&id);
                 }
-                self.busy_with(job);
+                self.busy_with(job, job.pace);
                 self.order_of_jobs(Order::ResumeJob { job: id, reason }, None);
             }
             (_, 9) => self.order_of_jobs(Order::CancelJob { job: id, reason }, Some(Asked::Still(id))),
@@ -96,12 +98,13 @@ impl Simulation {
     }
 
     /// The target that is always well has its own part of it to do, where its things are on the same lane.
-    fn busy_with(&mut self, job: &Job) {
+    fn busy_with(&mut self, job: &Job, pace: u32) {
         let now = self.now;
         let Some(estate) = &mut self.estate else { return };
         let touches = job.scope.target.as_ref().is_none_or(|target| *target == estate.healthy);
         if touches && estate.healthy.as_str() == files::FINDER {
-            estate.busy_until = estate.busy_until.max(now + (job.kept.total + 30) * EACH);
+            let each = EACH + 1_000_000 / u64::from(pace.max(1));
+            estate.busy_until = estate.busy_until.max(now + (job.kept.total + 30) * each);
         }
     }
 
@@ -121,8 +124,7 @@ impl Simulation {
         let target = system(files::TARGETS.get(place)?.0);
         let replay = Action::Replay { anew: false };
         Some(match self.between(0, 12) {
-            0..4 => return self.some_failures(),
-            4 => (replay, Scope { target: Some(target), ..all() }),
+            0..5 => return self.some_failures(),
             5 => (replay, Scope { source: Some(system(files::SOURCE)), target: Some(target), ..all() }),
             6 => (replay, Scope { event: Some("ThingClosed".to_owned()), ..all() }),
             7 => {
@@ -169,7 +171,7 @@ impl Simulation {
         // What a message says is worth having, unless it is about nobody's object.
         let give_up = match group.kind {
             GroupKind::Message => group.why.class == "not_a_creator",
-            GroupKind::Delivery => !self.may_be_restored() && self.between(0, 4) == 0,
+            GroupKind::Delivery => !self.may_be_restored() && self.between(0, 2) == 0,
         };
         Some((if give_up { Action::Discard } else { Action::Retry }, scope))
     }

@@ -78,9 +78,12 @@ impl Simulation {
         if source.as_str() == files::UP
             && let Some(note) = fields.get("note").and_then(Value::as_str)
         {
-            let newer = estate.notes.get(&id).is_none_or(|(known, _)| known != note);
+            // What was said first may come last.
+            let order = observation.order;
+            let newer = estate.notes.get(&id).is_none_or(|(.., known)| order > *known);
             if newer && note.starts_with("person") {
-                estate.notes.insert(id, (note.to_owned(), now));
+                let since = estate.notes.get(&id).filter(|(known, ..)| known == note).map(|(_, at, _)| *at);
+                estate.notes.insert(id, (note.to_owned(), since.unwrap_or(now), order));
             }
         }
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
@@ -218,7 +221,7 @@ impl Simulation {
                 .map(|(id, _)| *id)
         });
         let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
-        if let Some((owned, since)) = known
+        if let Some((owned, since, _)) = known
             && owned != note
             && self.now > since + ON_ITS_WAY
             && !self.is_full()
