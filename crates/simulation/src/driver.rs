@@ -201,6 +201,7 @@ impl Simulation {
         {
             let name = if matches!(heard, Heard::Jumped(_)) { "ClockJumped" } else { "ClockFollowed" };
             *self.marks.entry(name.to_owned()).or_default() += 1;
+            self.remember(&format!("! {heard:?}"));
         }
         if self.busy == SPINS_AT {
             let who: Vec<String> = self.timers.keys().map(|id| format!("{id:?}")).collect();
@@ -250,6 +251,16 @@ impl Simulation {
 
     pub(crate) fn clock(&self) -> Now {
         Now { mono: Mono(self.now), wall: self.steady.wall(Mono(self.now)) }
+    }
+
+    /// Whether the hub that starts reads another time than the one before it did.
+    fn starts_by_another_clock(&mut self) {
+        let (before, now) = (self.clock().wall, self.system_wall());
+        if before.since(now).max(now.since(before)) > hub::steady::STEP_MAX
+            && let Some(estate) = &mut self.estate
+        {
+            estate.another_clock_at = self.now;
+        }
     }
 
     /// What the system's clock says.
@@ -326,6 +337,7 @@ impl Simulation {
         self.life += 1;
         // A machine that boots sets its clock first.
         self.clock_is_set();
+        self.starts_by_another_clock();
         self.steady = Steady::new(Mono(self.now), self.system_wall());
         self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&self.config))));
@@ -350,7 +362,7 @@ impl Simulation {
     /// The same, to start again so much later.
     pub(crate) fn die(&mut self, down_for: Duration) {
         self.crashes += 1;
-        self.remember("crash");
+        self.remember("! the hub dies");
         self.machines.clear();
         self.timers.clear();
         // Of what was being synced, some may have reached the disk.

@@ -172,6 +172,8 @@ pub(crate) struct Estate {
     forgotten: BTreeSet<usize>,
     /// Until then the hub reads again what it may have missed.
     behind_until: u64,
+    /// When the hub last started by another clock: what was stored by the former one is over too early, or too late.
+    pub(crate) another_clock_at: u64,
     /// By how many microseconds the wall clock lies.
     lie: i64,
     /// Until then the healthy target has bulk work to do on the lane of its things.
@@ -268,6 +270,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         backup: None,
         forgotten: BTreeSet::new(),
         behind_until: 0,
+        another_clock_at: 0,
         lie: 0,
         busy_until: 0,
         bulk: bulk::Bulk::default(),

@@ -59,6 +59,8 @@ impl Jobs {
         ops.extend(walked.messages.iter().map(told));
         let count = ops.len();
         job.done += count as u64;
+        // What was in doubt when it was counted, and is so no longer, goes too.
+        job.kept.total = job.kept.total.max(job.done);
         match walked.next {
             Some(next) => job.page = next,
             None => {

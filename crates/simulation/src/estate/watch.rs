@@ -308,6 +308,7 @@ impl Simulation {
         let unheard = self.estate.as_ref().is_some_and(|estate| {
             let mut crashes = estate.crashed_at.iter();
             crashes.any(|at| at + HEARD_BY >= asked_at && *at <= asked_at + HEARD_BY)
+                || estate.another_clock_at >= asked_at
         });
         if impatient > 0 && !unheard {
             let what = format!("{system} was called although it had asked to be left alone");
