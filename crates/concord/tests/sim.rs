@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Seeds of a quarter of an hour: about a minute on two cores, without optimisation.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 5;
 
 #[test]
 fn a_minute_of_simulation_holds() {

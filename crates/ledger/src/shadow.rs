@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use canonical::{ExternalRef, Fields, Object, OrderToken, RecordId, RouteId, System, Tenant, Wall};
-use planted::Bug;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -150,9 +149,7 @@ impl Shadow {
 
     /// A write of `fields` ended in doubt.
     pub fn doubt(&mut self, fields: &Fields) {
-        if !planted::is(Bug::LostRevert) {
-            self.unknown.extend(fields.keys().cloned());
-        }
+        self.unknown.extend(fields.keys().cloned());
     }
 
     /// A write of `fields` that brought no token was made, or may have been.

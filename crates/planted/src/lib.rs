@@ -91,14 +91,8 @@ bugs! {
     NobodyIsWoken = "nobody_is_woken", "I1";
     /// A message that is seen again is taken in again.
     SeenAgainIsNew = "seen_again_is_new", "I16";
-    /// A write that ended in doubt leaves what is known as it was, so that taking it back says nothing.
-    LostRevert = "lost_revert", "I8";
-    /// A hint that comes while its object is fetched is taken for answered by that fetch.
-    FetchLosesHint = "fetch_loses_hint", "I8";
     /// What is merged into a record lowers its version.
     MergeLowersVersion = "merge_lowers_version", "I10";
-    /// A later event of a record goes while an earlier one waits to be tried again.
-    LineIsSkipped = "line_is_skipped", "I4";
     /// A replay tells what was told before, although the target can't know it again.
     ReplayTellsTwice = "replay_tells_twice", "I3";
     /// A job is written down without how far it has come.

@@ -534,7 +534,8 @@ fn correction(original: MessageId, corrected: Message, why: &str, id: MessageId,
         received_at: now,
         ..corrected
     };
+    let tenant = message.tenant.clone();
     let given_up =
-        Op::MessageState { id: original, state: MessageState::Discarded, reason: goes_on, at: now };
+        Op::MessageState { tenant, id: original, state: MessageState::Discarded, reason: goes_on, at: now };
     Unit { require, ops: vec![given_up, Op::PutMessage(message)] }
 }
