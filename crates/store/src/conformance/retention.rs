@@ -224,7 +224,13 @@ pub fn what_moved_meanwhile_stays(backend: &Backend) {
         (OldRow::Delivery(notify_key("n", 1)), String::new()),
         (OldRow::Event(evt(1)), String::new()),
     ]);
-    let ready = Op::MessageState { id: msg(1), state: MessageState::Ready, reason: None, at: at(600) };
+    let ready = Op::MessageState {
+        tenant: acme(),
+        id: msg(1),
+        state: MessageState::Ready,
+        reason: None,
+        at: at(600),
+    };
     let replay = Some(intake::Replay { job: job(1), anew: true });
     let again = Raise { again: true, at: at(600), due: at(600), replay, ..notify("n", 1, 1) };
     backend.apply(vec![ready, Op::Raise(again)]);
