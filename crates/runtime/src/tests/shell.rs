@@ -89,6 +89,7 @@ impl Shell {
             clock: Clock::starting_at(start),
             limits: Limits::default(),
             crash: None,
+            folder: ".".into(),
         })
         .expect("starts")
     }
