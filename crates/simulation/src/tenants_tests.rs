@@ -204,6 +204,7 @@ impl World {
             Effect::Offer(offer) => self.after(10, Event::Input(MachineId::Intake, Input::Offer(offer))),
             Effect::Tell(to, notice) => self.after(10, Event::Input(to, Input::Told(notice))),
             Effect::Ack(..) | Effect::Note(_) | Effect::Drained => {}
+            Effect::Archive(..) => panic!("{} has no machine that archives", self.tenant),
             Effect::Stop(why) => panic!("{} stops: {why}", self.tenant),
         }
     }
