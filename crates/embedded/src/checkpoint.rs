@@ -80,7 +80,7 @@ impl Poke {
 /// failed sync left what can be read and may not be on the disk; the system takes those pages for clean and would sync
 /// nothing. Written anew into the file they are on the disk, or opening fails.
 pub(crate) fn settle(connection: &Connection) -> Outcome<()> {
-    match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(Fault::from) {
+    match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(Fault::from) {
         // A disk without room is none that fails: the hub starts, and makes room.
         Err(fault) if !fault.is_full() => Err(fault),
         _ => Ok(()),
