@@ -4,6 +4,8 @@
 //! with the load and a lone message waits for nobody.
 
 mod prepare;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use std::collections::{BTreeMap, VecDeque};

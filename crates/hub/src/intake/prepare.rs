@@ -175,9 +175,10 @@ pub(super) fn prepare(
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
         Arrival::Stated(stated) => {
-            item.message.raw = serde_json::to_vec(&stated).unwrap_or_default();
-            item.message.event_id = Some(stated.name());
+            item.message.raw = stated.to_kept();
+            item.message.read = true;
             item.hash = hash(&item.message.raw);
+            item.message.event_id = Some(stated.name(item.hash));
             fill_stated(config, instance, &mut item, *stated);
         }
         Arrival::Garbled { why, raw, event_id } => {
@@ -235,7 +236,7 @@ pub(super) fn again(
         item.task = Task::Quarantine(reason("missing_link", text));
         return item;
     }
-    if let Some(stated) = stated_again(&message) {
+    if let Some(stated) = Stated::from_kept(&message) {
         fill_stated(config, instance, &mut item, stated);
         return item;
     }
@@ -362,19 +363,16 @@ fn fill(
     item.task = Task::Merge(Box::new(merge));
 }
 
-/// A kept state of an export. Nothing else has its fields.
-fn stated_again(message: &Message) -> Option<Stated> {
-    if message.read || !message.event_id.as_deref().is_some_and(|name| name.starts_with("import/")) {
-        return None;
-    }
-    serde_json::from_slice(&message.raw).ok()
-}
-
 /// A state of an export: its values are canonical already. It is placed by the order that its source had.
 fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: Stated) {
     let Stated { about, mut fields, extensions, order, as_of, .. } = stated;
     item.message.about = Some(about.clone());
     item.message.as_of = as_of;
+    if about.system != item.source {
+        let text = format!("{} says it about {about}: a system speaks for itself only (I5)", item.source);
+        item.task = Task::Quarantine(reason("foreign", text));
+        return;
+    }
     let Some((mapping, schema)) = config.inbound(&about.system, &about.object) else {
         let text = format!("no mapping reads {}/{}: add one, then retry", about.system, about.object);
         item.task = Task::Quarantine(reason("no_mapping", text));
