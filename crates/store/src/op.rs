@@ -66,6 +66,15 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
+    /// The delivery is there, this level is wanted of it, and it is in this state.
+    Wanted {
+        /// Which.
+        key: ObligationKey,
+        /// The level.
+        level: Level,
+        /// The state.
+        state: State,
+    },
     /// The message is there, and quarantined.
     Quarantined {
         /// Whose.

@@ -95,6 +95,9 @@ impl Desk<'_, '_> {
                 let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
                 Ok(found.unwrap_or(0) == *revision)
             }
+            Require::Wanted { key, level, state } => Ok(self
+                .obligation(key)?
+                .is_some_and(|found| found.row.wanted == *level && found.row.state == *state)),
             Require::Quarantined { tenant, message } => Ok(self
                 .message_card(*message)?
                 .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined)),

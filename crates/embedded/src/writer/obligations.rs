@@ -26,11 +26,12 @@ impl Desk<'_, '_> {
     pub(super) fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) -> Outcome<()> {
         // What is mostly the case is tried first: of a new record or event there is no obligation yet.
         let new = raise.version == 1 || matches!(raise.key.subject, Subject::Event(_));
-        if new && self.first_raise(raise, heads)? {
+        let may_begin = rules::may_begin(raise);
+        if new && may_begin && self.first_raise(raise, heads)? {
             return Ok(());
         }
         let Some(before) = self.obligation(&raise.key)? else {
-            return self.first_raise(raise, heads).map(drop);
+            return if may_begin { self.first_raise(raise, heads).map(drop) } else { Ok(()) };
         };
         let mut row = before.row.clone();
         if !rules::raise_again(&mut row, raise) {

@@ -1,6 +1,7 @@
 //! Commits: requirements, and the plain operations.
 
 use intake::MessageState;
+use ledger::State;
 
 use super::Backend;
 use super::make::*;
@@ -216,4 +217,17 @@ pub fn quarantine_is_required(backend: &Backend) {
     assert!(backend.holds(needs(1, acme())));
     assert!(!backend.holds(needs(2, acme())) && !backend.holds(needs(3, acme())));
     assert!(!backend.holds(needs(1, other())));
+}
+
+/// An edit is for a level: what moves on meanwhile is not edited.
+pub fn what_is_wanted_is_required(backend: &Backend) {
+    let key = sync_key("r", 1);
+    let needs = |level, state| Require::Wanted { key: key.clone(), level, state };
+    assert!(!backend.holds(needs(level(1), State::Pending)), "it is not there");
+    backend.apply(vec![Op::Raise(raise("r", 1, 1)), settle(key.clone(), 1, State::Dead)]);
+    assert!(backend.holds(needs(level(1), State::Dead)));
+    assert!(!backend.holds(needs(level(1), State::Pending)) && !backend.holds(needs(level(2), State::Dead)));
+    backend.apply(vec![Op::Raise(raise("r", 1, 2))]);
+    assert!(!backend.holds(needs(level(1), State::Dead)));
+    assert!(backend.holds(needs(level(2), State::Pending)));
 }

@@ -46,6 +46,9 @@ impl Tables {
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
+            Require::Wanted { key, level, state } => {
+                self.obligations.get(key).is_some_and(|row| row.wanted == *level && row.state == *state)
+            }
             Require::Quarantined { tenant, message } => self
                 .messages
                 .get(message)
@@ -221,7 +224,8 @@ impl Tables {
 
     fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) {
         let row = match self.obligations.get(&raise.key).cloned() {
-            None => rules::first(raise),
+            None if rules::may_begin(raise) => rules::first(raise),
+            None => return,
             Some(mut row) => {
                 rules::raise_again(&mut row, raise);
                 row

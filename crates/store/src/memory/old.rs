@@ -39,6 +39,9 @@ impl Tables {
                 found.next = Some(Place::Position(at - 1));
                 return found;
             }
+            if message.tenant == ask.tenant && !retention::message_rests(message.state) {
+                found.open = found.open.or(Some(*at));
+            }
             if message.tenant == ask.tenant && goes(message) {
                 let row = if payloads { OldRow::Payload(message.id) } else { OldRow::Message(message.id) };
                 // Nothing is sealed here: what was said is left out of the line.
@@ -111,7 +114,7 @@ impl Tables {
             }
             // One with more than that is taken again.
             if !self.old_of_record(ask, record, &mut found) {
-                found.next = Some(before);
+                (found.next, found.cut) = (Some(before), true);
                 return found;
             }
             before = Place::Record(record);
