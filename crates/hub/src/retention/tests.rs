@@ -370,7 +370,13 @@ fn messages_decided_late_are_passed_once_more() {
     bench.pass(150);
     assert_eq!(bench.said(), 1);
     let state = MessageState::Discarded;
-    bench.put(Op::MessageState { tenant: make::acme(), id: make::msg(900), state, reason: None, at: make::at(1150) });
+    bench.put(Op::MessageState {
+        tenant: make::acme(),
+        id: make::msg(900),
+        state,
+        reason: None,
+        at: make::at(1150),
+    });
     bench.restart();
     bench.pass(40);
     assert!(bench.messages().len() > 1, "the hashes are still there");
