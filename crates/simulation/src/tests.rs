@@ -324,7 +324,6 @@ fn planted_bugs_are_caught_as_what_they_are_part_two() {
         Bug::NewKeyPerAttempt,
         Bug::SendBeforeDurable,
         Bug::LateEchoIsEdit,
-        Bug::FilterLeftSilently,
         Bug::HoldsNothing,
         Bug::SeenAgainIsNew,
     ]);
