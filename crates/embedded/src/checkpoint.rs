@@ -76,17 +76,6 @@ impl Poke {
     }
 }
 
-/// Moves what a former process left in the log into the file, before anything is answered by it (I2). One that died of a
-/// failed sync left what can be read and may not be on the disk; the system takes those pages for clean and would sync
-/// nothing. Written anew into the file they are on the disk, or opening fails.
-pub(crate) fn settle(connection: &Connection) -> Outcome<()> {
-    match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(Fault::from) {
-        // A disk without room is none that fails: the hub starts, and makes room.
-        Err(fault) if !fault.is_full() => Err(fault),
-        _ => Ok(()),
-    }
-}
-
 /// Works until told to close; the last checkpoint leaves an empty log.
 pub(crate) fn run(connection: &Connection, signals: &Receiver<Signal>, poke: &Poke, shared: &Shared) {
     let mut unmoved = true;

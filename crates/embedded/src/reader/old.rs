@@ -129,7 +129,8 @@ impl Reader<'_> {
         found.next = more.then_some(Place::Position(at));
         for (seq, attempt) in rows {
             let own = attempt.obligation.tenant == ask.tenant && seq != last;
-            if own && self.is_settled(&attempt.obligation)? {
+            let settled = if own { self.is_settled(&attempt.obligation) } else { Ok(false) };
+            if sound(settled, &mut found.unreadable)? == Some(true) {
                 let line = if ask.lines { line("attempt", &attempt, None)? } else { String::new() };
                 found.rows.push((OldRow::Attempt(seq), line));
             }
@@ -159,7 +160,7 @@ impl Reader<'_> {
         let mut found = OldFound::default();
         let mut before = ask.after;
         for record in records {
-            if found.rows.len() >= ask.limit {
+            if found.rows.len() >= ask.limit || bytes(&found) >= ask.bytes {
                 found.next = Some(before);
                 return Ok(found);
             }
@@ -170,7 +171,7 @@ impl Reader<'_> {
                 found.rows.truncate(start);
             }
             // One with more than that is taken again.
-            if found.rows.len() - start > ask.limit {
+            if is_enough(&found, start, ask) {
                 found.rows.truncate(start + ask.limit);
                 (found.next, found.cut) = (Some(before), true);
                 return Ok(found);
@@ -188,24 +189,26 @@ impl Reader<'_> {
         ask: &OldAsk,
         found: &mut OldFound,
     ) -> Outcome<()> {
-        self.old_deliveries(record, lasts.0, ask, found)?;
-        self.old_events(record, (tenant, lasts.1), ask, found)?;
-        self.old_intents(record, tenant, ask, found)?;
-        self.old_decisions(record, ask, found)
+        let start = found.rows.len();
+        self.old_deliveries(record, lasts.0, (ask, start), found)?;
+        self.old_events(record, (tenant, lasts.1), (ask, start), found)?;
+        self.old_intents(record, tenant, (ask, start), found)?;
+        self.old_decisions(record, (ask, start), found)
     }
 
     fn old_deliveries(
         &mut self,
         record: RecordId,
         last: i64,
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let before = ask.horizons.deliveries;
         self.book.each(Sql::OldDeliveries, (record.as_bytes(), ROWS_OF_RECORD), |row, desk| {
             let delivery: Obligation = obligation(row, desk)?;
             // They come in the order in which they were raised; one that was raised again is younger than its place.
-            if delivery.raised_at >= before && delivery.wanted.generation == 0 {
+            if is_enough(found, start, ask) || delivery.raised_at >= before && delivery.wanted.generation == 0
+            {
                 return Ok(ControlFlow::Break(()));
             }
             let own = delivery.key.tenant == ask.tenant && delivery.seq != last;
@@ -221,7 +224,7 @@ impl Reader<'_> {
         &mut self,
         record: RecordId,
         (tenant, last): (i64, i64),
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let mut going: Vec<(i64, EventId)> = Vec::new();
@@ -236,6 +239,9 @@ impl Reader<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         for (seq, id) in going {
+            if is_enough(found, start, ask) {
+                break;
+            }
             let line = if ask.lines { self.event_line(seq)? } else { String::new() };
             found.rows.push((OldRow::Event(id), line));
         }
@@ -254,7 +260,7 @@ impl Reader<'_> {
         &mut self,
         record: RecordId,
         tenant: i64,
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let before = ask.horizons.deliveries;
@@ -272,6 +278,9 @@ impl Reader<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         for id in going {
+            if is_enough(found, start, ask) {
+                break;
+            }
             let line = if ask.lines { self.intent_line(record, id)? } else { String::new() };
             found.rows.push((OldRow::Intent(record, id), line));
         }
@@ -286,11 +295,16 @@ impl Reader<'_> {
         Ok(line.unwrap_or_default())
     }
 
-    fn old_decisions(&mut self, record: RecordId, ask: &OldAsk, found: &mut OldFound) -> Outcome<()> {
+    fn old_decisions(
+        &mut self,
+        record: RecordId,
+        (ask, start): (&OldAsk, usize),
+        found: &mut OldFound,
+    ) -> Outcome<()> {
         let before = ask.horizons.events;
         self.book.each(Sql::OldDecisions, (record.as_bytes(), ROWS_OF_RECORD), |row, _| {
             let decision: Decision = from_text(&row.get::<_, String>(1)?, "decision")?;
-            if decision.at >= before {
+            if is_enough(found, start, ask) || decision.at >= before {
                 return Ok(ControlFlow::Break(()));
             }
             if decision.tenant == ask.tenant {
@@ -436,6 +450,16 @@ fn sound<T>(read: Outcome<T>, unreadable: &mut Vec<String>) -> Outcome<Option<T>
         }
         other => other.map(Some),
     }
+}
+
+/// The bytes of the lines of a page.
+fn bytes(found: &OldFound) -> usize {
+    found.rows.iter().map(|(_, line)| line.len()).sum()
+}
+
+/// Whether a page need not hold more: of the record whose rows begin there, or in bytes.
+fn is_enough(found: &OldFound, start: usize, ask: &OldAsk) -> bool {
+    found.rows.len() - start > ask.limit || bytes(found) >= ask.bytes
 }
 
 fn limit(ask: &OldAsk) -> i64 {

@@ -178,3 +178,21 @@ fn retention_goes_on_behind_a_damaged_row() {
         assert_eq!((found.rows.len(), found.unreadable.len()), (left, 1), "{found:?}");
     }
 }
+
+/// An old request that ended and can't be read goes like any other: nothing behind it is kept because of it.
+#[test]
+fn a_damaged_request_goes_when_its_time_is_over() {
+    let state = ledger::IntentState::Closed;
+    let closed = |number| ledger::Intent { state, closed_at: Some(at(10)), ..intent(number, "r", 1) };
+    let rows = vec![Op::PutRecord(record(1, 1)), Op::PutIntent(closed(1)), Op::PutIntent(closed(2))];
+    let damage = "UPDATE intent SET class = 99 WHERE id = (SELECT min(id) FROM intent)";
+    let (_folder, store) = damaged(rows, damage);
+    let forget = |number| {
+        let row = store::retention::OldRow::Intent(rec(1), int(number));
+        Op::Forget { tenant: acme(), row, before: at(500) }
+    };
+    handle(&store).apply(vec![forget(1), forget(2)]);
+    let connection = Connection::open(store.folder().join("store.sqlite")).unwrap();
+    let left: i64 = connection.query_row("SELECT count(*) FROM intent", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}

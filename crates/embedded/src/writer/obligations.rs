@@ -31,7 +31,11 @@ impl Desk<'_, '_> {
             return Ok(());
         }
         let Some(before) = self.obligation(&raise.key)? else {
-            return if may_begin { self.first_raise(raise, heads).map(drop) } else { Ok(()) };
+            if may_begin {
+                return self.first_raise(raise, heads).map(drop);
+            }
+            // It has gone meanwhile: for a job it has ended.
+            return raise.replay.map_or(Ok(()), |replay| self.count_other(replay.job));
         };
         let mut row = before.row.clone();
         if !rules::raise_again(&mut row, raise) {
@@ -156,11 +160,16 @@ impl Desk<'_, '_> {
         let Some(before) = self.obligation(key)? else { return Ok(()) };
         let mut row = before.row.clone();
         if !rules::decide(&mut row, decided) {
-            return self.book.run(Sql::AddJobTally, (decided.job.as_bytes(), 0, 0, 1)).map(drop);
+            return self.count_other(decided.job);
         }
         let held = self.move_to(&before, &row, decided.at)?;
         say(&row, held, heads);
         Ok(())
+    }
+
+    /// Of what a job set going one has come to nothing.
+    fn count_other(&mut self, job: canonical::JobId) -> Outcome<()> {
+        self.book.run(Sql::AddJobTally, (job.as_bytes(), 0, 0, 1)).map(drop)
     }
 
     /// Writes a row that moved at `moved`, keeps its line, its groups and the counts; gives what holds it now.

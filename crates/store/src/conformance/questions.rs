@@ -279,7 +279,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::Delivery(sync_key("r", 1))));
     assert!(empty(Look::Event(evt(1))));
     assert!(empty(Look::Record(rec(1))));
-    assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
+    assert!(empty(Look::RecordByLink { system: system("crm"), object: None, external_id: "a".to_owned() }));
     assert!(empty(Look::Changes { system: None, before: None, limit: 9 }));
     assert!(empty(Look::Systems));
     assert!(empty(Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system("erp")] }));

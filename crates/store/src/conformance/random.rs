@@ -470,7 +470,11 @@ impl Dice {
                 limit,
             }),
             5 => Look::Record(rec(self.below(4))),
-            6 => Look::RecordByLink { system: system(self.system()), external_id: self.id().to_owned() },
+            6 => Look::RecordByLink {
+                system: system(self.system()),
+                object: None,
+                external_id: self.id().to_owned(),
+            },
             7 => Look::Applied { before, limit },
             10 => Look::Changes { system: None, before, limit },
             11 => {

@@ -6,7 +6,7 @@ use ledger::{Intent, IntentState, Obligation, State, Subject};
 
 use super::Backend;
 use super::make::*;
-use crate::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page, RecordSheet};
+use crate::browse::{DeliveryFilter, EventFilter, JobFilter, Look, MessageFilter, Page, RecordSheet};
 use crate::op::Attempt;
 use crate::retention::{Horizons, OldAsk, OldRow, Part, Place, Retained};
 use crate::{Op, Query, Require, Rows};
@@ -244,6 +244,23 @@ pub fn what_moved_meanwhile_stays(backend: &Backend) {
     backend.apply(vec![kept(3, MessageState::Accepted, 10)]);
     let rows = [OldRow::Payload(msg(3)), OldRow::Event(evt(5)), OldRow::Delivery(notify_key("n", 4))];
     backend.apply(rows.into_iter().map(|row| Op::Forget { tenant: tenant.clone(), row, before }).collect());
+    backend.apply(vec![Op::PutAttempt(Attempt { at: at(40), ..attempt(1, "r", 1) })]);
+    backend.apply(vec![Op::PutAttempt(Attempt { at: at(41), ..attempt(1, "r", 1) })]);
+    let rest = [OldRow::Intent(rec(1), int(1)), OldRow::Decision(rec(1), 1), OldRow::Attempt(1)];
+    let stands = |backend: &Backend| {
+        let sheet = sheet(backend, 1);
+        (sheet.intents.len(), sheet.decisions.len(), sheet.attempts.len())
+    };
+    let all = stands(backend);
+    let order = |tenant: &canonical::Tenant, row: &OldRow| Op::Forget {
+        tenant: tenant.clone(),
+        row: row.clone(),
+        before,
+    };
+    backend.apply(rest.iter().map(|row| order(&tenant, row)).collect());
+    assert_eq!(stands(backend), all);
+    backend.apply(rest.iter().map(|row| order(&acme(), row)).collect());
+    assert_eq!(stands(backend), (all.0 - 1, all.1 - 1, all.2 - 1), "our own order takes each");
     let said = |message: &Message| message.id == msg(3) && !message.raw.is_empty();
     assert!(messages(backend).iter().any(said));
     assert!(events(backend).contains(&evt(5)));
@@ -367,6 +384,12 @@ pub fn what_has_gone_is_not_said_again(backend: &Backend) {
     }
     let replay = Some(intake::Replay { job: job(1), anew: true });
     assert_eq!(backend.apply(vec![Op::Raise(Raise { again: true, replay, ..raise("never", 1, 1) })]), []);
+    // For the job, each of these has come to nothing.
+    backend.apply(vec![Op::PutJob(super::bulk::plan(1))]);
+    let Page::Jobs(jobs) = backend.look(&acme(), Look::Jobs(JobFilter { limit: 9, ..<_>::default() })) else {
+        panic!("not jobs")
+    };
+    assert_eq!(jobs.first().map(|(_, _, tally)| tally.other), Some(3));
     let left = deliveries(backend);
     assert!(left.iter().all(|row| row.key != key && row.key.route.as_str() != "never"), "{left:?}");
     let told = backend.apply(vec![Op::Raise(Raise { again: true, ..raise("never", 1, 1) })]);

@@ -225,7 +225,13 @@ impl Tables {
     fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) {
         let row = match self.obligations.get(&raise.key).cloned() {
             None if rules::may_begin(raise) => rules::first(raise),
-            None => return,
+            None => {
+                // It has gone meanwhile: for a job it has ended.
+                if let Some(replay) = raise.replay {
+                    self.tallies.entry(replay.job).or_default().other += 1;
+                }
+                return;
+            }
             Some(mut row) => {
                 rules::raise_again(&mut row, raise);
                 row

@@ -262,10 +262,16 @@ impl Tables {
                     self.intents.remove(id);
                 }
             }
-            OldRow::Attempt(at) if self.attempt_is_old(*at, before) => drop(self.attempts.remove(at)),
-            OldRow::Attempt(_) => {}
+            OldRow::Attempt(at) => {
+                let own = |attempt: &crate::Attempt| attempt.obligation.tenant == *tenant;
+                let own = self.attempts.get(at).is_some_and(|(_, attempt)| own(attempt));
+                if own && self.attempt_is_old(*at, before) {
+                    self.attempts.remove(at);
+                }
+            }
             OldRow::Decision(record, number) => {
-                if self.decisions.get(&(*record, *number)).is_some_and(|decision| decision.at < before) {
+                let found = self.decisions.get(&(*record, *number));
+                if found.is_some_and(|found| found.tenant == *tenant && found.at < before) {
                     self.decisions.remove(&(*record, *number));
                 }
             }
