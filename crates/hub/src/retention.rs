@@ -404,8 +404,8 @@ impl Retention {
                     }
                 }
                 // What is refused was not ordered.
-                let kept = self.state.orders.len().saturating_sub(told.len());
-                self.state.orders.truncate(kept);
+                let until = self.state.orders.len().saturating_sub(self.ordered.len());
+                self.state.orders.drain(until.saturating_sub(told.len())..until);
                 for outside in told {
                     turn.effect(Effect::Ack(outside, Ack::Refused(error.to_string())));
                 }
@@ -511,6 +511,10 @@ impl Machine for Retention {
                     // What was found is looked for again, with lines or without.
                     self.going.clear();
                     self.batch = Batch::default();
+                    // What was asked for goes on from there.
+                    if matches!(self.step, Step::Looking(..)) {
+                        self.step = Step::Idle;
+                    }
                 }
                 self.config = config;
                 if self.state.part.is_none() && matches!(self.step, Step::Idle) {

@@ -265,7 +265,8 @@ fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &
         Provenance {
             system: incoming.about.system.clone(),
             event: context.event,
-            at: context.now,
+            // What is said again was said then.
+            at: if incoming.silent { incoming.as_of.min(context.now) } else { context.now },
             mapping: incoming.mapping,
         },
     );

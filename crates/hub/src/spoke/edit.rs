@@ -54,10 +54,11 @@ impl Spoke {
         rows: Vec<SpokeRow>,
         turn: &mut Turn<'_>,
     ) {
+        // Of those deliveries some may be gone: that they were asked for is told by the number of rows.
+        let asked = rows.len() > 1;
         let mut rows = rows.into_iter();
         let Some(row) = rows.next() else { return };
         let others: Vec<Obligation> = rows.filter_map(|row| row.obligation).collect();
-        let asked = !others.is_empty();
         if let (false, Some(own), Some(shadow)) = (asked, &row.obligation, &row.shadow)
             && shadow.is_crowded()
         {

@@ -31,6 +31,9 @@ fn what_another_system_said_later_stays() {
     assert!(older.decisions.iter().any(|decision| decision.kind == DecisionKind::Stale));
     world.accept(&exported("crm", "1", 60, json!({"email": "a@x.org", "note": "newest"})));
     assert_eq!(world.only().fields["note"], "newest");
+    // What an export said was said then, not when it was imported: a later export of another system counts.
+    world.accept(&exported("erp", "9", 70, json!({"email": "a@x.org", "note": "of erp"})));
+    assert_eq!(world.only().fields["note"], "of erp");
 }
 
 /// A domain event that happened before the export does not happen once more when its value flaps.
