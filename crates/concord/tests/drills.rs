@@ -107,7 +107,7 @@ struct Drill {
 
 impl Drill {
     async fn new() -> Self {
-        let (sink, crm) = (Sink::start(), crm().await);
+        let (sink, crm) = (Sink::start(), crm(300).await);
         sink.loses_answers();
         let lost = Fault::new(FaultKind::LostAnswer).on("POST", "/crm/v3/objects/companies").chance(0.1);
         crm.lock().add_fault(lost);

@@ -24,7 +24,7 @@ async fn kill_nine_under_load_loses_nothing_and_doubles_nothing() {
     let mut plain = Options::of(Kind::Sink);
     plain.business_id = "number".into();
     let sink = Sandbox::start(Kind::Sink, plain).await.unwrap();
-    let crm = crm().await;
+    let crm = crm(300).await;
     sink.lock().add_fault(Fault::new(FaultKind::LostAnswer).on("PUT", "/").chance(0.03));
     crm.lock()
         .add_fault(Fault::new(FaultKind::LostAnswer).on("POST", "/crm/v3/objects/companies").chance(0.1));

@@ -253,10 +253,11 @@ impl Simulation {
         Now { mono: Mono(self.now), wall: self.steady.wall(Mono(self.now)) }
     }
 
-    /// Whether the hub that starts reads another time than the one before it did.
+    /// Whether the hub that starts reads a later time than the one before it would: what that one had to wait for until
+    /// some time may be over too early, and nobody can know.
     fn starts_by_another_clock(&mut self) {
         let (before, now) = (self.clock().wall, self.system_wall());
-        if before.since(now).max(now.since(before)) > hub::steady::STEP_MAX
+        if now.since(before) > hub::steady::STEP_MAX
             && let Some(estate) = &mut self.estate
         {
             estate.another_clock_at = self.now;

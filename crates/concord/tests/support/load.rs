@@ -46,12 +46,12 @@ pub(crate) fn folder(sink: SocketAddr, crm: SocketAddr, id: &str) -> Folder {
     folder
 }
 
-/// The CRM of that folder; its search lags.
-pub(crate) async fn crm() -> sandbox::Handle {
+/// A CRM with companies; its search lags by so many milliseconds.
+pub(crate) async fn crm(lag_ms: u64) -> sandbox::Handle {
     let mut options = Options::of(Kind::HubSpot);
     options.limits.burst = 0;
     options.limits.search_per_second = 0;
-    options.limits.index_lag_ms = 300;
+    options.limits.index_lag_ms = lag_ms;
     options.properties = vec![Property {
         object_type: "companies".into(),
         name: "business_id".into(),

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::let_underscore_must_use, reason = "a test may end where it stands")]
 
+pub(crate) mod command;
 pub(crate) mod load;
 
 use std::collections::BTreeMap;

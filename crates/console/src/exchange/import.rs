@@ -106,9 +106,8 @@ impl Desk {
         // Whose object is known here, as which record.
         let mut known: Vec<Option<Record>> = Vec::new();
         for link in &row.links {
-            let found = self.record_linked(link.system.clone(), link.id.clone()).await?;
-            // Another kind of object may have the same id.
-            let here = found.filter(|sheet| sheet.links.iter().any(|known| is_same(known, link)));
+            let object = Some(link.object.clone());
+            let here = self.record_linked(link.system.clone(), object, link.id.clone()).await?;
             known.push(here.map(|sheet| sheet.record));
         }
         let nobody = known.iter().all(Option::is_none);
@@ -223,10 +222,6 @@ fn foreign(link: &LinkRow, accounts: &Accounts) -> Option<String> {
             "its object of {system} is of the account {from}, and {here} is connected here: import it there"
         )
     })
-}
-
-fn is_same(known: &intake::Link, link: &LinkRow) -> bool {
-    known.system == link.system && known.object == link.object && known.external_id == link.id
 }
 
 /// Whether something of it is newer than what is known, by the source's own order, or was never known.

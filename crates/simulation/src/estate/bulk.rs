@@ -43,6 +43,7 @@ pub(super) struct Bulk {
 #[derive(Debug)]
 enum Asked {
     Apply(JobId),
+    GoOn(JobId),
     Still(JobId),
 }
 
@@ -79,7 +80,6 @@ impl Simulation {
                 // Mostly so slow that somebody may hold it meanwhile.
                 let most = if self.between(0, 4) == 0 { 30 } else { 3 };
                 let pace = u32::try_from(self.between(1, most)).unwrap_or(1);
-                self.busy_with(job, pace);
                 self.order_of_jobs(Order::Apply { job: id, pace, reason }, Some(Asked::Apply(id)));
             }
             (JobState::Running, 0..3) => {
@@ -89,8 +89,7 @@ impl Simulation {
                 if let Some(estate) = &mut self.estate {
                     estate.bulk.still.remove(&id);
                 }
-                self.busy_with(job, job.pace);
-                self.order_of_jobs(Order::ResumeJob { job: id, reason }, None);
+                self.order_of_jobs(Order::ResumeJob { job: id, reason }, Some(Asked::GoOn(id)));
             }
             (_, 9) => self.order_of_jobs(Order::CancelJob { job: id, reason }, Some(Asked::Still(id))),
             _ => {}
@@ -98,12 +97,12 @@ impl Simulation {
     }
 
     /// The target that is always well has its own part of it to do, where its things are on the same lane.
-    fn busy_with(&mut self, job: &Job, pace: u32) {
+    fn busy_with(&mut self, job: &Job) {
         let now = self.now;
         let Some(estate) = &mut self.estate else { return };
         let touches = job.scope.target.as_ref().is_none_or(|target| *target == estate.healthy);
         if touches && estate.healthy.as_str() == files::FINDER {
-            let each = EACH + 1_000_000 / u64::from(pace.max(1));
+            let each = EACH + 1_000_000 / u64::from(job.pace.max(1));
             estate.busy_until = estate.busy_until.max(now + (job.kept.total + 30) * each);
         }
     }
@@ -191,7 +190,15 @@ impl Simulation {
         };
         match (asked, ack) {
             (Asked::Apply(_), Ack::Refused(why)) if why.contains("make a new one") => self.did("PlanStale"),
+            (Asked::GoOn(id), Ack::Done) => {
+                if let Some(job) = self.job(id) {
+                    self.busy_with(&job);
+                }
+            }
             (Asked::Apply(id), Ack::Done) => {
+                if let Some(job) = self.job(id) {
+                    self.busy_with(&job);
+                }
                 let told = self.estate.as_ref().is_some_and(|estate| self.now > estate.bulk.told_at + SOON);
                 let fits = self.job(id).is_some_and(|job| job.configuration == self.config.digest);
                 if told && !fits {

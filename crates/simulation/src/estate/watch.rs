@@ -148,7 +148,11 @@ impl Simulation {
     /// How the delivery of a thing to the healthy target stands.
     fn state_of_thing(&self, id: u64) -> Option<ledger::State> {
         let healthy = self.estate.as_ref()?.healthy.clone();
-        let look = Look::RecordByLink { system: super::system(files::SOURCE), external_id: id.to_string() };
+        let look = Look::RecordByLink {
+            system: super::system(files::SOURCE),
+            object: None,
+            external_id: id.to_string(),
+        };
         let Some(Page::Record(Some(sheet))) = self.page(look) else { return None };
         let mut rows = sheet.obligations.iter().filter(|row| row.system == healthy);
         rows.find(|row| row.object.as_str() == "items").map(|row| row.state)
