@@ -286,9 +286,12 @@ pub(crate) struct Demo {
     the invariant it states."
 )]
 pub(crate) struct Sim {
-    /// How many seeds
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) seeds: u64,
+    /// How many seeds [default: 20, or with --minutes as many as fit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
+    /// Begin no further seed after so many minutes
+    #[arg(long, value_name = "M", value_parser = minutes)]
+    pub(crate) minutes: Option<f64>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub(crate) from: u64,
@@ -449,6 +452,14 @@ fn hours(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(hours) if hours > 0.0 && hours <= 744.0 => Ok(hours),
         _ => Err("write hours as a number above 0 and up to 744, such as 0.5".to_owned()),
+    }
+}
+
+/// Minutes, at most a week of them.
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(minutes) if minutes > 0.0 && minutes <= 10_080.0 => Ok(minutes),
+        _ => Err("write minutes as a number above 0 and up to 10080, such as 60".to_owned()),
     }
 }
 

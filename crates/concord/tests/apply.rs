@@ -11,22 +11,17 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use sandbox::{Kind, Options, Property, Sandbox};
+use sandbox::{Kind, Options, Sandbox};
 use serde_json::Value;
+use support::command::{concord, json};
 use support::{Folder, Said, Target, say};
 
 const COMPANIES: u64 = 8;
 const PRODUCERS: u64 = 3;
-
-fn concord(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
-    command.arg("--dir").arg(folder.path()).args(arguments).output().unwrap()
-}
 
 /// Runs a command that must end with this code; gives what it said on both streams.
 fn ends(folder: &Folder, code: i32, arguments: &[&str]) -> String {
@@ -35,12 +30,6 @@ fn ends(folder: &Folder, code: i32, arguments: &[&str]) -> String {
     let said = String::from_utf8(said).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}\n{}", folder.last_words());
     said
-}
-
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
-    let output = concord(folder, &[arguments, &["--output", "json"]].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn read(folder: &Folder, path: &str) -> String {
@@ -80,21 +69,6 @@ async fn sink() -> sandbox::Handle {
     let mut plain = Options::of(Kind::Sink);
     plain.business_id = "number".into();
     Sandbox::start(Kind::Sink, plain).await.unwrap()
-}
-
-async fn crm() -> sandbox::Handle {
-    let mut options = Options::of(Kind::HubSpot);
-    options.limits.burst = 0;
-    options.limits.search_per_second = 0;
-    options.limits.index_lag_ms = 100;
-    options.properties = vec![Property {
-        object_type: "companies".into(),
-        name: "business_id".into(),
-        value_type: "string".into(),
-        has_unique_value: false,
-        options: Vec::new(),
-    }];
-    Sandbox::start(Kind::HubSpot, options).await.unwrap()
 }
 
 const PLAIN: [&str; 3] = ["name", "number", "version"];
@@ -204,7 +178,7 @@ fn put_forward(folder: &Folder, sink: &sandbox::Handle) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_under_load_loses_nothing_and_doubles_nothing_there_and_back() {
-    let (sink, crm) = (sink().await, crm().await);
+    let (sink, crm) = (sink().await, support::load::crm(100).await);
     let folder = Arc::new(folder(&sink, &crm));
     let mut hub = folder.up(&[]);
     assert!(hub.ready(), "{}", folder.last_words());
@@ -268,7 +242,7 @@ async fn a_change_under_load_loses_nothing_and_doubles_nothing_there_and_back() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_applied_changes_nothing_and_says_why() {
-    let (sink, crm) = (sink().await, crm().await);
+    let (sink, crm) = (sink().await, support::load::crm(100).await);
     let folder = folder(&sink, &crm);
     ends(&folder, 7, &["plan"]);
     let mut hub = folder.up(&[]);

@@ -8,40 +8,21 @@
 
 mod support;
 
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::Output;
 
 use sandbox::{Kind, Options, Sandbox};
 use serde_json::Value;
+use support::command::{concord, json, until};
 use support::{Folder, Target, say};
-
-fn concord(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
-    command.arg("--dir").arg(folder.path()).args(arguments).output().unwrap()
-}
 
 fn done(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
-    serde_json::from_str(&done(&concord(folder, &[arguments, &["--output", "json"]].concat()))).unwrap()
-}
-
 /// How many deliveries are in that state.
 fn count(folder: &Folder, state: &str) -> usize {
     json(folder, &["delivery", "list", "--state", state]).as_array().unwrap().len()
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..200 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it never happened that {what}");
 }
 
 fn folder(sink: std::net::SocketAddr) -> Folder {

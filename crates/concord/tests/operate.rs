@@ -8,26 +8,16 @@
 
 mod support;
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use sandbox::{Kind, Options, Sandbox};
 use serde_json::Value;
+use support::command::{concord, json, until};
 use support::{Folder, SECRET, Target, now_s, request, say, signed};
-
-fn concord(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
-    command.arg("--dir").arg(folder.path()).args(arguments).output().unwrap()
-}
 
 fn code(folder: &Folder, arguments: &[&str]) -> Option<i32> {
     concord(folder, arguments).status.code()
-}
-
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
-    let output = concord(folder, &[arguments, &["--output", "json"]].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The system `alpha` as `system list` has it.
@@ -35,17 +25,6 @@ fn alpha(folder: &Folder) -> Value {
     let systems = json(folder, &["system", "list"]);
     let found = systems.as_array().unwrap().iter().find(|row| row["system"] == "alpha");
     found.unwrap_or_else(|| panic!("{systems:#}")).clone()
-}
-
-/// Asks again until it holds.
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..100 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it never happened that {what}");
 }
 
 fn folder(sink: std::net::SocketAddr) -> Folder {

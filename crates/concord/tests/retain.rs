@@ -11,33 +11,12 @@ mod support;
 
 use std::fs;
 use std::io::Read as _;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use sandbox::{Kind, Options, Sandbox};
 use serde_json::Value;
+use support::command::{concord, json, until};
 use support::{Folder, Target, say};
-
-fn concord(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
-    command.arg("--dir").arg(folder.path()).args(arguments).output().unwrap()
-}
-
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
-    let output = concord(folder, &[arguments, &["--output", "json"]].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..200 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it never happened that {what}");
-}
 
 fn unpacked(file: &std::path::Path) -> String {
     let mut text = String::new();
@@ -134,6 +113,13 @@ async fn i16_records_leave_and_come_back() {
     assert_eq!(json(&folder, &["event", "list"]).as_array().unwrap().len(), events, "no event is made");
     let record = json(&folder, &["record", "get", "shop:c1"]);
     assert_eq!(record["record"]["version"], 2);
+    // Hidden values are none: the file is refused where that shows, once.
+    let hidden = folder.path().join("hidden.jsonl.gz");
+    assert!(concord(&folder, &["export", hidden.to_str().unwrap()]).status.success());
+    let refused = concord(&folder, &["import", hidden.to_str().unwrap(), "--reason", "a test"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("line 1") && said.contains("--unmask"), "{said}");
     // A broken line is named, and keeps no other from being taken.
     let plain = folder.path().join("broken.jsonl");
     fs::write(&plain, format!("{}not json\n", text)).unwrap();

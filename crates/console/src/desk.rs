@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EventId, Fact, JobId, MessageId, RecordId, System};
+use canonical::{EventId, Fact, JobId, MessageId, Object, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
 use intake::Message;
@@ -91,9 +91,10 @@ impl Desk {
     pub(crate) async fn record_linked(
         &self,
         system: System,
+        object: Option<Object>,
         external_id: String,
     ) -> Result<Option<Box<RecordSheet>>, Problem> {
-        match self.look(Look::RecordByLink { system, external_id }).await? {
+        match self.look(Look::RecordByLink { system, object, external_id }).await? {
             Page::Record(sheet) => Ok(sheet),
             other => Err(crossed(&other)),
         }

@@ -128,7 +128,8 @@ pub(crate) async fn find(
     let id =
         asked.text("external_id").ok_or_else(|| missing("external_id", "the object's id in that system"))?;
     let system = desk.named(system.as_str())?;
-    let found = desk.record_linked(system.clone(), id.to_owned()).await?.ok_or_else(|| nothing("record"))?;
+    let found =
+        desk.record_linked(system.clone(), None, id.to_owned()).await?.ok_or_else(|| nothing("record"))?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &found.record.id.to_string())?;
     Ok(Json(desk.sheet(found, wanted, &mask).await?))
 }

@@ -213,7 +213,8 @@ fn foreign() -> Vec<Op> {
         Op::PutLink(link),
         Op::Raise(raise),
         make::settle(key, 1, State::Dead),
-        Op::PutMessage(Message { tenant, ..quarantined(50) }),
+        Op::PutMessage(Message { tenant: tenant.clone(), ..quarantined(50) }),
+        Op::PutJob(ledger::Job { tenant, ..store::conformance::bulk::plan(50) }),
     ]
 }
 

@@ -203,6 +203,14 @@ impl<T: Clone + Ord> Queue<T> {
         self.slots.get(place.slot)?.as_ref()?.wanted.serial.as_ref()
     }
 
+    /// Where a wish stands in line, if it does.
+    pub(crate) fn standing(&self, token: &T) -> Option<Place> {
+        let slot = *self.by_token.get(token)?;
+        let held = self.slots.get(slot)?.as_ref()?;
+        let line = &self.lines.get(held.lines)?.places[lane(&held.wanted)][fitness(&held.wanted) as usize];
+        line.contains(&held.place).then_some(held.place)
+    }
+
     /// Those that stand in line with a wish, are ready, and may go along with it: the first of them.
     pub(crate) fn companions(&self, first: &Wanted<T>, party: Party, now: Mono) -> Vec<Place> {
         let drawn = first.buckets.both(self.every);

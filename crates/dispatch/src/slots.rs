@@ -100,9 +100,10 @@ impl Slots {
         (self.answers, self.slow) = (0, 0);
     }
 
-    /// The target took a call well: after a while, one more.
-    pub(crate) fn recover(&mut self, now: Mono) {
-        let well = self.slow * 4 <= self.answers;
+    /// The target took the call of this number well: after a while, one more. One that went before the cap was lowered
+    /// says nothing.
+    pub(crate) fn recover(&mut self, call: u64, now: Mono) {
+        let well = call > self.after && self.slow * 4 <= self.answers;
         if well && self.now < self.most && now.since(self.moved_at) >= STEP {
             (self.now, self.moved_at) = (self.now + 1, now);
         }
@@ -153,7 +154,7 @@ mod tests {
             at = at + ms(100);
             slots.learn(call, slow, call, at);
             if !slow {
-                slots.recover(at);
+                slots.recover(call, at);
             }
             slots.now()
         };

@@ -45,7 +45,7 @@ pub(crate) fn connect(path: &Path, purpose: Purpose, cache_bytes: u64) -> Outcom
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     }
     let cache_kib = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
-    // Commits sync the log; checkpoints are the checkpoint thread's alone; nothing is ever written beside the folder.
+    // Commits sync the log, until the syncer does; checkpoints are the checkpoint thread's alone; nothing is ever written beside the folder.
     connection.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; \
          PRAGMA foreign_keys = OFF; PRAGMA cache_size = -{cache_kib}; PRAGMA trusted_schema = OFF;"

@@ -235,7 +235,7 @@ impl Embedded {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };
         let here = std::thread::current().id();
-        let answering = threads.syncer.thread().id() == here;
+        let answering = [&threads.syncer, &threads.writer].into_iter().any(|one| one.thread().id() == here);
         let (commits, finds, poke) = (self.commits.clone(), self.finds.clone(), self.poke.clone());
         let folder = Arc::clone(&self.folder);
         let end = move || {
@@ -243,7 +243,8 @@ impl Embedded {
             drop(folder);
         };
         if answering {
-            // The writer may wait for the very thread that asks. It goes on, and the folder is kept until all is done.
+            // The other of the two may wait for the very thread that asks. It goes on, and the folder is kept until all is
+            // done.
             drop(std::thread::Builder::new().name("store-closing".to_owned()).spawn(end));
         } else {
             end();

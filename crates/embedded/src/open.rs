@@ -34,6 +34,8 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     if folder.restoring().exists() && !database.exists() {
         return Err(OpenError::Unrestored { folder: path.to_owned() });
     }
+    let of_file = |source| OpenError::Folder { folder: path.to_owned(), source };
+    Log::renew(&database).map_err(of_file)?;
     let writing = connect(&database, Purpose::Write, options.page_cache_mb * MIB).map_err(failed)?;
     schema::migrate(&writing, path, schema::MIGRATIONS, &options)?;
     check_key(&writing, path, &root_key)?;
@@ -46,7 +48,6 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let checkpointing = connect(&database, Purpose::Checkpoint, MIB).map_err(failed)?;
     let reserve = folder.reserve(options.reserve_bytes);
     let journal = Journal::load(&writing, &Keys::new(&writing, Arc::clone(&vault))).map_err(failed)?;
-    let log = Log::of(&database).map_err(|source| OpenError::Folder { folder: path.to_owned(), source })?;
     let shared = Arc::new(Shared::new(options, vault, journal.open()));
     // From here on the syncer syncs what is committed.
     writing.execute_batch("PRAGMA synchronous = NORMAL").map_err(|error| failed(error.into()))?;
@@ -55,7 +56,7 @@ pub(crate) fn open(path: &Path, root_key: RootKey, options: Options) -> Result<E
     let (finds, jobs) = bounded(FINDS_WAITING_MAX);
     let (pokes, signals) = bounded(2);
     let poke = Poke::new(pokes, shared.options.reserve_bytes);
-    let (syncing, work) = syncer::pair(log, Arc::clone(&shared));
+    let (syncing, work) = syncer::pair(&database, Arc::clone(&shared)).map_err(of_file)?;
     let threads = Threads {
         checkpointer: {
             let (shared, poke) = (Arc::clone(&shared), poke.clone());

@@ -300,6 +300,9 @@ statements! {
         WHERE o.subject = intent.subject AND o.route = intent.route AND o.tenant = intent.tenant AND o.kind = intent.kind) \
         FROM intent WHERE record = ?1 ORDER BY id LIMIT ?2";
     IntentOfRecord = intent!(), "WHERE record = ?1 AND id = ?2";
+    IntentAge = "SELECT tenant, coalesce(closed_at, created_at), (SELECT state FROM obligation o \
+        WHERE o.subject = intent.subject AND o.route = intent.route AND o.tenant = intent.tenant AND o.kind = intent.kind) \
+        FROM intent WHERE record = ?1 AND id = ?2";
     DropIntent = "DELETE FROM intent WHERE record = ?1 AND id = ?2";
     OldDecisions = "SELECT seq, body FROM decision WHERE record = ?1 ORDER BY seq LIMIT ?2";
     DecisionAt = "SELECT body FROM decision WHERE record = ?1 AND seq = ?2";

@@ -7,7 +7,10 @@
 //! Other connections see a group as soon as it is committed. So that nobody hears of what may still be lost, an answer
 //! to a question waits for the sync of the last group that its transaction may have seen (see [`Gate`]).
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,22 +35,44 @@ struct Written {
     changed: bool,
 }
 
-/// The log of a store's file.
-#[derive(Clone)]
-pub(crate) struct Log(Arc<File>);
+/// The log of a store's file, opened once for each who syncs: the system tells an error of writing once to each.
+pub(crate) struct Log(File);
 
 impl Log {
     /// SQLite keeps the file for as long as a connection is open.
     pub(crate) fn of(database: &Path) -> std::io::Result<Self> {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-wal");
-        Ok(Self(Arc::new(File::options().read(true).write(true).open(name)?)))
+        Ok(Self(File::options().read(true).write(true).open(path_of(database))?))
+    }
+
+    /// Makes durable what a former process left in the log, before anything is read from it (I2). One that died of a
+    /// failed sync left what can be read and may not be on the disk; the system takes that for written and would sync
+    /// nothing of it. Written once more in its place it is on the disk, or opening fails.
+    pub(crate) fn renew(database: &Path) -> std::io::Result<()> {
+        let log = match File::options().read(true).write(true).open(path_of(database)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            log => log?,
+        };
+        let (mut part, mut at) = (vec![0; 1 << 20], 0);
+        loop {
+            let read = log.read_at(&mut part, at)?;
+            if read == 0 {
+                return log.sync_data();
+            }
+            log.write_all_at(&part[..read], at)?;
+            at += read as u64;
+        }
     }
 
     /// What was written is durable.
     pub(crate) fn sync(&self) -> std::io::Result<()> {
         self.0.sync_data()
     }
+}
+
+fn path_of(database: &Path) -> OsString {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name
 }
 
 /// The writer's side.
@@ -65,9 +90,10 @@ pub(crate) struct Work {
 }
 
 /// Both sides.
-pub(crate) fn pair(log: Log, shared: Arc<Shared>) -> (Syncing, Work) {
+pub(crate) fn pair(database: &Path, shared: Arc<Shared>) -> std::io::Result<(Syncing, Work)> {
     let (send, groups) = bounded(GROUPS_WAITING_MAX);
-    (Syncing { log: log.clone(), shared, groups: send, number: 0 }, Work { log, groups })
+    let syncing = Syncing { log: Log::of(database)?, shared, groups: send, number: 0 };
+    Ok((syncing, Work { log: Log::of(database)?, groups }))
 }
 
 impl Syncing {
@@ -98,6 +124,7 @@ impl Syncing {
 
 /// Works until the writer has ended.
 pub(crate) fn run(work: &Work, shared: &Shared) {
+    let _end = End(shared);
     while let Ok(first) = work.groups.recv() {
         let mut groups = vec![first];
         groups.extend(work.groups.try_iter());
@@ -129,9 +156,19 @@ pub(crate) fn run(work: &Work, shared: &Shared) {
             answer();
         }
     }
-    // What still waits saw nothing that is not durable, or the store is broken and says so.
-    for answer in shared.gate.open(u64::MAX) {
-        answer();
+}
+
+/// However it ends, nobody is left waiting; and where it ends before its time, nothing may be trusted any more.
+struct End<'s>(&'s Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let gate = &self.0.gate;
+        if gate.begun.load(Ordering::SeqCst) > gate.synced.load(Ordering::SeqCst) || std::thread::panicking()
+        {
+            self.0.break_down("what syncs the log has ended before its time: this is a defect");
+        }
+        gate.open(u64::MAX).into_iter().for_each(|answer| answer());
     }
 }
 

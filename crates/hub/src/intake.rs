@@ -4,6 +4,8 @@
 //! with the load and a lone message waits for nobody.
 
 mod prepare;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -384,7 +386,7 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(order, turn) {
+        match units::order(&self.config.tenant, order, turn) {
             Ok((unit, made)) => {
                 let ticket = self.ticket();
                 self.orders.insert(ticket, (outside, made));

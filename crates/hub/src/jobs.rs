@@ -17,6 +17,7 @@ use std::time::Duration;
 use canonical::{JobId, Mono, Now};
 use config::Configuration;
 use ledger::{Action, Job, JobState, PACE_MAX, Scope};
+use planted::Bug;
 use store::{Op, Query, Receipt, Require, Rows, StoreError, Unit};
 
 use crate::mark::Mark;
@@ -260,7 +261,11 @@ impl Jobs {
     /// Writes a job's row, with what goes with it, in one unit.
     fn keep(&mut self, job: Job, mut ops: Vec<Op>, outside: Option<Ticket>, turn: &mut Turn<'_>) {
         let require = vec![Require::JobAt { job: job.id, revision: job.revision }];
-        ops.push(Op::PutJob(job.clone()));
+        let mut written = job.clone();
+        if planted::is(Bug::JobForgetsItsPlace) {
+            written.page = ledger::Page::default();
+        }
+        ops.push(Op::PutJob(written));
         self.commit(Unit { require, ops }, Await::Kept(Box::new(job), outside), turn);
     }
 
@@ -365,7 +370,7 @@ impl Jobs {
         let due: Vec<JobId> = self
             .known
             .values()
-            .filter(|known| known.job.state == JobState::Running && !known.busy)
+            .filter(|known| known.job.state == JobState::Running && !known.busy || goes_on_held(known))
             .filter(|known| known.due <= turn.now.mono)
             .map(|known| known.job.id)
             .collect();
@@ -381,6 +386,11 @@ impl Jobs {
             turn.effect(Effect::Drained);
         }
     }
+}
+
+/// Known to be wrong: see [`Bug::HeldJobGoesOn`].
+fn goes_on_held(known: &Known) -> bool {
+    planted::is(Bug::HeldJobGoesOn) && known.job.state == JobState::Paused && !known.busy
 }
 
 /// Tells whoever ordered why it is not done.

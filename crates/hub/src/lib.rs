@@ -11,6 +11,7 @@ pub mod retention;
 mod sample;
 pub mod spoke;
 mod stated;
+pub mod steady;
 mod turn;
 mod written;
 

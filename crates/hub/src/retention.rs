@@ -39,6 +39,8 @@ const ROUND_MIN: Duration = Duration::from_secs(10);
 const ROUND_MAX: Duration = Duration::from_secs(6 * 3600);
 /// The first round after a start waits until what is more urgent is under way.
 const FIRST_ROUND: Duration = Duration::from_secs(60);
+/// What an order hears when it comes too late.
+const STOPPING: &str = "the hub is stopping: order it again when it is back";
 /// How long it waits after the disk was full.
 const FULL_WAIT: Duration = Duration::from_secs(5);
 /// How long it waits after an archive could not be written.
@@ -52,7 +54,7 @@ pub struct Archive {
     /// The file's name there. It holds no values.
     pub name: String,
     /// A JSON document each.
-    pub lines: Vec<String>,
+    pub lines: Arc<Vec<String>>,
 }
 
 /// Takes away what is past its time.
@@ -92,20 +94,38 @@ enum Step {
     Looking(Ticket, bool),
     /// A file.
     Archiving(Ticket, usize),
-    /// A commit: the state from then on, what goes with it, and who is told.
-    Forgetting(Ticket, Box<Retained>, Vec<OldRow>, Vec<Ticket>),
+    /// A commit.
+    Forgetting(Ticket, Box<Forgetting>),
+}
+
+/// A commit under way.
+#[derive(Debug)]
+struct Forgetting {
+    /// The state from then on.
+    next: Retained,
+    /// What goes with it.
+    rows: Vec<OldRow>,
+    /// Who is told.
+    told: Vec<Ticket>,
+    /// Whether an archive was wanted: then they are in it.
+    archive: bool,
 }
 
 /// Rows that were found.
 #[derive(Debug, Default)]
 struct Batch {
     rows: Vec<OldRow>,
-    lines: Vec<String>,
+    /// Shared with the file that is being written: they stay until it is durable.
+    lines: Arc<Vec<String>>,
     bytes: usize,
+    /// The lowest position passed over because nobody has decided about it.
+    open: Option<i64>,
     /// How far the walk has come with them.
     next: Option<Place>,
     /// Nothing old is left on this walk beyond them.
     over: bool,
+    /// A record of which more is to go comes next: not before these have gone.
+    cut: bool,
 }
 
 impl Retention {
@@ -169,9 +189,14 @@ impl Retention {
         self.look(part, turn);
     }
 
+    fn wants_archive(&self) -> bool {
+        self.config.settings.retention.archive.is_some()
+    }
+
     fn begin(&mut self, turn: &mut Turn<'_>) {
         self.state.part = Some(Part::Payloads);
         self.state.place = Place::Position(self.state.payloads);
+        self.state.undecided = None;
         self.state.began_at = Some(turn.now.wall);
         self.batch = Batch::default();
         self.look(Part::Payloads, turn);
@@ -179,13 +204,14 @@ impl Retention {
 
     fn look(&mut self, part: Part, turn: &mut Turn<'_>) {
         let ticket = self.ticket();
-        let lines = self.config.settings.retention.archive.is_some();
+        let lines = self.wants_archive();
         let ask = OldAsk {
             tenant: self.config.tenant.clone(),
             part,
             after: self.batch.next.unwrap_or(self.state.place),
             horizons: horizons(&self.config, turn.now.wall),
             limit: LOOKED_AT_ONCE,
+            bytes: ARCHIVED_BYTES,
             lines,
         };
         self.step = Step::Looking(ticket, lines);
@@ -195,8 +221,9 @@ impl Retention {
     /// Whether what was found is to go before more is looked for.
     fn is_full(&self) -> bool {
         let batch = &self.batch;
-        let enough = self.config.settings.retention.archive.is_none()
+        let enough = !self.wants_archive()
             || batch.over
+            || batch.cut
             || batch.rows.len() >= ARCHIVED_AT_ONCE
             || batch.bytes >= ARCHIVED_BYTES;
         enough && !batch.rows.is_empty()
@@ -224,7 +251,7 @@ impl Retention {
         let name = format!("{part}-{time}-{:08x}.jsonl.gz", turn.entropy() >> 32);
         let ticket = self.ticket();
         // They stay here until the file is durable: one that fails is written again.
-        let lines = self.batch.lines.clone();
+        let lines = Arc::clone(&self.batch.lines);
         self.step = Step::Archiving(ticket, lines.len());
         turn.effect(Effect::Archive(ticket, Archive { folder, name, lines }));
     }
@@ -239,7 +266,7 @@ impl Retention {
         if self.going.is_empty()
             && let Some(place) = self.batch.next
         {
-            arrive(&mut next, place);
+            arrive(&mut next, place, self.batch.open);
         }
         self.commit(next, rows, turn);
     }
@@ -256,7 +283,8 @@ impl Retention {
         let ticket = self.ticket();
         let told = std::mem::take(&mut self.ordered);
         self.moved = false;
-        self.step = Step::Forgetting(ticket, Box::new(next), rows, told);
+        let archive = self.wants_archive();
+        self.step = Step::Forgetting(ticket, Box::new(Forgetting { next, rows, told, archive }));
         turn.effect(Effect::Commit(ticket, vec![Unit { require: Vec::new(), ops }]));
     }
 
@@ -287,8 +315,8 @@ impl Retention {
             }
             (Step::Looking(wanted, lines), Ok(Rows::Old(found))) if wanted == ticket => {
                 // Another configuration came between: what was found is looked for again.
-                if lines == self.config.settings.retention.archive.is_some() {
-                    self.take(found);
+                if lines == self.wants_archive() {
+                    self.take(found, turn);
                 }
                 self.rest(turn);
             }
@@ -299,14 +327,19 @@ impl Retention {
         }
     }
 
-    fn take(&mut self, found: OldFound) {
+    fn take(&mut self, found: OldFound, turn: &mut Turn<'_>) {
+        for why in found.unreadable {
+            turn.note(Mark::RetentionFailed { why });
+        }
+        self.batch.open = self.batch.open.into_iter().chain(found.open).min();
         for (row, line) in found.rows {
             self.batch.bytes += line.len();
             self.batch.rows.push(row);
             if !line.is_empty() {
-                self.batch.lines.push(line);
+                Arc::make_mut(&mut self.batch.lines).push(line);
             }
         }
+        self.batch.cut = found.cut;
         match found.next {
             Some(place) => self.batch.next = Some(place),
             None => self.batch.over = true,
@@ -315,7 +348,7 @@ impl Retention {
         if self.batch.rows.is_empty()
             && let Some(place) = self.batch.next.take()
         {
-            arrive(&mut self.state, place);
+            arrive(&mut self.state, place, self.batch.open.take());
         }
     }
 
@@ -325,7 +358,7 @@ impl Retention {
                 Ok(bytes) => {
                     turn.note(Mark::Archived { rows, bytes });
                     self.going = std::mem::take(&mut self.batch.rows).into();
-                    self.batch.lines.clear();
+                    self.batch.lines = Arc::default();
                     self.batch.bytes = 0;
                     self.rest(turn);
                 }
@@ -340,7 +373,8 @@ impl Retention {
 
     fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
         match (std::mem::replace(&mut self.step, Step::Idle), result) {
-            (Step::Forgetting(wanted, next, rows, told), Ok(_)) if wanted == ticket => {
+            (Step::Forgetting(wanted, step), Ok(_)) if wanted == ticket => {
+                let Forgetting { next, rows, told, .. } = *step;
                 let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
                 for row in &rows {
                     *kinds.entry(row.kind()).or_default() += 1;
@@ -350,7 +384,7 @@ impl Retention {
                 }
                 // What was ordered meanwhile is not in it.
                 let orders = std::mem::take(&mut self.state.orders);
-                self.state = Retained { orders, ..*next };
+                self.state = Retained { orders, ..next };
                 if !rows.is_empty() && self.going.is_empty() {
                     self.batch = Batch { over: self.batch.over, ..Batch::default() };
                 }
@@ -361,13 +395,17 @@ impl Retention {
                     self.rest(turn);
                 }
             }
-            (Step::Forgetting(wanted, _, rows, told), Err(error)) if wanted == ticket => {
-                for row in rows.into_iter().rev() {
-                    self.going.push_front(row);
+            (Step::Forgetting(wanted, step), Err(error)) if wanted == ticket => {
+                let Forgetting { rows, told, archive, .. } = *step;
+                // Another configuration came between: they are looked for again, and archived if that is wanted now.
+                if archive == self.wants_archive() {
+                    for row in rows.into_iter().rev() {
+                        self.going.push_front(row);
+                    }
                 }
                 // What is refused was not ordered.
-                let kept = self.state.orders.len().saturating_sub(told.len());
-                self.state.orders.truncate(kept);
+                let until = self.state.orders.len().saturating_sub(self.ordered.len());
+                self.state.orders.drain(until.saturating_sub(told.len())..until);
                 for outside in told {
                     turn.effect(Effect::Ack(outside, Ack::Refused(error.to_string())));
                 }
@@ -399,7 +437,7 @@ impl Retention {
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
         let refused = match order {
-            _ if self.draining => "the hub is stopping: order it again when it is back",
+            _ if self.draining => STOPPING,
             Order::Sweep { reason } => {
                 self.state.ordered(turn.now.wall, reason);
                 self.moved = true;
@@ -418,6 +456,10 @@ impl Retention {
             return;
         }
         self.drained = true;
+        // Orders that no commit has taken along are not kept.
+        for outside in std::mem::take(&mut self.ordered) {
+            turn.effect(Effect::Ack(outside, Ack::Refused(STOPPING.to_owned())));
+        }
         turn.effect(Effect::Drained);
     }
 }
@@ -440,10 +482,12 @@ pub fn horizons(config: &Configuration, now: Wall) -> Horizons {
     }
 }
 
-/// The walk has come so far.
-fn arrive(state: &mut Retained, place: Place) {
+/// The walk has come so far. What is decided late must be passed once more, or what it said would stay as long as its
+/// hash.
+fn arrive(state: &mut Retained, place: Place, open: Option<i64>) {
     if state.part == Some(Part::Payloads) {
-        state.payloads = place.position();
+        state.undecided = state.undecided.into_iter().chain(open).min();
+        state.payloads = state.undecided.map_or(place.position(), |at| place.position().min(at - 1));
     }
     state.place = place;
 }
@@ -463,11 +507,14 @@ impl Machine for Retention {
             Input::Told(Notice::Do(outside, order)) => self.order(outside, order, turn),
             Input::Drain => self.draining = true,
             Input::Configure(outside, config) => {
-                let archive = config.settings.retention.archive.is_some();
-                if archive != self.config.settings.retention.archive.is_some() {
+                if config.settings.retention.archive.is_some() != self.wants_archive() {
                     // What was found is looked for again, with lines or without.
                     self.going.clear();
                     self.batch = Batch::default();
+                    // What was asked for goes on from there.
+                    if matches!(self.step, Step::Looking(..)) {
+                        self.step = Step::Idle;
+                    }
                 }
                 self.config = config;
                 if self.state.part.is_none() && matches!(self.step, Step::Idle) {

@@ -355,10 +355,8 @@ impl Spoke {
                     self.decide(outside, decision, &why, row, turn);
                 }
             }
-            (Await::Edit(outside, values, why), Rows::Spoke(mut rows)) => {
-                if let Some(row) = rows.pop() {
-                    self.edit(outside, values, &why, row, turn);
-                }
+            (Await::Edit(outside, values, why), Rows::Spoke(rows)) => {
+                self.edit(outside, values, why, rows, turn);
             }
             (Await::Resettle(settlement), Rows::Spoke(mut rows)) => {
                 if let Some(row) = rows.pop() {

@@ -17,16 +17,39 @@ pub struct Stated {
     pub order: Option<OrderToken>,
     /// When it was known, where the source has no order.
     pub as_of: Wall,
-    /// The record that it was exported from: names it, so that it is taken in once (I16).
+    /// The record that it was exported from: names it, with what it says, so that it is taken in once (I16).
     pub record: RecordId,
     /// That record's version.
     pub version: i64,
 }
 
 impl Stated {
-    /// By what it is known again.
+    /// By what it is known again. The hash is part of it: exported once more, the same version of a record may say
+    /// something else, since what moves no value makes no version.
     #[must_use]
-    pub fn name(&self) -> String {
-        format!("import/{}/{}/{}", self.record, self.version, self.about.object)
+    pub fn name(&self, hash: [u8; 32]) -> String {
+        let hex = blake3::Hash::from_bytes(hash).to_hex();
+        format!("import/{}/{}/{}/{}", self.record, self.version, self.about.object, &hex[..16])
     }
+
+    /// As it is kept in a message that counts as read.
+    #[must_use]
+    pub fn to_kept(&self) -> Vec<u8> {
+        serde_json::to_vec(&Kept { stated: self.clone() }).unwrap_or_default()
+    }
+
+    /// Reads what was kept so. No source can forge it: only what this hub wrote itself counts as read, and what it
+    /// writes of a source is an observation, which has no such field. Bytes as they came and ids of a source say nothing.
+    #[must_use]
+    pub fn from_kept(message: &intake::Message) -> Option<Self> {
+        let kept = message.read.then(|| serde_json::from_slice::<Kept>(&message.raw).ok());
+        kept.flatten().map(|kept| kept.stated)
+    }
+}
+
+/// Tells it from an observation.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    stated: Stated,
 }

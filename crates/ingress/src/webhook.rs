@@ -132,7 +132,8 @@ impl App {
         })
     }
 
-    /// Judges the signature over what arrived.
+    /// Judges the signature over what arrived. A signed time may agree with either clock: after a jump of the
+    /// system's nobody can tell which of the two is the source's, and a repeat is known by its id whatever its time.
     fn authentic(
         &self,
         pusher: &Pusher,
@@ -145,7 +146,12 @@ impl App {
         let headers: Vec<(&str, &[u8])> =
             parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let request = RawRequest { method: parts.method.as_str(), uri: &uri, headers: &headers, body: raw };
-        verify(&spec.scheme, &request, &pusher.secrets, self.hub.now().wall).map_err(|refusal| {
+        let judge = |now| verify(&spec.scheme, &request, &pusher.secrets, now);
+        let judged = judge(self.hub.now().wall).or_else(|refusal| match refusal {
+            Refusal::Stale { .. } | Refusal::Ahead { .. } => judge(self.hub.clock().others_wall()),
+            other => Err(other),
+        });
+        judged.map_err(|refusal| {
             let kind = match refusal {
                 Refusal::Stale { .. } | Refusal::Ahead { .. } => kinds::STALE,
                 _ => kinds::FORGED,

@@ -203,6 +203,11 @@ fn judge(
         accepted.refetch = accepted.refetch || incoming.fetchable && worth_a_look;
         return Judgement::Leave;
     }
+    if incoming.silent && said_later(incoming, record, field) {
+        let stale = decision(context, incoming, record, DecisionKind::Stale, "another system said it later");
+        accepted.decisions.push(Decision { field: Some(field.clone()), ..stale });
+        return Judgement::Leave;
+    }
     let Some(owner) = &spec.owner else { return Judgement::Take };
     if blank {
         return if is_empty(value) { Judgement::Leave } else { Judgement::Take };
@@ -234,6 +239,12 @@ fn judge(
     Judgement::Leave
 }
 
+/// Whether another system has said this field after that state was known: each source's order places only its own.
+fn said_later(incoming: &Incoming, record: &Record, field: &Field) -> bool {
+    let here = record.provenance.get(field);
+    here.is_some_and(|here| here.system != incoming.about.system && here.at > incoming.as_of)
+}
+
 /// Automatic counter-writes are bounded per record, field and window.
 fn may_counter_write(context: Context<'_>, record: &mut Record, field: &Field) -> bool {
     let (since, count) = record.counter_writes.entry(field.clone()).or_insert((context.now, 0));
@@ -254,19 +265,25 @@ fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &
         Provenance {
             system: incoming.about.system.clone(),
             event: context.event,
-            at: context.now,
+            // What is said again was said then.
+            at: if incoming.silent { incoming.as_of.min(context.now) } else { context.now },
             mapping: incoming.mapping,
         },
     );
 }
 
-/// Values that only this system knows.
+/// Values that only this system knows. They have no order of their own: of a state that comes late only what is missing
+/// counts, unless it is newer than all that the system has said.
 fn extend(incoming: &Incoming, record: &mut Record) -> bool {
     let mut changed = false;
+    let newest = record.marks.get(&incoming.about.system);
+    let newest = newest.and_then(|marks| marks.fields.values().copied().chain(marks.object).max());
+    let counts = !incoming.silent || newest.is_none_or(|newest| incoming.order > Some(newest));
     if !incoming.extensions.is_empty() {
         let kept = record.extensions.entry(incoming.about.system.clone()).or_default();
         for (name, value) in &incoming.extensions {
-            if kept.get(name) != Some(value) {
+            let known = kept.get(name);
+            if known != Some(value) && (counts || known.is_none()) {
                 kept.insert(name.clone(), value.clone());
                 changed = true;
             }
@@ -319,8 +336,11 @@ fn see(
         || Shadow::blank(context.tenant.clone(), record.id, about.system.clone(), about.object.clone());
     let mut shadow = match old {
         Some(old) if old.is_of(&about.id) => old.clone(),
-        // Another object stood there: of its row only the revision goes on.
-        _ => Shadow { revision: old.map_or(0, |old| old.revision), ..blank() },
+        // Another object stood there: of its row only the revision goes on, and what persons ordered to be said here.
+        _ => {
+            let (revision, edits) = old.map(|old| (old.revision, old.edits.clone())).unwrap_or_default();
+            Shadow { revision, edits, ..blank() }
+        }
     };
     let differs = incoming
         .seen_paths

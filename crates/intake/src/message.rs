@@ -59,7 +59,7 @@ pub struct Message {
     /// The bytes: a serialised `connector::Observation` once it was read, else as they came. Sealed at rest under
     /// a key per tenant and day.
     pub raw: Vec<u8>,
-    /// Whether `raw` is a serialised observation.
+    /// Whether `raw` is what the hub wrote of it once it was read: a serialised observation, or a state of an export.
     pub read: bool,
     /// Why it stands where it stands; no values.
     pub reason: Option<ledger::Reason>,

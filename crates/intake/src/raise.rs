@@ -1,5 +1,6 @@
 //! What follows from a change: facts with occurrence keys, and the levels that systems must now reach.
 
+use canonical::schema::FactRule;
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId};
 use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
 use planted::Bug;
@@ -15,6 +16,12 @@ pub(crate) fn facts(
     after: &mut Record,
 ) -> Vec<Fact> {
     if incoming.silent {
+        // What holds has happened before, and is not to happen once more when a flapping value comes back to it.
+        let known = context.schema.facts.iter().filter(|rule| holds(rule, &after.fields));
+        let known: Vec<String> = known.map(|rule| occurrence(rule, &after.fields)).collect();
+        if after.alive == Alive::Live {
+            after.occurrences.extend(known);
+        }
         return Vec::new();
     }
     let prefix = context.schema.event_prefix();
@@ -33,15 +40,10 @@ pub(crate) fn facts(
         return facts;
     }
     for (index, rule) in context.schema.facts.iter().enumerate() {
-        let holds = |fields: &Fields| rule.when.iter().all(|condition| condition.holds(fields));
-        if !holds(&after.fields) || (before.is_some() && holds(old)) {
+        if !holds(rule, &after.fields) || (before.is_some() && holds(rule, old)) {
             continue;
         }
-        let parts = rule
-            .occurrence
-            .iter()
-            .map(|field| after.fields.get(field.as_str()).map(ToString::to_string).unwrap_or_default());
-        let occurrence = format!("{}/{}", rule.event, parts.collect::<Vec<_>>().join("\u{1f}"));
+        let occurrence = occurrence(rule, &after.fields);
         if !after.occurrences.insert(occurrence.clone()) {
             continue;
         }
@@ -62,6 +64,18 @@ pub(crate) fn facts(
         ));
     }
     facts
+}
+
+fn holds(rule: &FactRule, fields: &Fields) -> bool {
+    rule.when.iter().all(|condition| condition.holds(fields))
+}
+
+/// Tells one happening from the next.
+fn occurrence(rule: &FactRule, fields: &Fields) -> String {
+    let parts = rule.occurrence.iter();
+    let parts: Vec<String> =
+        parts.map(|field| fields.get(field.as_str()).map(ToString::to_string).unwrap_or_default()).collect();
+    format!("{}/{}", rule.event, parts.join("\u{1f}"))
 }
 
 /// A further id of the same turn: the last bytes count up, so that ids stay ordered and unique.

@@ -2,6 +2,7 @@
 
 mod late;
 mod restored;
+mod silent;
 
 use std::collections::{BTreeMap, BTreeSet};
 

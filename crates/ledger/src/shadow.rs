@@ -7,12 +7,12 @@ use canonical::{ExternalRef, Fields, Object, OrderToken, RecordId, RouteId, Syst
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::obligation::{Level, Obligation, Subject};
+use crate::obligation::{Level, Obligation, State, Subject};
 
 /// Writes that are remembered, and for how long: within that, what comes back of one is no edit.
 const RECENT_MAX: usize = 8;
 const RECENT_FOR: Duration = Duration::from_secs(600);
-/// Edits that are kept with an object, the newest.
+/// Edits that are kept with an object.
 const EDITS_MAX: usize = 8;
 
 /// A write whose answer brought no version token: only its values tell it when it comes back. Kept as digests, which
@@ -50,6 +50,16 @@ impl Edit {
     #[must_use]
     pub fn is_of(&self, row: &Obligation) -> bool {
         self.route == row.key.route && self.subject == row.key.subject
+    }
+
+    /// Whether it will not be said any more. `row` is its delivery as it stands: it is gone, at rest, or another level
+    /// is wanted of it.
+    #[must_use]
+    pub fn is_past(&self, row: Option<&Obligation>) -> bool {
+        row.is_none_or(|row| {
+            let rests = !row.state.is_open() && !matches!(row.state, State::Dead | State::Uncertain);
+            rests || row.wanted != self.level || row.reached.covers(self.level)
+        })
     }
 }
 
@@ -125,11 +135,22 @@ impl Shadow {
             .collect()
     }
 
-    /// A person ordered a delivery to say something else.
-    pub fn edit(&mut self, edit: Edit) {
+    /// Whether there is room for one more edit only when another goes.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.edits.len() >= EDITS_MAX
+    }
+
+    /// A person ordered a delivery to say something else. Of too many, the oldest goes that `is_past`; where none is,
+    /// there is no room, and nothing is ordered: what was promised before is not dropped for it. Says whether there was.
+    #[must_use]
+    pub fn edit(&mut self, edit: Edit, is_past: impl Fn(&Edit) -> bool) -> bool {
+        if self.is_crowded() {
+            let Some(at) = self.edits.iter().position(is_past) else { return false };
+            self.edits.remove(at);
+        }
         self.edits.push(edit);
-        let more = self.edits.len().saturating_sub(EDITS_MAX);
-        self.edits.drain(..more);
+        true
     }
 
     /// What a person ordered this delivery to say at the level that is wanted of it.

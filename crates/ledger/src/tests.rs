@@ -8,8 +8,8 @@ use canonical::{Fields, IntentId, Object, RecordId, RouteId, System, Tenant, Wal
 use serde_json::json;
 
 use crate::{
-    Class, FINGERPRINT_VERSION, IdempotencyClass, Intent, IntentState, Lane, Level, ObligationKey, Outcome,
-    Recovery, Refusal, Shadow, State, Subject, fingerprint, recover,
+    Class, FINGERPRINT_VERSION, IdempotencyClass, Intent, IntentState, Lane, Level, Obligation,
+    ObligationKey, Outcome, Recovery, Refusal, Shadow, State, Subject, fingerprint, recover,
 };
 
 /// When the intents of the tests are made durable.
@@ -229,3 +229,69 @@ pub(crate) const ALL: [Class; 18] = [
     Class::Retryable,
     Class::Permanent,
 ];
+
+fn ordered(subject: u128, generation: i64) -> crate::Edit {
+    crate::Edit {
+        route: RouteId::from("told"),
+        subject: Subject::Event(canonical::EventId::from_parts(MADE, subject)),
+        level: Level { version: 1, generation },
+        values: Fields::new(),
+        before: Fields::new(),
+        why: "ann: a test".into(),
+        at: Wall(1),
+    }
+}
+
+fn dead(edit: &crate::Edit) -> Obligation {
+    let tenant = Tenant::new("acme").unwrap();
+    Obligation {
+        key: ObligationKey { tenant, route: edit.route.clone(), subject: edit.subject },
+        seq: 1,
+        system: System::new("erp").unwrap(),
+        object: Object::new("customer").unwrap(),
+        entity: canonical::Entity::new("Contact").unwrap(),
+        record: RecordId::from_parts(MADE, 1),
+        lane: Lane::Standard,
+        wanted: edit.level,
+        reached: Level::default(),
+        state: State::Dead,
+        attempts: 1,
+        due: Wall(1),
+        raised_at: Wall(1),
+        folded: 1,
+        waiting: None,
+        reason: None,
+        trace: String::new(),
+        aside: crate::Aside::default(),
+    }
+}
+
+/// What was ordered and not said is never dropped for another order.
+#[test]
+fn edits_that_wait_are_kept() {
+    let (tenant, system) = (Tenant::new("acme").unwrap(), System::new("erp").unwrap());
+    let record = RecordId::from_parts(MADE, 1);
+    let mut shadow = Shadow::blank(tenant, record, system, Object::new("customer").unwrap());
+    for subject in 1..=8 {
+        assert!(!shadow.is_crowded());
+        assert!(shadow.edit(ordered(subject, 1), |_| false));
+    }
+    assert!(shadow.is_crowded());
+    let before = shadow.clone();
+    assert!(!shadow.edit(ordered(9, 1), |_| false));
+    assert_eq!(shadow, before);
+    assert!(shadow.edit(ordered(9, 1), |known| *known == ordered(3, 1)));
+    assert!(!shadow.edits.contains(&ordered(3, 1)) && shadow.edits.contains(&ordered(1, 1)));
+}
+
+#[test]
+fn an_edit_is_past_when_nobody_will_say_it() {
+    let edit = ordered(1, 1);
+    let row = dead(&edit);
+    assert!(!edit.is_past(Some(&row)), "it may be tried again");
+    assert!(!edit.is_past(Some(&Obligation { state: State::Pending, ..row.clone() })));
+    assert!(edit.is_past(None));
+    assert!(edit.is_past(Some(&Obligation { state: State::Discarded, ..row.clone() })));
+    assert!(edit.is_past(Some(&Obligation { reached: edit.level, ..row.clone() })));
+    assert!(edit.is_past(Some(&Obligation { wanted: Level { version: 2, generation: 1 }, ..row })));
+}

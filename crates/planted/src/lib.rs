@@ -55,6 +55,8 @@ bugs! {
     SendBeforeDurable = "send_before_durable", "I3";
     /// A deletion unlinks, so that what was said before it makes a new record.
     DeletedIsForgotten = "deleted_is_forgotten", "I3";
+    /// An object that is told of before the answer to its own create comes makes a new record.
+    OvertakenIsNew = "overtaken_is_new", "I3";
     /// What a source says is taken in the order of its arrival.
     ArrivalOrder = "arrival_order", "I4";
     /// A write in doubt goes again at once, and newer ones after it, while the first may still arrive.
@@ -93,6 +95,16 @@ bugs! {
     NobodyIsWoken = "nobody_is_woken", "I1";
     /// A message that is seen again is taken in again.
     SeenAgainIsNew = "seen_again_is_new", "I16";
+    /// What is merged into a record lowers its version.
+    MergeLowersVersion = "merge_lowers_version", "I10";
+    /// A replay tells what was told before, although the target can't know it again.
+    ReplayTellsTwice = "replay_tells_twice", "I3";
+    /// A job is written down without how far it has come.
+    JobForgetsItsPlace = "job_forgets_its_place", "I16";
+    /// A job that is held goes on.
+    HeldJobGoesOn = "held_job_goes_on", "I12";
+    /// The wall clock is followed wherever it jumps, so that what is due comes too late, or too early.
+    EveryJumpIsFollowed = "every_jump_is_followed", "I10";
     /// Decisions depend on something else than the seed.
     AnotherDice = "another_dice", "I18";
     /// Everything that is due is held in memory.

@@ -27,7 +27,7 @@ pub(crate) fn write(base: &Path, archive: &Archive) -> Result<u64, String> {
 
 fn put(folder: &Path, part: &Path, name: &Path, lines: &[String]) -> io::Result<u64> {
     // Names and ids of objects are not sealed: nobody else looks into a folder that is made here.
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    make(folder)?;
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
     let mut packed = GzEncoder::new(BufWriter::new(file), Compression::default());
     for line in lines {
@@ -42,6 +42,22 @@ fn put(folder: &Path, part: &Path, name: &Path, lines: &[String]) -> io::Result<
     Ok(bytes)
 }
 
+/// Makes a folder, and those above it that are missing: each is durable in the one above, or a file in it could be gone
+/// with it after a crash.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(Path::new("/"));
+    make(above)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => File::open(if above.as_os_str().is_empty() { Path::new(".") } else { above })?.sync_all(),
+        // Somebody else was faster, or it is no folder: then its file can't be opened.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     //! A file is whole or not there.
@@ -51,7 +67,7 @@ mod tests {
 
     fn archive(name: &str) -> Archive {
         let lines = vec!["{\"kind\":\"event\"}".to_owned(), "{\"kind\":\"intent\"}".to_owned()];
-        Archive { folder: "kept".into(), name: name.to_owned(), lines }
+        Archive { folder: "kept".into(), name: name.to_owned(), lines: lines.into() }
     }
 
     #[test]
@@ -67,6 +83,19 @@ mod tests {
         assert_eq!(text, archive("").lines.join("\n") + "\n");
         let names = std::fs::read_dir(&folder).expect("a folder").count();
         assert_eq!(names, 1, "no part is left");
+    }
+
+    /// Folders above that are missing are made, for nobody else to look into.
+    #[test]
+    fn folders_above_are_made() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let base = tempfile::tempdir().expect("a folder");
+        let deep = Archive { folder: "a/b/c".into(), ..archive("events.jsonl.gz") };
+        write(base.path(), &deep).expect("written");
+        for folder in ["a", "a/b", "a/b/c"] {
+            let found = std::fs::metadata(base.path().join(folder)).expect("made");
+            assert_eq!(found.permissions().mode() & 0o777, 0o700, "{folder}");
+        }
     }
 
     #[test]

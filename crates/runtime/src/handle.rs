@@ -272,9 +272,11 @@ impl Handle {
     }
 
     /// Ends at once, for a reason after which only a start from the store makes it whole. What was acknowledged is
-    /// durable.
+    /// durable. While it drains it ends by that.
     pub fn stop(&self, why: impl Into<String>) {
-        self.shared.end(Ended::Stopped(why.into()));
+        if !self.shared.draining.load(Ordering::Acquire) {
+            self.shared.end(Ended::Stopped(why.into()));
+        }
     }
 
     /// Waits until the hub has ended, and says how.

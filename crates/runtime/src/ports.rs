@@ -89,7 +89,7 @@ impl Network for Wire {
                 let (reached, kind) = (Reached::NotSent, FailureKind::Misconfigured);
                 AuthoriseError::Failed(Failure { reached, kind, detail: none.to_string() })
             })?;
-            let now = self.clock.now().wall;
+            let now = self.clock.others_wall();
             let authorised = match self.egress.authorise(&system, now, entropy).await {
                 Ok(authorised) => authorised,
                 Err(egress::AuthoriseError::Refused(why)) => return Err(AuthoriseError::Refused(why)),

@@ -4,6 +4,7 @@ mod answers;
 mod bounds;
 mod change;
 mod ending;
+mod shell;
 mod time;
 
 use std::collections::VecDeque;

@@ -39,7 +39,7 @@ mod trial;
 pub mod webhook;
 mod world;
 
-pub use books::Books;
+pub use books::{Books, LaneBook};
 pub use fault::{Fault, FaultKind};
 pub use options::{Kind, Limits, Options, Property, WebhookTarget};
 pub use person::Edit;

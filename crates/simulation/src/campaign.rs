@@ -6,6 +6,7 @@ use std::time::Duration;
 use planted::Bug;
 
 use crate::estate::{self, Mode, Violation};
+use crate::overtaken;
 
 /// Lines of the timeline that are shown of a violation.
 const LINES_MAX: usize = 40;
@@ -78,7 +79,7 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 41] = [
+const SOMETIMES: [&str; 50] = [
     "Accepted",
     "Batch",
     "Split",
@@ -120,13 +121,24 @@ const SOMETIMES: [&str; 41] = [
     "Throttled",
     "Answered",
     "Gauges",
+    "ClockFollowed",
+    "ClockJumped",
+    "Planned",
+    "PlanStale",
+    "Job replay done",
+    "Job replay paused",
+    "Job replay cancelled",
+    "Job retry done",
+    "Job discard done",
 ];
 
 /// Faults that must have happened.
-const FAULTS: [&str; 18] = [
+const FAULTS: [&str; 20] = [
     "answers_lost",
     "brownout",
     "clock_jump",
+    "clock_lies",
+    "clock_slept",
     "crash",
     "disk_failed",
     "disk_full",
@@ -180,11 +192,19 @@ pub fn hunt(bug: Bug) -> Hunt {
     let mut out = Hunt { bug, seeds: 0, violation: None };
     while out.violation.is_none() && out.seeds < HUNT_SEEDS {
         out.seeds += 1;
-        let report = run_seed(out.seeds, mode_of(bug), HUNT_SPAN);
-        out.violation = report.violation.clone().or_else(|| twice(&report));
+        out.violation = hunted(bug, out.seeds);
     }
     planted::plant(None);
     out
+}
+
+/// What breaks in one seed of a hunt.
+fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
+    if bug == Bug::OvertakenIsNew {
+        return overtaken::broken(seed);
+    }
+    let report = run_seed(seed, mode_of(bug), HUNT_SPAN);
+    report.violation.clone().or_else(|| twice(&report))
 }
 
 /// Where a bug shows.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use canonical::{Mono, Now, System, Wall};
 use config::Configuration;
 use connector::{Observation, Request};
+use hub::steady::{Heard, Steady};
 use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Retention, Spoke, Ticket, Turn};
 use store::memory::Memory;
 
@@ -94,10 +95,12 @@ pub struct Simulation {
     pub(crate) targets: BTreeMap<System, Vendor>,
     /// The long run's world, if it is one.
     pub(crate) estate: Option<Box<Estate>>,
-    /// How far the wall clock is off, in microseconds.
+    /// How far the system's wall clock is off, in microseconds.
     pub(crate) clock_off: i64,
     /// Calls on their way to each system, and the most there were at once.
     pub(crate) wire: BTreeMap<System, (u64, u64)>,
+    /// What the hub takes it for.
+    steady: Steady,
     /// Objects at targets that a person annotated.
     pub(crate) annotated: Vec<u64>,
     /// Targets that say what became of every write.
@@ -151,6 +154,7 @@ impl Simulation {
             estate: None,
             clock_off: 0,
             wire: BTreeMap::new(),
+            steady: Steady::new(Mono(0), START),
             annotated: Vec::new(),
             talkative: BTreeSet::new(),
             sick: BTreeMap::new(),
@@ -194,6 +198,14 @@ impl Simulation {
         }
         self.busy += 1;
         self.now = at;
+        let system = self.system_wall();
+        if let Some(heard) = self.steady.look(Mono(at), system)
+            && self.estate.is_some()
+        {
+            let name = if matches!(heard, Heard::Jumped(_)) { "ClockJumped" } else { "ClockFollowed" };
+            *self.marks.entry(name.to_owned()).or_default() += 1;
+            self.remember(&format!("! {heard:?}"));
+        }
         if self.busy == SPINS_AT {
             let who: Vec<String> = self.timers.keys().map(|id| format!("{id:?}")).collect();
             let what = format!("the hub spins: one of {} wants its turn again and again", who.join(", "));
@@ -247,8 +259,23 @@ impl Simulation {
     }
 
     pub(crate) fn clock(&self) -> Now {
-        let wall = Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX) + self.clock_off);
-        Now { mono: Mono(self.now), wall }
+        Now { mono: Mono(self.now), wall: self.steady.wall(Mono(self.now)) }
+    }
+
+    /// Whether the hub that starts reads a later time than the one before it would: what that one had to wait for until
+    /// some time may be over too early, and nobody can know.
+    fn starts_by_another_clock(&mut self) {
+        let (before, now) = (self.clock().wall, self.system_wall());
+        if now.since(before) > hub::steady::STEP_MAX
+            && let Some(estate) = &mut self.estate
+        {
+            estate.another_clock_at = self.now;
+        }
+    }
+
+    /// What the system's clock says.
+    fn system_wall(&self) -> Wall {
+        Wall(START.0 + i64::try_from(self.now).unwrap_or(i64::MAX) + self.clock_off)
     }
 
     pub(crate) fn at(&mut self, time: u64, event: Event) {
@@ -323,6 +350,10 @@ impl Simulation {
 
     fn start(&mut self) {
         self.life += 1;
+        // A machine that boots sets its clock first.
+        self.clock_is_set();
+        self.starts_by_another_clock();
+        self.steady = Steady::new(Mono(self.now), self.system_wall());
         self.machines.insert(MachineId::Intake, Box::new(Intake::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Jobs, Box::new(Jobs::new(Arc::clone(&self.config))));
         self.machines.insert(MachineId::Retention, Box::new(Retention::new(Arc::clone(&self.config))));
@@ -346,7 +377,7 @@ impl Simulation {
     /// The same, to start again so much later.
     pub(crate) fn die(&mut self, down_for: Duration) {
         self.crashes += 1;
-        self.remember("crash");
+        self.remember("! the hub dies");
         self.machines.clear();
         self.timers.clear();
         self.wire.values_mut().for_each(|(now, _)| *now = 0);

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use canonical::System;
+use canonical::{OrderToken, System};
 use hub::{Input, MachineId};
+use serde_json::Value;
 use store::HeldPart;
 
 use crate::driver::{Event, Options, Simulation, micros};
@@ -13,6 +14,7 @@ use crate::scenario::Class;
 use crate::vendor::{Faults, Vendor};
 
 mod backup;
+mod bulk;
 mod change;
 pub(crate) mod files;
 mod judge;
@@ -25,6 +27,9 @@ mod watch;
 const DIARY_MAX: usize = 60_000;
 /// How long everything has, after the last fault, to come to rest.
 pub(crate) const HEALING: Duration = Duration::from_secs(1_500);
+/// How long the last two replays have after that, and how much more per time of faults: the estate grows.
+pub(crate) const REPLAYING: Duration = Duration::from_secs(600);
+const REPLAYING_MORE: u32 = 20;
 /// Where the first trouble starts: the estate is loaded by then.
 const CALM: u64 = 20_000_000;
 
@@ -60,8 +65,14 @@ pub(crate) enum Happening {
     Edit,
     /// One record is edited many times in a row.
     Burst,
+    /// One record opens and closes many times in a row.
+    Swing,
+    /// Somebody takes back what was changed at the source.
+    TakeBack(u64, BTreeMap<String, Value>),
     /// Somebody edits at a target.
     Person,
+    /// And saves a field of an object once more.
+    EditThere(System, u64, &'static str),
     /// The source says old things again.
     Replay,
     /// A vendor falls ill.
@@ -82,6 +93,8 @@ pub(crate) enum Happening {
     Fail,
     /// The wall clock jumps.
     Jump,
+    /// It no longer lies.
+    SetClock,
     /// An operator holds a system, or a part of its work, or forces its breakers.
     Stand,
     /// And takes it back.
@@ -90,6 +103,10 @@ pub(crate) enum Happening {
     Configure,
     /// An operator looks at what needs a person.
     Operate,
+    /// An operator plans bulk work, or goes on with it.
+    Bulk,
+    /// Everything is replayed, for the so-manieth time.
+    ReplayAll(u32),
     /// Somebody at a target throws an object away.
     ThrowAway,
     /// The store is backed up, to be restored some time later.
@@ -135,8 +152,8 @@ pub(crate) struct Estate {
     open: BTreeMap<(System, String), u64>,
     /// Those that try carefully.
     trying: BTreeSet<(System, String)>,
-    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since.
-    notes: BTreeMap<u64, (String, u64)>,
+    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since, its order there.
+    notes: BTreeMap<u64, (String, u64, Option<OrderToken>)>,
     /// What is known already of each target's effects.
     read: BTreeMap<System, usize>,
     /// The last value that was written to an object.
@@ -155,6 +172,13 @@ pub(crate) struct Estate {
     forgotten: BTreeSet<usize>,
     /// Until then the hub reads again what it may have missed.
     behind_until: u64,
+    /// When the hub last started by another clock: what was stored by the former one is over too early, or too late.
+    pub(crate) another_clock_at: u64,
+    /// By how many microseconds the wall clock lies.
+    lie: i64,
+    /// Until then the healthy target has bulk work to do on the lane of its things.
+    busy_until: u64,
+    bulk: bulk::Bulk,
     /// Orders, by ticket, so that their answers are told apart from those to sayings.
     next_order: u64,
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -201,7 +225,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         })
         .collect();
     vendors.insert(system(files::SOURCE), Vendor::new(Class::None));
-    let end = span + if mode == Mode::Safety { Duration::ZERO } else { HEALING };
+    let end = span + if mode == Mode::Safety { Duration::ZERO } else { HEALING + replaying(span) };
     let options = Options {
         seed,
         crash_at: Vec::new(),
@@ -248,6 +272,10 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         backup: None,
         forgotten: BTreeSet::new(),
         behind_until: 0,
+        another_clock_at: 0,
+        lie: 0,
+        busy_until: 0,
+        bulk: bulk::Bulk::default(),
         next_order: 1 << 40,
         faults: BTreeMap::new(),
         accepted: 0,
@@ -256,6 +284,11 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
     run.estate = Some(Box::new(estate));
     run.begin();
     run
+}
+
+/// How long the last two replays take, after faults for so long.
+fn replaying(span: Duration) -> Duration {
+    REPLAYING + span / REPLAYING_MORE
 }
 
 impl Simulation {
@@ -318,6 +351,7 @@ impl Simulation {
             (Happening::Configure, CALM),
             (Happening::ThrowAway, CALM * 5),
             (Happening::Operate, CALM),
+            (Happening::Bulk, CALM),
             (Happening::Look, CALM),
         ] {
             let at = first + self.between(0, first);
@@ -328,6 +362,11 @@ impl Simulation {
         }
         let until = self.estate.as_ref().map_or(0, |estate| estate.until);
         self.at(until, Event::Happen(Happening::Heal));
+        let (healed, half) = (until + micros(HEALING), micros(replaying(Duration::from_micros(until))) / 2);
+        for round in bulk::ROUNDS {
+            let at = healed + u64::from(round - bulk::ROUNDS[0]) * half;
+            self.at(at, Event::Happen(Happening::ReplayAll(round)));
+        }
     }
 
     /// Whether the faults are over.
@@ -352,10 +391,20 @@ impl Simulation {
                 self.watch_owed();
                 self.again(Happening::Look, 2);
             }
+            Happening::Bulk if self.healed() => {
+                self.finish_bulk();
+                self.again(Happening::Bulk, 15);
+            }
+            Happening::Bulk => {
+                self.order_bulk();
+                self.again(Happening::Bulk, 25);
+            }
+            Happening::ReplayAll(round) => self.replay_all(round),
             Happening::Heal => self.heal(),
             Happening::Well(system) => self.well(&system),
             Happening::Take(system, key) => self.take(&system, &key),
             Happening::Room => self.room(),
+            Happening::SetClock => self.clock_is_set(),
             Happening::Undo(system, standing) => self.undo(&system, &standing),
             _ if self.healed() => {}
             Happening::BackUp => self.back_up(),
@@ -368,6 +417,9 @@ impl Simulation {
                 self.burst();
                 self.again(happening, 240);
             }
+            Happening::Swing => self.swing(),
+            Happening::TakeBack(id, fields) => self.take_back(id, fields),
+            Happening::EditThere(target, id, field) => self.edits_there(&target, id, field),
             Happening::Person => {
                 self.person();
                 self.again(happening, 25);

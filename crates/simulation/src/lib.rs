@@ -10,11 +10,14 @@ mod estate;
 #[cfg(test)]
 mod intake_tests;
 mod outside;
+mod overtaken;
 mod replay;
 #[cfg(test)]
 mod replay_tests;
 mod said;
 mod scenario;
+#[cfg(test)]
+mod tenants_tests;
 #[cfg(test)]
 mod tests;
 mod vendor;

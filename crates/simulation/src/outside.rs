@@ -86,6 +86,9 @@ impl Simulation {
         if let Mark::Decided { kind, .. } = mark {
             *self.marks.entry(format!("Decided {kind}")).or_default() += 1;
         }
+        if let Mark::Job { action, state, .. } = mark {
+            *self.marks.entry(format!("Job {action} {state}")).or_default() += 1;
+        }
         *self.marks.entry(name).or_default() += 1;
     }
 
@@ -145,6 +148,7 @@ impl Simulation {
     }
 
     fn acknowledged(&mut self, ticket: Ticket, ack: &Ack) {
+        self.watch_order(ticket, ack);
         let taken = match ack {
             Ack::Taken(taken) => taken,
             Ack::Done | Ack::Refused(_) => {

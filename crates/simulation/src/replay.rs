@@ -12,8 +12,10 @@ use crate::driver::{Event, Simulation, micros};
 
 /// The person looks again after so many microseconds.
 const LOOK_EVERY: u64 = 400_000;
-/// Deliveries a second: several pages in a run.
+/// Deliveries a second: several pages in a scenario.
 const PACE: u32 = 2;
+/// The same in an estate.
+const PACE_OF_MANY: u32 = 20;
 /// Tickets of these orders begin here.
 const TICKETS: u64 = 1 << 50;
 
@@ -25,7 +27,8 @@ impl Simulation {
 
     pub(crate) fn order_replay(&mut self, system: &System, round: u32, anew: bool) {
         let by = format!("ann: {system} {round}");
-        let known = self.jobs().into_iter().find(|job| job.planned_by == by);
+        let live = |job: &Job| job.planned_by == by && job.state != JobState::Cancelled;
+        let known = self.jobs().into_iter().find(live);
         let order = match known {
             None => {
                 let scope = Scope { target: Some(system.clone()), ..Scope::default() };
@@ -33,7 +36,13 @@ impl Simulation {
             }
             Some(job) if job.state == JobState::Planned => {
                 let reason = "ann: it lost something".to_owned();
-                Some(Order::Apply { job: job.id, pace: PACE, reason })
+                let pace = if self.estate.is_some() { PACE_OF_MANY } else { PACE };
+                // A plan that went stale is made anew.
+                if job.may_start(&self.config.digest, self.clock().wall).is_err() {
+                    Some(Order::CancelJob { job: job.id, reason })
+                } else {
+                    Some(Order::Apply { job: job.id, pace, reason })
+                }
             }
             Some(job) if job.state == JobState::Done => return,
             Some(_) => None,

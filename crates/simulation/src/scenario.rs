@@ -230,7 +230,7 @@ creators: [src]
 /// When the scenario's own files do not load: a defect here.
 #[must_use]
 pub fn configuration(classes: &[Class]) -> Arc<Configuration> {
-    written(classes, false)
+    loaded(&files(classes, &|class: Class| class.manifest(false)))
 }
 
 /// The same, where what waits goes together.
@@ -239,7 +239,7 @@ pub fn configuration(classes: &[Class]) -> Arc<Configuration> {
 /// As [`configuration`].
 #[must_use]
 pub fn batching(classes: &[Class]) -> Arc<Configuration> {
-    written(classes, true)
+    loaded(&files(classes, &|class: Class| class.manifest(true)))
 }
 
 /// The same, where no two calls may be about one note: all things have the same.
@@ -250,14 +250,44 @@ pub fn batching(classes: &[Class]) -> Arc<Configuration> {
 pub fn in_turn(class: Class) -> Arc<Configuration> {
     let serial =
         |manifest: String| manifest.replace("        for: [", "        serial_by: note\n        for: [");
-    written_as(&[class], &|class: Class| serial(class.manifest(false)))
+    loaded(&files(&[class], &|class: Class| serial(class.manifest(false))))
 }
 
-fn written(classes: &[Class], batches: bool) -> Arc<Configuration> {
-    written_as(classes, &|class: Class| class.manifest(batches))
+/// The same of another tenant.
+#[cfg(test)]
+pub(crate) fn configuration_of(tenant: &str, classes: &[Class]) -> Arc<Configuration> {
+    let mut files = files(classes, &|class: Class| class.manifest(false));
+    files.put("concord.yaml", MAIN.replace("tenant: acme", &format!("tenant: {tenant}")));
+    loaded(&files)
 }
 
-fn written_as(classes: &[Class], manifest: &dyn Fn(Class) -> String) -> Arc<Configuration> {
+/// One target, which may make things too, and does not say by which key the source knows them.
+pub(crate) fn where_both_create(class: Class) -> Arc<Configuration> {
+    let (mut files, name) = (files(&[class], &|class: Class| class.manifest(false)), class.name());
+    let creators = format!("creators: [src, {name}]");
+    let entity = ENTITY.replace("NOTE_OWNER", name).replace("creators: [src]", &creators);
+    files.put("model/thing.yaml", entity);
+    let mapping = target_mapping(name).replace("path: key}", "path: key, direction: out}");
+    files.put(&format!("mappings/thing.{name}.yaml"), mapping);
+    loaded(&files)
+}
+
+fn target_mapping(name: &str) -> String {
+    format!(
+        "mapping: thing.{name}
+version: 1
+entity: Thing
+system: {name}
+object: items
+fields:
+  - {{field: key, path: key}}
+  - {{field: value, path: value}}
+  - {{field: note, path: note}}
+"
+    )
+}
+
+fn files(classes: &[Class], manifest: &dyn Fn(Class) -> String) -> Files {
     let mut files = folder();
     files.put("connectors/source.yaml", SOURCE);
     // The first target owns the note: the source only fills it while it is blank.
@@ -290,36 +320,17 @@ retry: {{base: 200ms, cap: 5s, attempts_max: 30}}
 "
             ),
         );
-        files.put(
-            &format!("mappings/thing.{name}.yaml"),
-            format!(
-                "mapping: thing.{name}
-version: 1
-entity: Thing
-system: {name}
-object: items
-fields:
-  - {{field: key, path: key}}
-  - {{field: value, path: value}}
-  - {{field: note, path: note}}
-"
-            ),
-        );
+        files.put(&format!("mappings/thing.{name}.yaml"), target_mapping(name));
         routes.push_str(&format!(
             "  - {{route: to.{name}, kind: sync, entity: Thing, system: {name}, object: items, \
              mapping: thing.{name}}}\n"
         ));
     }
     files.put("routes/all.yaml", routes);
-    loaded(&files)
+    files
 }
 
-/// A folder with a hub and a source, to be filled.
-pub(crate) fn folder() -> Files {
-    let mut files = Files::new();
-    files.put(
-        "concord.yaml",
-        "tenant: acme
+const MAIN: &str = "tenant: acme
 public_url: https://hub.example.com/
 store:
   folder: ./data
@@ -327,8 +338,12 @@ store:
 listeners:
   ingress: 127.0.0.1:4000
   operator: 127.0.0.1:4001
-",
-    );
+";
+
+/// A folder with a hub and a source, to be filled.
+pub(crate) fn folder() -> Files {
+    let mut files = Files::new();
+    files.put("concord.yaml", MAIN);
     files.put(
         "systems/src.yaml",
         "system: src

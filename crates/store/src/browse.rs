@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{Entity, EventId, Fact, JobId, MessageId, Record, RecordId, RouteId, System, Tenant, Wall};
+use canonical::{
+    Entity, EventId, Fact, JobId, MessageId, Object, Record, RecordId, RouteId, System, Tenant, Wall,
+};
 use intake::{Decision, Link, Message, MessageState};
 use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally};
 use serde::{Deserialize, Serialize};
@@ -211,6 +213,8 @@ pub enum Look {
     RecordByLink {
         /// The system.
         system: System,
+        /// The kind of object; without, the first of its name that has the id.
+        object: Option<Object>,
         /// The object's id there.
         external_id: String,
     },

@@ -110,7 +110,8 @@ macro_rules! conformance_suite {
         $crate::conformance_suite! { $make;
             commits: conflict_applies_nothing_and_harms_no_other_unit, seen_once, record_version_is_required,
                 links_are_unique_both_ways, park_checks_its_link, shadow_revision_is_required, match_keys_are_free_or_ones_own,
-                messages_move_on, facts_are_kept_once, a_commit_of_nothing_is_answered, quarantine_is_required;
+                messages_move_on, facts_are_kept_once, a_commit_of_nothing_is_answered, quarantine_is_required,
+                what_is_wanted_is_required;
             obligations: raises_fold_and_keep_their_turn, rest_opens_for_more_only, discarded_and_erased_stay,
                 operator_parking_holds, operators_hold_and_release, held_notifies_keep_their_line, lanes_go_up_while_open,
                 settling_an_older_level_puts_back, settling_nothing_is_harmless,
@@ -131,7 +132,8 @@ macro_rules! conformance_suite {
                 walks_cover_what_fits;
             retention: messages_go_with_their_hashes, nameless_messages_go_at_once_and_the_newest_stays,
                 histories_of_records_go_where_closed, what_moved_meanwhile_stays, attempts_stay_with_what_needs_a_person,
-                groups_and_jobs_go_when_over, lines_hold_nothing_that_is_sealed, its_state_is_kept;
+                groups_and_jobs_go_when_over, lines_hold_nothing_that_is_sealed, its_state_is_kept,
+                what_has_gone_is_not_said_again, undecided_messages_are_told, a_record_that_does_not_fit_a_page_says_so;
         }
     };
     ($make:ident; $($room:ident: $($case:ident),+;)+) => {$(

@@ -66,6 +66,15 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
+    /// The delivery is there, this level is wanted of it, and it is in this state.
+    Wanted {
+        /// Which.
+        key: ObligationKey,
+        /// The level.
+        level: Level,
+        /// The state.
+        state: State,
+    },
     /// The message is there, and quarantined.
     Quarantined {
         /// Whose.
@@ -116,6 +125,8 @@ pub enum Op {
     /// A kept message moved on. Nothing happens when it is not there. One that goes again keeps the name of the group
     /// it failed in, until it is through.
     MessageState {
+        /// Whose: another tenant's message is not there.
+        tenant: Tenant,
         /// Which.
         id: MessageId,
         /// Where to.
@@ -220,6 +231,8 @@ pub enum Op {
     },
     /// The same about a message: nothing happens unless it is quarantined.
     DecideMessage {
+        /// Whose.
+        tenant: Tenant,
         /// Which.
         id: MessageId,
         /// What.

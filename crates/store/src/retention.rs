@@ -107,6 +107,8 @@ pub struct OldAsk {
     pub horizons: Horizons,
     /// At most about so many rows, and so many records.
     pub limit: usize,
+    /// Where lines are wanted: no further message once they have so many bytes.
+    pub bytes: usize,
     /// Whether each row is also wanted as a line of JSON for an archive. What is sealed stays sealed in it.
     pub lines: bool,
 }
@@ -118,6 +120,13 @@ pub struct OldFound {
     pub rows: Vec<(OldRow, String)>,
     /// Where to go on; `None`: nothing older than its time is left on this walk.
     pub next: Option<Place>,
+    /// Some rows of the record after `next` are among these, and it has more: it is asked about again only when these
+    /// have gone, or they would be found once more.
+    pub cut: bool,
+    /// Of messages, the lowest position that was passed over because nobody has decided about it yet.
+    pub open: Option<i64>,
+    /// Why rows can't be read, which are passed over: they stay. No values.
+    pub unreadable: Vec<String>,
 }
 
 /// A row that may go.
@@ -186,8 +195,11 @@ pub struct Retained {
     pub part: Option<Part>,
     /// How far on it.
     pub place: Place,
-    /// Up to where messages have lost what they said.
+    /// Up to where messages have lost what they said: the next round goes on there.
     pub payloads: i64,
+    /// The lowest position that this round has passed over because nobody has decided about it: the next one begins
+    /// before it.
+    pub undecided: Option<i64>,
     /// When the last round began.
     pub began_at: Option<Wall>,
     /// When the last round that is over was over.

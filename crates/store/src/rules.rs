@@ -70,6 +70,14 @@ pub fn first(raise: &Raise) -> Obligation {
     }
 }
 
+/// Whether a raise may make an obligation that is not there. A replay, or saying an event again, is about a delivery
+/// that was found: one that retention took away meanwhile is not made anew, since nothing would know any more that it
+/// was delivered (I3). The state of a record may be said again where it never was.
+#[must_use]
+pub const fn may_begin(raise: &Raise) -> bool {
+    raise.replay.is_none() && !(raise.again && matches!(raise.key.subject, Subject::Event(_)))
+}
+
 /// A raise of an obligation that is there already. Says whether anything changed.
 ///
 /// An open one keeps its turn (state, attempts, due) and folds the level in. A resting one opens again when what is

@@ -104,6 +104,16 @@ pub(crate) fn import(given: &Import, settings: &Settings, output: &Output) -> an
             continue;
         }
         match serde_json::from_slice::<Value>(&line) {
+            // So are all lines of that export.
+            Ok(value) if value.get("masked") == Some(&Value::Bool(true)) => {
+                send(&operator, &given.reason, &mut part, &mut told)?;
+                let text = format!(
+                    "{}, line {number}: its values are hidden; export again with --unmask (from this line on nothing \
+                     was taken in)",
+                    given.from.display()
+                );
+                return Err(Exit::Failed.because(text));
+            }
             Ok(value) => {
                 bytes += line.len();
                 part.push(json!([number, value]));

@@ -16,6 +16,13 @@ use crate::arguments::{Sim, SimMode};
 use crate::exit::Exit;
 use crate::output::{self, Output, Paint};
 
+/// Seeds, where nothing is said; and as many as a time may take.
+const SEEDS: u64 = 20;
+const SEEDS_MAX: u64 = 1_000_000;
+/// A simulated hour in which less happens proves little: messages taken in, and faults.
+const ACCEPTED_MIN: f64 = 1_000.0;
+const FAULTS_MIN: f64 = 20.0;
+
 /// What a campaign came to.
 #[derive(Default)]
 struct Campaign {
@@ -44,23 +51,45 @@ pub(crate) fn run(given: &Sim, output: &Output) -> anyhow::Result<Exit> {
         None if planted::ARMED && !given.no_bugs => Bug::ALL.to_vec(),
         None => Vec::new(),
     };
-    let seeds = if given.bug.is_some() { 0 } else { given.seeds };
-    let mut campaign = work(given.from, seeds, mode, span, &[], output);
+    let limit = given.minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let seeds = match (given.bug, given.seeds) {
+        (Some(_), _) => 0,
+        (None, Some(seeds)) => seeds,
+        (None, None) if limit.is_some() => SEEDS_MAX,
+        (None, None) => SEEDS,
+    };
+    let more = || limit.is_none_or(|limit| clock.now().mono.since(canonical::Mono::default()) < limit);
+    let mut campaign = work(given.from, seeds, mode, span, &[], &more, output);
     let cpu =
         cpu_seconds().unwrap_or_else(|| clock.now().mono.since(canonical::Mono::default()).as_secs_f64());
     if let Some(first) = campaign.reports.first() {
         campaign.differs = simulation::differs(first, mode, span);
     }
-    campaign.hunts = work(given.from, 0, mode, span, &bugs, output).hunts;
+    campaign.hunts = work(given.from, 0, mode, span, &bugs, &|| true, output).hunts;
     let summary = summary(&campaign, cpu);
     output.one(&summary, |output| shown(&summary, output));
     tell(&campaign, mode, span, output);
+    for (key, what) in [("never_happened", "never happened"), ("too_thin", "too little happened")] {
+        let names: Vec<&str> =
+            summary[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !names.is_empty() {
+            output.always(&format!("{}: {}", output.paint_talk(Paint::Bad, what), names.join(", ")));
+        }
+    }
     let holds = summary["holds"] == Value::Bool(true);
     Ok(if holds { Exit::Done } else { Exit::Failed })
 }
 
-/// Runs seeds and hunts, as many at once as there are processors.
-fn work(from: u64, seeds: u64, mode: Mode, span: Duration, bugs: &[Bug], output: &Output) -> Campaign {
+/// Runs seeds and hunts, as many at once as there are processors, and begins them while there is to be more.
+fn work(
+    from: u64,
+    seeds: u64,
+    mode: Mode,
+    span: Duration,
+    bugs: &[Bug],
+    more: &(impl Fn() -> bool + Sync),
+    output: &Output,
+) -> Campaign {
     let next = AtomicU64::new(0);
     let all = seeds + bugs.len() as u64;
     let done = Mutex::new(Campaign::default());
@@ -70,7 +99,8 @@ fn work(from: u64, seeds: u64, mode: Mode, span: Duration, bugs: &[Bug], output:
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= all {
+                    // One is run in any case.
+                    if number >= all || number > 0 && !more() {
                         return;
                     }
                     let bug =
@@ -101,10 +131,14 @@ fn progress(campaign: &Campaign, all: u64, output: &Output) {
     let done = (campaign.reports.len() + campaign.hunts.len()) as u64;
     let hours: f64 = campaign.reports.iter().map(|report| report.simulated.as_secs_f64() / 3600.0).sum();
     let broken = campaign.reports.iter().filter(|report| report.violation.is_some()).count();
+    let told = format!("{hours:.1} simulated hours  {broken} broken ");
+    if all == SEEDS_MAX {
+        return output::raw_talk(&format!("\r{done} seeds  {told}"));
+    }
     let filled = usize::try_from(done * 30 / all.max(1)).unwrap_or(30);
     let bar = format!("{}{}", "█".repeat(filled), "░".repeat(30 - filled));
     let end = if done == all { "\n" } else { "" };
-    output::raw_talk(&format!("\r{bar} {done}/{all}  {hours:.1} simulated hours  {broken} broken {end}"));
+    output::raw_talk(&format!("\r{bar} {done}/{all}  {told}{end}"));
 }
 
 /// The whole as data.
@@ -130,17 +164,24 @@ fn summary(campaign: &Campaign, cpu: f64) -> Value {
     let planted: BTreeMap<&str, Value> =
         campaign.hunts.iter().map(|hunt| (hunt.bug.name(), told(hunt))).collect();
     let missed = campaign.hunts.iter().any(|hunt| !hunt.caught());
+    let per_hour = |count: u64| count as f64 / hours.max(1e-9);
+    let (accepted, faulty) = (per_hour(accepted), per_hour(faults.values().sum()));
+    // A run that a violation ended is short; and of minutes nothing is asked.
+    let whole = hours >= 1.0 && failures.is_empty();
+    let thin = [("accepted_per_hour", accepted < ACCEPTED_MIN), ("faults_per_hour", faulty < FAULTS_MIN)];
+    let thin: Vec<&str> = thin.iter().filter(|(_, low)| *low && whole).map(|(name, _)| *name).collect();
     json!({
-        "holds": failures.is_empty() && never.is_empty() && !missed,
+        "holds": failures.is_empty() && never.is_empty() && thin.is_empty() && !missed,
         "seeds": campaign.reports.len(),
         "violations": failures.len(),
         "simulated_hours": round(hours),
         "simulated_hours_per_cpu_second": round(hours / cpu.max(1e-9)),
         "steps_per_cpu_second": (steps as f64 / cpu.max(1e-9)).round(),
-        "accepted_per_hour": (accepted as f64 / hours.max(1e-9)).round(),
-        "faults_per_hour": (faults.values().sum::<u64>() as f64 / hours.max(1e-9)).round(),
+        "accepted_per_hour": accepted.round(),
+        "faults_per_hour": faulty.round(),
         "faults": faults,
         "never_happened": never,
+        "too_thin": thin,
         "failures": failures,
         "planted": planted,
     })

@@ -145,7 +145,12 @@ impl Live {
             step.take_back().await;
             return Err(why);
         }
-        step.carry_out().await
+        let done = step.carry_out().await;
+        if let Err(Unchanged::NotNow(why)) = &done {
+            // Changed by half; while the hub is stopping anyway, the first reason stands.
+            self.parts.handle.stop(format!("{why}: start again"));
+        }
+        done
     }
 }
 

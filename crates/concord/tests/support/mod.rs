@@ -4,6 +4,9 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::let_underscore_must_use, reason = "a test may end where it stands")]
 
+pub(crate) mod command;
+pub(crate) mod load;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -138,11 +141,17 @@ fields:
 
     /// Starts the hub; its talk goes to `hub.log`.
     pub(crate) fn up(&self, more: &[&str]) -> Hub {
+        self.up_with(more, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn up_with(&self, more: &[&str], environment: &[(&str, &Path)]) -> Hub {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_concord"))
             .arg("up")
             .arg(self.path())
             .args(more)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

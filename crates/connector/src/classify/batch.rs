@@ -6,15 +6,16 @@
 //! | answer | each record |
 //! |---|---|
 //! | none | as for a single write |
-//! | throttled, stale token, in trouble, locked | as for a single write: nothing of it was looked at, or nobody knows |
+//! | throttled, stale token | as for a single write: nothing of it was looked at |
+//! | locked, in trouble | the same, of an upsert or with its status among `rejects`; else uncertain |
 //! | another refusal, its status among `rejects` | `batch_rejected`: nothing was applied; alone: what the refusal says |
 //! | another refusal | uncertain |
 //! | 2xx | by its own result or error; uncertain without one, with two, or when places do not add up |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::Wall;
-use ledger::{Class, Outcome};
+use ledger::{Class, IdempotencyClass, Outcome};
 use serde_json::Value;
 
 use super::{Answer, refusal};
@@ -34,6 +35,7 @@ pub struct Verdicts {
 }
 
 /// What an answer says about one record.
+#[derive(Clone, Copy)]
 enum Said<'a> {
     Nothing,
     Result(&'a Value),
@@ -47,7 +49,8 @@ impl Connector {
     #[must_use]
     pub fn classify_batch(&self, calls: &[Call], answer: &Result<Response, Failure>, now: Wall) -> Verdicts {
         let Some((first, plan)) = calls.first().and_then(|call| Some((call, self.batch_plan(call)?))) else {
-            let call = Outcome::because(Class::Permanent, "the connector has no such batch");
+            // What was sent may have been applied.
+            let call = Outcome::because(Class::Uncertain, "the connector has no such batch any more");
             return Verdicts { each: vec![call.clone(); calls.len()], call };
         };
         let response = match answer {
@@ -58,8 +61,12 @@ impl Connector {
             Ok(response) => response,
         };
         let whole = Answer::new(response);
-        let mut verdicts = match self.refused_whole(plan, calls, first, &whole, now) {
-            Some(call) => Verdicts { each: vec![call.clone(); calls.len()], call },
+        let mut verdicts = match self.refused_whole(calls, first, &whole, now) {
+            Some(call) => {
+                let class = self.of_each(plan, calls, call.class, response.status);
+                let each = Outcome { class, ..call.clone() };
+                Verdicts { each: vec![each; calls.len()], call }
+            }
             None => self.each(plan, calls, &whole, now),
         };
         verdicts.call.remaining = self.left_of(&plan.request.charge, response, now);
@@ -67,14 +74,7 @@ impl Connector {
     }
 
     /// The answer, where it is no success: it is about all of them.
-    fn refused_whole(
-        &self,
-        plan: &BatchPlan,
-        calls: &[Call],
-        first: &Call,
-        answer: &Answer<'_>,
-        now: Wall,
-    ) -> Option<Outcome> {
+    fn refused_whole(&self, calls: &[Call], first: &Call, answer: &Answer<'_>, now: Wall) -> Option<Outcome> {
         let status = answer.response.status;
         if (200..300).contains(&status) {
             return None;
@@ -86,24 +86,40 @@ impl Connector {
             _ => self.of_status(first, answer, now),
         };
         hide_all(&mut outcome, calls);
-        let about_content = matches!(
-            outcome.class,
-            Class::Validation
-                | Class::TooLarge
-                | Class::Permission
-                | Class::Duplicate
-                | Class::NotFound
-                | Class::Gone
-                | Class::Conflict
-                | Class::Permanent
-        );
-        if about_content && calls.len() > 1 {
-            outcome.class =
-                if plan.rejects.contains(&status) { Class::BatchRejected } else { Class::Uncertain };
+        if calls.len() > 1 {
             // Which record it is about is not known.
             outcome.external_id = None;
         }
         Some(outcome)
+    }
+
+    /// What a refusal of the whole means for each of several. That nothing of it was applied must be said of batches:
+    /// the same answer to a single write says nothing of those before the one it is about.
+    fn of_each(&self, plan: &BatchPlan, calls: &[Call], class: Class, status: u16) -> Class {
+        let Some(Call::Write(write)) = calls.first().filter(|_| calls.len() > 1) else { return class };
+        let nothing = plan.rejects.contains(&status);
+        match class {
+            Class::Validation
+            | Class::TooLarge
+            | Class::Permission
+            | Class::Duplicate
+            | Class::NotFound
+            | Class::Gone
+            | Class::Conflict
+            | Class::Permanent => {
+                if nothing {
+                    Class::BatchRejected
+                } else {
+                    Class::Uncertain
+                }
+            }
+            Class::Locked | Class::Retryable => {
+                let spec = self.operation(&write.operation, &write.object);
+                let repeatable = spec.is_some_and(|spec| spec.idempotency == IdempotencyClass::Upsert);
+                if nothing || repeatable { class } else { Class::Uncertain }
+            }
+            class => class,
+        }
     }
 
     fn each(&self, plan: &BatchPlan, calls: &[Call], answer: &Answer<'_>, now: Wall) -> Verdicts {
@@ -154,27 +170,52 @@ impl Connector {
                 _ => calls.iter().map(|_| Said::Nothing).collect(),
             },
             Correlate::Echo { sent, result, error } => {
-                let results = results.into_iter().flatten();
-                let mut named: BTreeMap<String, Said<'a>> = BTreeMap::new();
-                for (path, value) in results.filter_map(|value| Some((result.as_ref()?, value))) {
-                    for name in names(path, value) {
-                        note(&mut named, name, Said::Result(value));
+                let echo = |call: &Call| sent.render(&self.scope(call, None, None)).ok();
+                let sent: Vec<Option<String>> = calls.iter().map(echo).collect();
+                let known: BTreeSet<&str> = sent.iter().flatten().map(String::as_str).collect();
+                let mut echoes = Echoes { accounted: known.len() == calls.len(), ..Echoes::default() };
+                echoes.note(&known, results, result.as_ref(), Said::Result);
+                echoes.note(&known, errors, error.as_ref(), Said::Error);
+                // Without a list of results, whoever is in no error was taken: where the list of errors is there, and
+                // each error is somebody's.
+                let all = body.filter(|_| plan.results.is_none() && errors.is_some() && echoes.accounted);
+                let twice = |name: &str| sent.iter().flatten().filter(|other| *other == name).count() > 1;
+                let of = |name: &Option<String>| match name {
+                    None => Said::Nothing,
+                    Some(name) if twice(name) => Said::Contradiction,
+                    Some(name) => {
+                        let rest = all.map_or(Said::Nothing, Said::Result);
+                        echoes.named.get(name.as_str()).copied().unwrap_or(rest)
                     }
-                }
-                for (path, value) in
-                    errors.into_iter().flatten().filter_map(|value| Some((error.as_ref()?, value)))
-                {
-                    for name in names(path, value) {
-                        note(&mut named, name, Said::Error(value));
-                    }
-                }
-                // Without a list of results, whoever is in no error was taken, where the list of errors is there.
-                let (rest, no_results) = (body.filter(|_| errors.is_some()), plan.results.is_none());
-                let of = |call: &Call| {
-                    let name = sent.render(&self.scope(call, None, None)).ok()?;
-                    named.remove(&name).or_else(|| rest.filter(|_| no_results).map(Said::Result))
                 };
-                calls.iter().map(of).map(|said| said.unwrap_or(Said::Nothing)).collect()
+                sent.iter().map(of).collect()
+            }
+        }
+    }
+}
+
+/// What is said, by what is echoed of a record.
+#[derive(Default)]
+struct Echoes<'a> {
+    named: BTreeMap<String, Said<'a>>,
+    /// Whether all that is said is said of a record that was sent, and of one only.
+    accounted: bool,
+}
+
+impl<'a> Echoes<'a> {
+    fn note(
+        &mut self,
+        known: &BTreeSet<&str>,
+        list: Option<&'a Vec<Value>>,
+        path: Option<&Path>,
+        say: fn(&'a Value) -> Said<'a>,
+    ) {
+        for value in list.into_iter().flatten() {
+            let names = path.map(|path| names(path, value)).unwrap_or_default();
+            self.accounted &= !names.is_empty() && names.iter().all(|name| known.contains(name.as_str()));
+            for name in names {
+                let said = if self.named.contains_key(&name) { Said::Contradiction } else { say(value) };
+                self.named.insert(name, said);
             }
         }
     }
@@ -187,11 +228,6 @@ fn names(path: &Path, value: &Value) -> Vec<String> {
         Some(one) => text_of(one).into_iter().collect(),
         None => Vec::new(),
     }
-}
-
-fn note<'a>(named: &mut BTreeMap<String, Said<'a>>, name: String, said: Said<'a>) {
-    let known = named.remove(&name);
-    named.insert(name, if known.is_some() { Said::Contradiction } else { said });
 }
 
 /// What is said of all is kept with each: it must hold no value of any (I15).

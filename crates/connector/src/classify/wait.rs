@@ -16,7 +16,8 @@ impl WaitPlan {
     /// The wait that the answer or the manifest states.
     pub(crate) fn read(&self, response: &Response, now: Wall) -> Option<Wait> {
         let header = self.header.as_deref().unwrap_or("retry-after");
-        let stated = response.header(header).and_then(|text| read(self.form, text.trim(), now));
+        let stated =
+            response.header(header).and_then(|text| read(self.form, text.trim(), said_at(response, now)));
         stated.or(self.default).map(|wait| Wait::For(wait.min(self.max)))
     }
 }
@@ -24,7 +25,12 @@ impl WaitPlan {
 /// `Retry-After` as RFC 9110 section 10.2.3 has it.
 pub(crate) fn retry_after(response: &Response, now: Wall) -> Option<Wait> {
     let text = response.header("retry-after")?.trim();
-    read(WaitForm::RetryAfter, text, now).map(|wait| Wait::For(wait.min(MAX)))
+    read(WaitForm::RetryAfter, text, said_at(response, now)).map(|wait| Wait::For(wait.min(MAX)))
+}
+
+/// When the answer was given, by the clock of whoever gave it: a time that it names is by that clock, too.
+fn said_at(response: &Response, now: Wall) -> Wall {
+    response.header("date").and_then(http_date).map_or(now, Wall)
 }
 
 fn read(form: WaitForm, text: &str, now: Wall) -> Option<Duration> {

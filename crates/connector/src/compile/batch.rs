@@ -1,10 +1,11 @@
 //! Batch forms: what stands around the records, one record, and how results find them.
 
 use ledger::IdempotencyClass;
+use serde_saphyr::Location;
 
 use super::{BATCH_PARAMETER, Compiler};
 use crate::plan::{BatchPlan, Correlate};
-use crate::source::{BatchSource, CorrelateSource, WriteSource};
+use crate::source::{BatchSource, CorrelateSource, IdFrom, WriteSource};
 use crate::spec::BatchSpec;
 use crate::template::{Allowed, Place};
 
@@ -57,6 +58,7 @@ impl Compiler<'_> {
                 "put `{key}` into the same field as in the request",
             );
         }
+        self.tells(name, source, at);
         let plan = BatchPlan {
             request,
             record,
@@ -74,6 +76,21 @@ impl Compiler<'_> {
         };
         let without = self.parameters.get(BATCH_PARAMETER) == Some(&serde_json::Value::Bool(false));
         (Some(spec).filter(|_| !without), plan)
+    }
+
+    /// A list that holds both what was taken and what was not must show which is which.
+    fn tells(&mut self, name: &str, source: &BatchSource, at: Location) {
+        let answer = &source.answer;
+        let shows = matches!(answer.id, Some(IdFrom::Path(_)))
+            || !answer.needs.is_empty()
+            || !source.rules.is_empty();
+        if source.results.is_some() && source.errors.is_none() && !shows {
+            self.error(
+                at,
+                format!("`{name}.batch`: nothing tells a result that was taken from one that was not"),
+                "name in `answer.needs` what each result has that was taken, or write `rules` for those that were not",
+            );
+        }
     }
 
     fn correlate(&mut self, name: &str, source: &BatchSource) -> Correlate {

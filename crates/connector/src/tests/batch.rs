@@ -163,9 +163,45 @@ fn without_results_whoever_is_in_no_error_was_taken() {
     // Said twice of one: nobody knows which holds.
     let twice = json!({"errors": [{"marks": "rec_1"}, {"marks": ["rec_1"]}]});
     assert_eq!(classes(&connector, 200, &twice), ["uncertain", "applied", "applied"]);
+    // An error of nobody, or of somebody that was not sent, may be anybody's (I8).
+    for error in
+        [json!({"why": "bad"}), json!({"marks": "rec_9"}), json!({"marks": ["rec_1", "rec_9"]}), json!(1)]
+    {
+        let said = classes(&connector, 200, &json!({"errors": [error, {"marks": "rec_2"}]}));
+        assert_eq!(said[1..], ["validation", "uncertain"], "{error}");
+        assert_ne!(said[0], "applied", "{error}");
+    }
     // No list, no word about anybody.
     for body in [json!({}), json!(null), json!({"errors": null})] {
         assert_eq!(classes(&connector, 200, &body), ["uncertain"; 3], "{body}");
+    }
+}
+
+/// I8: two records that are echoed alike can't be told apart.
+#[test]
+fn equal_echoes_tell_of_neither() {
+    let connector = bound("upsert", ERRORS_ONLY);
+    let calls = vec![write(1, "Ann"), write(1, "Ann again"), write(2, "Bob")];
+    let said = |body: Value| -> Vec<&'static str> {
+        let answer = Response { status: 200, headers: Vec::new(), body: body.to_string().into() };
+        connector.classify_batch(&calls, &Ok(answer), NOW).each.iter().map(|one| one.class.name()).collect()
+    };
+    assert_eq!(said(json!({"errors": [{"marks": "rec_1"}]})), ["uncertain"; 3]);
+    assert_eq!(said(json!({"errors": []})), ["uncertain"; 3]);
+    assert_eq!(said(json!({"errors": [{"marks": "rec_2"}]})), ["uncertain", "uncertain", "validation"]);
+}
+
+/// I3: an operation that has no batch any more says nothing of what was sent as one.
+#[test]
+fn what_is_not_understood_any_more_is_uncertain() {
+    let gone = |call: Call| match call {
+        Call::Write(write) => Call::Write(Write { operation: "gone".to_owned(), ..write }),
+        call => call,
+    };
+    let calls: Vec<Call> = three().into_iter().map(gone).collect();
+    let answer = Response { status: 200, headers: Vec::new(), body: b"[]".to_vec() };
+    for outcome in bound("upsert", POSITION).classify_batch(&calls, &Ok(answer), NOW).each {
+        assert_eq!(outcome.class.name(), "uncertain");
     }
 }
 
@@ -187,6 +223,16 @@ fn i3_only_a_declared_refusal_means_that_nothing_was_applied() {
         (503, "uncertain"),
     ] {
         assert_eq!(classes(&connector, status, &json!({})), [class; 3], "{status}");
+    }
+    // Some of it may have been done before the lock was met: harmless where it can be repeated, or is excluded.
+    for (class, rejects, told) in [
+        ("native_key, ttl_s: 9", "[400]", "uncertain"),
+        ("none", "[400]", "uncertain"),
+        ("native_key, ttl_s: 9", "[423]", "locked"),
+    ] {
+        let form = format!("{POSITION}\n          rejects: {rejects}");
+        let connector = bound(class, &form);
+        assert_eq!(classes(&connector, 423, &json!({})), [told; 3], "{class} {rejects}");
     }
     // Alone it is what the refusal says.
     let one =
@@ -261,6 +307,14 @@ fn mistakes_in_a_batch_are_named() {
         assert!(POSITION.contains(from), "{from}");
         assert_eq!(refused(class, &POSITION.replace(from, to)), [told]);
     }
+    let mute = POSITION.replace("{id: {path: id}}\n", "{}\n");
+    let mute = &mute[..mute.find("\n          rules").unwrap()];
+    assert_eq!(
+        refused("upsert", mute),
+        [
+            "`put.batch`: nothing tells a result that was taken from one that was not; name in `answer.needs` what each result has that was taken, or write `rules` for those that were not"
+        ]
+    );
     // A system may do without.
     let manifest = Manifest::parse("toy.yaml", &manifest("upsert", POSITION)).unwrap();
     let without = manifest.with_parameters(&BTreeMap::from([("batch".to_owned(), json!(false))])).unwrap();

@@ -2,7 +2,7 @@
 //! what is known changes nothing, an owner's value stands, the same line counts once (I16), and no event is made of what
 //! happened before. A line that can't be taken keeps no other from being taken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ use crate::order::{self, Given};
 const PART: Bound = Bound { bytes_max: 8 * 1024 * 1024, within: Duration::from_secs(60) };
 /// Lines in a part.
 const LINES_MAX: usize = 200;
+
+/// The account that each system is connected to, where it told.
+type Accounts = BTreeMap<System, String>;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -74,16 +77,18 @@ pub(crate) async fn import(
         return Err(Problem::new(kinds::MALFORMED, said));
     }
     let count = sent.lines.len();
+    let systems = desk.systems().await?.into_iter();
+    let accounts: Accounts = systems.filter_map(|(state, _)| Some((state.system, state.instance?))).collect();
     tracing::info!(target: "concord", class = "import", lines = count, detail = reason, "a person imports records");
     let mut lines = Vec::with_capacity(count);
     for (line, value) in sent.lines {
-        lines.push(desk.import(line, value).await?);
+        lines.push(desk.import(line, value, &accounts).await?);
     }
     Ok(Json(Imported { lines }))
 }
 
 impl Desk {
-    async fn import(&self, line: u64, value: Value) -> Result<LineRow, Problem> {
+    async fn import(&self, line: u64, value: Value, accounts: &Accounts) -> Result<LineRow, Problem> {
         let refused =
             |why: String| LineRow { line, outcome: "refused", why: Some(why), unlinked: Vec::new() };
         let row: ExportRow = match serde_json::from_value(value) {
@@ -95,12 +100,14 @@ impl Desk {
             Ok(read) => read,
             Err(why) => return Ok(refused(why)),
         };
+        if let Some(why) = row.links.iter().find_map(|link| foreign(link, accounts)) {
+            return Ok(refused(why));
+        }
         // Whose object is known here, as which record.
         let mut known: Vec<Option<Record>> = Vec::new();
         for link in &row.links {
-            let found = self.record_linked(link.system.clone(), link.id.clone()).await?;
-            // Another kind of object may have the same id.
-            let here = found.filter(|sheet| sheet.links.iter().any(|known| is_same(known, link)));
+            let object = Some(link.object.clone());
+            let here = self.record_linked(link.system.clone(), object, link.id.clone()).await?;
             known.push(here.map(|sheet| sheet.record));
         }
         let nobody = known.iter().all(Option::is_none);
@@ -205,8 +212,16 @@ impl Desk {
     }
 }
 
-fn is_same(known: &intake::Link, link: &LinkRow) -> bool {
-    known.system == link.system && known.object == link.object && known.external_id == link.id
+/// Why an object is none of the account that is connected here: its id would name another object.
+fn foreign(link: &LinkRow, accounts: &Accounts) -> Option<String> {
+    let here = accounts.get(&link.system).filter(|here| !here.is_empty())?;
+    let other = !link.instance.is_empty() && link.instance != *here;
+    other.then(|| {
+        let (system, from) = (&link.system, &link.instance);
+        format!(
+            "its object of {system} is of the account {from}, and {here} is connected here: import it there"
+        )
+    })
 }
 
 /// Whether something of it is newer than what is known, by the source's own order, or was never known.

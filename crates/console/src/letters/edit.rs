@@ -170,6 +170,11 @@ pub(crate) async fn edit(
 
 /// The message as it should have been.
 fn corrected(desk: &Desk, message: Message, given: Different) -> Result<Message, Problem> {
+    if hub::Stated::from_kept(&message).is_some() {
+        let said =
+            "it is a line of an import: retry or discard it, and import a line that is as it should be";
+        return Err(Problem::new(kinds::CONFLICT, said));
+    }
     let mut observation = match said(&message) {
         Some(_) if given.object.is_some() || given.external_id.is_some() => {
             return Err(malformed(

@@ -58,7 +58,9 @@ async fn other_tenants_rows_are_not_there() {
     let bench = Bench::new();
     let key = crate::keys::shown(&foreign_key(&make::other()));
     let (record, event, message) = (make::rec(50), make::evt(50), make::msg(50));
+    let job = make::job(50);
     for path in [
+        format!("/api/v1/jobs/{job}"),
         format!("/api/v1/events/{event}"),
         format!("/api/v1/records/{record}"),
         "/api/v1/records?system=crm&external_id=c-50".to_owned(),
@@ -76,6 +78,36 @@ async fn other_tenants_rows_are_not_there() {
                 if verb == "edit" { 400 } else { 404 },
                 "{path}"
             );
+        }
+    }
+    // Word for word what is said of an id that nobody has.
+    let nobodys =
+        ObligationKey { subject: ledger::Subject::Record(make::rec(77)), ..foreign_key(&make::other()) };
+    let nobodys = crate::keys::shown(&nobodys);
+    let ids = [
+        (crate::keys::shown(&foreign_key(&make::other())), nobodys),
+        (record.to_string(), make::rec(77).to_string()),
+        (event.to_string(), make::evt(77).to_string()),
+        (message.to_string(), make::msg(77).to_string()),
+        (job.to_string(), make::job(77).to_string()),
+    ];
+    for route in crate::routes(bench.hub.clone(), Tokens::default()).inventory() {
+        let parts = ["{id}", "{key}", "{job}"];
+        if !parts.iter().any(|part| route.path.contains(part)) {
+            continue;
+        }
+        for (theirs, unknown) in &ids {
+            let mut answers = Vec::new();
+            for id in [theirs, unknown] {
+                let path = parts.iter().fold(route.path.to_owned(), |path, part| path.replace(part, id));
+                let path = path.replace("{system}", "erp").replace("{group}", "fp1_a");
+                let body = "{\"reason\": \"a test\"}";
+                let token = if route.method == "POST" { "t-operate" } else { "t-read" };
+                let (status, mut answer) = bench.ask(route.method, &path, Some(token), body).await;
+                answer.as_object_mut().map(|answer| answer.remove("request_id"));
+                answers.push((status, all_text(&answer).replace(id.as_str(), "ID")));
+            }
+            assert_eq!(answers.first(), answers.last(), "{} {}", route.method, route.path);
         }
     }
     for path in ["/api/v1/events", "/api/v1/deliveries", "/api/v1/dead-letters", "/api/v1/systems"] {

@@ -91,3 +91,33 @@ async fn imports_need_a_reason_and_are_bounded() {
     let (status, problem) = bench.post("/api/v1/import", &json!({"reason": "x", "lines": many})).await;
     assert_eq!(status, 400, "{problem}");
 }
+
+/// What moves no value makes no version: exported after that, the same version says something else, and is no repetition
+/// of an id.
+#[tokio::test]
+async fn a_version_can_be_exported_twice() {
+    let row = exported(&Bench::new()).await.remove(0);
+    let bench = Bench::with(Vec::new());
+    assert_eq!(outcomes(&imported(&bench, std::slice::from_ref(&row)).await), ["new"]);
+    let mut later = row.clone();
+    later["marks"]["crm"]["object"] = json!(9_000_000);
+    let lines = imported(&bench, &[later.clone(), later]).await;
+    assert_eq!(outcomes(&lines), ["new", "repeated"], "{lines}");
+}
+
+/// An id of another account names another object.
+#[tokio::test]
+async fn objects_of_another_account_are_refused() {
+    let mut row = exported(&Bench::new()).await.remove(0);
+    let links = row["links"].as_array_mut().unwrap();
+    links
+        .iter_mut()
+        .filter(|link| link["system"] == "crm")
+        .for_each(|link| link["instance"] = json!("there"));
+    let here = store::SystemState { instance: Some("here".to_owned()), ..make::system_state("crm") };
+    let bench = Bench::with(vec![Op::PutSystem(here)]);
+    let lines = imported(&bench, &[row.clone()]).await;
+    assert_eq!(outcomes(&lines), ["refused"], "{lines}");
+    let why = lines[0]["why"].as_str().unwrap();
+    assert!(why.contains("there") && why.contains("here is connected"), "{why}");
+}

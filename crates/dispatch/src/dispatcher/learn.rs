@@ -71,18 +71,19 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
-    /// How long it took, beside what is usual for its operation. No answer at all is the slowest of all; a refusal
-    /// by a limit is quick, and says nothing about how others fare.
+    /// How long it took, beside what is usual for its operation. No answer at all is the slowest of all. Who is refused
+    /// by a limit, or by a server in trouble, may be so at once: that says nothing about how others fare.
     fn pace(&mut self, permit: &Permit, class: Class, took: Duration, now: Mono) {
         // A call for several takes as long as they are many: it is compared with nothing.
         if self.is_shared(permit) {
             return;
         }
         let Some(usual) = self.usual.get_mut(permit.operation) else { return };
-        if matches!(class, Class::RateLimited | Class::QuotaExhausted) {
-            return;
-        }
-        let slow = usual.learn(took) || class == Class::Uncertain;
+        let slow = match class {
+            Class::RateLimited | Class::QuotaExhausted | Class::Retryable => return,
+            Class::Uncertain => true,
+            _ => usual.learn(took),
+        };
         self.slots.learn(permit.id, slow, self.permits, now);
     }
 
@@ -207,9 +208,11 @@ impl<T: Clone + Ord> Dispatcher<T> {
     fn recover(&mut self, permit: &Permit, now: Mono) {
         let is_news = |throttling: Throttling| permit.id > throttling.after;
         let about_all = self.single_limits(permit.call, None, false).is_none();
-        if is_news(self.throttling) && about_all {
-            self.throttling.in_row = 0;
-            self.slots.recover(now);
+        if is_news(self.throttling) {
+            self.slots.recover(permit.id, now);
+            if about_all {
+                self.throttling.in_row = 0;
+            }
         }
         let tried = is_news(self.throttling);
         for number in self.numbers(permit.call) {

@@ -52,6 +52,23 @@ impl<T: Clone + Ord> Dispatcher<T> {
         joined
     }
 
+    /// Lets one more go along under the permit, in whatever line it stands, as long as it is due and nothing else has
+    /// what it needs: what can only go whole is put together so. `None` leaves it where it is.
+    pub fn bring(&mut self, permit: &Permit, token: &T, now: Mono) -> Option<(Wanted<T>, Permit)> {
+        let place = self.queue.standing(token).filter(|place| place.due <= now)?;
+        let serial = self.queue.serial(place);
+        if serial.is_some_and(|key| !self.serials.is_free_for(key, permit.party)) {
+            return None;
+        }
+        let wanted = self.start(place, permit.party)?;
+        self.permits += 1;
+        let flight = Flight { token: wanted.token.clone(), lock: wanted.lock.clone() };
+        self.in_flight.insert(self.permits, flight);
+        self.parties.entry(permit.party).or_insert(Members { out: 1, used: false }).out += 1;
+        self.companions += 1;
+        Some((wanted, Permit { id: self.permits, ..permit.again() }))
+    }
+
     /// Whether the permit was given for a call that others share.
     #[must_use]
     pub fn is_shared(&self, permit: &Permit) -> bool {

@@ -1,7 +1,9 @@
 //! Calls that draw from different limits: each is held to its own, and none waits for another's.
 
+use std::time::Duration;
+
 use canonical::Mono;
-use ledger::Lane;
+use ledger::{Class, Lane};
 use proptest::prelude::*;
 
 use super::script::check;
@@ -394,4 +396,44 @@ fn who_was_passed_is_not_overtaken_at_his_own_limit() {
         dispatcher.offer(wish(&dispatcher, (set, lane, seq + 2), flows[flow].2));
     }
     assert!(went.iter().all(|count| *count >= 45), "{went:?}");
+}
+
+/// Slow answers of calls that draw from single limits only lower the cap; quick ones of the same raise it again.
+#[test]
+fn slots_come_back_where_every_call_draws_from_a_single_limit() {
+    let named = BucketSpec { scope: Scope::Named, ..bucket("search", 1000, 1000, 1000) };
+    let limits = Limits { concurrency: 4, buckets: vec![named], ..limits() };
+    let mut dispatcher = Dispatcher::new(limits, Mono(0));
+    let (mut now, mut token) = (Mono(2_000_000), 0_u32);
+    let mut call = |dispatcher: &mut Dispatcher<u32>, took: Duration| {
+        token += 1;
+        now = now + Duration::from_millis(300);
+        let buckets = dispatcher.draw(["search"]);
+        dispatcher.offer(Wanted {
+            token,
+            lane: Lane::Standard,
+            lock: None,
+            due: now,
+            seq: i64::from(token),
+            operation: "read".into(),
+            buckets,
+            cost: 1,
+            safe: true,
+            poison: false,
+            party: None,
+            serial: None,
+        });
+        let (_, permit) = dispatcher.admit(now).unwrap();
+        dispatcher.learn(&permit, Class::Applied, None, None, took, now);
+        dispatcher.release(permit, now);
+        dispatcher.snapshot(now).concurrency
+    };
+    let (quick, slow) = (Duration::from_millis(20), Duration::from_secs(3));
+    for _ in 0..20 {
+        call(&mut dispatcher, quick);
+    }
+    let lowest = (0..12).map(|_| call(&mut dispatcher, slow)).min();
+    assert!(lowest < Some(4), "{lowest:?}");
+    let highest = (0..100).map(|_| call(&mut dispatcher, quick)).max();
+    assert_eq!(highest, Some(4));
 }

@@ -1,7 +1,8 @@
 //! Whether the backlog costs: claims and settlements with a thousand and with many open deliveries; opening with many.
-//! CPU time, as JSON. With a folder, the store is left there, for a hub to open.
+//! CPU time, as JSON. With a folder, the store is left there with the last size, for a hub to open. Without rounds
+//! nothing is claimed, only filled.
 //!
-//! `cargo run --release -p embedded --example backlog -- [OPEN] [FOLDER]`
+//! `cargo run --release -p embedded --example backlog -- [SIZE,SIZE…] [FOLDER] [ROUNDS]`
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, run by hand")]
 #![expect(clippy::disallowed_methods, reason = "it measures wall-clock time")]
@@ -25,9 +26,9 @@ const ROUNDS: u32 = 600;
 
 /// Claims pages and settles them, and raises as many anew, so that as many wait all the time; gives CPU per delivery
 /// of the claims and of the settlements.
-fn turn_over(backend: &Backend, raised: &mut u64) -> (f64, f64) {
+fn turn_over(backend: &Backend, raised: &mut u64, rounds: u32) -> (f64, f64) {
     let (mut claiming, mut settling) = (0.0, 0.0);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let start = cpu_us();
         let query = Query::Claim {
             tenant: acme(),
@@ -46,7 +47,7 @@ fn turn_over(backend: &Backend, raised: &mut u64) -> (f64, f64) {
         let count = *raised + PAGE as u64;
         raise_until(backend, raised, count);
     }
-    let deliveries = f64::from(ROUNDS) * PAGE as f64;
+    let deliveries = f64::from(rounds.max(1)) * PAGE as f64;
     (claiming / deliveries, settling / deliveries)
 }
 
@@ -67,28 +68,24 @@ fn raise_until(backend: &Backend, raised: &mut u64, count: u64) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let open: u64 = arguments.next().map_or(300_000, |text| text.parse().unwrap());
+    let sizes = arguments.next().unwrap_or_else(|| "1000,300000".to_owned());
     let kept = arguments.next();
+    let rounds = arguments.next().map_or(ROUNDS, |text| text.parse().unwrap());
     let own = tempfile::tempdir_in(".").unwrap();
     let folder = kept.map_or_else(|| own.path().to_owned(), std::path::PathBuf::from);
     let (store, backend) = common::backend(&folder);
-    let mut raised = 0;
-    raise_until(&backend, &mut raised, 1000);
-    let few = turn_over(&backend, &mut raised);
-    let settled = raised - 1000;
-    raise_until(&backend, &mut raised, settled + open);
-    let many = turn_over(&backend, &mut raised);
+    let (mut raised, mut settled, mut figures) = (0, 0, Vec::new());
+    for size in sizes.split(',').map(|text| text.parse::<u64>().unwrap()) {
+        raise_until(&backend, &mut raised, settled + size);
+        // Once without looking: caches are as full as they get.
+        let _warm = turn_over(&backend, &mut raised, rounds / 10);
+        let (claim, settle) = turn_over(&backend, &mut raised, rounds);
+        settled = raised - size;
+        figures.push(json!({"pending": size, "claim_us": claim, "settle_us": settle}));
+    }
     drop((store, backend));
     let start = Instant::now();
     drop(common::open_in(&folder));
-    let report = json!({
-        "pending": open,
-        "claim_us_with_1000": few.0,
-        "claim_us": many.0,
-        "claim_ratio": many.0 / few.0,
-        "settle_us_with_1000": few.1,
-        "settle_us": many.1,
-        "open_and_close_ms": start.elapsed().as_secs_f64() * 1000.0,
-    });
-    println!("{report}");
+    let open_and_close_ms = start.elapsed().as_secs_f64() * 1000.0;
+    println!("{}", json!({"sizes": figures, "open_and_close_ms": open_and_close_ms}));
 }

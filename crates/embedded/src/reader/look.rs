@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use canonical::{RecordId, System, Tenant, Wall};
+use canonical::{Object, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Lane, Obligation, ObligationKey, State};
 use rusqlite::params;
 use store::browse::{
@@ -46,8 +46,9 @@ impl Reader<'_> {
                 Ok(Page::Messages(found.into_iter().collect()))
             }
             Look::Record(record) => Ok(Page::Record(self.sheet(number, record)?.map(Box::new))),
-            Look::RecordByLink { system, external_id } => {
-                let Some(record) = self.linked_record(number, &system, &external_id)? else {
+            Look::RecordByLink { system, object, external_id } => {
+                let found = self.linked_record(number, &system, object.as_ref(), &external_id)?;
+                let Some(record) = found else {
                     return Ok(Page::Record(None));
                 };
                 Ok(Page::Record(self.sheet(number, record)?.map(Box::new)))
@@ -161,11 +162,13 @@ impl Reader<'_> {
         &mut self,
         tenant: Option<i64>,
         system: &System,
+        object: Option<&Object>,
         external_id: &str,
     ) -> Outcome<Option<RecordId>> {
         let (Some(tenant), Some(system)) = (tenant, self.name(system.as_str())?) else { return Ok(None) };
         let links = self.book.all(Sql::LinksById, (tenant, system, external_id), link)?;
-        let first = links.into_iter().min_by(|a, b| (&a.object, &a.instance).cmp(&(&b.object, &b.instance)));
+        let links = links.into_iter().filter(|link| object.is_none_or(|object| link.object == *object));
+        let first = links.min_by(|a, b| (&a.object, &a.instance).cmp(&(&b.object, &b.instance)));
         Ok(first.map(|link| link.record))
     }
 

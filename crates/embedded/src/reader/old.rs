@@ -58,27 +58,42 @@ impl Reader<'_> {
         // (position, id, what it said is still there) of those that may go.
         let mut going: Vec<(i64, MessageId, bool)> = Vec::new();
         let (mut looked, mut at, mut over) = (0, ask.after.position(), true);
+        let mut found = OldFound::default();
         self.book.each(Sql::OldMessages, (at, limit(ask)), |row, _| {
-            if wall(row, 4)? >= before {
+            let seq = row.get(0)?;
+            let card = sound(message_card(row), &mut found.unreadable)?;
+            if card.as_ref().is_some_and(|card| card.received_at >= before) {
                 over = true;
                 return Ok(ControlFlow::Break(()));
             }
             looked += 1;
             over = false;
-            at = row.get(0)?;
-            let (named, bytes): (bool, i64) = (row.get(5)?, row.get(6)?);
-            let rests = retention::message_rests(message_state(row.get(3)?)?);
-            let goes = if payloads { bytes > 0 && (named || at != last) } else { at != last };
-            if row.get::<_, i64>(1)? == tenant && rests && goes {
-                going.push((at, MessageId(uuid(row, 2)?), bytes > 0));
+            at = seq;
+            let Some(card) = card.filter(|card| card.tenant == tenant) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let goes = if payloads { card.said && (card.named || at != last) } else { at != last };
+            if !card.rests {
+                found.open = found.open.or(Some(at));
+            } else if goes {
+                going.push((at, card.id, card.said));
             }
             Ok(ControlFlow::Continue(()))
         })?;
         let more = !over && looked >= ask.limit;
-        let mut found = OldFound { next: more.then_some(Place::Position(at)), ..OldFound::default() };
+        found.next = more.then_some(Place::Position(at));
+        let (mut bytes, mut passed) = (0, ask.after.position());
         for (seq, id, said) in going {
+            if bytes >= ask.bytes {
+                found.next = Some(Place::Position(passed));
+                break;
+            }
+            passed = seq;
+            let wanted = ask.lines && said;
+            let line = if wanted { self.message_line(seq) } else { Ok(String::new()) };
+            let Some(line) = sound(line, &mut found.unreadable)? else { continue };
+            bytes += line.len();
             let row = if payloads { OldRow::Payload(id) } else { OldRow::Message(id) };
-            let line = if ask.lines && said { self.message_line(seq)? } else { String::new() };
             found.rows.push((row, line));
         }
         Ok(found)
@@ -95,23 +110,27 @@ impl Reader<'_> {
     fn old_attempts(&mut self, ask: &OldAsk) -> Outcome<OldFound> {
         let (last, before) = (self.last(Sql::LastAttempt)?, ask.horizons.deliveries);
         let mut rows: Vec<(i64, Attempt)> = Vec::new();
-        let (mut at, mut over) = (ask.after.position(), true);
+        let (mut looked, mut at, mut over) = (0, ask.after.position(), true);
+        let mut found = OldFound::default();
         self.book.each(Sql::OldAttempts, (at, limit(ask)), |row, _| {
-            let attempt: Attempt = from_text(&row.get::<_, String>(1)?, "attempt")?;
-            if attempt.at >= before {
+            let seq = row.get(0)?;
+            let attempt: Option<Attempt> = sound(text(row, "attempt"), &mut found.unreadable)?;
+            if attempt.as_ref().is_some_and(|attempt| attempt.at >= before) {
                 over = true;
                 return Ok(ControlFlow::Break(()));
             }
+            looked += 1;
             over = false;
-            at = row.get(0)?;
-            rows.push((at, attempt));
+            at = seq;
+            rows.extend(attempt.map(|attempt| (at, attempt)));
             Ok(ControlFlow::Continue(()))
         })?;
-        let more = !over && rows.len() >= ask.limit;
-        let mut found = OldFound { next: more.then_some(Place::Position(at)), ..OldFound::default() };
+        let more = !over && looked >= ask.limit;
+        found.next = more.then_some(Place::Position(at));
         for (seq, attempt) in rows {
             let own = attempt.obligation.tenant == ask.tenant && seq != last;
-            if own && self.is_settled(&attempt.obligation)? {
+            let settled = if own { self.is_settled(&attempt.obligation) } else { Ok(false) };
+            if sound(settled, &mut found.unreadable)? == Some(true) {
                 let line = if ask.lines { line("attempt", &attempt, None)? } else { String::new() };
                 found.rows.push((OldRow::Attempt(seq), line));
             }
@@ -141,19 +160,20 @@ impl Reader<'_> {
         let mut found = OldFound::default();
         let mut before = ask.after;
         for record in records {
-            if found.rows.len() >= ask.limit {
+            if found.rows.len() >= ask.limit || bytes(&found) >= ask.bytes {
                 found.next = Some(before);
                 return Ok(found);
             }
             let start = found.rows.len();
-            self.old_deliveries(record, lasts.0, ask, &mut found)?;
-            self.old_events(record, (tenant, lasts.1), ask, &mut found)?;
-            self.old_intents(record, tenant, ask, &mut found)?;
-            self.old_decisions(record, ask, &mut found)?;
+            let read = self.old_of_record(record, (tenant, lasts), ask, &mut found);
+            if sound(read, &mut found.unreadable)?.is_none() {
+                // What is beside such a record stays with it.
+                found.rows.truncate(start);
+            }
             // One with more than that is taken again.
-            if found.rows.len() - start > ask.limit {
+            if is_enough(&found, start, ask) {
                 found.rows.truncate(start + ask.limit);
-                found.next = Some(before);
+                (found.next, found.cut) = (Some(before), true);
                 return Ok(found);
             }
             before = Place::Record(record);
@@ -162,18 +182,33 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    fn old_of_record(
+        &mut self,
+        record: RecordId,
+        (tenant, lasts): (i64, (i64, i64)),
+        ask: &OldAsk,
+        found: &mut OldFound,
+    ) -> Outcome<()> {
+        let start = found.rows.len();
+        self.old_deliveries(record, lasts.0, (ask, start), found)?;
+        self.old_events(record, (tenant, lasts.1), (ask, start), found)?;
+        self.old_intents(record, tenant, (ask, start), found)?;
+        self.old_decisions(record, (ask, start), found)
+    }
+
     fn old_deliveries(
         &mut self,
         record: RecordId,
         last: i64,
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let before = ask.horizons.deliveries;
         self.book.each(Sql::OldDeliveries, (record.as_bytes(), ROWS_OF_RECORD), |row, desk| {
             let delivery: Obligation = obligation(row, desk)?;
             // They come in the order in which they were raised; one that was raised again is younger than its place.
-            if delivery.raised_at >= before && delivery.wanted.generation == 0 {
+            if is_enough(found, start, ask) || delivery.raised_at >= before && delivery.wanted.generation == 0
+            {
                 return Ok(ControlFlow::Break(()));
             }
             let own = delivery.key.tenant == ask.tenant && delivery.seq != last;
@@ -189,7 +224,7 @@ impl Reader<'_> {
         &mut self,
         record: RecordId,
         (tenant, last): (i64, i64),
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let mut going: Vec<(i64, EventId)> = Vec::new();
@@ -204,6 +239,9 @@ impl Reader<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         for (seq, id) in going {
+            if is_enough(found, start, ask) {
+                break;
+            }
             let line = if ask.lines { self.event_line(seq)? } else { String::new() };
             found.rows.push((OldRow::Event(id), line));
         }
@@ -222,7 +260,7 @@ impl Reader<'_> {
         &mut self,
         record: RecordId,
         tenant: i64,
-        ask: &OldAsk,
+        (ask, start): (&OldAsk, usize),
         found: &mut OldFound,
     ) -> Outcome<()> {
         let before = ask.horizons.deliveries;
@@ -240,6 +278,9 @@ impl Reader<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         for id in going {
+            if is_enough(found, start, ask) {
+                break;
+            }
             let line = if ask.lines { self.intent_line(record, id)? } else { String::new() };
             found.rows.push((OldRow::Intent(record, id), line));
         }
@@ -254,11 +295,16 @@ impl Reader<'_> {
         Ok(line.unwrap_or_default())
     }
 
-    fn old_decisions(&mut self, record: RecordId, ask: &OldAsk, found: &mut OldFound) -> Outcome<()> {
+    fn old_decisions(
+        &mut self,
+        record: RecordId,
+        (ask, start): (&OldAsk, usize),
+        found: &mut OldFound,
+    ) -> Outcome<()> {
         let before = ask.horizons.events;
         self.book.each(Sql::OldDecisions, (record.as_bytes(), ROWS_OF_RECORD), |row, _| {
             let decision: Decision = from_text(&row.get::<_, String>(1)?, "decision")?;
-            if decision.at >= before {
+            if is_enough(found, start, ask) || decision.at >= before {
                 return Ok(ControlFlow::Break(()));
             }
             if decision.tenant == ask.tenant {
@@ -271,10 +317,12 @@ impl Reader<'_> {
 
     fn old_groups(&mut self, tenant: i64, ask: &OldAsk) -> Outcome<OldFound> {
         let last = self.last(Sql::LastGroup)?;
-        let rows: Vec<(i64, Group)> =
-            self.book.all(Sql::OldGroups, (tenant, ask.after.position(), limit(ask)), body("group"))?;
-        let mut found = OldFound { next: next(&rows, ask), ..OldFound::default() };
-        for (seq, group) in rows {
+        let (mut found, params) = (OldFound::default(), (tenant, ask.after.position(), limit(ask)));
+        let rows: Vec<(i64, Option<Group>)> = self.book.all(Sql::OldGroups, params, |row, _| {
+            Ok((row.get(0)?, sound(text(row, "group"), &mut found.unreadable)?))
+        })?;
+        found.next = next(&rows, ask);
+        for (seq, group) in rows.into_iter().filter_map(|(seq, group)| Some((seq, group?))) {
             if seq != last && retention::group_is_old(&group, ask.horizons.groups) {
                 let line = if ask.lines { line("group", &group, None)? } else { String::new() };
                 found.rows.push((OldRow::Group(group.kind, group.fingerprint), line));
@@ -285,10 +333,12 @@ impl Reader<'_> {
 
     fn old_jobs(&mut self, tenant: i64, ask: &OldAsk) -> Outcome<OldFound> {
         let last = self.last(Sql::LastJob)?;
-        let rows: Vec<(i64, Job)> =
-            self.book.all(Sql::OldJobs, (tenant, ask.after.position(), limit(ask)), body("job"))?;
-        let mut found = OldFound { next: next(&rows, ask), ..OldFound::default() };
-        for (seq, job) in rows {
+        let (mut found, params) = (OldFound::default(), (tenant, ask.after.position(), limit(ask)));
+        let rows: Vec<(i64, Option<Job>)> = self.book.all(Sql::OldJobs, params, |row, _| {
+            Ok((row.get(0)?, sound(text(row, "job"), &mut found.unreadable)?))
+        })?;
+        found.next = next(&rows, ask);
+        for (seq, job) in rows.into_iter().filter_map(|(seq, job)| Some((seq, job?))) {
             if seq != last && retention::job_is_old(&job, ask.horizons.jobs) {
                 let line = if ask.lines { line("job", &job, None)? } else { String::new() };
                 found.rows.push((OldRow::Job(job.id), line));
@@ -368,6 +418,50 @@ impl Reader<'_> {
     }
 }
 
+/// What retention must know of a message.
+struct Card {
+    tenant: i64,
+    id: MessageId,
+    rests: bool,
+    received_at: Wall,
+    /// It has an id at its source.
+    named: bool,
+    /// What it said is still there.
+    said: bool,
+}
+
+fn message_card(row: &Row<'_>) -> Outcome<Card> {
+    Ok(Card {
+        tenant: row.get(1)?,
+        id: MessageId(uuid(row, 2)?),
+        rests: retention::message_rests(message_state(row.get(3)?)?),
+        received_at: wall(row, 4)?,
+        named: row.get(5)?,
+        said: row.get::<_, i64>(6)? > 0,
+    })
+}
+
+/// One row that can't be read keeps nothing behind it from going: why is kept, and the row is passed over.
+fn sound<T>(read: Outcome<T>, unreadable: &mut Vec<String>) -> Outcome<Option<T>> {
+    match read {
+        Err(fault) if fault.is_local() => {
+            unreadable.push(fault.detail());
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+/// The bytes of the lines of a page.
+fn bytes(found: &OldFound) -> usize {
+    found.rows.iter().map(|(_, line)| line.len()).sum()
+}
+
+/// Whether a page need not hold more: of the record whose rows begin there, or in bytes.
+fn is_enough(found: &OldFound, start: usize, ask: &OldAsk) -> bool {
+    found.rows.len() - start > ask.limit || bytes(found) >= ask.bytes
+}
+
 fn limit(ask: &OldAsk) -> i64 {
     i64::try_from(ask.limit).unwrap_or(i64::MAX)
 }
@@ -380,7 +474,12 @@ fn next<T>(rows: &[(i64, T)], ask: &OldAsk) -> Option<Place> {
 fn body<T: serde::de::DeserializeOwned>(
     what: &'static str,
 ) -> impl Fn(&Row<'_>, &mut crate::book::Desk<'_>) -> Outcome<(i64, T)> {
-    move |row, _| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, what)?))
+    move |row, _| Ok((row.get(0)?, text(row, what)?))
+}
+
+/// What stands beside a position.
+fn text<T: serde::de::DeserializeOwned>(row: &Row<'_>, what: &'static str) -> Outcome<T> {
+    from_text(&row.get::<_, String>(1)?, what)
 }
 
 fn line(kind: &str, row: &impl serde::Serialize, sealed: Option<&[u8]>) -> Outcome<String> {

@@ -145,3 +145,54 @@ fn after_a_failed_sync_everything_says_so() {
     assert_eq!(backend.try_commit(vec![Unit::default()]), Err(broken.clone()));
     assert_eq!(backend.try_find(claim(1, 1)), Err(broken));
 }
+
+/// A row that can't be read is passed over, and keeps nothing behind it from being found.
+#[test]
+fn retention_goes_on_behind_a_damaged_row() {
+    let decision = |record| Op::PutDecision(decision(record, intake::DecisionKind::Rejected));
+    let mut rows = vec![Op::PutRecord(record(1, 1)), Op::PutRecord(record(2, 1)), decision(1), decision(2)];
+    rows.extend((1..=3).map(|number| Op::PutAttempt(attempt(number, "r", 9))));
+    let damage = "UPDATE decision SET body = '{' WHERE record = (SELECT min(record) FROM decision); \
+                  UPDATE attempt SET body = '{' WHERE seq = 1";
+    let (_folder, store) = damaged(rows, damage);
+    let horizon = at(500);
+    for (part, left) in [(store::retention::Part::Records, 1), (store::retention::Part::Attempts, 1)] {
+        let horizons = store::retention::Horizons {
+            messages: horizon,
+            seen: horizon,
+            events: horizon,
+            deliveries: horizon,
+            groups: horizon,
+            jobs: horizon,
+        };
+        let ask = store::retention::OldAsk {
+            tenant: acme(),
+            part,
+            after: store::retention::Place::Start,
+            horizons,
+            limit: 10,
+            bytes: 1 << 20,
+            lines: true,
+        };
+        let Rows::Old(found) = handle(&store).find(Query::Old(ask)) else { panic!("not what is old") };
+        assert_eq!((found.rows.len(), found.unreadable.len()), (left, 1), "{found:?}");
+    }
+}
+
+/// An old request that ended and can't be read goes like any other: nothing behind it is kept because of it.
+#[test]
+fn a_damaged_request_goes_when_its_time_is_over() {
+    let state = ledger::IntentState::Closed;
+    let closed = |number| ledger::Intent { state, closed_at: Some(at(10)), ..intent(number, "r", 1) };
+    let rows = vec![Op::PutRecord(record(1, 1)), Op::PutIntent(closed(1)), Op::PutIntent(closed(2))];
+    let damage = "UPDATE intent SET class = 99 WHERE id = (SELECT min(id) FROM intent)";
+    let (_folder, store) = damaged(rows, damage);
+    let forget = |number| {
+        let row = store::retention::OldRow::Intent(rec(1), int(number));
+        Op::Forget { tenant: acme(), row, before: at(500) }
+    };
+    handle(&store).apply(vec![forget(1), forget(2)]);
+    let connection = Connection::open(store.folder().join("store.sqlite")).unwrap();
+    let left: i64 = connection.query_row("SELECT count(*) FROM intent", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}

@@ -1,7 +1,7 @@
 //! Opening, closing, crashing, copying.
 
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -128,15 +128,16 @@ fn image(folder: &Path) -> tempfile::TempDir {
 #[test]
 fn a_torn_log_loses_only_its_tail() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open_in(folder.path());
-    let store = handle(&store);
+    // So large that no checkpoint comes meanwhile, after which the log would begin anew in the same file.
+    let options = Options { reserve_bytes: 16 << 20, ..options() };
+    let store = handle(&Embedded::open(folder.path(), root_key(7), options).unwrap());
     for version in 1..=5 {
         store.apply(vec![Op::PutRecord(record(1, version)), Op::Raise(raise("r", 1, version))]);
     }
-    let whole = image(folder.path());
+    // All at once: a log that rests is moved.
+    let [whole, torn @ ..] = std::array::from_fn::<_, 5, _>(|_| image(folder.path()));
     assert!(stands(&handle(&open_in(whole.path())), 1, 5));
-    for cut in [1, 100, 4096, 5000] {
-        let torn = image(folder.path());
+    for (cut, torn) in [1, 100, 4096, 5000].into_iter().zip(torn) {
         let log = torn.path().join("store.sqlite-wal");
         let length = fs::metadata(&log).unwrap().len();
         fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(length - cut).unwrap();
@@ -229,11 +230,16 @@ fn a_reply_may_drop_the_store() {
     for told in written {
         told.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
     }
+    assert_free(folder.path());
+}
+
+/// All is done soon, and then the folder is free.
+fn assert_free(folder: &Path) {
     let free = (0..1000).find_map(|_| {
         std::thread::sleep(Duration::from_millis(20));
-        Embedded::open(folder.path(), root_key(7), options()).ok()
+        Embedded::open(folder, root_key(7), options()).ok()
     });
-    assert!(free.is_some(), "the folder is free when all is done");
+    assert!(free.is_some(), "the folder is in use");
 }
 
 #[test]
@@ -384,6 +390,80 @@ fn hot_statements_use_indexes() {
 /// Few rows, told apart by a key that no index keeps in order.
 fn step_may_sort(text: &str) -> bool {
     ["wait_record = ?1", "UNION ALL", "GROUP BY route"].iter().any(|part| text.contains(part))
+}
+
+/// I2: neither a commit is answered before its sync is through, nor a question that saw it.
+#[test]
+fn i2_nobody_hears_of_what_is_not_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    // The second sync, of the group after the tenant's first, is through when the test says so.
+    let (go, wait) = mpsc::channel::<()>();
+    let (wait, armed) = (Mutex::new(wait), Arc::new(AtomicBool::new(false)));
+    let (here, reached) = mpsc::channel::<()>();
+    let held = Arc::clone(&armed);
+    let on_point: Arc<dyn Fn(Point) + Send + Sync> = Arc::new(move |point| {
+        if point == Point::AfterSync && held.load(Ordering::SeqCst) {
+            here.send(()).unwrap_or_default();
+            wait.lock().unwrap().recv().unwrap_or_default();
+        }
+    });
+    let store = Embedded::open(folder.path(), root_key(7), Options { on_point: Some(on_point), ..options() })
+        .unwrap();
+    handle(&store).apply(vec![Op::PutRecord(record(1, 1))]);
+    armed.store(true, Ordering::SeqCst);
+    let (told, answers) = mpsc::channel();
+    let committed = told.clone();
+    let units = vec![Unit { require: vec![], ops: vec![Op::PutRecord(record(1, 2))] }];
+    store.commit(units, Box::new(move |done| drop(committed.send(done.map(|_| "committed")))));
+    reached.recv_timeout(Duration::from_secs(20)).unwrap();
+    // It is in the log: whoever asks now sees it.
+    let query = Query::Spoke { tenant: acme(), system: system("erp"), asks: vec![spoke_ask("r", 1)] };
+    store.find(query, Box::new(move |rows| drop(told.send(rows.map(|_| "found")))));
+    assert_eq!(answers.recv_timeout(Duration::from_millis(500)), Err(mpsc::RecvTimeoutError::Timeout));
+    armed.store(false, Ordering::SeqCst);
+    go.send(()).unwrap();
+    let heard: Vec<_> = (0..2).map(|_| answers.recv_timeout(Duration::from_secs(20)).unwrap()).collect();
+    assert_eq!(heard, [Ok("committed"), Ok("found")]);
+}
+
+/// The same where the writer answers by itself, because the store is broken.
+#[test]
+fn a_refusal_may_drop_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_in(folder.path());
+    store.shared.break_down("a test");
+    let (send, receive) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let held = Arc::clone(&store);
+    store.commit(
+        vec![],
+        Box::new(move |answer| {
+            wait.recv().unwrap_or_default();
+            drop(held);
+            send.send(answer).unwrap_or_default();
+        }),
+    );
+    drop(store);
+    go.send(()).unwrap();
+    let answer = receive.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(matches!(answer, Err(StoreError::Broken { .. })), "{answer:?}");
+    assert_free(folder.path());
+}
+
+/// What a former process left in the log is as it was after it was written once more.
+#[test]
+fn i2_a_log_that_is_found_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_in(folder.path());
+    handle(&store).apply(vec![Op::PutRecord(record(1, 3)), Op::Raise(raise("r", 1, 3))]);
+    let left = image(folder.path());
+    let log = left.path().join("store.sqlite-wal");
+    let before = fs::read(&log).unwrap();
+    assert!(!before.is_empty());
+    crate::syncer::Log::renew(&left.path().join("store.sqlite")).unwrap();
+    assert_eq!(fs::read(&log).unwrap(), before);
+    assert!(stands(&handle(&open_in(left.path())), 1, 3));
+    crate::syncer::Log::renew(&left.path().join("none.sqlite")).unwrap();
 }
 
 /// A named point is called before and after the sync of each group.

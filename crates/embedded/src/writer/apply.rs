@@ -95,6 +95,9 @@ impl Desk<'_, '_> {
                 let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
                 Ok(found.unwrap_or(0) == *revision)
             }
+            Require::Wanted { key, level, state } => Ok(self
+                .obligation(key)?
+                .is_some_and(|found| found.row.wanted == *level && found.row.state == *state)),
             Require::Quarantined { tenant, message } => Ok(self
                 .message_card(*message)?
                 .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined)),
@@ -114,9 +117,11 @@ impl Desk<'_, '_> {
                 self.book.run(Sql::PutSeen, (tenant, source, event_id, hash, at.micros())).map(drop)
             }
             Op::PutMessage(message) => self.put_message(message),
-            Op::MessageState { id, state, reason, at } => self.move_message(*id, *state, reason.clone(), *at),
+            Op::MessageState { tenant, id, state, reason, at } => {
+                self.move_message(tenant, *id, *state, reason.clone(), *at)
+            }
             Op::Decide { key, decided } => self.decide(key, decided, heads),
-            Op::DecideMessage { id, decided } => self.decide_message(*id, decided),
+            Op::DecideMessage { tenant, id, decided } => self.decide_message(tenant, *id, decided),
             Op::PutJob(job) => self.put_job(job),
             Op::DropJob(id) => self.book.run(Sql::DropPlan, [id.as_bytes()]).map(drop),
             Op::PutRecord(record) => self.put_record(record),

@@ -79,12 +79,15 @@ impl Desk<'_, '_> {
 
     pub(super) fn move_message(
         &mut self,
+        tenant: &Tenant,
         id: MessageId,
         state: MessageState,
         reason: Option<Reason>,
         at: Wall,
     ) -> Outcome<()> {
-        let Some(known) = self.message_card(id)? else { return Ok(()) };
+        let Some(known) = self.message_card(id)?.filter(|known| known.tenant == *tenant) else {
+            return Ok(());
+        };
         let before = Some((known.state, known.reason.as_ref()));
         let marked = groups::marked(before, Message { state, reason, ..known.clone() });
         let params = (id.as_bytes(), message::state_number(state), rows::reason_in(marked.reason.as_ref())?);
@@ -92,11 +95,16 @@ impl Desk<'_, '_> {
         self.group(&marked.tenant, &groups::of_message(before, &marked), at)
     }
 
-    pub(super) fn decide_message(&mut self, id: MessageId, decided: &Decided) -> Outcome<()> {
+    pub(super) fn decide_message(
+        &mut self,
+        tenant: &Tenant,
+        id: MessageId,
+        decided: &Decided,
+    ) -> Outcome<()> {
         match self.message_card(id)? {
             Some(known) if known.state == MessageState::Quarantined => {
                 let state = if decided.again { MessageState::Ready } else { MessageState::Discarded };
-                self.move_message(id, state, Some(decided.reason.clone()), decided.at)
+                self.move_message(tenant, id, state, Some(decided.reason.clone()), decided.at)
             }
             _ => Ok(()),
         }

@@ -26,11 +26,16 @@ impl Desk<'_, '_> {
     pub(super) fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) -> Outcome<()> {
         // What is mostly the case is tried first: of a new record or event there is no obligation yet.
         let new = raise.version == 1 || matches!(raise.key.subject, Subject::Event(_));
-        if new && self.first_raise(raise, heads)? {
+        let may_begin = rules::may_begin(raise);
+        if new && may_begin && self.first_raise(raise, heads)? {
             return Ok(());
         }
         let Some(before) = self.obligation(&raise.key)? else {
-            return self.first_raise(raise, heads).map(drop);
+            if may_begin {
+                return self.first_raise(raise, heads).map(drop);
+            }
+            // It has gone meanwhile: for a job it has ended.
+            return raise.replay.map_or(Ok(()), |replay| self.count_other(replay.job));
         };
         let mut row = before.row.clone();
         if !rules::raise_again(&mut row, raise) {
@@ -155,11 +160,16 @@ impl Desk<'_, '_> {
         let Some(before) = self.obligation(key)? else { return Ok(()) };
         let mut row = before.row.clone();
         if !rules::decide(&mut row, decided) {
-            return self.book.run(Sql::AddJobTally, (decided.job.as_bytes(), 0, 0, 1)).map(drop);
+            return self.count_other(decided.job);
         }
         let held = self.move_to(&before, &row, decided.at)?;
         say(&row, held, heads);
         Ok(())
+    }
+
+    /// Of what a job set going one has come to nothing.
+    fn count_other(&mut self, job: canonical::JobId) -> Outcome<()> {
+        self.book.run(Sql::AddJobTally, (job.as_bytes(), 0, 0, 1)).map(drop)
     }
 
     /// Writes a row that moved at `moved`, keeps its line, its groups and the counts; gives what holds it now.

@@ -9,7 +9,7 @@ use store::retention::{self, OldRow};
 use super::apply::Desk;
 use super::bulk::kind_number;
 use crate::fault::Outcome;
-use crate::rows::{self, intent, message, state_number, subject_parts, wall};
+use crate::rows::{self, message, state_number, subject_parts, wall};
 use crate::sql::Sql;
 
 impl Desk<'_, '_> {
@@ -116,12 +116,14 @@ impl Desk<'_, '_> {
         before: Wall,
     ) -> Outcome<()> {
         let params = (record.as_bytes(), id.as_bytes());
-        let Some(found) = self.book.one(Sql::IntentOfRecord, params, intent::intent)? else { return Ok(()) };
-        if found.tenant() == tenant
-            && retention::intent_is_old(&found, before)
-            && self.is_settled(&found.obligation)?
-            && !self.journal.holds((record, id))
-        {
+        // What is a row has ended. Only what tells its age is read: a damaged one goes like any other.
+        let old = self.book.one(Sql::IntentAge, params, |row, _| {
+            let rests =
+                row.get::<_, Option<i64>>(2)?.map(rows::state).transpose()?.is_none_or(retention::rests);
+            Ok((row.get::<_, i64>(0)?, wall(row, 1)? < before && rests))
+        })?;
+        let tenant = self.name(tenant.as_str())?;
+        if old == Some((tenant, true)) && !self.journal.holds((record, id)) {
             self.book.run(Sql::DropIntent, params)?;
         }
         Ok(())

@@ -175,9 +175,10 @@ pub(super) fn prepare(
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
         Arrival::Stated(stated) => {
-            item.message.raw = serde_json::to_vec(&stated).unwrap_or_default();
-            item.message.event_id = Some(stated.name());
+            item.message.raw = stated.to_kept();
+            item.message.read = true;
             item.hash = hash(&item.message.raw);
+            item.message.event_id = Some(stated.name(item.hash));
             fill_stated(config, instance, &mut item, *stated);
         }
         Arrival::Garbled { why, raw, event_id } => {
@@ -235,7 +236,7 @@ pub(super) fn again(
         item.task = Task::Quarantine(reason("missing_link", text));
         return item;
     }
-    if let Some(stated) = stated_again(&message) {
+    if let Some(stated) = Stated::from_kept(&message) {
         fill_stated(config, instance, &mut item, stated);
         return item;
     }
@@ -323,19 +324,15 @@ fn fill(
     });
     let references: Vec<_> = references.collect();
     item.ask.objects.extend(references.iter().map(|(_, object)| object.clone()));
-    let matches = intake::match_values(schema, &patch.fields);
-    let entity = schema.entity.clone();
-    item.ask.matches =
-        matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
+    let matches = ask_for_matches(item, schema, &patch.fields);
     if writer.is_some() {
-        item.ask.creating = Some((entity, item.source.clone(), observation.object.clone()));
+        let creating = (schema.entity.clone(), item.source.clone(), observation.object.clone());
+        item.ask.creating = Some(creating);
     }
     // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
     let stamped = observation.order.is_none();
     let order = observation.order.or((!deleted).then(|| OrderToken(as_of.micros())));
     let incoming = Incoming {
-        about,
-        instance: instance.to_owned(),
         deleted,
         seen_paths: writer.map_or_else(canonical::Fields::new, |writer| writer.observe(fields)),
         fields: patch.fields,
@@ -349,25 +346,10 @@ fn fill(
         complete: read,
         fetchable,
         patient: now.since(item.message.received_at) >= CREATE_PATIENCE,
-        mapping: mapping.version(),
         matches,
-        known: canonical::Fields::new(),
-        writing: canonical::Fields::new(),
-        lately: canonical::Fields::new(),
-        lately_paths: BTreeSet::new(),
-        silent: false,
-        trace: item.message.trace.clone(),
+        ..said(item, about, instance, mapping)
     };
-    let merge = Merge { incoming, schema: Arc::clone(schema), mapping: Arc::clone(mapping) };
-    item.task = Task::Merge(Box::new(merge));
-}
-
-/// A kept state of an export. Nothing else has its fields.
-fn stated_again(message: &Message) -> Option<Stated> {
-    if message.read || !message.event_id.as_deref().is_some_and(|name| name.starts_with("import/")) {
-        return None;
-    }
-    serde_json::from_slice(&message.raw).ok()
+    merge(item, incoming, mapping, schema);
 }
 
 /// A state of an export: its values are canonical already. It is placed by the order that its source had.
@@ -375,6 +357,11 @@ fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: 
     let Stated { about, mut fields, extensions, order, as_of, .. } = stated;
     item.message.about = Some(about.clone());
     item.message.as_of = as_of;
+    if about.system != item.source {
+        let text = format!("{} says it about {about}: a system speaks for itself only (I5)", item.source);
+        item.task = Task::Quarantine(reason("foreign", text));
+        return;
+    }
     let Some((mapping, schema)) = config.inbound(&about.system, &about.object) else {
         let text = format!("no mapping reads {}/{}: add one, then retry", about.system, about.object);
         item.task = Task::Quarantine(reason("no_mapping", text));
@@ -386,36 +373,66 @@ fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: 
     let fetchable =
         config.systems.get(&about.system).is_some_and(|system| system.connector.can_fetch(&about.object));
     item.ask.objects.push(about.clone());
-    let matches = intake::match_values(schema, &fields);
-    let entity = schema.entity.clone();
-    item.ask.matches =
-        matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
-    item.ask.creating = Some((entity, about.system.clone(), about.object.clone()));
+    let matches = ask_for_matches(item, schema, &fields);
+    item.ask.creating = Some((schema.entity.clone(), about.system.clone(), about.object.clone()));
     let incoming = Incoming {
-        about,
-        instance: instance.to_owned(),
-        deleted: false,
-        seen_paths: canonical::Fields::new(),
         fields,
-        references: Vec::new(),
         extensions,
         stamped: order.is_none(),
         order: Some(order.unwrap_or(OrderToken(as_of.micros()))),
         as_of,
+        fetchable,
+        patient: true,
+        matches,
+        silent: true,
+        ..said(item, about, instance, mapping)
+    };
+    merge(item, incoming, mapping, schema);
+}
+
+/// By which values a record is to be looked for.
+fn ask_for_matches(
+    item: &mut Item,
+    schema: &EntitySchema,
+    fields: &canonical::Fields,
+) -> Vec<(String, String)> {
+    let matches = intake::match_values(schema, fields);
+    let entity = &schema.entity;
+    item.ask.matches =
+        matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
+    matches
+}
+
+/// An object of which nothing is said yet.
+fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> Incoming {
+    Incoming {
+        about,
+        instance: instance.to_owned(),
+        deleted: false,
+        seen_paths: canonical::Fields::new(),
+        fields: canonical::Fields::new(),
+        references: Vec::new(),
+        extensions: canonical::Fields::new(),
+        order: None,
+        stamped: false,
+        as_of: item.message.as_of,
         occurred_at: None,
         read: false,
         complete: false,
-        fetchable,
-        patient: true,
+        fetchable: false,
+        patient: false,
         mapping: mapping.version(),
-        matches,
+        matches: Vec::new(),
         known: canonical::Fields::new(),
         writing: canonical::Fields::new(),
         lately: canonical::Fields::new(),
         lately_paths: BTreeSet::new(),
-        silent: true,
+        silent: false,
         trace: item.message.trace.clone(),
-    };
+    }
+}
+
+fn merge(item: &mut Item, incoming: Incoming, mapping: &Arc<Mapping>, schema: &Arc<EntitySchema>) {
     let merge = Merge { incoming, schema: Arc::clone(schema), mapping: Arc::clone(mapping) };
     item.task = Task::Merge(Box::new(merge));
 }

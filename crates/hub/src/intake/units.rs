@@ -431,7 +431,8 @@ impl Built {
         // everything that waits or needs a person, is kept.
         let keep = state != MessageState::Accepted || item.pushed;
         if item.stored && state == MessageState::Accepted {
-            self.ops.push(Op::MessageState { id, state, reason: None, at: turn.now.wall });
+            let tenant = item.message.tenant.clone();
+            self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });
         } else if keep {
             self.ops.push(Op::PutMessage(item.message.clone()));
         }
@@ -488,14 +489,20 @@ impl Batch {
 }
 
 /// The unit of an operator's order to intake, and the message that it makes.
-pub(super) fn order(order: Order, turn: &mut Turn<'_>) -> Result<(Unit, Option<MessageId>), String> {
+pub(super) fn order(
+    tenant: &canonical::Tenant,
+    order: Order,
+    turn: &mut Turn<'_>,
+) -> Result<(Unit, Option<MessageId>), String> {
+    let tenant = tenant.clone();
     let now = turn.now.wall;
     let op = match order {
         Order::Retake { message, reason: why } => {
             let reason = Some(reason("retried", why));
-            Op::MessageState { id: message, state: MessageState::Ready, reason, at: now }
+            Op::MessageState { tenant, id: message, state: MessageState::Ready, reason, at: now }
         }
         Order::DiscardMessage { message, reason: why } => Op::MessageState {
+            tenant,
             id: message,
             state: MessageState::Discarded,
             reason: Some(reason("discarded", why)),
@@ -527,7 +534,8 @@ fn correction(original: MessageId, corrected: Message, why: &str, id: MessageId,
         received_at: now,
         ..corrected
     };
+    let tenant = message.tenant.clone();
     let given_up =
-        Op::MessageState { id: original, state: MessageState::Discarded, reason: goes_on, at: now };
+        Op::MessageState { tenant, id: original, state: MessageState::Discarded, reason: goes_on, at: now };
     Unit { require, ops: vec![given_up, Op::PutMessage(message)] }
 }

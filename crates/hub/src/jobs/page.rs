@@ -52,12 +52,15 @@ impl Jobs {
         }
         job.messages_done += walked.messages.len() as u64;
         let told = |message: &store::WalkedMessage| Op::DecideMessage {
+            tenant: job.tenant.clone(),
             id: message.id,
             decided: decided(&job, turn),
         };
         ops.extend(walked.messages.iter().map(told));
         let count = ops.len();
         job.done += count as u64;
+        // What was in doubt when it was counted, and is so no longer, goes too.
+        job.kept.total = job.kept.total.max(job.done);
         match walked.next {
             Some(next) => job.page = next,
             None => {

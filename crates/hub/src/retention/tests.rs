@@ -35,6 +35,8 @@ struct Bench {
     commits: u64,
     /// After so many commits the process dies without an answer.
     dies_after: Option<u64>,
+    /// Comes while rows are on their way out; their commit fails then.
+    meanwhile: Option<Arc<Configuration>>,
 }
 
 impl Bench {
@@ -53,6 +55,7 @@ impl Bench {
             largest: 0,
             commits: 0,
             dies_after: None,
+            meanwhile: None,
         };
         for op in ops {
             bench.put(op);
@@ -88,6 +91,16 @@ impl Bench {
                         inputs.push_back(Input::Found(ticket, rows));
                     }
                     Effect::Commit(ticket, units) => {
+                        let goes = |op: &Op| matches!(op, Op::Forget { .. });
+                        if units.iter().flat_map(|unit| &unit.ops).any(goes)
+                            && let Some(config) = self.meanwhile.take()
+                        {
+                            self.config = Arc::clone(&config);
+                            inputs.push_back(Input::Configure(Ticket(7), config));
+                            let full = StoreError::Full { detail: "a test".to_owned() };
+                            inputs.push_back(Input::Committed(ticket, Err(full)));
+                            continue;
+                        }
                         self.largest = self.largest.max(units.iter().map(|unit| unit.ops.len()).sum());
                         let receipts = answered(|reply| self.store.commit(units, reply));
                         self.commits += 1;
@@ -294,4 +307,78 @@ fn another_policy_counts_at_once() {
     assert_eq!(bench.acks.pop(), Some(Ack::Done));
     bench.pass(600);
     assert_eq!(bench.said(), 50);
+}
+
+/// What is found more than once before it goes is in the archive once.
+#[test]
+fn long_histories_are_archived_once() {
+    let mut ops = vec![Op::PutRecord(make::record(1, 1))];
+    ops.extend((1..=450).map(|number| Op::PutFact(make::fact(number, 1))));
+    ops.extend((1..=450).map(|number| {
+        let rule = format!("rule {number}");
+        Op::PutDecision(intake::Decision { rule, ..make::decision(1, intake::DecisionKind::Echo) })
+    }));
+    let mut bench = Bench::new(", archive: ./kept", ops);
+    bench.pass(600);
+    let removed = bench.state().removed;
+    assert_eq!((removed.get("event"), removed.get("decision")), (Some(&449), Some(&450)), "the newest stays");
+    let lines: Vec<&String> = bench.archives.iter().flat_map(|archive| archive.lines.iter()).collect();
+    let once: std::collections::BTreeSet<&String> = lines.iter().copied().collect();
+    assert_eq!((lines.len(), once.len()), (899, 899));
+}
+
+/// An archive that is wanted while rows are on their way out holds those that did not go.
+#[test]
+fn an_archive_that_comes_meanwhile_misses_nothing() {
+    let mut bench = Bench::new("", messages(450, MessageState::Accepted, 0));
+    bench.meanwhile = Some(configuration(Some(("concord.yaml", &format!("{KEEPS}, archive: ./kept}}\n")))));
+    bench.pass(600);
+    assert_eq!((bench.said(), bench.meanwhile.is_none()), (0, true));
+    let lines: usize = bench.archives.iter().map(|archive| archive.lines.len()).sum();
+    assert_eq!(lines, 450);
+}
+
+/// An order that comes just before the hub stops is answered.
+#[test]
+fn orders_are_answered_at_the_end() {
+    let mut machine = Retention::new(configuration(None));
+    let mut effects = Vec::new();
+    let mut turn = Turn::new(Now { mono: Mono(0), wall: make::at(1) }, 1, &mut effects);
+    machine.handle(Input::Start, &mut turn);
+    let order = Order::Sweep { reason: "ann: space".to_owned() };
+    machine.handle(Input::Told(Notice::Do(Ticket(9), order)), &mut turn);
+    machine.handle(Input::Drain, &mut turn);
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Ack(Ticket(9), Ack::Refused(_)))),
+        "{effects:?}"
+    );
+}
+
+/// What is decided late goes with the next round, not with its hash.
+#[test]
+fn messages_decided_late_are_passed_once_more() {
+    let mut ops = messages(300, MessageState::Accepted, 0);
+    ops.insert(
+        5,
+        Op::PutMessage(Message {
+            received_at: make::at(1000),
+            state: MessageState::Quarantined,
+            ..make::message(900)
+        }),
+    );
+    let mut bench = Bench::new("", ops);
+    bench.pass(150);
+    assert_eq!(bench.said(), 1);
+    let state = MessageState::Discarded;
+    bench.put(Op::MessageState {
+        tenant: make::acme(),
+        id: make::msg(900),
+        state,
+        reason: None,
+        at: make::at(1150),
+    });
+    bench.restart();
+    bench.pass(40);
+    assert!(bench.messages().len() > 1, "the hashes are still there");
+    assert_eq!(bench.said(), 0);
 }

@@ -13,6 +13,10 @@ use crate::spoke::resend::{GATE_AGAIN, found_nothing};
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
+fn is_keyed(doubt: &Doubt) -> bool {
+    matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. })
+}
+
 /// An intent of which nothing moved, and what is known of its record.
 type Standing = (Doubt, Permit, Option<OnExit>, SpokeRow);
 
@@ -39,7 +43,48 @@ impl Spoke {
         self.go_on_together(admitted, turn);
     }
 
-    fn go_on_together(&mut self, admitted: Vec<(IntentId, Permit)>, turn: &mut Turn<'_>) {
+    /// What goes under one key goes whole, if all of it is still to be sent: those of it that were not admitted with the
+    /// others go along, whatever line they stand in. False when one of them has to wait: then all do.
+    fn brings_the_rest(&mut self, admitted: &mut Vec<(IntentId, Permit)>, turn: &Turn<'_>) -> bool {
+        let first = admitted.first().and_then(|(id, _)| self.doubts.get(id));
+        let Some(batch) = first.filter(|doubt| is_keyed(doubt)).and_then(|doubt| doubt.intent.batch) else {
+            return true;
+        };
+        if usize::try_from(batch.of).is_ok_and(|of| of == admitted.len()) {
+            return true;
+        }
+        let is_missing = |doubt: &&Doubt| {
+            doubt.intent.batch.is_some_and(|of| of.id == batch.id)
+                && doubt.action == Action::Send
+                && admitted.iter().all(|(id, _)| *id != doubt.intent.id)
+        };
+        let missing: Vec<(IntentId, Token)> = self
+            .doubts
+            .values()
+            .filter(is_missing)
+            .map(|doubt| (doubt.intent.id, Self::intent_token(&doubt.intent)))
+            .collect();
+        for (id, token) in missing {
+            let Some((_, permit)) = admitted.first() else { return true };
+            let Some(dispatcher) = &mut self.dispatcher else { return false };
+            match dispatcher.bring(permit, &token, turn.now.mono) {
+                Some((_, permit)) => admitted.push((id, permit)),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn go_on_together(&mut self, mut admitted: Vec<(IntentId, Permit)>, turn: &mut Turn<'_>) {
+        if !self.brings_the_rest(&mut admitted, turn) {
+            for (id, permit) in admitted {
+                self.unused(permit, turn);
+                if let Some(doubt) = self.doubts.remove(&id) {
+                    self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
+                }
+            }
+            return;
+        }
         let mut doubts = Vec::with_capacity(admitted.len());
         for (id, permit) in admitted {
             match self.doubts.remove(&id) {
@@ -107,12 +152,12 @@ impl Spoke {
     fn must_be_whole(&self, standing: &[Standing], turn: &Turn<'_>) -> bool {
         let scope = self.state.credential_generation.to_string();
         standing.iter().any(|(doubt, ..)| {
-            let keyed = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. });
             let whole = doubt
                 .intent
                 .batch
                 .is_none_or(|batch| usize::try_from(batch.of).is_ok_and(|of| of == standing.len()));
-            keyed && !(whole && doubt.intent.key_lives(&scope, turn.now.wall) && !found_nothing(doubt))
+            is_keyed(doubt)
+                && !(whole && doubt.intent.key_lives(&scope, turn.now.wall) && !found_nothing(doubt))
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use canonical::Wall;
 use connector::{Call, Failure, Response};
 use dispatch::Party;
-use ledger::{Class, IdempotencyClass, Next, Outcome, Reason, Settling};
+use ledger::{Class, IdempotencyClass, IntentState, Next, Outcome, Reason, Settling};
 use planted::Bug;
 
 use crate::mark::Mark;
@@ -15,9 +15,6 @@ use crate::spoke::batch::Sort;
 use crate::spoke::flight::{Action, Flight, REFUSED};
 use crate::spoke::settle::Ending;
 use crate::turn::Turn;
-
-/// Kinds of halves are counted from here on, beyond those of operations and batches.
-const HALVES: u64 = 1 << 63;
 
 impl Spoke {
     /// The answer to a batch, or its absence: each of it is settled by what it says of it.
@@ -66,8 +63,11 @@ impl Spoke {
         }
         together(&mut nexts);
         let halves = self.halves(&nexts, turn);
-        let mut pause = None;
-        for (((flight, outcome), next), half) in flights.into_iter().zip(verdicts.each).zip(nexts).zip(halves)
+        let (mut pause, mut stale, mut adopts) = (None, false, false);
+        // Said once for all of them: the first one's refusal is not another's.
+        let may = self.may_reauthorise();
+        for (((mut flight, outcome), next), half) in
+            flights.into_iter().zip(verdicts.each).zip(nexts).zip(halves)
         {
             match next {
                 Next::Split { due, kept } => self.split(flight, outcome, half, (due, kept), took, turn),
@@ -76,18 +76,47 @@ impl Spoke {
                     self.hold_over_pause(flight, outcome, attempt, turn);
                     pause = Some(message);
                 }
-                Next::Reauthorise if !self.may_reauthorise() => {
+                Next::Reauthorise if may => {
+                    self.unauthorised.push(flight);
+                    stale = true;
+                }
+                Next::Reauthorise => {
                     let attempt = self.attempt(&flight, &outcome, took, now);
                     self.hold_over_pause(flight, outcome, attempt, turn);
                     pause = Some(REFUSED.to_owned());
                 }
+                // Each is read before it is adopted, by a call of its own: one under this permit, the others alone
+                // under theirs (I9).
+                Next::Adopt { .. } if std::mem::replace(&mut adopts, true) => {
+                    flight.half = Some(self.new_party(2));
+                    self.goes_alone(flight, outcome, took, turn);
+                }
                 next => self.act(flight, outcome, next, took, turn),
             }
+        }
+        if stale {
+            self.ask_for_token(turn);
         }
         // Once for all of them.
         if let Some(why) = pause {
             self.pause(why, turn);
         }
+    }
+
+    /// Not applied with the others: it goes again by itself, as it was where an earlier send is in doubt.
+    fn goes_alone(&mut self, flight: Flight, outcome: Outcome, took: Duration, turn: &mut Turn<'_>) {
+        let (half, due) = (flight.half, turn.now.wall);
+        let doubt = flight.intent.sends > 1 || flight.intent.state == IntentState::Doubtful;
+        let action = match flight.intent.class {
+            IdempotencyClass::NativeKey { .. } => Action::Probe,
+            _ => Action::Send,
+        };
+        if doubt {
+            let attempt = self.attempt(&flight, &outcome, took, due);
+            return self.keep_doubt(flight, action, due, &outcome, attempt, turn);
+        }
+        self.sorts.insert(flight.intent.obligation.clone(), Sort { party: half, serial: None });
+        self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
     }
 
     /// The parties of the halves, where a batch is to go on in halves: one for each of it.
@@ -97,12 +126,8 @@ impl Spoke {
         }
         turn.note(Mark::Split { system: self.system.clone(), records: nexts.len() });
         let first = nexts.len().div_ceil(2);
-        let mut half = |most| {
-            self.halves += 1;
-            Some(Party { kind: HALVES | self.halves, most })
-        };
-        let (one, other) = (half(first), half(nexts.len() - first));
-        (0..nexts.len()).map(|place| if place < first { one } else { other }).collect()
+        let (one, other) = (self.new_party(first), self.new_party(nexts.len() - first));
+        (0..nexts.len()).map(|place| Some(if place < first { one } else { other })).collect()
     }
 
     /// On in a half: anew, or, where an earlier send is in doubt, as it was.
@@ -136,6 +161,18 @@ impl Spoke {
             }
         }
         for flights in batches.into_values() {
+            // A key stands for all of its batch: what is not there any more was ended meanwhile.
+            let torn = |flight: &Flight| {
+                let keyed = matches!(flight.intent.class, IdempotencyClass::NativeKey { .. });
+                keyed
+                    && flight.intent.batch.is_some_and(|batch| usize::try_from(batch.of) != Ok(flights.len()))
+            };
+            if flights.iter().any(torn) {
+                for flight in flights {
+                    self.wait_out(flight, turn);
+                }
+                continue;
+            }
             // Their permits paid for the call that was refused.
             if let Some(first) = flights.first() {
                 self.spend(self.draw_of_intent(&first.intent, Action::Send), turn);

@@ -25,9 +25,11 @@ use crate::spoke::settle::After;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
-/// The kind of party of a delivery of which it is not known yet what it comes to. Halves are counted from 1 << 63 on,
-/// operations from 1 << 62 on; below that are batches.
+/// The kind of party of a delivery of which it is not known yet what it comes to. Operations are counted from 1 << 62
+/// on; below that are batches.
 const ANY: u64 = 0;
+/// Kinds of halves are counted from here on.
+const HALVES: u64 = 1 << 63;
 
 /// A delivery that is to be written, under a permit that others share.
 #[derive(Debug)]
@@ -114,7 +116,6 @@ impl Spoke {
             match self.heads.remove(&key) {
                 Some(head) => {
                     self.draws.remove(&key);
-                    self.sorts.remove(&key);
                     self.active.insert(key);
                     self.admitted.push((head, permit));
                 }
@@ -143,13 +144,27 @@ impl Spoke {
         let draw = spec.map(|spec| self.draw_of_write(spec, &obligation.object, &wanted));
         let sort = spec.map(|spec| sort_for(spec, &wanted)).unwrap_or_default();
         if let Some(draw) = draw.filter(|draw| !permit.covers(draw.buckets, draw.cost)) {
-            self.sorts.insert(head.key.clone(), sort);
+            self.keep_sort(&head.key, sort);
             return self.ask_again(head, permit, draw, turn);
         }
         if !self.takes_turn(&permit, &sort) {
             return self.set_apart(head, permit, sort, turn);
         }
+        self.sorts.remove(&head.key);
         self.write(head, permit, obligation, wanted, turn);
+    }
+
+    /// What is known now of a delivery that does not go yet. It stays in the half that it was put into: nothing of the
+    /// batch's refusal is over before each of it has gone in a smaller one.
+    fn keep_sort(&mut self, key: &ObligationKey, sort: Sort) {
+        let half = self.sorts.get(key).and_then(|sort| sort.party).filter(|party| party.kind >= HALVES);
+        self.sorts.insert(key.clone(), Sort { party: half.or(sort.party), ..sort });
+    }
+
+    /// A party that nobody else is of, yet.
+    pub(crate) fn new_party(&mut self, most: usize) -> Party {
+        self.halves += 1;
+        Party { kind: HALVES | self.halves, most }
     }
 
     /// Whether no other call is about the same parent: none is, as long as this one lasts.
@@ -162,7 +177,7 @@ impl Spoke {
 
     /// It does not go in this call: it asks again, with what is known of it.
     fn set_apart(&mut self, head: Head, permit: Permit, sort: Sort, turn: &Turn<'_>) {
-        self.sorts.insert(head.key.clone(), sort);
+        self.keep_sort(&head.key, sort);
         self.unused(permit, turn);
         let due = head.due;
         self.settled(head, Some(due), turn.now);
@@ -233,7 +248,7 @@ impl Spoke {
         for one in going {
             let sort = self.sort_of_one(&one);
             if !one.permit.covers(draw.buckets, draw.cost) {
-                self.sorts.insert(one.head.key.clone(), sort);
+                self.keep_sort(&one.head.key, sort);
                 self.ask_again(one.head, one.permit, draw, turn);
             } else if may.len() >= batch.records_max || !self.takes_turn(&one.permit, &sort) {
                 self.set_apart(one.head, one.permit, sort, turn);
@@ -292,6 +307,7 @@ impl Spoke {
                 part.timeout_ms(),
                 turn.now.wall,
             );
+            self.sorts.remove(&head.key);
             intent.batch = Some(Membership { id: batch, place, of });
             intent.fields = Arc::clone(&write.fields);
             flights.push(Flight {

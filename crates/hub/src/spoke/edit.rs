@@ -4,7 +4,7 @@
 
 use canonical::Fields;
 use intake::{Decision, DecisionKind, Raise};
-use ledger::{Edit, Level, Obligation, State};
+use ledger::{Edit, Level, Obligation, ObligationKey, State};
 use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
 use super::orders::Decision as Ordered;
@@ -22,26 +22,57 @@ impl Spoke {
         why: String,
         turn: &mut Turn<'_>,
     ) {
-        let Delivery { key, record, object } = delivery;
+        let ask = self.edit_ask(delivery);
+        self.ask_for_edit(vec![ask], (outside, values, why), turn);
+    }
+
+    fn edit_ask(&self, Delivery { key, record, object }: Delivery) -> SpokeAsk {
         let references = self.config.route(&key.route).and_then(|route| self.config.mapping_of(route));
         let references = references.map_or_else(Vec::new, |mapping| {
             mapping.references().map(|of| (of.field.clone(), of.object.clone())).collect()
         });
-        let ask = SpokeAsk { key, record, object, references };
-        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
-        self.find(Query::Spoke { tenant, system, asks: vec![ask] }, Await::Edit(outside, values, why), turn);
+        SpokeAsk { key, record, object, references }
     }
 
-    /// The edit fits the delivery as it stands, or is refused with what to do instead.
+    fn ask_for_edit(
+        &mut self,
+        asks: Vec<SpokeAsk>,
+        (outside, values, why): (Ticket, Fields, String),
+        turn: &mut Turn<'_>,
+    ) {
+        let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
+        self.find(Query::Spoke { tenant, system, asks }, Await::Edit(outside, values, why), turn);
+    }
+
+    /// The edit fits the delivery as it stands, or is refused with what to do instead. Where the object has as many as
+    /// are kept, `rows` beyond the first are the deliveries of those.
     pub(super) fn edit(
         &mut self,
         outside: Ticket,
         values: Fields,
-        why: &str,
-        row: SpokeRow,
+        why: String,
+        rows: Vec<SpokeRow>,
         turn: &mut Turn<'_>,
     ) {
-        match self.edited(values, why, row, turn) {
+        // Of those deliveries some may be gone: that they were asked for is told by the number of rows.
+        let asked = rows.len() > 1;
+        let mut rows = rows.into_iter();
+        let Some(row) = rows.next() else { return };
+        let others: Vec<Obligation> = rows.filter_map(|row| row.obligation).collect();
+        if let (false, Some(own), Some(shadow)) = (asked, &row.obligation, &row.shadow)
+            && shadow.is_crowded()
+        {
+            let own_ask = std::iter::once(own.key.clone());
+            let keys = own_ask.chain(shadow.edits.iter().map(|edit| ObligationKey {
+                tenant: own.key.tenant.clone(),
+                route: edit.route.clone(),
+                subject: edit.subject,
+            }));
+            let delivery = |key| Delivery { key, record: own.record, object: own.object.clone() };
+            let asks = keys.map(|key| self.edit_ask(delivery(key))).collect();
+            return self.ask_for_edit(asks, (outside, values, why), turn);
+        }
+        match self.edited(values, &why, row, &others, turn) {
             Ok((unit, key)) => self.outbox.push((unit, After::Ordered(outside, Ordered::Retry, key))),
             Err(text) => Self::answer(outside, Err(text), turn),
         }
@@ -52,8 +83,9 @@ impl Spoke {
         values: Fields,
         why: &str,
         row: SpokeRow,
+        others: &[Obligation],
         turn: &Turn<'_>,
-    ) -> Result<(Unit, ledger::ObligationKey), String> {
+    ) -> Result<(Unit, ObligationKey), String> {
         let Some(obligation) = row.obligation.clone() else {
             return Err("there is no such delivery".to_owned());
         };
@@ -80,8 +112,14 @@ impl Spoke {
             object: obligation.object.clone(),
             revision,
         });
+        // Of another level, or of what was decided meanwhile, nothing was ordered.
+        unit.require.push(Require::Wanted {
+            key: obligation.key.clone(),
+            level: obligation.wanted,
+            state: obligation.state,
+        });
         unit.ops.extend(self.recorded(&obligation, &values, why, now));
-        shadow.edit(Edit {
+        let edit = Edit {
             route: obligation.key.route.clone(),
             subject: obligation.key.subject,
             level,
@@ -89,7 +127,14 @@ impl Spoke {
             before,
             why: why.to_owned(),
             at: now,
-        });
+        };
+        let is_past = |known: &Edit| {
+            known.is_of(&obligation) || known.is_past(others.iter().find(|row| known.is_of(row)))
+        };
+        if !shadow.edit(edit, is_past) {
+            let text = "as many edits as are kept of one object still wait to be said: see to those deliveries first";
+            return Err(text.to_owned());
+        }
         unit.ops.push(Op::PutShadow(shadow));
         let key = obligation.key.clone();
         unit.ops.push(Op::Raise(Raise {

@@ -289,10 +289,7 @@ impl Spoke {
             Next::Refetch => self.end(flight, outcome, Ending::Refetch, Some(attempt), turn),
             Next::Reauthorise if self.may_reauthorise() => {
                 self.unauthorised.push(flight);
-                if self.phase == Phase::Running {
-                    self.refusals += 1;
-                    self.authorise(turn);
-                }
+                self.ask_for_token(turn);
             }
             Next::Reauthorise => {
                 self.hold_over_pause(flight, outcome, attempt, turn);
@@ -302,6 +299,14 @@ impl Spoke {
                 self.hold_over_pause(flight, outcome, attempt, turn);
                 self.pause(why.message, turn);
             }
+        }
+    }
+
+    /// The token was refused: a fresh one may help.
+    pub(crate) fn ask_for_token(&mut self, turn: &mut Turn<'_>) {
+        if self.phase == Phase::Running {
+            self.refusals += 1;
+            self.authorise(turn);
         }
     }
 
@@ -417,6 +422,7 @@ impl Spoke {
             dispatcher.unlock(intent.record, &intent.object);
         }
         self.active.remove(&intent.obligation);
+        self.forget(&intent.obligation);
         self.ask_person(intent.clone(), why, turn.now.wall);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
 use dispatch::Wanted;
-use ledger::{Lane, State};
+use ledger::{Lane, ObligationKey, State};
 use store::{Claimed, Head, Query, SpokeAsk};
 
 use crate::spoke::standing::HOLDING_MAX;
@@ -163,7 +163,7 @@ impl Spoke {
             if let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) {
                 claim.later(due);
             }
-            return;
+            return self.forget(&head.key);
         }
         let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
         let draw = self.draw_of_head(&head);
@@ -202,8 +202,14 @@ impl Spoke {
                 head.attempts = 0;
                 self.hold(head, now);
             }
-            None => {}
+            None => self.forget(&head.key),
         }
+    }
+
+    /// It has left memory: what was known of what it comes to goes as well.
+    pub(crate) fn forget(&mut self, key: &ObligationKey) {
+        self.draws.remove(key);
+        self.sorts.remove(key);
     }
 
     pub(crate) fn ask(&self, head: &Head) -> SpokeAsk {

@@ -140,6 +140,7 @@ impl Spoke {
             Decision::Retry => self.look_in_store(),
             Decision::Skip => {
                 self.active.remove(key);
+                self.forget(key);
                 self.raised_again.remove(key);
                 // Whatever is wanted of it beyond what was passed over.
                 self.look_in_store();

@@ -324,7 +324,7 @@ impl Spoke {
     }
 
     /// The shadow, where it fits; else a blank one: of a shadow of another object, or of one that is no longer linked,
-    /// nothing holds but its revision.
+    /// nothing holds but its revision, and what persons ordered.
     pub(crate) fn fitting_shadow(
         &self,
         record: RecordId,
@@ -335,8 +335,9 @@ impl Spoke {
         match shadow {
             Some(shadow) if fits(&shadow) => shadow,
             other => {
-                let revision = other.map_or(0, |shadow| shadow.revision);
-                Shadow { revision, ..self.blank(record, object) }
+                let (revision, edits) =
+                    other.map(|shadow| (shadow.revision, shadow.edits)).unwrap_or_default();
+                Shadow { revision, edits, ..self.blank(record, object) }
             }
         }
     }

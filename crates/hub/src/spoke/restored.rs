@@ -156,14 +156,14 @@ impl Spoke {
         }
     }
 
-    /// A shadow of before the restore says nothing but which object it is of.
+    /// A shadow of before the restore says nothing but which object it is of, and what persons ordered.
     pub(crate) fn as_far_as_known(&self, shadow: Shadow) -> Shadow {
         let restored_at = self.restore.as_ref().map(|restore| restore.epoch.restored_at);
         if !intake::unverified(&shadow, restored_at) {
             return shadow;
         }
-        let (external_id, token, revision) = (shadow.external_id, shadow.token, shadow.revision);
-        Shadow { external_id, token, revision, ..self.blank(shadow.record, &shadow.object) }
+        let Shadow { external_id, token, revision, edits, .. } = shadow;
+        Shadow { external_id, token, revision, edits, ..self.blank(shadow.record, &shadow.object) }
     }
 
     /// Whether what goes first is a look: the create may have been made after the backup was taken.

@@ -244,8 +244,8 @@ impl Spoke {
             }
             Ending::Found if sync => {
                 let recent = std::mem::take(&mut shadow.recent);
-                shadow =
-                    Shadow { revision: old.revision, recent, ..self.blank(intent.record, &intent.object) };
+                let (revision, edits) = (old.revision, std::mem::take(&mut shadow.edits));
+                shadow = Shadow { revision, recent, edits, ..self.blank(intent.record, &intent.object) };
                 // What an earlier send of it left there.
                 shadow.remember(&intent.fields, now);
                 shadow.external_id.clone_from(&external_id);

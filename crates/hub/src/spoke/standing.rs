@@ -58,8 +58,7 @@ impl Spoke {
         let unit =
             Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why, at }] };
         self.holding += 1;
-        self.draws.remove(&head.key);
-        self.sorts.remove(&head.key);
+        self.forget(&head.key);
         self.outbox.push((unit, After::Held));
         true
     }

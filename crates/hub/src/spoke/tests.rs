@@ -85,3 +85,47 @@ fn whoever_holds_a_spoke_configures_it() {
     let said = turn(&mut spoke, Input::Configure(Ticket(904), config));
     assert!(said.iter().any(|effect| matches!(effect, Effect::Find(_, Query::System { .. }))), "{said:?}");
 }
+
+/// As many edits as are kept, of deliveries that have gone since: the next one takes their place, and asks no second time.
+#[test]
+fn edits_of_deliveries_that_have_gone_make_room() {
+    use canonical::RecordId;
+    use store::conformance::make;
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    let mut dead = store::rules::first(&make::notify("once", 99, 1));
+    dead.state = ledger::State::Dead;
+    let edits = (1..=8).map(|number| ledger::Edit {
+        route: RouteId::from("once"),
+        subject: ledger::Subject::Event(make::evt(number)),
+        level: make::level(1),
+        values: canonical::Fields::new(),
+        before: canonical::Fields::new(),
+        why: "ben".to_owned(),
+        at: Wall(1),
+    });
+    let shadow = ledger::Shadow { edits: edits.collect(), ..make::shadow(1, "erp", "customer") };
+    let blank = |obligation, shadow| store::SpokeRow {
+        obligation,
+        record: Some(Arc::new(make::record(1, 1))),
+        fact: None,
+        shadow,
+        link: None,
+        links: BTreeMap::<(RecordId, Object), String>::new(),
+        intent: None,
+    };
+    let order = |spoke: &mut Spoke, rows| {
+        let mut effects = Vec::new();
+        let values = [("name".to_owned(), serde_json::json!("other"))].into_iter().collect();
+        let mut turn = Turn::new(Now::default(), 1, &mut effects);
+        spoke.edit(Ticket(900), values, "ann".to_owned(), rows, &mut turn);
+        effects
+    };
+    let first = blank(Some(dead), Some(shadow));
+    let said = order(&mut spoke, vec![first.clone()]);
+    assert!(matches!(said.as_slice(), [Effect::Find(..)]), "it looks at those deliveries: {said:?}");
+    let rows = std::iter::once(first).chain((0..8).map(|_| blank(None, None)));
+    let said = order(&mut spoke, rows.collect());
+    assert!(said.is_empty(), "{said:?}");
+    let raised = |unit: &store::Unit| unit.ops.iter().any(|op| matches!(op, store::Op::Raise(_)));
+    assert!(matches!(spoke.outbox.as_slice(), [(unit, _)] if raised(unit)), "{:?}", spoke.outbox);
+}

@@ -109,3 +109,25 @@ fn i3_what_was_said_before_a_deletion_makes_nothing_new() {
     assert!(older.raises.is_empty() && older.link.is_none());
     assert!(matches!(world.only().alive, Alive::Deleted { .. }));
 }
+
+/// What persons ordered to be said there outlives the object that stood there.
+#[test]
+fn orders_outlive_another_object() {
+    let mut world = written();
+    let edit = ledger::Edit {
+        route: RouteId::from("to-erp"),
+        subject: ledger::Subject::Record(world.only().id),
+        level: ledger::Level { version: 1, generation: 1 },
+        values: fields(json!({"name": "Said"})),
+        before: Fields::new(),
+        why: "ann: a test".into(),
+        at: Wall(1),
+    };
+    for shadow in world.view.shadows.values_mut() {
+        shadow.external_id = Some("8".into());
+        assert!(shadow.edit(edit.clone(), |_| false));
+    }
+    let seen = world.accept(&said("erp", "9", 30, json!({"email": "a@x.org"})));
+    let (shadow, _) = seen.shadow.expect("another object is seen");
+    assert_eq!((shadow.external_id.as_deref(), shadow.edits), (Some("9"), vec![edit]));
+}

@@ -84,7 +84,7 @@ fn check(of: impl Fn(IdempotencyClass) -> Intent, at: impl Fn(&Intent) -> Settli
             got.push_str(name(&settle(at(&intent), &Outcome::of(class))));
         }
         // One that writes its mark differs from one that looks first only in that it does not look first.
-        let [searched, marked] = [SEARCHED, MARKED].map(|class| of(class));
+        let [searched, marked] = [SEARCHED, MARKED].map(&of);
         let outcome = Outcome::of(class);
         assert_eq!(
             name(&settle(at(&searched), &outcome)),
@@ -170,10 +170,15 @@ fn i4_what_is_in_doubt_is_not_rendered_anew_because_its_batch_is_rejected() {
     let intent = Intent { sends: 2, ..member(IdempotencyClass::Upsert) };
     let next = settle(write(&intent), &Outcome::of(Class::BatchRejected));
     assert_eq!(next, Next::Split { due: intent.quiet_from(), kept: true });
-    // A key has one answer: nothing was applied under it.
+    // A key stands for all of its bytes: under new keys the halves could be second effects (I3).
     let keyed = Intent { sends: 2, ..member(KEYED) };
-    let next = settle(write(&keyed), &Outcome::of(Class::BatchRejected));
-    assert_eq!(next, Next::Split { due: MADE + seconds(5), kept: false });
+    for outcome in [Class::BatchRejected, Class::Conflict] {
+        assert_eq!(name(&settle(write(&keyed), &Outcome::of(outcome))), "resend");
+        let last = Settling { attempts: 4, ..write(&keyed) };
+        assert_eq!(name(&settle(last, &Outcome::of(outcome))), "person");
+    }
+    let first = Intent { sends: 1, ..member(KEYED) };
+    assert_eq!(name(&settle(write(&first), &Outcome::of(Class::BatchRejected))), "split");
     // Nobody knows what became of it: it is not split.
     for class in [Class::Uncertain, Class::Retryable, Class::RateLimited] {
         assert_eq!(name(&settle(write(&intent), &Outcome::of(class))), "resend");

@@ -58,10 +58,16 @@ fn split(at: Settling<'_>, outcome: &Outcome) -> Next {
     if at.intent.batch.is_none_or(|batch| batch.of < 2) {
         return Next::Dead(words::refused(at.intent, outcome));
     }
-    // An answer about this send says nothing about an earlier one; but to a key there is one answer, whichever send it
-    // was for.
-    let kept = at.earlier_doubt() && at.is_upsert_of_batch();
-    Next::Split { due: if kept { at.now.max(at.intent.quiet_from()) } else { at.now }, kept }
+    if !at.earlier_doubt() {
+        return Next::Split { due: at.now, kept: false };
+    }
+    // An answer about this send says nothing about an earlier one, which may be at work still. An upsert's parts can go
+    // on in halves as they are; a key stands for all of them, and new keys could be second effects.
+    if at.is_upsert_of_batch() {
+        Next::Split { due: at.now.max(at.intent.quiet_from()), kept: true }
+    } else {
+        again(at, outcome, pace::back_off(at, outcome))
+    }
 }
 
 /// Refused for a reason other than its content. The same bytes may have been taken earlier: then a person looks.

@@ -67,6 +67,7 @@ impl Simulation {
         self.store.sync();
         let now = self.now;
         if let Some(estate) = &mut self.estate {
+            estate.bulk.forget();
             estate.forgotten.extend(acknowledged.difference(&backup.acknowledged));
             estate.behind_until = now + micros(RESTORING) + READING_AGAIN;
         }

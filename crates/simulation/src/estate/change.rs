@@ -39,6 +39,12 @@ impl Simulation {
         }
         let told = Input::Configure(self.order_ticket(), next);
         self.at(self.now + TOLD_WITHIN + 10_000, Event::Input(MachineId::Intake, told));
+        let told = Input::Configure(self.order_ticket(), Arc::clone(&self.config));
+        let at = self.now + TOLD_WITHIN + 20_000;
+        self.at(at, Event::Input(MachineId::Jobs, told));
+        if let Some(estate) = &mut self.estate {
+            estate.bulk.told_at = at;
+        }
     }
 
     /// Every machine is held and told the same configuration again, which makes it start again.

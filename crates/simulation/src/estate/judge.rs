@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use canonical::System;
 use ledger::State;
 use serde_json::{Value, json};
-use store::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page};
+use store::browse::{DeliveryFilter, EventFilter, GroupFilter, Look, MessageFilter, Page};
 
 use super::{Mode, files, system};
 use crate::driver::Simulation;
@@ -64,6 +64,24 @@ impl Simulation {
         }
         self.judge_marks();
         self.judge_rows();
+        self.judge_bulk();
+        self.judge_groups();
+    }
+
+    /// I8: where nothing needs a person any more, no group of failures says that something does.
+    fn judge_groups(&mut self) {
+        let open = GroupFilter { open: Some(true), limit: 1000, ..GroupFilter::default() };
+        let Some(Page::Groups(groups)) = self.page(Look::Groups(open)) else { return };
+        if let Some((_, group)) = groups.first() {
+            let what = format!(
+                "{} groups of failures are open, and nothing is in them; the first counts {} waiting, {} again: {}",
+                groups.len(),
+                group.waiting,
+                group.again,
+                group.why.class
+            );
+            self.violated("I8", group.system.as_str(), what);
+        }
     }
 
     fn judge_messages(&mut self) {

@@ -8,7 +8,7 @@ use canonical::{Object, OrderToken, System};
 use connector::{Observation, Seen};
 use serde_json::{Value, json};
 
-use super::{files, system};
+use super::{Happening, files, system};
 use crate::driver::{Event, Saying, Simulation};
 use crate::outside::HEEDLESS;
 
@@ -92,8 +92,33 @@ impl Simulation {
             _ => {
                 let Some(id) = self.some_thing() else { return };
                 let fields = self.new_fields(id);
+                self.may_take_back(id, &fields);
                 self.source_change(id, fields);
             }
+        }
+    }
+
+    /// Now and then somebody changes their mind within seconds.
+    fn may_take_back(&mut self, id: u64, changes: &Values) {
+        let source = self.targets.get(&system(files::SOURCE));
+        let Some(item) = source.and_then(|source| source.objects.get(&id)) else { return };
+        let was = |name: &str| Some((name.to_owned(), item.fields.get(name)?.clone()));
+        let before: Values = ["active", "label", "group"]
+            .into_iter()
+            .filter(|name| changes.contains_key(*name))
+            .filter_map(was)
+            .collect();
+        if !before.is_empty() && self.between(0, 3) == 0 {
+            let after = self.between(200_000, 12_000_000);
+            self.at(self.now + after, Event::Happen(Happening::TakeBack(id, before)));
+        }
+    }
+
+    /// What was changed is as it was.
+    pub(super) fn take_back(&mut self, id: u64, mut fields: Values) {
+        if self.estate.as_ref().is_some_and(|estate| estate.things.contains(&id)) {
+            fields.insert("value".to_owned(), json!(self.serial()));
+            self.source_change(id, fields);
         }
     }
 
@@ -159,6 +184,21 @@ impl Simulation {
         for _ in 0..count {
             let value = self.serial();
             self.source_change(id, BTreeMap::from([("value".to_owned(), json!(value))]));
+        }
+    }
+
+    /// One record opens and closes again and again, so that one event of it follows the other.
+    pub(super) fn swing(&mut self) {
+        let Some(id) = self.some_thing() else { return };
+        for turn in 0..self.between(6, 16) {
+            let closes = turn % 2 == 1;
+            let value = self.serial();
+            let mut fields = BTreeMap::from([
+                ("value".to_owned(), json!(value)),
+                ("stage".to_owned(), json!(if closes { "closed" } else { "open" })),
+            ]);
+            fields.extend(closes.then(|| ("round".to_owned(), json!(value))));
+            self.source_change(id, fields);
         }
     }
 
@@ -271,14 +311,27 @@ impl Simulation {
             .collect();
         let place = self.between(0, (live.len() as u64).max(1));
         let Some(id) = usize::try_from(place).ok().and_then(|place| live.get(place).copied()) else { return };
+        self.edits_there(&target, id, field);
+        // Some save twice: the second time while the first is being read.
+        if self.between(0, 2) == 0 {
+            let after = self.between(1_000, 500_000);
+            self.at(self.now + after, Event::Happen(Happening::EditThere(target, id, field)));
+        }
+    }
+
+    /// Somebody writes a field of an object there.
+    pub(super) fn edits_there(&mut self, target: &System, id: u64, field: &str) {
         let value = json!(format!("person {}", self.serial()));
         let now = self.now;
-        if let Some(vendor) = self.targets.get_mut(&target) {
-            vendor.change(id, &BTreeMap::from([(field.to_owned(), value)]), now);
+        match self.targets.get_mut(target) {
+            Some(vendor) if vendor.objects.get(&id).is_some_and(|item| !item.gone) => {
+                vendor.change(id, &BTreeMap::from([(field.to_owned(), value)]), now);
+            }
+            _ => return,
         }
-        self.remember(&format!("! somebody edits {field} of {id} at {name}"));
+        self.remember(&format!("! somebody edits {field} of {id} at {target}"));
         self.did("SomebodyEdited");
-        self.target_says(&target, id, true);
+        self.target_says(target, id, true);
     }
 
     /// A target says how an object stands: of a person's edit it surely does.

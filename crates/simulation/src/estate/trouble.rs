@@ -6,8 +6,12 @@ use super::{Happening, files, system};
 use crate::driver::{Event, Simulation};
 use crate::vendor::Faults;
 
-/// The wall clock jumps by at most so many microseconds, either way.
+/// The wall clock is set by at most so many microseconds, either way.
 const JUMP_MAX: u64 = 1_500_000;
+/// It lies by at most so many, for at most so many; and the machine sleeps at most so long.
+const LIE_MAX: u64 = 8 * 3_600_000_000;
+const LIES_FOR: u64 = 200_000_000;
+const SLEEP_MAX: u64 = 3_600_000_000;
 /// After the hub was down, or its disk full, a delay is excused for so many microseconds.
 const EXCUSED: u64 = 20_000_000;
 
@@ -75,6 +79,11 @@ impl Simulation {
             self.count(name);
             self.remember(&format!("! {chosen} falls ill: {name}"));
             self.sick.insert(chosen.clone(), faults);
+            // What happens there just now has to wait, in its order.
+            if chosen.as_str() == files::KEYED && self.between(0, 2) == 0 {
+                let soon = self.between(500_000, 5_000_000);
+                self.at(self.now + soon, Event::Happen(Happening::Swing));
+            }
             let last = self.between(5_000_000, 110_000_000);
             self.at(self.now + last, Event::Happen(Happening::Well(chosen)));
         }
@@ -187,12 +196,31 @@ impl Simulation {
         self.store.fail(kept, &store::StoreError::Broken { detail: "simulated".to_owned() });
     }
 
+    /// The wall clock is set a little, lies by minutes or hours for a while, or has stood still with the machine.
     pub(super) fn jump(&mut self) {
-        let by = self.between(0, JUMP_MAX * 2);
-        let by = i64::try_from(by).unwrap_or(0) - i64::try_from(JUMP_MAX).unwrap_or(0);
-        self.count("clock_jump");
-        self.remember(&format!("! the wall clock jumps by {by} µs"));
+        let (either_way, kind) = (self.between(0, 2) == 0, self.between(0, 10));
+        let (name, by) = match kind {
+            0..6 => ("clock_jump", self.between(0, JUMP_MAX)),
+            6..9 => ("clock_lies", self.between(10_000_000, LIE_MAX)),
+            _ => ("clock_slept", self.between(10_000_000, SLEEP_MAX)),
+        };
+        let by = i64::try_from(by).unwrap_or(0);
+        let by = if either_way && name != "clock_slept" { -by } else { by };
+        self.count(name);
+        self.remember(&format!("! {name}: the wall clock jumps by {by} µs"));
         self.clock_off += by;
+        if name == "clock_lies" {
+            let Some(estate) = &mut self.estate else { return };
+            estate.lie += by;
+            let last = self.between(1_000_000, LIES_FOR);
+            self.at(self.now + last, Event::Happen(Happening::SetClock));
+        }
+    }
+
+    /// The clock no longer lies.
+    pub(crate) fn clock_is_set(&mut self) {
+        let lie = self.estate.as_mut().map_or(0, |estate| std::mem::take(&mut estate.lie));
+        self.clock_off -= lie;
     }
 
     /// The last fault is over: everything is well, and the source touches all it has.

@@ -78,9 +78,12 @@ impl Simulation {
         if source.as_str() == files::UP
             && let Some(note) = fields.get("note").and_then(Value::as_str)
         {
-            let newer = estate.notes.get(&id).is_none_or(|(known, _)| known != note);
+            // What was said first may come last.
+            let order = observation.order;
+            let newer = estate.notes.get(&id).is_none_or(|(.., known)| order > *known);
             if newer && note.starts_with("person") {
-                estate.notes.insert(id, (note.to_owned(), now));
+                let since = estate.notes.get(&id).filter(|(known, ..)| known == note).map(|(_, at, _)| *at);
+                estate.notes.insert(id, (note.to_owned(), since.unwrap_or(now), order));
             }
         }
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
@@ -121,7 +124,7 @@ impl Simulation {
             return;
         }
         let Some(estate) = &mut self.estate else { return };
-        if now < estate.unfair_until.max(estate.behind_until) || estate.full {
+        if now < estate.unfair_until.max(estate.behind_until).max(estate.busy_until) || estate.full {
             estate.owed.values_mut().for_each(|owed| owed.1 = now);
             return;
         }
@@ -145,7 +148,11 @@ impl Simulation {
     /// How the delivery of a thing to the healthy target stands.
     fn state_of_thing(&self, id: u64) -> Option<ledger::State> {
         let healthy = self.estate.as_ref()?.healthy.clone();
-        let look = Look::RecordByLink { system: super::system(files::SOURCE), external_id: id.to_string() };
+        let look = Look::RecordByLink {
+            system: super::system(files::SOURCE),
+            object: None,
+            external_id: id.to_string(),
+        };
         let Some(Page::Record(Some(sheet))) = self.page(look) else { return None };
         let mut rows = sheet.obligations.iter().filter(|row| row.system == healthy);
         rows.find(|row| row.object.as_str() == "items").map(|row| row.state)
@@ -236,6 +243,7 @@ impl Simulation {
         let unheard = self.estate.as_ref().is_some_and(|estate| {
             let mut crashes = estate.crashed_at.iter();
             crashes.any(|at| at + HEARD_BY >= asked_at && *at <= asked_at + HEARD_BY)
+                || estate.another_clock_at >= asked_at
         });
         if impatient > 0 && !unheard {
             let what = format!("{system} was called although it had asked to be left alone");
@@ -309,9 +317,10 @@ impl Simulation {
         if self.estate.is_none() {
             return;
         }
-        let decisions: Vec<Decision> = units
-            .iter()
-            .flat_map(|unit| &unit.ops)
+        let ops = || units.iter().flat_map(|unit| &unit.ops);
+        let jobs = ops().filter_map(|op| if let Op::PutJob(job) = op { Some(job) } else { None });
+        jobs.for_each(|job| self.watch_job(job));
+        let decisions: Vec<Decision> = ops()
             .filter_map(|op| match op {
                 Op::PutDecision(decision) => Some(decision.clone()),
                 _ => None,

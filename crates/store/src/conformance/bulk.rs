@@ -113,6 +113,7 @@ pub fn groups_count_messages(backend: &Backend) {
     assert_eq!((counts(&both), both.kind.name()), ((2, 0, 2, 0, 0), "message"));
     assert_eq!((both.system.as_str(), both.sample), ("crm", Sample::Message(msg(2))));
     let moved = |number, state, seconds| Op::MessageState {
+        tenant: acme(),
         id: msg(number),
         state,
         reason: (state != MessageState::Accepted).then(|| reason("")),
@@ -237,7 +238,7 @@ pub fn decisions_of_jobs_are_about_what_is_dead(backend: &Backend) {
     let quarantined =
         intake::Message { state: MessageState::Quarantined, reason: Some(reason("fp1_m")), ..message(1) };
     backend.apply(vec![Op::PutMessage(quarantined), Op::PutMessage(message(2))]);
-    let about = |number| Op::DecideMessage { id: msg(number), decided: decided(true) };
+    let about = |number| Op::DecideMessage { tenant: acme(), id: msg(number), decided: decided(true) };
     backend.apply(vec![about(1), about(2), about(9)]);
     let ready = Query::Ready { tenant: acme(), now: at(300), limit: 9 };
     match backend.find(ready) {

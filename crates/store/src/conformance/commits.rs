@@ -1,6 +1,7 @@
 //! Commits: requirements, and the plain operations.
 
 use intake::MessageState;
+use ledger::State;
 
 use super::Backend;
 use super::make::*;
@@ -168,12 +169,19 @@ pub fn messages_move_on(backend: &Backend) {
     backend.apply(vec![Op::PutMessage(message(1)), Op::PutMessage(message(2))]);
     backend.apply(vec![
         Op::MessageState {
+            tenant: acme(),
             id: msg(1),
             state: MessageState::Quarantined,
             reason: Some(reason("fp1_q")),
             at: at(5),
         },
-        Op::MessageState { id: msg(9), state: MessageState::Discarded, reason: None, at: at(5) },
+        Op::MessageState {
+            tenant: acme(),
+            id: msg(9),
+            state: MessageState::Discarded,
+            reason: None,
+            at: at(5),
+        },
     ]);
     let Page::Messages(found) =
         backend.look(&acme(), Look::Messages(MessageFilter { limit: 9, ..<_>::default() }))
@@ -209,4 +217,17 @@ pub fn quarantine_is_required(backend: &Backend) {
     assert!(backend.holds(needs(1, acme())));
     assert!(!backend.holds(needs(2, acme())) && !backend.holds(needs(3, acme())));
     assert!(!backend.holds(needs(1, other())));
+}
+
+/// An edit is for a level: what moves on meanwhile is not edited.
+pub fn what_is_wanted_is_required(backend: &Backend) {
+    let key = sync_key("r", 1);
+    let needs = |level, state| Require::Wanted { key: key.clone(), level, state };
+    assert!(!backend.holds(needs(level(1), State::Pending)), "it is not there");
+    backend.apply(vec![Op::Raise(raise("r", 1, 1)), settle(key.clone(), 1, State::Dead)]);
+    assert!(backend.holds(needs(level(1), State::Dead)));
+    assert!(!backend.holds(needs(level(1), State::Pending)) && !backend.holds(needs(level(2), State::Dead)));
+    backend.apply(vec![Op::Raise(raise("r", 1, 2))]);
+    assert!(!backend.holds(needs(level(1), State::Dead)));
+    assert!(backend.holds(needs(level(2), State::Pending)));
 }

@@ -202,8 +202,9 @@ pub fn a_record_sheet_holds_everything(backend: &Backend) {
     assert_eq!(found.attempts, [attempt_of_event, attempt(1, "r", 1)]);
     let stale = intake::Decision { field: None, ..decision(1, DecisionKind::Stale) };
     assert_eq!(found.decisions, [stale, decision(1, DecisionKind::Rejected)]);
-    let by_link =
-        |name: &str, id: &str| sheet(Look::RecordByLink { system: system(name), external_id: id.to_owned() });
+    let by_link = |name: &str, id: &str| {
+        sheet(Look::RecordByLink { system: system(name), object: None, external_id: id.to_owned() })
+    };
     assert_eq!(by_link("erp", "b"), Some(found));
     assert_eq!(by_link("erp", "a"), None);
     assert_eq!(sheet(Look::Record(rec(3))), None);

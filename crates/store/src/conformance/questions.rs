@@ -230,8 +230,15 @@ pub fn messages_wait_for_links_and_deadlines(backend: &Backend) {
     };
     assert_eq!(found, [Message { state: MessageState::Ready, ..parked(1, Some("a"), Some(500)) }]);
     backend.apply(vec![
-        Op::MessageState { id: msg(1), state: MessageState::Accepted, reason: None, at: at(5) },
         Op::MessageState {
+            tenant: acme(),
+            id: msg(1),
+            state: MessageState::Accepted,
+            reason: None,
+            at: at(5),
+        },
+        Op::MessageState {
+            tenant: acme(),
             id: msg(4),
             state: MessageState::Quarantined,
             reason: Some(reason("fp1_q")),
@@ -250,6 +257,8 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Op::Raise(raise("r", 1, 1)),
         Op::PutIntent(intent(1, "r", 1)),
         Op::PutMessage(parked(1, None, Some(1))),
+        Op::PutMessage(Message { state: MessageState::Quarantined, ..message(2) }),
+        Op::PutShadow(shadow(1, "erp", "customer")),
         Op::WantFetch(fetch("a", 1, 1)),
         Op::PutSystem(system_state("crm")),
     ]);
@@ -273,7 +282,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::Delivery(sync_key("r", 1))));
     assert!(empty(Look::Event(evt(1))));
     assert!(empty(Look::Record(rec(1))));
-    assert!(empty(Look::RecordByLink { system: system("crm"), external_id: "a".to_owned() }));
+    assert!(empty(Look::RecordByLink { system: system("crm"), object: None, external_id: "a".to_owned() }));
     assert!(empty(Look::Changes { system: None, before: None, limit: 9 }));
     assert!(empty(Look::Systems));
     assert!(empty(Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system("erp")] }));
@@ -282,4 +291,30 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert_eq!(backend.find(ready), Rows::Ready(vec![], None));
     let fetches = Query::Fetches { tenant: other(), system: system("crm"), due_by: at(1000), limit: 9 };
     assert_eq!(backend.find(fetches), Rows::Fetches(vec![], None));
+    // Whoever knows an id of another tenant learns nothing by it, and moves nothing.
+    let ask = Query::Spoke { tenant: other(), system: system("erp"), asks: vec![spoke_ask("r", 1)] };
+    assert_eq!(backend.find(ask), Rows::Spoke(vec![crate::SpokeRow::default()]));
+    let kept = backend.look(&acme(), Look::Message(msg(2)));
+    backend.apply(vec![
+        Op::MessageState {
+            tenant: other(),
+            id: msg(2),
+            state: MessageState::Discarded,
+            reason: None,
+            at: at(9),
+        },
+        Op::DecideMessage {
+            tenant: other(),
+            id: msg(2),
+            decided: crate::Decided {
+                again: false,
+                job: job(1),
+                reason: reason(""),
+                failed_by: at(99),
+                at: at(9),
+            },
+        },
+    ]);
+    assert_eq!(backend.look(&acme(), Look::Message(msg(2))), kept);
+    assert!(empty(Look::Message(msg(2))));
 }

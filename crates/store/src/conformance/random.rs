@@ -284,7 +284,7 @@ impl Dice {
         };
         match self.below(5) {
             0..2 => Op::Decide { key: self.key(), decided },
-            2 => Op::DecideMessage { id: msg(self.below(5)), decided },
+            2 => Op::DecideMessage { tenant: acme(), id: msg(self.below(5)), decided },
             3 => Op::DropJob(job(self.below(2))),
             _ => {
                 let state = self.pick(&[ledger::JobState::Planned, ledger::JobState::Running]);
@@ -323,6 +323,7 @@ impl Dice {
             )),
             3 => Op::PutAttempt(Attempt { took_ms: self.below(99), ..attempt(1, "r", self.below(4)) }),
             4 => Op::MessageState {
+                tenant: acme(),
                 id: msg(self.below(5)),
                 state: self.pick(&[MessageState::Ready, MessageState::Accepted, MessageState::Discarded]),
                 reason: self.some(reason("fp1_d")),
@@ -464,7 +465,11 @@ impl Dice {
                 limit,
             }),
             5 => Look::Record(rec(self.below(4))),
-            6 => Look::RecordByLink { system: system(self.system()), external_id: self.id().to_owned() },
+            6 => Look::RecordByLink {
+                system: system(self.system()),
+                object: None,
+                external_id: self.id().to_owned(),
+            },
             7 => Look::Applied { before, limit },
             10 => Look::Changes { system: None, before, limit },
             11 => {

@@ -6,7 +6,7 @@ use ledger::{Intent, IntentState, Obligation, State, Subject};
 
 use super::Backend;
 use super::make::*;
-use crate::browse::{DeliveryFilter, EventFilter, Look, MessageFilter, Page, RecordSheet};
+use crate::browse::{DeliveryFilter, EventFilter, JobFilter, Look, MessageFilter, Page, RecordSheet};
 use crate::op::Attempt;
 use crate::retention::{Horizons, OldAsk, OldRow, Part, Place, Retained};
 use crate::{Op, Query, Require, Rows};
@@ -25,7 +25,7 @@ fn horizons() -> Horizons {
 }
 
 fn ask(part: Part, after: Place, lines: bool) -> Query {
-    Query::Old(OldAsk { tenant: acme(), part, after, horizons: horizons(), limit: 2, lines })
+    Query::Old(OldAsk { tenant: acme(), part, after, horizons: horizons(), limit: 2, bytes: 1 << 20, lines })
 }
 
 /// Walks to the end, in the smallest pages.
@@ -224,7 +224,13 @@ pub fn what_moved_meanwhile_stays(backend: &Backend) {
         (OldRow::Delivery(notify_key("n", 1)), String::new()),
         (OldRow::Event(evt(1)), String::new()),
     ]);
-    let ready = Op::MessageState { id: msg(1), state: MessageState::Ready, reason: None, at: at(600) };
+    let ready = Op::MessageState {
+        tenant: acme(),
+        id: msg(1),
+        state: MessageState::Ready,
+        reason: None,
+        at: at(600),
+    };
     let replay = Some(intake::Replay { job: job(1), anew: true });
     let again = Raise { again: true, at: at(600), due: at(600), replay, ..notify("n", 1, 1) };
     backend.apply(vec![ready, Op::Raise(again)]);
@@ -238,6 +244,23 @@ pub fn what_moved_meanwhile_stays(backend: &Backend) {
     backend.apply(vec![kept(3, MessageState::Accepted, 10)]);
     let rows = [OldRow::Payload(msg(3)), OldRow::Event(evt(5)), OldRow::Delivery(notify_key("n", 4))];
     backend.apply(rows.into_iter().map(|row| Op::Forget { tenant: tenant.clone(), row, before }).collect());
+    backend.apply(vec![Op::PutAttempt(Attempt { at: at(40), ..attempt(1, "r", 1) })]);
+    backend.apply(vec![Op::PutAttempt(Attempt { at: at(41), ..attempt(1, "r", 1) })]);
+    let rest = [OldRow::Intent(rec(1), int(1)), OldRow::Decision(rec(1), 1), OldRow::Attempt(1)];
+    let stands = |backend: &Backend| {
+        let sheet = sheet(backend, 1);
+        (sheet.intents.len(), sheet.decisions.len(), sheet.attempts.len())
+    };
+    let all = stands(backend);
+    let order = |tenant: &canonical::Tenant, row: &OldRow| Op::Forget {
+        tenant: tenant.clone(),
+        row: row.clone(),
+        before,
+    };
+    backend.apply(rest.iter().map(|row| order(&tenant, row)).collect());
+    assert_eq!(stands(backend), all);
+    backend.apply(rest.iter().map(|row| order(&acme(), row)).collect());
+    assert_eq!(stands(backend), (all.0 - 1, all.1 - 1, all.2 - 1), "our own order takes each");
     let said = |message: &Message| message.id == msg(3) && !message.raw.is_empty();
     assert!(messages(backend).iter().any(said));
     assert!(events(backend).contains(&evt(5)));
@@ -344,4 +367,68 @@ pub fn its_state_is_kept(backend: &Backend) {
     assert_eq!(of("deliveries").rows, Some(resting as u64));
     let subjects = deliveries(backend).into_iter().filter(|row| matches!(row.key.subject, Subject::Event(_)));
     assert_eq!(subjects.count(), 5);
+}
+
+/// I3: a delivery that went while a replay was under way is not made anew: nothing would know that it was delivered. The
+/// state of a record may be said again where it never was.
+pub fn what_has_gone_is_not_said_again(backend: &Backend) {
+    backend.apply(history());
+    let old = walked(backend, Part::Records, false);
+    let key = notify_key("n", 1);
+    assert!(old.iter().any(|(row, _)| *row == OldRow::Delivery(key.clone())));
+    forget(backend, &[OldRow::Delivery(key.clone())]);
+    for (again, anew) in [(true, Some(false)), (true, Some(true)), (true, None)] {
+        let replay = anew.map(|anew| intake::Replay { job: job(1), anew });
+        let said = Raise { again, at: at(600), due: at(600), replay, ..notify("n", 1, 1) };
+        assert_eq!(backend.apply(vec![Op::Raise(said)]), [], "{anew:?}");
+    }
+    let replay = Some(intake::Replay { job: job(1), anew: true });
+    assert_eq!(backend.apply(vec![Op::Raise(Raise { again: true, replay, ..raise("never", 1, 1) })]), []);
+    // For the job, each of these has come to nothing.
+    backend.apply(vec![Op::PutJob(super::bulk::plan(1))]);
+    let Page::Jobs(jobs) = backend.look(&acme(), Look::Jobs(JobFilter { limit: 9, ..<_>::default() })) else {
+        panic!("not jobs")
+    };
+    assert_eq!(jobs.first().map(|(_, _, tally)| tally.other), Some(3));
+    let left = deliveries(backend);
+    assert!(left.iter().all(|row| row.key != key && row.key.route.as_str() != "never"), "{left:?}");
+    let told = backend.apply(vec![Op::Raise(Raise { again: true, ..raise("never", 1, 1) })]);
+    assert_eq!(told.len(), 1);
+}
+
+/// Asked about again before its rows have gone, such a record would give the same ones.
+pub fn a_record_that_does_not_fit_a_page_says_so(backend: &Backend) {
+    backend.apply(history());
+    let page = |after| match backend.find(ask(Part::Records, after, false)) {
+        Rows::Old(page) => page,
+        other => panic!("not what is old: {other:?}"),
+    };
+    let first = page(Place::Start);
+    assert_eq!((first.rows.len(), first.next, first.cut), (2, Some(Place::Start), true));
+    forget(backend, &first.rows.into_iter().map(|(row, _)| row).collect::<Vec<_>>());
+    // Now the rest fits.
+    let mut rest = page(Place::Start);
+    while rest.cut {
+        forget(backend, &rest.rows.into_iter().map(|(row, _)| row).collect::<Vec<_>>());
+        rest = page(rest.next.unwrap());
+    }
+    assert!(rest.rows.len() <= 2);
+}
+
+/// What nobody has decided is passed over, and where that was is told.
+pub fn undecided_messages_are_told(backend: &Backend) {
+    for number in 1..=4 {
+        let open = if number % 2 == 0 { MessageState::Quarantined } else { MessageState::Accepted };
+        backend.apply(vec![kept(number, open, 10)]);
+    }
+    let page = |place| match backend.find(ask(Part::Payloads, place, false)) {
+        Rows::Old(page) => page,
+        other => panic!("not what is old: {other:?}"),
+    };
+    let first = page(Place::Start);
+    let Some(second) = first.open else { panic!("not told: {first:?}") };
+    assert_eq!(first.rows.len(), 1);
+    assert_eq!(first.next, Some(Place::Position(second)));
+    let later = page(Place::Position(second));
+    assert!(later.open.is_some_and(|at| at > second), "{later:?}");
 }

@@ -155,10 +155,20 @@ impl Tables {
             }
         }
         SpokeRow {
-            obligation: self.obligations.get(&ask.key).cloned(),
-            shadow: self.shadows.get(ask.record, system, &ask.object).cloned(),
-            link: self.linked(ask.record, system, &ask.object).map(|link| link.external_id.clone()),
-            intent: self.intent(ask.record, system, &ask.object).cloned(),
+            obligation: self.obligations.get(&ask.key).filter(|row| row.key.tenant == *tenant).cloned(),
+            shadow: self
+                .shadows
+                .get(ask.record, system, &ask.object)
+                .filter(|shadow| shadow.tenant == *tenant)
+                .cloned(),
+            link: self
+                .linked(ask.record, system, &ask.object)
+                .filter(|link| link.tenant == *tenant)
+                .map(|link| link.external_id.clone()),
+            intent: self
+                .intent(ask.record, system, &ask.object)
+                .filter(|intent| intent.tenant() == tenant)
+                .cloned(),
             record,
             fact,
             links,

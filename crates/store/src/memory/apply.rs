@@ -46,6 +46,9 @@ impl Tables {
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
+            Require::Wanted { key, level, state } => {
+                self.obligations.get(key).is_some_and(|row| row.wanted == *level && row.state == *state)
+            }
             Require::Quarantined { tenant, message } => self
                 .messages
                 .get(message)
@@ -69,8 +72,9 @@ impl Tables {
                 let at = message.received_at;
                 self.put_message(message, at);
             }
-            Op::MessageState { id, state, reason, at } => {
-                if let Some(message) = self.messages.get(&id).cloned() {
+            Op::MessageState { tenant, id, state, reason, at } => {
+                let own = |message: &&intake::Message| message.tenant == tenant;
+                if let Some(message) = self.messages.get(&id).filter(own).cloned() {
                     self.put_message(intake::Message { state, reason, ..message }, at);
                 }
             }
@@ -133,8 +137,10 @@ impl Tables {
     fn apply_work(&mut self, op: Op, heads: &mut Vec<Head>) {
         match op {
             Op::Decide { key, decided } => self.decide(&key, &decided, heads),
-            Op::DecideMessage { id, decided } => {
-                let quarantined = |message: &&intake::Message| message.state == MessageState::Quarantined;
+            Op::DecideMessage { tenant, id, decided } => {
+                let quarantined = |message: &&intake::Message| {
+                    message.tenant == tenant && message.state == MessageState::Quarantined
+                };
                 if let Some(message) = self.messages.get(&id).filter(quarantined).cloned() {
                     let state = if decided.again { MessageState::Ready } else { MessageState::Discarded };
                     let reason = Some(decided.reason);
@@ -218,7 +224,14 @@ impl Tables {
 
     fn raise(&mut self, raise: &Raise, heads: &mut Vec<Head>) {
         let row = match self.obligations.get(&raise.key).cloned() {
-            None => rules::first(raise),
+            None if rules::may_begin(raise) => rules::first(raise),
+            None => {
+                // It has gone meanwhile: for a job it has ended.
+                if let Some(replay) = raise.replay {
+                    self.tallies.entry(replay.job).or_default().other += 1;
+                }
+                return;
+            }
             Some(mut row) => {
                 rules::raise_again(&mut row, raise);
                 row

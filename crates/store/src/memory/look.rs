@@ -31,9 +31,12 @@ impl Tables {
                 Page::Messages(row.into_iter().filter(|(_, message)| message.tenant == *tenant).collect())
             }
             Look::Record(record) => Page::Record(self.sheet(tenant, record).map(Box::new)),
-            Look::RecordByLink { system, external_id } => {
+            Look::RecordByLink { system, object, external_id } => {
                 let link = self.links.values().find(|link| {
-                    link.tenant == *tenant && link.system == system && link.external_id == external_id
+                    link.tenant == *tenant
+                        && link.system == system
+                        && link.external_id == external_id
+                        && object.as_ref().is_none_or(|object| link.object == *object)
                 });
                 Page::Record(link.and_then(|link| self.sheet(tenant, link.record)).map(Box::new))
             }

@@ -39,6 +39,9 @@ impl Tables {
                 found.next = Some(Place::Position(at - 1));
                 return found;
             }
+            if message.tenant == ask.tenant && !retention::message_rests(message.state) {
+                found.open = found.open.or(Some(*at));
+            }
             if message.tenant == ask.tenant && goes(message) {
                 let row = if payloads { OldRow::Payload(message.id) } else { OldRow::Message(message.id) };
                 // Nothing is sealed here: what was said is left out of the line.
@@ -111,7 +114,7 @@ impl Tables {
             }
             // One with more than that is taken again.
             if !self.old_of_record(ask, record, &mut found) {
-                found.next = Some(before);
+                (found.next, found.cut) = (Some(before), true);
                 return found;
             }
             before = Place::Record(record);
@@ -259,10 +262,16 @@ impl Tables {
                     self.intents.remove(id);
                 }
             }
-            OldRow::Attempt(at) if self.attempt_is_old(*at, before) => drop(self.attempts.remove(at)),
-            OldRow::Attempt(_) => {}
+            OldRow::Attempt(at) => {
+                let own = |attempt: &crate::Attempt| attempt.obligation.tenant == *tenant;
+                let own = self.attempts.get(at).is_some_and(|(_, attempt)| own(attempt));
+                if own && self.attempt_is_old(*at, before) {
+                    self.attempts.remove(at);
+                }
+            }
             OldRow::Decision(record, number) => {
-                if self.decisions.get(&(*record, *number)).is_some_and(|decision| decision.at < before) {
+                let found = self.decisions.get(&(*record, *number));
+                if found.is_some_and(|found| found.tenant == *tenant && found.at < before) {
                     self.decisions.remove(&(*record, *number));
                 }
             }

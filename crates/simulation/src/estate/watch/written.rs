@@ -1,15 +1,21 @@
 //! What goes to a target is what a stored intent says, and goes over nothing that an owner has said. In a batch that is
 //! so of each.
 
+use std::time::Duration;
+
 use canonical::System;
 use connector::{Part, Request};
-use ledger::Intent;
+use ledger::{Intent, Subject};
 use serde_json::Value;
+use store::browse::{DeliveryFilter, Look, Page};
 use store::{Query, Rows};
 
 use super::ON_ITS_WAY;
 use crate::driver::Simulation;
 use crate::estate::files;
+
+/// An intent that is durable is sent for the first time within this.
+const FIRST_SEND: Duration = Duration::from_secs(1);
 
 impl Simulation {
     pub(super) fn watch_write(&mut self, system: &System, request: &Request) {
@@ -17,7 +23,10 @@ impl Simulation {
         let Some(Rows::Intents(intents)) = self.asked(query) else { return };
         let said = said_in(request);
         match in_intents(request, &said, &intents) {
-            Some(found) => found.iter().for_each(|intent| self.watch_held(system, intent)),
+            Some(found) => found.iter().for_each(|intent| {
+                self.watch_held(system, intent);
+                self.watch_line(system, intent);
+            }),
             None => {
                 let what = format!(
                     "{} {} goes to {system}, and no stored intent says so",
@@ -28,6 +37,34 @@ impl Simulation {
         }
         for said in said.iter().filter(|_| system.as_str() == files::UP) {
             self.watch_note(system, said);
+        }
+    }
+
+    /// I4: an event goes after the earlier ones of its record that are still to go. One that a person has reopened
+    /// meanwhile does not call back what is on its way.
+    fn watch_line(&mut self, system: &System, intent: &Intent) {
+        let Subject::Event(_) = intent.obligation.subject else { return };
+        let now = self.clock().wall;
+        if intent.sends > 1 || now.since(intent.created_at) > FIRST_SEND {
+            return;
+        }
+        let filter = DeliveryFilter {
+            record: Some(intent.record),
+            route: Some(intent.obligation.route.as_str().to_owned()),
+            limit: 1000,
+            ..DeliveryFilter::default()
+        };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return };
+        let own = rows.iter().find(|(_, row)| row.key == intent.obligation).map(|(seq, _)| *seq);
+        let earlier = rows.iter().find(|(seq, row)| Some(*seq) < own && row.state.is_open());
+        if let Some((_, row)) = earlier {
+            let what = format!(
+                "an event of {} goes to {system} although an earlier one is {}",
+                intent.record,
+                row.state.name()
+            );
+            let about = self.about_record(intent.record);
+            self.violated("I4", &about, what);
         }
     }
 
@@ -44,7 +81,7 @@ impl Simulation {
                 .map(|(id, _)| *id)
         });
         let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
-        if let Some((owned, since)) = known
+        if let Some((owned, since, _)) = known
             && owned != note
             && self.now > since + ON_ITS_WAY
             && !self.is_full()

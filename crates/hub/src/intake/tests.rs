@@ -1,0 +1,76 @@
+//! States of an export as messages: who may say them, and how they are told again.
+
+use canonical::{ExternalRef, Fields, Mono, Now, OrderToken};
+use store::conformance::make;
+
+use super::prepare::{self, Item, Task};
+use crate::sample::configuration;
+use crate::stated::Stated;
+use crate::turn::{Arrival, Effect, Origin, Turn};
+
+fn stated() -> Stated {
+    let about = make::external("crm", "contacts", "1");
+    let fields: Fields = [("name".to_owned(), "Ada".into())].into_iter().collect();
+    let (record, order) = (make::rec(1), Some(OrderToken(5)));
+    Stated { about, fields, extensions: Fields::new(), order, as_of: make::at(5), record, version: 1 }
+}
+
+fn with_turn<T>(then: impl FnOnce(&mut Turn<'_>) -> T) -> T {
+    let mut effects: Vec<Effect> = Vec::new();
+    then(&mut Turn::new(Now { mono: Mono(1), wall: make::at(1000) }, 7, &mut effects))
+}
+
+fn prepared(source: &str, arrival: Arrival) -> Item {
+    let (config, source) = (configuration(None), make::system(source));
+    with_turn(|turn| {
+        prepare::prepare(&config, "", &source, &Origin::Pushed, make::at(9), 1, 0, arrival, turn)
+    })
+}
+
+fn again(message: intake::Message) -> Item {
+    with_turn(|turn| prepare::again(&configuration(None), "", message, turn))
+}
+
+fn class(item: &Item) -> &str {
+    match &item.task {
+        Task::Quarantine(why) => &why.class,
+        other => panic!("it is taken: {other:?}"),
+    }
+}
+
+/// I5: bytes that look like a state of an export, under an id that looks like its name, are what their source sent.
+#[test]
+fn i5_a_source_speaks_for_itself_only() {
+    let id = Some("import/rec_1/1/contacts".to_owned());
+    let forms = [serde_json::to_vec(&stated()).unwrap(), stated().to_kept()];
+    for (source, raw) in ["crm", "erp"].into_iter().flat_map(|source| forms.clone().map(|raw| (source, raw)))
+    {
+        let why = connector::Garbled { what: "no object".to_owned(), place: "$".to_owned() };
+        let arrival = Arrival::Garbled { why, raw, event_id: id.clone() };
+        let item = prepared(source, arrival);
+        assert_eq!(class(&item), "garbled");
+        assert_eq!(class(&again(item.message)), "garbled", "{source}");
+    }
+    let about = ExternalRef { system: make::system("crm"), ..stated().about };
+    let other = prepared("erp", Arrival::Stated(Box::new(Stated { about, ..stated() })));
+    assert_eq!(class(&other), "foreign");
+    assert_eq!(class(&again(other.message)), "foreign");
+}
+
+/// Exported again, a version that says something else is another message; what waits for a person can be retried, with
+/// its name or without.
+#[test]
+fn a_state_is_named_by_what_it_says_and_read_again() {
+    let first = prepared("crm", Arrival::Stated(Box::new(stated())));
+    let same = prepared("crm", Arrival::Stated(Box::new(stated())));
+    let moved = Stated { order: Some(OrderToken(6)), ..stated() };
+    let other = prepared("crm", Arrival::Stated(Box::new(moved)));
+    assert!(matches!(first.task, Task::Merge(_)));
+    assert_eq!(first.message.event_id, same.message.event_id);
+    assert_ne!(first.message.event_id, other.message.event_id);
+    let unnamed = intake::Message { event_id: None, ..first.message };
+    let item = again(unnamed);
+    let Task::Merge(merge) = &item.task else { panic!("not taken: {:?}", item.task) };
+    assert!(merge.incoming.silent);
+    assert_eq!(merge.incoming.fields, stated().fields);
+}
