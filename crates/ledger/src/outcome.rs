@@ -128,6 +128,8 @@ pub struct Outcome {
     pub refusal: Refusal,
     /// Calls left in the current window of the named limit, as its headers say: feeds the bucket.
     pub remaining: Option<(String, u64, Option<Wait>)>,
+    /// Of a batch that was rejected: the class of the refusal itself.
+    pub whole: Option<Class>,
 }
 
 impl Outcome {
@@ -142,6 +144,7 @@ impl Outcome {
             wait: None,
             refusal: Refusal::default(),
             remaining: None,
+            whole: None,
         }
     }
 

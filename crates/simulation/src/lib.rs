@@ -29,5 +29,5 @@ pub use campaign::{
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
 pub use estate::{Mode, Violation};
-pub use scenario::{Class, batching, configuration, in_turn, sayings};
+pub use scenario::{Class, batching, batching_in_turn, configuration, in_turn, sayings};
 pub use vendor::{Faults, Vendor};

@@ -131,15 +131,18 @@ limits: {{concurrency: {calls}}}
 objects:
   items:
     shape: {{id: id}}
-    writes:
+{fetch}    writes:
 {writes}{ERRORS}",
             name = self.name(),
+            fetch = if batches { FETCH } else { "" },
             calls = if batches { 1 } else { 4 },
         )
         // What comes late comes after that.
         .replace("timeout: 1s", if batches { "timeout: 300ms" } else { "timeout: 1s" })
     }
 }
+
+const FETCH: &str = "    fetch: {request: {method: GET, path: \"/items/{id}\", timeout: 1s}}\n";
 
 /// The batch form of an operation: an answer for each in no order; those without a key one for each in its place.
 pub(crate) fn batch_of(kind: &str, how: &str, class: Class, records_max: u32) -> String {
@@ -170,6 +173,7 @@ pub(crate) fn batch_of(kind: &str, how: &str, class: Class, records_max: u32) ->
           answer: {{id: {{path: id}}}}
           rules:
             - {{when: {{body: {{path: status, equals: 404}}}}, class: not_found}}
+            - {{when: {{body: {{path: status, equals: 409}}}}, class: duplicate, existing_id: {{path: id}}}}
             - {{when: {{body: {{path: status, equals: 422}}}}, class: validation}}
             - {{when: {{body: {{path: status, equals: 500}}}}, class: retryable}}
 "
@@ -188,6 +192,7 @@ pub(crate) fn with_batch(writes: &str, operation: &str, batch: &str) -> String {
 pub(crate) const ERRORS: &str = "errors:
   - {when: {status: [429]}, class: rate_limited, wait: {header: retry-after, default: 1s}}
   - {when: {status: [404]}, class: not_found}
+  - {when: {status: [409]}, class: duplicate, existing_id: {path: id}}
   - {when: {status: [400, 422]}, class: validation}
 ";
 
@@ -270,6 +275,19 @@ pub(crate) fn where_both_create(class: Class) -> Arc<Configuration> {
     let mapping = target_mapping(name).replace("path: key}", "path: key, direction: out}");
     files.put(&format!("mappings/thing.{name}.yaml"), mapping);
     loaded(&files)
+}
+
+/// Where what waits goes together, two calls at a time, and no two are about one note: all things have the same.
+///
+/// # Panics
+/// As [`configuration`].
+#[must_use]
+pub fn batching_in_turn(class: Class) -> Arc<Configuration> {
+    let serial = |class: Class| {
+        let manifest = class.manifest(true).replace("concurrency: 1", "concurrency: 2");
+        manifest.replace("        for: [", "        serial_by: note\n        for: [")
+    };
+    loaded(&files(&[class], &serial))
 }
 
 fn target_mapping(name: &str) -> String {

@@ -133,8 +133,14 @@ pub struct Vendor {
     pub(crate) refused: BTreeSet<String>,
     /// Whether it refuses a batch whole when one of it is invalid.
     strict: bool,
+    /// Whether a second of one name is refused, with the id of the first.
+    unique: bool,
     /// How the next batch goes.
     struck: Option<u64>,
+    /// Of each intent that came in a batch: what it said.
+    said: BTreeMap<String, Value>,
+    /// An intent said something else when it came again, or a key came with other bytes (I3).
+    pub(crate) torn: u64,
 }
 
 impl Vendor {
@@ -156,7 +162,10 @@ impl Vendor {
             ignored: 0,
             refused: BTreeSet::new(),
             strict: false,
+            unique: false,
             struck: None,
+            said: BTreeMap::new(),
+            torn: 0,
         }
     }
 
@@ -274,6 +283,7 @@ impl Vendor {
             return if *body == request.body {
                 answer.clone()
             } else {
+                self.torn += 1;
                 response(422, &json!({"error": "same key, other body"}))
             };
         }
@@ -296,6 +306,10 @@ impl Vendor {
 
     fn make(&mut self, kind: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
         let name = body.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let there = |(_, item): &(&u64, &Item)| item.kind == kind && item.name == name && !item.gone;
+        if let Some((id, _)) = self.objects.iter().find(|item| self.unique && there(item)) {
+            return response(409, &json!({"error": "it is there", "id": id.to_string()}));
+        }
         let id = self.insert(kind, name, now);
         self.written(id, body, true, now, 201)
     }

@@ -64,7 +64,10 @@ impl Connector {
         let mut verdicts = match self.refused_whole(calls, first, &whole, now) {
             Some(call) => {
                 let class = self.of_each(plan, calls, call.class, response.status);
-                let each = Outcome { class, ..call.clone() };
+                let rejected = (class == Class::BatchRejected).then_some(call.class);
+                let each = Outcome { class, whole: rejected, ..call.clone() };
+                // How the target is says the refusal itself.
+                let call = Outcome { class: if rejected.is_some() { class } else { call.class }, ..call };
                 Verdicts { each: vec![each; calls.len()], call }
             }
             None => self.each(plan, calls, &whole, now),

@@ -177,6 +177,18 @@ fn i4_what_is_in_doubt_is_not_rendered_anew_because_its_batch_is_rejected() {
         let last = Settling { attempts: 4, ..write(&keyed) };
         assert_eq!(name(&settle(last, &Outcome::of(outcome))), "person");
     }
+    // What it says of the content is its answer to the key.
+    let said = |whole| Outcome { whole: Some(whole), ..Outcome::of(Class::BatchRejected) };
+    for (whole, told) in [
+        (Class::Validation, "split"),
+        (Class::TooLarge, "split"),
+        (Class::Permission, "resend"),
+        (Class::NotFound, "resend"),
+        (Class::Conflict, "resend"),
+        (Class::Permanent, "resend"),
+    ] {
+        assert_eq!(name(&settle(write(&keyed), &said(whole))), told, "{whole:?}");
+    }
     let first = Intent { sends: 1, ..member(KEYED) };
     assert_eq!(name(&settle(write(&first), &Outcome::of(Class::BatchRejected))), "split");
     // Nobody knows what became of it: it is not split.

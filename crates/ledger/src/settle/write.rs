@@ -62,9 +62,12 @@ fn split(at: Settling<'_>, outcome: &Outcome) -> Next {
         return Next::Split { due: at.now, kept: false };
     }
     // An answer about this send says nothing about an earlier one, which may be at work still. An upsert's parts can go
-    // on in halves as they are; a key stands for all of them, and new keys could be second effects.
+    // on in halves as they are. A key has one answer whichever send it was for, where it is about the content; another
+    // refusal may come from in front of it, and halves under new keys would be second effects.
     if at.is_upsert_of_batch() {
         Next::Split { due: at.now.max(at.intent.quiet_from()), kept: true }
+    } else if matches!(outcome.whole, Some(Class::Validation | Class::TooLarge)) {
+        Next::Split { due: at.now, kept: false }
     } else {
         again(at, outcome, pace::back_off(at, outcome))
     }

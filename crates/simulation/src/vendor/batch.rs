@@ -27,6 +27,13 @@ impl Vendor {
         self
     }
 
+    /// It takes each name once.
+    #[must_use]
+    pub fn unique(mut self) -> Self {
+        self.unique = true;
+        self
+    }
+
     /// The next batch goes as these dice say.
     pub(super) fn strike(&mut self, random: u64) {
         self.struck = Some(random);
@@ -38,6 +45,11 @@ impl Vendor {
         let dice = self.struck.take();
         if inputs.is_empty() {
             return response(400, &json!({"error": "no inputs"}));
+        }
+        for input in &inputs {
+            let trace = input.get("trace").and_then(Value::as_str).unwrap_or_default();
+            let before = self.said.insert(trace.to_owned(), input.clone());
+            self.torn += u64::from(before.is_some_and(|before| before != *input));
         }
         if self.strict && inputs.iter().any(|input| self.is_refused(input)) {
             return response(422, &json!({"error": "one of these is not valid here"}));
