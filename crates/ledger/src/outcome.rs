@@ -128,7 +128,7 @@ pub struct Outcome {
     pub refusal: Refusal,
     /// Calls left in the current window of the named limit, as its headers say: feeds the bucket.
     pub remaining: Option<(String, u64, Option<Wait>)>,
-    /// Of a batch that was rejected: the class of the refusal itself.
+    /// Of a batch that was refused whole, where that does not say that nothing of it was applied: the refusal's class.
     pub whole: Option<Class>,
 }
 

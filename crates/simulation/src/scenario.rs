@@ -115,6 +115,18 @@ impl Class {
     /// With `batches`, what waits goes together; then there is one call at a time, so that something waits.
     fn manifest(self, batches: bool) -> String {
         let mut writes = self.writes();
+        if batches && self == Self::NativeKey {
+            // A key stands for a whole batch: what can't go again is looked for, when the search sees it.
+            writes =
+                writes.replacen("        processing_max: 1s\n", "        processing_max: 2s\n", 1).replacen(
+                    "        answer: {id: {path: id}}\n",
+                    "        answer: {id: {path: id}}
+        probe:
+          request: {method: GET, path: /items, query: {key: \"{whole.key}\"}, timeout: 1s}
+          answer: {found: items, id: id}\n",
+                    1,
+                );
+        }
         if batches {
             for (operation, how) in [("put", "put"), ("create", "create"), ("update", "patch")] {
                 let looks_first = self == Self::SearchFirst && operation == "create";

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | none | as for a single write |
 //! | throttled, stale token | as for a single write: nothing of it was looked at |
-//! | locked, in trouble | the same, of an upsert or with its status among `rejects`; else uncertain |
+//! | locked, in trouble | the same with its status among `rejects`; else uncertain |
 //! | another refusal, its status among `rejects` | `batch_rejected`: nothing was applied; alone: what the refusal says |
 //! | another refusal | uncertain |
 //! | 2xx | by its own result or error; uncertain without one, with two, or when places do not add up |
@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::Wall;
-use ledger::{Class, IdempotencyClass, Outcome};
+use ledger::{Class, Outcome};
 use serde_json::Value;
 
 use super::{Answer, refusal};
@@ -63,11 +63,12 @@ impl Connector {
         let whole = Answer::new(response);
         let mut verdicts = match self.refused_whole(calls, first, &whole, now) {
             Some(call) => {
-                let class = self.of_each(plan, calls, call.class, response.status);
-                let rejected = (class == Class::BatchRejected).then_some(call.class);
-                let each = Outcome { class, whole: rejected, ..call.clone() };
+                let class = of_each(plan, calls, call.class, response.status);
+                let open = class == Class::Uncertain && call.class != Class::Uncertain;
+                let whole = (open && is_definite(call.class)).then_some(call.class);
+                let each = Outcome { class, whole, ..call.clone() };
                 // How the target is says the refusal itself.
-                let call = Outcome { class: if rejected.is_some() { class } else { call.class }, ..call };
+                let call = Outcome { class: if open { call.class } else { class }, ..call };
                 Verdicts { each: vec![each; calls.len()], call }
             }
             None => self.each(plan, calls, &whole, now),
@@ -94,35 +95,6 @@ impl Connector {
             outcome.external_id = None;
         }
         Some(outcome)
-    }
-
-    /// What a refusal of the whole means for each of several. That nothing of it was applied must be said of batches:
-    /// the same answer to a single write says nothing of those before the one it is about.
-    fn of_each(&self, plan: &BatchPlan, calls: &[Call], class: Class, status: u16) -> Class {
-        let Some(Call::Write(write)) = calls.first().filter(|_| calls.len() > 1) else { return class };
-        let nothing = plan.rejects.contains(&status);
-        match class {
-            Class::Validation
-            | Class::TooLarge
-            | Class::Permission
-            | Class::Duplicate
-            | Class::NotFound
-            | Class::Gone
-            | Class::Conflict
-            | Class::Permanent => {
-                if nothing {
-                    Class::BatchRejected
-                } else {
-                    Class::Uncertain
-                }
-            }
-            Class::Locked | Class::Retryable => {
-                let spec = self.operation(&write.operation, &write.object);
-                let repeatable = spec.is_some_and(|spec| spec.idempotency == IdempotencyClass::Upsert);
-                if nothing || repeatable { class } else { Class::Uncertain }
-            }
-            class => class,
-        }
     }
 
     fn each(&self, plan: &BatchPlan, calls: &[Call], answer: &Answer<'_>, now: Wall) -> Verdicts {
@@ -222,6 +194,35 @@ impl<'a> Echoes<'a> {
             }
         }
     }
+}
+
+/// What a refusal of the whole means for each of several. That nothing of it was applied must be said of batches: the
+/// same answer to a single write says nothing of those before the one that it is about.
+fn of_each(plan: &BatchPlan, calls: &[Call], class: Class, status: u16) -> Class {
+    if calls.len() < 2 {
+        return class;
+    }
+    match (class, plan.rejects.contains(&status)) {
+        (class, true) if is_definite(class) => Class::BatchRejected,
+        (class, false) if is_definite(class) => Class::Uncertain,
+        (Class::Locked | Class::Retryable, false) => Class::Uncertain,
+        (class, _) => class,
+    }
+}
+
+/// Whether it is a refusal that the same bytes would meet again.
+const fn is_definite(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Validation
+            | Class::TooLarge
+            | Class::Permission
+            | Class::Duplicate
+            | Class::NotFound
+            | Class::Gone
+            | Class::Conflict
+            | Class::Permanent
+    )
 }
 
 /// The text there, or the texts of the list there.

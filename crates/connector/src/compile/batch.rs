@@ -5,7 +5,7 @@ use serde_saphyr::Location;
 
 use super::{BATCH_PARAMETER, Compiler};
 use crate::plan::{BatchPlan, Correlate};
-use crate::source::{BatchSource, CorrelateSource, IdFrom, WriteSource};
+use crate::source::{BatchSource, CorrelateSource, IdFrom, Serves, WriteSource};
 use crate::spec::BatchSpec;
 use crate::template::{Allowed, Place};
 
@@ -46,6 +46,19 @@ impl Compiler<'_> {
                     at,
                     format!("`{name}.batch` carries no key"),
                     "put `{intent}`, the batch's own id, into the header of the key",
+                );
+            }
+            IdempotencyClass::NativeKey { .. }
+                if write.probe.is_none()
+                    && write
+                        .serves
+                        .iter()
+                        .any(|serves| matches!(serves, Serves::Create | Serves::Notify)) =>
+            {
+                self.error(
+                    at,
+                    format!("`{name}` is `native_key` with a `batch`, and has no `probe`"),
+                    "a key stands for a whole batch: where not all of it can go again, each is looked for; say how, or leave `batch` out",
                 );
             }
             _ => {}

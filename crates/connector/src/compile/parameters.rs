@@ -22,7 +22,8 @@ impl Compiler<'_> {
             matches!(name, AUTH_PARAMETER | BATCH_PARAMETER | IDENTITY_PARAMETER) || TUNING.contains(&name)
         };
         for name in given.keys().filter(|name| !declared.contains_key(*name) && !reserved(name)) {
-            let known = declared.keys().map(String::as_str).chain([AUTH_PARAMETER]).chain(TUNING);
+            let known =
+                declared.keys().map(String::as_str).chain([AUTH_PARAMETER, BATCH_PARAMETER]).chain(TUNING);
             let hint = did_you_mean(name, known);
             self.whole(
                 format!("connector `{}` has no parameter `{name}`", self.source.connector.value),

@@ -218,7 +218,7 @@ fn i3_only_a_declared_refusal_means_that_nothing_was_applied() {
     for (status, class) in [
         (429, "rate_limited"),
         (401, "auth_expired"),
-        (423, "locked"),
+        (423, "uncertain"),
         (500, "uncertain"),
         (503, "uncertain"),
     ] {
@@ -228,6 +228,7 @@ fn i3_only_a_declared_refusal_means_that_nothing_was_applied() {
     for (class, rejects, told) in [
         ("native_key, ttl_s: 9", "[400]", "uncertain"),
         ("none", "[400]", "uncertain"),
+        ("upsert", "[400]", "uncertain"),
         ("native_key, ttl_s: 9", "[423]", "locked"),
     ] {
         let form = format!("{POSITION}\n          rejects: {rejects}");
@@ -298,12 +299,29 @@ fn mistakes_in_a_batch_are_named() {
             "`put.batch` carries no key; put `{intent}`, the batch's own id, into the header of the key",
         ),
         (
+            "'native_key', ttl_s: 9",
+            "PROBE",
+            "",
+            "`put` is `native_key` with a `batch`, and has no `probe`; a key stands for a whole batch: where not all of it can go again, each is looked for; say how, or leave `batch` out",
+        ),
+        (
             "'marker_field', index_lag_ms: 1",
             "mark: '{key}', ",
             "",
             "`put` is `marker_field`, and the records of `put.batch` carry no mark; put `{key}` into the same field as in the request",
         ),
     ] {
+        if from == "PROBE" {
+            let yaml = manifest(class, POSITION);
+            let probe = yaml.lines().find(|line| line.trim().starts_with("probe:")).unwrap();
+            let errors = Manifest::parse("toy.yaml", &yaml.replace(probe, "")).map(|_| ()).unwrap_err();
+            let text: Vec<String> = errors
+                .iter()
+                .map(|one| format!("{}; {}", one.what, one.hint.clone().unwrap_or_default()))
+                .collect();
+            assert_eq!(text, [told]);
+            continue;
+        }
         assert!(POSITION.contains(from), "{from}");
         assert_eq!(refused(class, &POSITION.replace(from, to)), [told]);
     }

@@ -149,3 +149,57 @@ fn children_of_one_parent_may_go_together() {
     permits.into_iter().for_each(|permit| dispatcher.release(permit, NOW));
     assert_eq!(admit(&mut dispatcher).unwrap().0, [5]);
 }
+
+/// What can only go whole is brought together from wherever it stands; whoever gives which permit back first, nothing
+/// stays taken (I19).
+#[test]
+fn who_is_brought_along_is_counted_with_the_others() {
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut dispatcher = dispatcher(1);
+        let parent: Arc<str> = Arc::from("account 1");
+        dispatcher.offer(wish(1, 7));
+        dispatcher.offer(wish(2, 7));
+        dispatcher.offer(Wanted { lane: Lane::Critical, due: NOW + Duration::from_secs(1), ..wish(3, 7) });
+        dispatcher.offer(Wanted { lane: Lane::Bulk, serial: Some(Arc::clone(&parent)), ..wish(4, 7) });
+        let (names, mut permits) = admit(&mut dispatcher).unwrap();
+        assert_eq!(names, [1, 2]);
+        assert!(dispatcher.bring(&permits[0], &3, NOW).is_none(), "it is not due");
+        assert!(dispatcher.holds(&3) && dispatcher.bring(&permits[0], &9, NOW).is_none());
+        let (brought, permit) = dispatcher.bring(&permits[0], &4, NOW).unwrap();
+        assert_eq!((brought.token, permit.party()), (4, permits[0].party()));
+        permits.push(permit);
+        assert!(dispatcher.bring(&permits[0], &4, NOW).is_none(), "it is on its way");
+        let mut permits: Vec<Option<Permit>> = permits.into_iter().map(Some).collect();
+        for place in order {
+            assert_eq!(dispatcher.in_flight(), 1);
+            dispatcher.release(permits[place].take().unwrap(), NOW);
+        }
+        assert_eq!(dispatcher.in_flight(), 0);
+        // The parent is free, and so is the slot.
+        dispatcher.offer(Wanted { serial: Some(parent), ..wish(5, 8) });
+        assert_eq!(dispatcher.admit(NOW).unwrap().0.token, 5);
+    }
+}
+
+/// One alone becomes a party by who is brought to it; who waits for another call's parent is not.
+#[test]
+fn nobody_is_brought_whose_parent_is_taken() {
+    let mut dispatcher = dispatcher(2);
+    let parent: Arc<str> = Arc::from("account 1");
+    dispatcher.offer(Wanted { party: None, serial: Some(Arc::clone(&parent)), ..wish(1, 0) });
+    let (_, busy) = dispatcher.admit(NOW).unwrap();
+    dispatcher.offer(wish(2, 7));
+    dispatcher.offer(Wanted { serial: Some(parent), ..wish(3, 8) });
+    dispatcher.offer(wish(4, 8));
+    let (first, permit) = dispatcher.admit(NOW).unwrap();
+    assert_eq!((first.token, dispatcher.is_shared(&permit)), (2, false));
+    assert!(dispatcher.bring(&permit, &3, NOW).is_none());
+    let (_, other) = dispatcher.bring(&permit, &4, NOW).unwrap();
+    assert!(dispatcher.is_shared(&permit) && dispatcher.in_flight() == 2);
+    dispatcher.release_unused(permit, NOW);
+    assert_eq!(dispatcher.in_flight(), 2);
+    dispatcher.release_unused(other, NOW);
+    dispatcher.release(busy, NOW);
+    assert_eq!((dispatcher.in_flight(), tokens(&dispatcher)), (0, 9));
+    assert_eq!(dispatcher.admit(NOW).unwrap().0.token, 3);
+}

@@ -3,6 +3,8 @@
 //! The parts of an upsert can go again in any company. A key stands for all bytes of its batch: it goes again whole or
 //! not at all, and then each is looked for.
 
+use std::time::Duration;
+
 use canonical::IntentId;
 use dispatch::Permit;
 use ledger::{IdempotencyClass, OnExit, Subject};
@@ -13,6 +15,9 @@ use crate::spoke::resend::{GATE_AGAIN, found_nothing};
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
+/// For so long what goes under one key waits for those of it that can't go yet.
+const TOGETHER_WITHIN: Duration = Duration::from_secs(120);
+
 fn is_keyed(doubt: &Doubt) -> bool {
     matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. })
 }
@@ -21,7 +26,7 @@ fn is_keyed(doubt: &Doubt) -> bool {
 type Standing = (Doubt, Permit, Option<OnExit>, SpokeRow);
 
 impl Spoke {
-    /// An intent in doubt may go on, by itself or with others of its batch.
+    /// Intents in doubt may go on: by themselves, or together where they are of one batch.
     pub(crate) fn go_on_with(
         &mut self,
         id: IntentId,
@@ -29,23 +34,30 @@ impl Spoke {
         along: Vec<(Token, Permit)>,
         turn: &mut Turn<'_>,
     ) {
-        let of_batch = |doubt: &Doubt| doubt.intent.batch.is_some() && doubt.action == Action::Send;
-        if !self.doubts.get(&id).is_some_and(of_batch) {
-            return self.go_on(id, permit, turn);
-        }
-        let mut admitted = vec![(id, permit)];
-        for (token, permit) in along {
+        let mut admitted = Vec::with_capacity(1 + along.len());
+        for (token, permit) in std::iter::once((Token::Intent(id), permit)).chain(along) {
             match token {
-                Token::Intent(id) => admitted.push((id, permit)),
+                // A person may have decided about one meanwhile.
+                Token::Intent(id) if self.doubts.contains_key(&id) => admitted.push((id, permit)),
                 _ => self.unused(permit, turn),
             }
         }
-        self.go_on_together(admitted, turn);
+        let of_batch = |id: &IntentId| {
+            let doubt = self.doubts.get(id);
+            doubt.is_some_and(|doubt| doubt.intent.batch.is_some() && doubt.action == Action::Send)
+        };
+        if admitted.first().is_some_and(|(id, _)| of_batch(id)) {
+            return self.go_on_together(admitted, turn);
+        }
+        for (id, permit) in admitted {
+            self.go_on(id, permit, turn);
+        }
     }
 
     /// What goes under one key goes whole, if all of it is still to be sent: those of it that were not admitted with the
-    /// others go along, whatever line they stand in. False when one of them has to wait: then all do.
-    fn brings_the_rest(&mut self, admitted: &mut Vec<(IntentId, Permit)>, turn: &Turn<'_>) -> bool {
+    /// others go along, whatever line they stand in. False when one of them has to wait: then all do, for the same
+    /// moment. Not for ever: then each is looked for.
+    fn brings_the_rest(&mut self, admitted: &mut Vec<(IntentId, Permit)>, turn: &mut Turn<'_>) -> bool {
         let first = admitted.first().and_then(|(id, _)| self.doubts.get(id));
         let Some(batch) = first.filter(|doubt| is_keyed(doubt)).and_then(|doubt| doubt.intent.batch) else {
             return true;
@@ -53,36 +65,48 @@ impl Spoke {
         if usize::try_from(batch.of).is_ok_and(|of| of == admitted.len()) {
             return true;
         }
-        let is_missing = |doubt: &&Doubt| {
-            doubt.intent.batch.is_some_and(|of| of.id == batch.id)
-                && doubt.action == Action::Send
-                && admitted.iter().all(|(id, _)| *id != doubt.intent.id)
+        let is_of_it = |doubt: &&Doubt| {
+            doubt.intent.batch.is_some_and(|of| of.id == batch.id) && doubt.action == Action::Send
         };
-        let missing: Vec<(IntentId, Token)> = self
+        let members: Vec<(IntentId, Token)> = self
             .doubts
             .values()
-            .filter(is_missing)
+            .filter(is_of_it)
             .map(|doubt| (doubt.intent.id, Self::intent_token(&doubt.intent)))
             .collect();
-        for (id, token) in missing {
-            let Some((_, permit)) = admitted.first() else { return true };
-            let Some(dispatcher) = &mut self.dispatcher else { return false };
-            match dispatcher.bring(permit, &token, turn.now.mono) {
-                Some((_, permit)) => admitted.push((id, permit)),
-                None => return false,
+        let mut whole = true;
+        for (id, token) in &members {
+            let Some((_, permit)) = admitted.first() else { break };
+            if admitted.iter().any(|(other, _)| other == id) {
+                continue;
+            }
+            match self.dispatcher.as_mut().and_then(|all| all.bring(permit, token, turn.now.mono)) {
+                Some((_, permit)) => admitted.push((*id, permit)),
+                None => whole = false,
             }
         }
-        true
+        let waited = |(id, _): &(IntentId, Token)| {
+            self.doubts.get(id).is_some_and(|doubt| turn.now.wall > doubt.intent.due + TOGETHER_WITHIN)
+        };
+        if whole || members.iter().all(waited) {
+            return true;
+        }
+        for (_, permit) in std::mem::take(admitted) {
+            self.unused(permit, turn);
+        }
+        for (id, token) in members {
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.withdraw(&token);
+            }
+            if let Some(doubt) = self.doubts.remove(&id) {
+                self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
+            }
+        }
+        false
     }
 
     fn go_on_together(&mut self, mut admitted: Vec<(IntentId, Permit)>, turn: &mut Turn<'_>) {
         if !self.brings_the_rest(&mut admitted, turn) {
-            for (id, permit) in admitted {
-                self.unused(permit, turn);
-                if let Some(doubt) = self.doubts.remove(&id) {
-                    self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
-                }
-            }
             return;
         }
         let mut doubts = Vec::with_capacity(admitted.len());
@@ -161,11 +185,15 @@ impl Spoke {
         })
     }
 
-    /// It can't go again: it is looked for, and goes anew when nothing was found.
+    /// It can't go again: it is looked for, and goes anew when nothing was found. What changes an object that is known
+    /// is followed by the newest level.
     fn look_for(&mut self, doubt: Doubt, permit: Permit, exit: Option<OnExit>, turn: &mut Turn<'_>) {
         if found_nothing(&doubt) {
             let why = "its batch does not go again, and nothing of it was found";
             return self.converge(doubt, permit, exit, why, turn);
+        }
+        if doubt.intent.external_id.is_some() {
+            return self.converge(doubt, permit, exit, "its batch does not go again", turn);
         }
         // Each look is a call of its own.
         self.unused(permit, turn);

@@ -11,7 +11,6 @@ use planted::Bug;
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
-use crate::spoke::batch::Sort;
 use crate::spoke::flight::{Action, Flight, REFUSED};
 use crate::spoke::settle::Ending;
 use crate::turn::Turn;
@@ -105,7 +104,7 @@ impl Spoke {
 
     /// Not applied with the others: it goes again by itself, as it was where an earlier send is in doubt.
     fn goes_alone(&mut self, flight: Flight, outcome: Outcome, took: Duration, turn: &mut Turn<'_>) {
-        let (half, due) = (flight.half, turn.now.wall);
+        let due = turn.now.wall;
         let doubt = flight.intent.sends > 1 || flight.intent.state == IntentState::Doubtful;
         let action = match flight.intent.class {
             IdempotencyClass::NativeKey { .. } => Action::Probe,
@@ -115,7 +114,6 @@ impl Spoke {
             let attempt = self.attempt(&flight, &outcome, took, due);
             return self.keep_doubt(flight, action, due, &outcome, attempt, turn);
         }
-        self.sorts.insert(flight.intent.obligation.clone(), Sort { party: half, serial: None });
         self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
     }
 
@@ -145,7 +143,7 @@ impl Spoke {
             let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
             return self.keep_doubt(flight, Action::Send, due, &outcome, attempt, turn);
         }
-        self.sorts.insert(flight.intent.obligation.clone(), Sort { party: half, serial: None });
+        flight.half = half;
         // Of a delivery in a batch with a bad one nothing failed: nothing is kept as an attempt.
         self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
     }

@@ -150,15 +150,19 @@ impl Spoke {
         if !self.takes_turn(&permit, &sort) {
             return self.set_apart(head, permit, sort, turn);
         }
-        self.sorts.remove(&head.key);
         self.write(head, permit, obligation, wanted, turn);
     }
 
     /// What is known now of a delivery that does not go yet. It stays in the half that it was put into: nothing of the
     /// batch's refusal is over before each of it has gone in a smaller one.
     fn keep_sort(&mut self, key: &ObligationKey, sort: Sort) {
-        let half = self.sorts.get(key).and_then(|sort| sort.party).filter(|party| party.kind >= HALVES);
+        let half = self.sorts.get(key).and_then(|sort| sort.party).filter(is_half);
         self.sorts.insert(key.clone(), Sort { party: half.or(sort.party), ..sort });
+    }
+
+    /// The half of a rejected batch that a delivery was put into. It goes now.
+    pub(crate) fn take_half(&mut self, key: &ObligationKey) -> Option<Party> {
+        self.sorts.remove(key)?.party.filter(is_half)
     }
 
     /// A party that nobody else is of, yet.
@@ -307,7 +311,7 @@ impl Spoke {
                 part.timeout_ms(),
                 turn.now.wall,
             );
-            self.sorts.remove(&head.key);
+            let half = self.take_half(&head.key);
             intent.batch = Some(Membership { id: batch, place, of });
             intent.fields = Arc::clone(&write.fields);
             flights.push(Flight {
@@ -323,7 +327,7 @@ impl Spoke {
                 permit,
                 action: Action::Send,
                 durable: true,
-                half: None,
+                half,
             });
         }
         self.keep_batch(flights);
@@ -372,6 +376,10 @@ impl Spoke {
     pub(crate) fn timeout_ms_max(&self) -> u64 {
         u64::try_from(self.settings.connection.request_timeout.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+pub(crate) const fn is_half(party: &Party) -> bool {
+    party.kind >= HALVES
 }
 
 /// With whom it goes, now that it is known what it comes to.

@@ -12,6 +12,7 @@ use ledger::{
 use store::{Attempt, Head, Op, Unit};
 
 use crate::mark::Mark;
+use crate::spoke::batch::Sort;
 use crate::spoke::plan::reason;
 use crate::spoke::settle::{After, Ending, Settlement};
 use crate::spoke::{Await, Phase, Spoke};
@@ -515,6 +516,11 @@ impl Spoke {
         attempt: Option<Attempt>,
         turn: &mut Turn<'_>,
     ) {
+        // What goes again of a half goes in that half, until it has gone by itself.
+        if let (Ending::Retry { .. }, Some(_)) = (&ending, flight.half) {
+            let sort = Sort { party: flight.half, serial: None };
+            self.sorts.insert(flight.intent.obligation.clone(), sort);
+        }
         let settlement =
             Settlement::new(flight, outcome, ending, attempt, self.dispatcher.as_mut(), turn.now.mono);
         self.settle(settlement, turn);

@@ -7,6 +7,7 @@ use dispatch::Wanted;
 use ledger::{Lane, ObligationKey, State};
 use store::{Claimed, Head, Query, SpokeAsk};
 
+use crate::spoke::batch::{Sort, is_half};
 use crate::spoke::standing::HOLDING_MAX;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
@@ -15,6 +16,8 @@ use crate::turn::Turn;
 const HOLD_AHEAD: Duration = Duration::from_secs(2);
 /// Heads asked for at once.
 const CLAIM_MAX: usize = 256;
+/// So many deliveries that wait in the store are remembered to be of a half of a batch.
+const HALVES_MAX: usize = 10_000;
 /// A lane is looked over from its start this often, whatever is believed.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -163,7 +166,7 @@ impl Spoke {
             if let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) {
                 claim.later(due);
             }
-            return self.forget(&head.key);
+            return self.forget_but_half(&head.key);
         }
         let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
         let draw = self.draw_of_head(&head);
@@ -203,6 +206,16 @@ impl Spoke {
                 self.hold(head, now);
             }
             None => self.forget(&head.key),
+        }
+    }
+
+    /// It has left memory for now. The half that it goes in is kept: else a record that nobody takes would be looked for
+    /// again from the start whenever a half has to wait.
+    fn forget_but_half(&mut self, key: &ObligationKey) {
+        let half = self.sorts.get(key).and_then(|sort| sort.party).filter(is_half);
+        self.forget(key);
+        if half.is_some() && self.sorts.len() < HALVES_MAX {
+            self.sorts.insert(key.clone(), Sort { party: half, serial: None });
         }
     }
 

@@ -136,7 +136,7 @@ impl Spoke {
     /// A decision is durable, or could not be made.
     pub(crate) fn decided(&mut self, decision: Decision, key: &ObligationKey) {
         match decision {
-            Decision::Discard => {}
+            Decision::Discard => self.forget(key),
             Decision::Retry => self.look_in_store(),
             Decision::Skip => {
                 self.active.remove(key);
@@ -245,6 +245,7 @@ impl Spoke {
         if self.doubts.remove(&intent.id).is_some()
             && let Some(dispatcher) = &mut self.dispatcher
         {
+            dispatcher.withdraw(&Self::intent_token(&intent));
             dispatcher.unlock(intent.record, &intent.object);
         }
         intent.state = IntentState::Closed;

@@ -35,6 +35,17 @@ impl Spoke {
             return self.doubt(doubt, turn.now.wall + GATE_AGAIN, turn.now);
         }
         let sync = matches!(doubt.intent.obligation.subject, Subject::Record(_));
+        // Of a batch under a key that does not go again: a change of a known object can't be looked for.
+        let keyed = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. });
+        if doubt.action == Action::Probe
+            && keyed
+            && sync
+            && doubt.intent.batch.is_some()
+            && doubt.intent.external_id.is_some()
+        {
+            let exit = self.exit_of(&doubt.intent);
+            return self.converge(doubt, permit, exit, "its batch does not go again", turn);
+        }
         if doubt.action == Action::Probe || !sync {
             return self.go_on_as_it_was(doubt, permit, None, turn);
         }

@@ -53,6 +53,7 @@ impl Spoke {
         let intent =
             self.intent(id, &obligation, &wanted, &terms, &mut write, bytes, timeout_ms, turn.now.wall);
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
+        let half = self.take_half(&head.key);
         let flight = Flight {
             intent: Intent { fields: Arc::clone(&write.fields), ..intent },
             write,
@@ -66,7 +67,7 @@ impl Spoke {
             permit,
             action: if first { Action::Probe } else { Action::Send },
             durable: !first,
-            half: None,
+            half,
         };
         if planted::is(Bug::SendBeforeDurable) {
             turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));

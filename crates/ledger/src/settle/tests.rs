@@ -172,25 +172,19 @@ fn i4_what_is_in_doubt_is_not_rendered_anew_because_its_batch_is_rejected() {
     assert_eq!(next, Next::Split { due: intent.quiet_from(), kept: true });
     // A key stands for all of its bytes: under new keys the halves could be second effects (I3).
     let keyed = Intent { sends: 2, ..member(KEYED) };
-    for outcome in [Class::BatchRejected, Class::Conflict] {
-        assert_eq!(name(&settle(write(&keyed), &Outcome::of(outcome))), "resend");
-        let last = Settling { attempts: 4, ..write(&keyed) };
-        assert_eq!(name(&settle(last, &Outcome::of(outcome))), "person");
-    }
-    // What it says of the content is its answer to the key.
-    let said = |whole| Outcome { whole: Some(whole), ..Outcome::of(Class::BatchRejected) };
-    for (whole, told) in [
-        (Class::Validation, "split"),
-        (Class::TooLarge, "split"),
-        (Class::Permission, "resend"),
-        (Class::NotFound, "resend"),
-        (Class::Conflict, "resend"),
-        (Class::Permanent, "resend"),
-    ] {
-        assert_eq!(name(&settle(write(&keyed), &said(whole))), told, "{whole:?}");
-    }
+    let next = settle(write(&keyed), &Outcome::of(Class::BatchRejected));
+    assert_eq!(next, Next::Probe { due: keyed.quiet_from() });
     let first = Intent { sends: 1, ..member(KEYED) };
     assert_eq!(name(&settle(write(&first), &Outcome::of(Class::BatchRejected))), "split");
+    // Refused, and nobody knows whether some of it was applied: harmless to repeat, in halves.
+    let refused = Outcome { whole: Some(Class::Gone), ..Outcome::of(Class::Uncertain) };
+    for (member, told) in
+        [(member(IdempotencyClass::Upsert), "split"), (member(KEYED), "resend"), (member(MARKED), "probe")]
+    {
+        assert_eq!(name(&settle(write(&member), &refused)), told);
+    }
+    let first = member(IdempotencyClass::Upsert);
+    assert_eq!(settle(write(&first), &refused), Next::Split { due: first.quiet_from(), kept: true });
     // Nobody knows what became of it: it is not split.
     for class in [Class::Uncertain, Class::Retryable, Class::RateLimited] {
         assert_eq!(name(&settle(write(&intent), &Outcome::of(class))), "resend");

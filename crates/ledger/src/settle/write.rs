@@ -32,6 +32,10 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::Uncertain if planted::is(Bug::SplitInDoubt) && at.is_upsert_of_batch() => {
             Next::Split { due: at.now, kept: false }
         }
+        // Refused for one of them, and of the others nobody knows: harmless to repeat, so that the one can be found.
+        Class::Uncertain if outcome.whole.is_some() && at.is_upsert_of_batch() && !at.is_alone() => {
+            Next::Split { due: at.now.max(at.intent.quiet_from()), kept: true }
+        }
         Class::Uncertain if planted::is(Bug::SilenceIsSuccess) && at.is_event() => Next::Delivered,
         Class::Uncertain | Class::Absent => doubtful(at, outcome),
     }
@@ -55,22 +59,17 @@ pub(super) fn again(at: Settling<'_>, outcome: &Outcome, due: Wall) -> Next {
 
 /// The whole batch was refused: the halves of it go, until the record that it was for is alone.
 fn split(at: Settling<'_>, outcome: &Outcome) -> Next {
-    if at.intent.batch.is_none_or(|batch| batch.of < 2) {
+    if at.is_alone() {
         return Next::Dead(words::refused(at.intent, outcome));
     }
     if !at.earlier_doubt() {
         return Next::Split { due: at.now, kept: false };
     }
     // An answer about this send says nothing about an earlier one, which may be at work still. An upsert's parts can go
-    // on in halves as they are. A key has one answer whichever send it was for, where it is about the content; another
-    // refusal may come from in front of it, and halves under new keys would be second effects.
-    if at.is_upsert_of_batch() {
-        Next::Split { due: at.now.max(at.intent.quiet_from()), kept: true }
-    } else if matches!(outcome.whole, Some(Class::Validation | Class::TooLarge)) {
-        Next::Split { due: at.now, kept: false }
-    } else {
-        again(at, outcome, pace::back_off(at, outcome))
-    }
+    // on in halves as they are. A key stands for all of them, and halves under new keys could be second effects: each is
+    // looked for.
+    let due = at.now.max(at.intent.quiet_from());
+    if at.is_upsert_of_batch() { Next::Split { due, kept: true } } else { Next::Probe { due } }
 }
 
 /// Refused for a reason other than its content. The same bytes may have been taken earlier: then a person looks.
@@ -122,6 +121,10 @@ impl Settling<'_> {
     /// Whether the object was known there when the write was rendered.
     pub(super) fn is_update(&self) -> bool {
         self.intent.external_id.is_some()
+    }
+
+    fn is_alone(&self) -> bool {
+        self.intent.batch.is_none_or(|batch| batch.of < 2)
     }
 
     /// Whether it goes with others, and can be repeated in any company.
