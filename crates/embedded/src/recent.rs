@@ -17,22 +17,28 @@ const GENERATION_BYTES: usize = 1 << 20;
 /// Larger records are not kept.
 const RECORD_BYTES_MAX: usize = 32 << 10;
 
+/// By what a sealed record is known.
+pub(crate) type RecentKey = [u8; 40];
+
 /// Two generations: the young one becomes the old one when it is full, and the old one is dropped.
 #[derive(Default)]
 pub(crate) struct Recent {
-    young: QuickMap<[u8; 40], Arc<Record>>,
-    old: QuickMap<[u8; 40], Arc<Record>>,
+    young: QuickMap<RecentKey, Arc<Record>>,
+    old: QuickMap<RecentKey, Arc<Record>>,
     young_bytes: usize,
 }
 
 impl Recent {
-    pub(crate) fn keep(&mut self, sealed: &[u8], record: Arc<Record>) {
-        let Some(key) = key(sealed).filter(|_| sealed.len() <= RECORD_BYTES_MAX) else { return };
-        if self.young_bytes + sealed.len() > GENERATION_BYTES {
+    /// Keeps a record under the key of its sealed value of so many bytes.
+    pub(crate) fn keep(&mut self, key: RecentKey, bytes: usize, record: Arc<Record>) {
+        if bytes > RECORD_BYTES_MAX {
+            return;
+        }
+        if self.young_bytes + bytes > GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes += sealed.len();
+        self.young_bytes += bytes;
         self.young.insert(key, record);
     }
 
@@ -42,7 +48,8 @@ impl Recent {
     }
 }
 
-fn key(sealed: &[u8]) -> Option<[u8; 40]> {
+/// The key of a sealed value.
+pub(crate) fn key(sealed: &[u8]) -> Option<RecentKey> {
     sealed.get(KEY)?.try_into().ok()
 }
 
@@ -61,13 +68,12 @@ mod tests {
         let mut recent = Recent::default();
         let record = |version| Arc::new(store::conformance::make::record(1, version));
         for number in 0..3000 {
-            recent.keep(&sealed(number, 2000), record(i64::from(number)));
+            recent.keep(key(&sealed(number, 2000)).unwrap(), 2000, record(i64::from(number)));
         }
         assert_eq!(recent.get(&sealed(2999, 2000)).unwrap().version, 2999);
         assert!(recent.get(&sealed(0, 2000)).is_none());
         assert!(recent.young.len() + recent.old.len() <= 2 * GENERATION_BYTES / 2000);
-        recent.keep(&sealed(5, RECORD_BYTES_MAX + 1), record(5));
-        recent.keep(&[1; 30], record(5));
-        assert!(recent.get(&sealed(5, RECORD_BYTES_MAX + 1)).is_none() && recent.get(&[1; 30]).is_none());
+        recent.keep(key(&sealed(5, 2000)).unwrap(), RECORD_BYTES_MAX + 1, record(5));
+        assert!(recent.get(&sealed(5, 2000)).is_none() && key(&[1; 30]).is_none());
     }
 }

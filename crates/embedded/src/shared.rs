@@ -7,6 +7,7 @@ use store::{Reply, Stats, StoreError};
 
 use crate::Options;
 use crate::journal::OpenIntents;
+use crate::lately::Lately;
 use crate::syncer::Gate;
 use crate::vault::Vault;
 
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     broken: OnceLock<String>,
     full: Mutex<Option<String>>,
     open: Mutex<Arc<OpenIntents>>,
+    lately: Mutex<Lately>,
 }
 
 impl Shared {
@@ -67,6 +69,7 @@ impl Shared {
             broken: OnceLock::new(),
             full: Mutex::new(None),
             open: Mutex::new(open),
+            lately: Mutex::default(),
         }
     }
 
@@ -99,6 +102,11 @@ impl Shared {
     /// For the writer: what readers will see.
     pub(crate) fn open_mut(&self) -> MutexGuard<'_, Arc<OpenIntents>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records as the last groups left them. While this is held the open intents are of the same group.
+    pub(crate) fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stats(&self) -> Stats {

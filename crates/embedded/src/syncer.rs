@@ -103,6 +103,11 @@ impl Syncing {
         self.shared.gate.begun.store(self.number, Ordering::SeqCst);
     }
 
+    /// The group that began last.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The group that began is in the log, or (without jobs) was not committed.
     pub(crate) fn hand_over(
         &self,
@@ -187,7 +192,11 @@ impl Gate {
     /// Answers now, or when every group is durable that had begun when this was called. `answer` must look itself
     /// whether the store broke meanwhile.
     pub(crate) fn pass(&self, answer: impl FnOnce() + Send + 'static) {
-        let seen = self.begun.load(Ordering::SeqCst);
+        self.pass_after(self.begun.load(Ordering::SeqCst), answer);
+    }
+
+    /// Answers now, or when that group is durable.
+    pub(crate) fn pass_after(&self, seen: u64, answer: impl FnOnce() + Send + 'static) {
         if self.synced.load(Ordering::SeqCst) >= seen {
             return answer();
         }

@@ -25,7 +25,7 @@ fn options() -> Options {
     Options { readers: 2, page_cache_mb: 2, reserve_bytes: 1 << 20, ..Options::default() }
 }
 
-fn open_in(folder: &Path) -> Arc<Embedded> {
+pub(crate) fn open_in(folder: &Path) -> Arc<Embedded> {
     Embedded::open(folder, root_key(7), options()).unwrap()
 }
 
@@ -52,7 +52,7 @@ impl Browse for Handle {
     }
 }
 
-fn handle(store: &Arc<Embedded>) -> Backend {
+pub(crate) fn handle(store: &Arc<Embedded>) -> Backend {
     Backend::new(Handle(Arc::clone(store)))
 }
 

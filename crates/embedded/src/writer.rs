@@ -2,7 +2,9 @@
 //!
 //! It takes what is waiting, up to [`GROUP_COMMITS_MAX`] commits; applies them in one transaction; and hands them to the
 //! [syncer](crate::syncer), which syncs once and answers all. A lone commit waits for nobody; while a group is being
-//! synced and another waits for that, the next is gathered. Most groups need no savepoints (see [`apply`]); when a
+//! synced and another waits for that, the next is gathered. Where threads wait for a processor, they run first: what
+//! they are about to commit then shares a group, and a group's pages are written once; where none waits, nothing is lost.
+//! Most groups need no savepoints (see [`apply`]); when a
 //! commit fails for a reason of its own, its group is done again with one savepoint per commit, so that it fails alone.
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use crate::checkpoint::Poke;
 use crate::fault::{Fault, Outcome};
 use crate::folder::Reserve;
 use crate::journal::Journal;
+use crate::lately::{self, Said};
 use crate::shared::{Answering, Shared};
 use crate::sql::Sql;
 use crate::syncer::Syncing;
@@ -35,12 +38,16 @@ mod room;
 pub(crate) mod seal;
 
 use apply::{Desk, Waits};
-use known::Known;
+use known::{Known, Moved};
 use room::Room;
 use seal::Sealer;
 
 /// One transaction takes at most so many commits.
 const GROUP_COMMITS_MAX: usize = 512;
+/// How often others are let run before a group is taken, at most.
+const YIELDS_MAX: u32 = 8;
+/// How often in a row, when nothing more comes of it.
+const YIELDS_IN_VAIN_MAX: u32 = 2;
 /// While the disk is full and nothing comes in, room is looked for this often.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
@@ -104,12 +111,14 @@ pub(crate) fn run(
         }
     }
     // What is left in the channel is answered as it is dropped: the store is closing.
+    writer.shared.lately().end();
 }
 
 impl Writer<'_> {
     /// The next group, and whether it is the last; `None` when there is none.
     fn next_group(&mut self, calls: &Receiver<Call>) -> Option<(Vec<Job>, bool)> {
         let mut group = vec![self.first_of_group(calls)?];
+        gather(calls);
         while group.len() < GROUP_COMMITS_MAX {
             match calls.try_recv() {
                 Ok(Call::Commit(job)) => group.push(job),
@@ -151,7 +160,10 @@ impl Writer<'_> {
                 return answer_all(group, &StoreError::Broken { detail: detail.clone() });
             }
             let fault = match self.attempt(&group) {
-                Ok((answers, wrote)) => return self.syncing.hand_over(group, answers, wrote > 0),
+                Ok((answers, wrote)) => {
+                    self.publish(&mut group, &answers);
+                    return self.syncing.hand_over(group, answers, wrote > 0);
+                }
                 Err(fault) => fault,
             };
             if fault.is_full() {
@@ -208,7 +220,6 @@ impl Writer<'_> {
         self.book.desk.names.committed();
         self.sealer.committed(&self.book);
         self.waits.look_again();
-        self.journal.committed(&mut self.shared.open_mut());
         self.count(group, &answers, wrote);
         Ok((answers, wrote))
     }
@@ -222,6 +233,45 @@ impl Writer<'_> {
             self.syncing.hand_over(Vec::new(), Vec::new(), false);
         }
         done.map(drop)
+    }
+
+    /// What was committed is what questions see. What the units held is needed no more.
+    fn publish(&mut self, group: &mut [Job], answers: &[Answer]) {
+        let moved = self.known.moved();
+        let mut said = Vec::new();
+        for (job, answer) in group.iter_mut().zip(answers) {
+            if let Ok(receipts) = answer {
+                lately::said_by(&mut job.units, receipts, &mut said);
+            }
+        }
+        self.share_records(&moved, &said);
+        said.extend(moved.obligations.into_iter().map(Said::Obligation));
+        if moved.unsure {
+            said.push(Said::ForgetAll);
+        }
+        let number = self.syncing.number();
+        let mut lately = self.shared.lately();
+        lately.learn(number, said);
+        self.journal.committed(&mut self.shared.open_mut());
+    }
+
+    /// Readers need not open and parse what was just written.
+    fn share_records(&self, moved: &Moved, said: &[Said]) {
+        let mut recent = self.shared.vault.recent();
+        let records = said.iter().filter_map(|said| match said {
+            Said::Record { record, .. } => Some(record),
+            _ => None,
+        });
+        let mut records = records.peekable();
+        for (id, version, key, bytes) in &moved.records {
+            // In the same order, but for those of commits that failed alone.
+            while records.peek().is_some_and(|record| record.id != *id || record.version != *version) {
+                records.next();
+            }
+            if let Some(record) = records.next() {
+                recent.keep(*key, *bytes, Arc::clone(record));
+            }
+        }
     }
 
     fn apply(&mut self, job: &Job) -> Outcome<Vec<Receipt>> {
@@ -270,6 +320,8 @@ impl Writer<'_> {
         self.tally.clear();
         self.journal.rolled_back(BTreeMap::new());
         self.known.forget();
+        // Nothing of it is to be told.
+        self.known.moved();
         self.waits.forget();
     }
 
@@ -362,6 +414,20 @@ impl Writer<'_> {
         {
             self.shared.break_down(&format!("checkpoint: {}", fault.detail()));
         }
+    }
+}
+
+/// Lets those run who are about to commit something, as long as more comes of it.
+fn gather(calls: &Receiver<Call>) {
+    let (mut waiting, mut in_vain) = (calls.len(), 0);
+    for _ in 0..YIELDS_MAX {
+        std::thread::yield_now();
+        let now = calls.len();
+        in_vain = if now == waiting { in_vain + 1 } else { 0 };
+        if in_vain == YIELDS_IN_VAIN_MAX {
+            break;
+        }
+        waiting = now;
     }
 }
 

@@ -4,7 +4,6 @@
 //! then the writer does the batch again with a savepoint per commit.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
 use intake::{Link, Message, MessageState};
@@ -265,7 +264,7 @@ impl Desk<'_, '_> {
             self.sealer.expect_new(self.book, &record.tenant, record.id)?;
         }
         let sealed = self.sealer.of_record(self.book, &record.tenant, record.id, &place, &plain)?;
-        self.book.desk.keys.vault.recent().keep(&sealed, Arc::new(record.clone()));
+        self.known.sealed(record.id, record.version, &sealed);
         let (tenant, entity) = (self.name(record.tenant.as_str())?, self.name(record.entity.as_str())?);
         self.book.run(
             Sql::PutRecord,
