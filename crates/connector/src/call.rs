@@ -69,4 +69,25 @@ pub enum Call {
     },
     /// Which account is this?
     Identity,
+    /// How a job stands that a batch began, or what came of its records.
+    Job {
+        /// The kind of object.
+        object: Object,
+        /// The write operation whose batch began it.
+        operation: String,
+        /// The vendor's id of it.
+        job: String,
+        /// What is read.
+        step: JobStep,
+    },
+}
+
+/// What is read of a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStep {
+    /// How it stands.
+    Status,
+    /// What came of each of its records.
+    Results,
 }

@@ -13,6 +13,7 @@
 //! | it may have been sent | uncertain (write), retryable (read) |
 
 mod batch;
+mod job;
 mod refusal;
 mod success;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::source::{CallKind, Transport};
 use crate::spec::Charge;
 
 pub use batch::Verdicts;
+pub use job::Stands;
 pub(crate) use wait::http_date;
 
 /// How much of a body is searched for texts.
@@ -82,6 +84,7 @@ impl Call {
             Self::List { .. } => CallKind::List,
             Self::Fetch { .. } => CallKind::Fetch,
             Self::Identity => CallKind::Identity,
+            Self::Job { .. } => CallKind::Job,
         }
     }
 }

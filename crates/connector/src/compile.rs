@@ -1,6 +1,7 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod job;
 mod listing;
 mod object;
 mod parameters;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use canonical::Object;
 
-use crate::call::Call;
-use crate::plan::{BatchPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
+use crate::call::{Call, JobStep};
+use crate::plan::{BatchPlan, JobPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
 use crate::source::Serves;
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 
@@ -148,6 +148,16 @@ impl Connector {
         }
     }
 
+    /// The batch form that began the job of a call about one.
+    pub(crate) fn batch_of_job(&self, call: &Call) -> Option<&BatchPlan> {
+        let Call::Job { object, operation, .. } = call else { return None };
+        self.object(object)?.write(operation)?.batch.as_ref()
+    }
+
+    pub(crate) fn job_plan(&self, call: &Call) -> Option<&JobPlan> {
+        self.batch_of_job(call)?.job.as_ref()
+    }
+
     pub(crate) fn request_plan(&self, call: &Call) -> Option<&RequestPlan> {
         Some(match call {
             Call::Write(_) => &self.write_plan(call)?.request,
@@ -155,6 +165,13 @@ impl Connector {
             Call::List { object, .. } => &self.object(object)?.poll.as_ref()?.request,
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,
             Call::Identity => &self.plan.identity.as_ref()?.request,
+            Call::Job { step, .. } => {
+                let job = self.job_plan(call)?;
+                match step {
+                    JobStep::Status => &job.status,
+                    JobStep::Results => job.results.as_ref()?,
+                }
+            }
         })
     }
 
@@ -162,7 +179,9 @@ impl Connector {
     pub(crate) fn object_of<'a>(&'a self, call: &Call) -> Option<&'a ObjectPlan> {
         match call {
             Call::Write(write) | Call::Probe(write) => self.object(&write.object),
-            Call::List { object, .. } | Call::Fetch { object, .. } => self.object(object),
+            Call::List { object, .. } | Call::Fetch { object, .. } | Call::Job { object, .. } => {
+                self.object(object)
+            }
             Call::Identity => None,
         }
     }

@@ -32,13 +32,14 @@ mod tests;
 mod typed;
 
 pub use batch::{Part, Verdicts};
-pub use call::{Call, Cursor, Write};
+pub use call::{Call, Cursor, JobStep, Write};
+pub use classify::Stands;
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use spec::{
-    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, Limits, PollSpec,
-    WebhookSpec, WriteSpec,
+    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
+    PollSpec, WebhookSpec, WriteSpec,
 };

@@ -158,6 +158,22 @@ pub(crate) struct BatchPlan {
     pub(crate) answer: AnswerPlan,
     pub(crate) rules: Vec<Rule>,
     pub(crate) rejects: Vec<u16>,
+    pub(crate) job: Option<JobPlan>,
+}
+
+/// A job that a batch's request begins.
+#[derive(Debug)]
+pub(crate) struct JobPlan {
+    /// Its id in the answer.
+    pub(crate) id: Path,
+    pub(crate) status: RequestPlan,
+    /// Its state in the answer to that.
+    pub(crate) state: Path,
+    pub(crate) done: Vec<String>,
+    pub(crate) rejected: Vec<String>,
+    pub(crate) failed: Vec<String>,
+    /// `None`: the answer about its state holds what came of each.
+    pub(crate) results: Option<RequestPlan>,
 }
 
 /// How a result or error finds its record.
@@ -191,6 +207,11 @@ impl RequestPlan {
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
+    }
+
+    /// Whether it says which job it is about.
+    pub(crate) fn names_job(&self) -> bool {
+        self.path.names_job() || self.query.iter().any(|pair| pair.value.names_job())
     }
 
     /// Whether Concord's own id stands in it.

@@ -43,8 +43,12 @@ impl Connector {
                 (write.object.as_str(), Some(write), write.external_id.as_deref())
             }
             Call::Fetch { object, external_id } => (object.as_str(), None, Some(external_id.as_str())),
-            Call::List { object, .. } => (object.as_str(), None, None),
+            Call::List { object, .. } | Call::Job { object, .. } => (object.as_str(), None, None),
             Call::Identity => ("", None, None),
+        };
+        let job = match call {
+            Call::Job { job, .. } => Some(job.as_str()),
+            _ => None,
         };
         let (since, now) = match poll {
             Some((poll, cursor, now)) => (Some(listing::since(poll, cursor, now)), now),
@@ -62,6 +66,7 @@ impl Connector {
                 Some(plan) => &plan.types,
                 None => Self::no_types(),
             },
+            job,
         }
     }
 
@@ -72,6 +77,7 @@ impl Connector {
             Call::List { object, .. } => (object.as_str(), "list".to_owned()),
             Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
             Call::Identity => ("", "identity".to_owned()),
+            Call::Job { object, operation, .. } => (object.as_str(), format!("{operation}.job")),
         };
         let connector = self.name().to_owned();
         match self.object_of(call) {

@@ -23,7 +23,7 @@ pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
     WaitForm, WaitSource,
 };
-pub(crate) use batch::{BatchSource, CorrelateSource};
+pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };

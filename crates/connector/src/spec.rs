@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guard::signature::Scheme;
-use ledger::IdempotencyClass;
+use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
@@ -302,4 +302,21 @@ pub struct BatchSpec {
     pub bytes_max: usize,
     /// What the request costs, whatever it holds.
     pub charge: Charge,
+    /// The request only begins a job; `None`: its answer says what came of each.
+    pub job: Option<JobSpec>,
+}
+
+/// A job that a batch's request begins: the vendor works on it for minutes, and it is asked how it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobSpec {
+    /// Fewer records go each alone; from 2 on.
+    pub records_min: usize,
+    /// Only what is on these lanes goes this way.
+    pub lanes: Vec<Lane>,
+    /// Between two looks.
+    pub every: Duration,
+    /// No job works longer than that after it was begun.
+    pub lasts_max: Duration,
+    /// Most jobs of the operation at once, from 1 on.
+    pub at_once: usize,
 }

@@ -52,6 +52,8 @@ pub(crate) enum Source {
     Now,
     /// The mapped paths.
     Paths,
+    /// The vendor's id of a job.
+    Job,
 }
 
 /// A value and how it is encoded.
@@ -85,6 +87,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) now: Wall,
     pub(crate) paths: &'a [String],
     pub(crate) types: &'a BTreeMap<String, Typed>,
+    pub(crate) job: Option<&'a str>,
 }
 
 /// Why a slot could not be filled.
@@ -172,6 +175,10 @@ impl Slot {
         self.alternatives.iter().any(|one| one.source == Source::Key)
     }
 
+    fn names_job(&self) -> bool {
+        self.alternatives.iter().any(|one| one.source == Source::Job)
+    }
+
     fn names_intent(&self) -> bool {
         self.alternatives.iter().any(|one| one.source == Source::Intent)
     }
@@ -201,6 +208,7 @@ impl Source {
             Self::Since => scope.since.map(|since| Cow::Owned(Value::from(since))),
             Self::Page => scope.page.and_then(text),
             Self::Now => Some(Cow::Owned(Value::from(scope.now.micros()))),
+            Self::Job => scope.job.and_then(text),
             Self::Paths if scope.paths.is_empty() => None,
             Self::Paths => {
                 let paths = scope.paths.iter().map(|path| Value::String(path.clone())).collect();
@@ -274,6 +282,11 @@ impl Template {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_key()))
+    }
+
+    /// Whether a job's id stands in it.
+    pub(crate) fn names_job(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_job()))
     }
 
     /// Whether the intent's id (of a batch: its own) stands in it.

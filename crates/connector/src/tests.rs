@@ -4,5 +4,6 @@ mod batch;
 mod builtin;
 pub(crate) mod fixture;
 mod hostile;
+mod job;
 mod listing;
 mod manifest;

@@ -188,6 +188,15 @@ impl<T: Clone + Ord> Queue<T> {
         true
     }
 
+    /// The keeping goes over into a call; false when nobody keeps the lock, and then nothing changes.
+    pub(crate) fn resume(&mut self, key: &LockKey) -> bool {
+        let kept = self.is_kept(key);
+        if kept {
+            self.pass_lock(key, Holder::Call);
+        }
+        kept
+    }
+
     /// Whether the lock is kept without a call.
     pub(crate) fn is_kept(&self, key: &LockKey) -> bool {
         self.locks.get(key).is_some_and(|lock| matches!(lock.holder, Holder::Kept(_)))

@@ -3,7 +3,8 @@
 //!
 //! A key is taken by a call, and free when the call is over. Wishes that are known to need a key sleep while another
 //! call has it: they are held, and in no line. A key that comes free wakes them all, since nobody knows who of them may
-//! go; who finds it taken again sleeps on. That is as much work as is held in memory, once for each call.
+//! go; who finds it taken again sleeps on. That is as much work as is held in memory, once for each call. A key can be
+//! shut: then no call gets it, and who needs it sleeps, until it is opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ type Turn = (Mono, i64, u64);
 struct Serial<T> {
     /// The call that has it.
     held_by: Option<u64>,
+    /// Nobody gets it.
+    shut: bool,
     asleep: BTreeMap<Turn, Wanted<T>>,
 }
 
@@ -61,11 +64,14 @@ impl<T: Clone + Ord> Serials<T> {
 
     /// Whether the call may have the key, or has it.
     pub(crate) fn is_free_for(&self, key: &str, call: u64) -> bool {
-        self.keys.get(key).and_then(|serial| serial.held_by).is_none_or(|holder| holder == call)
+        self.keys.get(key).is_none_or(|serial| match serial.held_by {
+            Some(holder) => holder == call,
+            None => !serial.shut,
+        })
     }
 
     pub(crate) fn is_free(&self, key: &str) -> bool {
-        self.keys.get(key).is_none_or(|serial| serial.held_by.is_none())
+        self.keys.get(key).is_none_or(|serial| serial.held_by.is_none() && !serial.shut)
     }
 
     /// The call has the key until it is over.
@@ -94,14 +100,39 @@ impl<T: Clone + Ord> Serials<T> {
         Some(wanted)
     }
 
-    /// The call is over: its keys are free. Who is woken, each key's in their order.
+    /// The call is over: its keys are free, unless they are shut. Who is woken, each key's in their order.
     pub(crate) fn over(&mut self, call: u64) -> Vec<Wanted<T>> {
         let mut woken = Vec::new();
         for key in self.taken.remove(&call).into_iter().flatten() {
-            if let Some(serial) = self.keys.remove(&key) {
-                woken.extend(serial.asleep.into_values());
+            match self.keys.get_mut(&key) {
+                Some(serial) if serial.shut => serial.held_by = None,
+                _ => woken.extend(self.wake(&key)),
             }
         }
+        woken
+    }
+
+    /// Nobody gets the key any more. A call that has it keeps it.
+    pub(crate) fn shut(&mut self, key: &Arc<str>) {
+        self.entry(key).shut = true;
+    }
+
+    /// The key can be had again. Who is woken, in their order: nobody while a call has it.
+    pub(crate) fn reopen(&mut self, key: &Arc<str>) -> Vec<Wanted<T>> {
+        match self.keys.get_mut(key) {
+            Some(serial) if serial.held_by.is_some() => {
+                serial.shut = false;
+                Vec::new()
+            }
+            Some(_) => self.wake(key),
+            None => Vec::new(),
+        }
+    }
+
+    /// Forgets the key; those that slept for it are awake.
+    fn wake(&mut self, key: &Arc<str>) -> Vec<Wanted<T>> {
+        let Some(serial) = self.keys.remove(key) else { return Vec::new() };
+        let woken: Vec<Wanted<T>> = serial.asleep.into_values().collect();
         for wanted in &woken {
             self.places.remove(&wanted.token);
             self.per_lane[usize::from(wanted.lane.number())] -= 1;
@@ -110,6 +141,10 @@ impl<T: Clone + Ord> Serials<T> {
     }
 
     fn entry(&mut self, key: &Arc<str>) -> &mut Serial<T> {
-        self.keys.entry(Arc::clone(key)).or_insert_with(|| Serial { held_by: None, asleep: BTreeMap::new() })
+        self.keys.entry(Arc::clone(key)).or_insert_with(|| Serial {
+            held_by: None,
+            shut: false,
+            asleep: BTreeMap::new(),
+        })
     }
 }

@@ -23,5 +23,5 @@ pub use spoke::Spoke;
 pub use stated::Stated;
 pub use turn::{
     Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,
-    Origin, Planned, Raised, Taken, TakenAs, Ticket, Turn,
+    Origin, Planned, Raised, RunningJob, Taken, TakenAs, Ticket, Turn,
 };

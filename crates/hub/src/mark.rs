@@ -103,6 +103,28 @@ pub enum Mark {
         /// How many there were.
         records: usize,
     },
+    /// A target took a batch as a job.
+    BulkBegan {
+        /// The target.
+        system: System,
+        /// The operation.
+        operation: String,
+        /// How many records it was given.
+        records: usize,
+    },
+    /// A job at a target is over.
+    BulkEnded {
+        /// The target.
+        system: System,
+        /// The operation.
+        operation: String,
+        /// `done`, `rejected`, `failed`, `gone`, `overdue`.
+        how: &'static str,
+        /// How many deliveries waited for it.
+        records: usize,
+        /// Since it began.
+        took: Duration,
+    },
     /// A target reached a level.
     Delivered {
         /// The target.

@@ -8,11 +8,13 @@
 mod again;
 mod answers;
 mod batch;
+mod bulk;
 mod draw;
 mod edit;
 mod flight;
 mod gauges;
 mod heads;
+mod look;
 mod orders;
 mod plan;
 mod renew;
@@ -58,6 +60,8 @@ pub(crate) enum Token {
     Fetch(ExternalRef),
     /// Read changes.
     Poll(Object),
+    /// Look at a job.
+    Bulk(u64),
 }
 
 /// What an outstanding effect was for.
@@ -87,6 +91,10 @@ pub(crate) enum Await {
     Batch(Vec<Flight>),
     /// What must be known before a batch in doubt is sent again.
     ResendBatch(Vec<(Doubt, Permit)>),
+    /// How a job stands, or what came of its records.
+    Look(u64, Permit, Call),
+    /// What must be known to settle what a job held.
+    BulkOver(Box<look::Over>),
     /// The object a duplicate answer named.
     Adopt(Box<Flight>, Call, String),
     /// An object read by id.
@@ -151,6 +159,10 @@ pub struct Spoke {
     pub(crate) claims: [Claim; 3],
     /// Intents in doubt.
     pub(crate) doubts: BTreeMap<IntentId, Doubt>,
+    /// Jobs that run at the target, with what they hold.
+    pub(crate) bulks: BTreeMap<u64, bulk::Bulk>,
+    /// Jobs so far.
+    pub(crate) bulk_number: u64,
     /// Sends that met a stale token: they go on with the fresh one.
     pub(crate) unauthorised: Vec<Flight>,
     /// How often in a row the target refused a fresh token.
@@ -215,6 +227,8 @@ impl Spoke {
             halves: 0,
             claims: Default::default(),
             doubts: BTreeMap::new(),
+            bulks: BTreeMap::new(),
+            bulk_number: 0,
             unauthorised: Vec::new(),
             refusals: 0,
             connect_tries: 0,
@@ -295,6 +309,7 @@ impl Spoke {
                     Token::Intent(id) => self.go_on_with(id, permit, along, turn),
                     Token::Fetch(external) => self.fetch(external, permit, turn),
                     Token::Poll(object) => self.poll(object, permit, turn),
+                    Token::Bulk(number) => self.look_at_bulk(number, permit, turn),
                 }
             }
             self.view(turn);
@@ -344,6 +359,7 @@ impl Spoke {
                 }
                 self.form_batches(turn);
             }
+            (Await::BulkOver(over), Rows::Spoke(rows)) => self.settle_bulk(*over, rows, turn),
             (Await::ResendBatch(doubts), Rows::Spoke(rows)) => self.resend_batch(doubts, rows, turn),
             (Await::Resend(doubt, permit), Rows::Spoke(rows)) => {
                 if let Some(row) = rows.first() {
@@ -376,6 +392,9 @@ impl Spoke {
     ) {
         match self.awaiting.remove(&ticket) {
             Some(Await::Answer(flight)) => self.landed(*flight, answer, took, turn),
+            Some(Await::Look(number, permit, call)) => {
+                self.looked_at_bulk(number, permit, &call, answer, took, turn);
+            }
             Some(Await::Batch(flights)) => self.landed_batch(flights, answer, took, turn),
             Some(Await::Adopt(flight, call, external_id)) => {
                 self.adopt(*flight, &call, external_id, answer, turn)

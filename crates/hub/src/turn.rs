@@ -155,6 +155,25 @@ pub struct Description {
     pub state: SystemState,
     /// When the calls that were asked about would be through.
     pub forecast: Option<Planned>,
+    /// Bulk jobs that run there.
+    pub jobs: Vec<RunningJob>,
+}
+
+/// A bulk job that runs at a system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunningJob {
+    /// The kind of object.
+    pub object: Object,
+    /// The write operation.
+    pub operation: String,
+    /// The system's id of it.
+    pub job: String,
+    /// How many deliveries wait for it.
+    pub records: usize,
+    /// When the system answered that it began.
+    pub since: Wall,
+    /// What the system called its state last; empty: not looked at yet.
+    pub state: String,
 }
 
 /// When planned calls would be through.

@@ -75,6 +75,10 @@ bugs! {
     SilenceIsSuccess = "silence_is_success", "I8";
     /// A batch that was taken in part is taken for done.
     PartIsWhole = "part_is_whole", "I8";
+    /// A job that has only begun is taken for done.
+    SubmittedIsDone = "submitted_is_done", "I8";
+    /// Jobs that run are forgotten at a start: what they hold is sent again at once.
+    RunningJobForgotten = "running_job_forgotten", "I3";
     /// A record that leaves a filter raises nothing.
     FilterLeftSilently = "filter_left_silently", "I8";
     /// Limits start full after every start.

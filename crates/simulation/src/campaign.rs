@@ -6,7 +6,7 @@ use std::time::Duration;
 use planted::Bug;
 
 use crate::estate::{self, Mode, Violation};
-use crate::overtaken;
+use crate::{jobs, overtaken};
 
 /// Lines of the timeline that are shown of a violation.
 const LINES_MAX: usize = 40;
@@ -202,6 +202,9 @@ pub fn hunt(bug: Bug) -> Hunt {
 fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     if bug == Bug::OvertakenIsNew {
         return overtaken::broken(seed);
+    }
+    if matches!(bug, Bug::SubmittedIsDone | Bug::RunningJobForgotten) {
+        return jobs::broken(bug, seed);
     }
     let report = run_seed(seed, mode_of(bug), HUNT_SPAN);
     report.violation.clone().or_else(|| twice(&report))

@@ -56,6 +56,8 @@ pub(crate) enum Event {
     Annotate { system: System, note: String },
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
+    /// A person passes over everything that is open at a target.
+    Skip(System),
     /// A person has everything for a target replayed: plans, applies the plan, and persists until a job of that round
     /// is done.
     Replay { system: System, round: u32, anew: bool },
@@ -187,6 +189,9 @@ impl Simulation {
                 self.happen(event);
             }
         }
+        // Jobs go on when nobody looks.
+        let now = self.now;
+        self.targets.values_mut().for_each(|target| target.work(now));
         self.effects
     }
 
@@ -342,6 +347,7 @@ impl Simulation {
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Retry(system) => self.retry(&system),
+            Event::Skip(system) => self.skip(&system),
             Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),
             Event::Say(index) => self.say(index),
             Event::Happen(happening) => self.happening(happening),

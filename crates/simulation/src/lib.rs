@@ -9,6 +9,9 @@ mod driver;
 mod estate;
 #[cfg(test)]
 mod intake_tests;
+#[cfg(test)]
+mod job_tests;
+mod jobs;
 mod outside;
 mod overtaken;
 mod replay;
@@ -29,5 +32,5 @@ pub use campaign::{
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
 pub use estate::{Mode, Violation};
-pub use scenario::{Class, batching, batching_in_turn, configuration, in_turn, sayings};
-pub use vendor::{Faults, Vendor};
+pub use scenario::{Class, batching, batching_in_turn, by_jobs, configuration, in_turn, sayings};
+pub use vendor::{Faults, Moods, Vendor};

@@ -66,6 +66,27 @@ impl Simulation {
         }
     }
 
+    /// At that time a person passes over everything that is open at a target, as far as the hub lets it.
+    pub fn skip_at(&mut self, at: Duration, system: &System) {
+        self.at(micros(at), Event::Skip(system.clone()));
+    }
+
+    pub(crate) fn skip(&mut self, system: &System) {
+        let filter = DeliveryFilter {
+            system: Some(system.clone()),
+            states: vec![State::Pending, State::Retrying],
+            limit: 100,
+            ..DeliveryFilter::default()
+        };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return };
+        for (number, (_, row)) in (2_000_000..).zip(rows) {
+            let delivery = Delivery { key: row.key, record: row.record, object: row.object };
+            let order = Order::Skip { delivery, reason: "ann: not this one".to_owned() };
+            let input = Input::Told(Notice::Do(Ticket(number), order));
+            self.at(self.now + 50, Event::Input(MachineId::Spoke(system.clone()), input));
+        }
+    }
+
     /// From now on the target says what became of every write, as webhooks do: before its answer comes, or after.
     pub fn make_talkative(&mut self, system: &System) {
         self.talkative.insert(system.clone());

@@ -259,6 +259,46 @@ pub fn batching(classes: &[Class]) -> Arc<Configuration> {
     loaded(&files(classes, &|class: Class| class.manifest(true)))
 }
 
+/// The same, where what waits goes as a job, of three at least and six at most, one at a time.
+///
+/// # Panics
+/// As [`configuration`].
+#[must_use]
+pub fn by_jobs(class: Class) -> Arc<Configuration> {
+    loaded(&files(&[class], &|class: Class| as_jobs(&class.manifest(true), class)))
+}
+
+/// Batches begin jobs; of classes without a key or an id of ours, what came of each is told by its place.
+fn as_jobs(manifest: &str, class: Class) -> String {
+    let ordered = matches!(class, Class::Marker | Class::None);
+    let query = if ordered { ", query: {ordered: \"1\"}" } else { "" };
+    let job = format!(
+        "          job:
+            records_min: 3
+            lanes: [standard]
+            id: id
+            status:
+              request: {{method: GET, path: \"/items/jobs/{{job}}\", timeout: 300ms}}
+              state: status
+              done: [finished]
+              rejected: [invalid]
+              failed: [aborted]
+            every: 300ms
+            lasts_max: 4s
+            results: {{method: GET, path: \"/items/jobs/{{job}}/results\"{query}, timeout: 300ms}}
+          records_max: 6\n"
+    );
+    let manifest =
+        manifest.replace("          records_max: 6\n", &job).replace("/items/batch", "/items/jobs");
+    if !ordered {
+        return manifest;
+    }
+    let echo = "          results: results
+          errors: errors
+          correlate: {echo: {sent: \"{intent}\", result: trace, error: trace}}";
+    manifest.replace(echo, "          results: items\n          correlate: position")
+}
+
 /// The same, where no two calls may be about one note: all things have the same.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 //! after a call. Keeps its own books: the oracle.
 
 mod batch;
+mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 use crate::driver::micros;
 use crate::outside::response;
 use crate::scenario::Class;
+
+pub use self::jobs::Moods;
 
 /// How long a throttled vendor asks to be left alone, in microseconds.
 const CLOSED_FOR: u64 = 1_000_000;
@@ -121,6 +124,8 @@ pub struct Vendor {
     pub(crate) effects: Vec<Effect>,
     /// Requests by time, in virtual microseconds.
     pub(crate) calls: Vec<u64>,
+    /// How many of them were about jobs.
+    pub(crate) looks: usize,
     /// When it last asked to be left alone.
     closed_at: Option<u64>,
     /// Calls that came although it had asked to be left alone (I12).
@@ -139,6 +144,10 @@ pub struct Vendor {
     struck: Option<u64>,
     /// Of each intent that came in a batch: what it said.
     said: BTreeMap<String, Value>,
+    /// Jobs that were begun.
+    jobs: BTreeMap<u64, jobs::Job>,
+    /// What becomes of jobs.
+    moods: Moods,
     /// An intent said something else when it came again, or a key came with other bytes (I3).
     pub(crate) torn: u64,
 }
@@ -156,6 +165,7 @@ impl Vendor {
             key_life: None,
             effects: Vec::new(),
             calls: Vec::new(),
+            looks: 0,
             closed_at: None,
             impatient: 0,
             failed_at: None,
@@ -165,6 +175,8 @@ impl Vendor {
             unique: false,
             struck: None,
             said: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            moods: Moods::default(),
             torn: 0,
         }
     }
@@ -190,6 +202,7 @@ impl Vendor {
 
     fn answer(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
         self.calls.push(now);
+        self.looks += usize::from(request.method == "GET" && request.path.contains("/jobs/"));
         let takes = 500 + random % 8_000;
         let mut dice = (random >> 20) % 1000;
         let mut hit = |share: u64| {
@@ -236,6 +249,7 @@ impl Vendor {
 
     /// What the request does, and the answer it would get.
     pub(crate) fn apply(&mut self, request: &Request, now: u64) -> Response {
+        self.work(now);
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let mut parts = path.trim_matches('/').splitn(2, '/');
         let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -250,6 +264,11 @@ impl Vendor {
             ("POST", Class::NativeKey) if name == "batch" => {
                 self.keyed(request, now, |vendor| vendor.batch(kind, request, ordered, now))
             }
+            ("POST", Class::NativeKey) if name == "jobs" => {
+                self.keyed(request, now, |vendor| vendor.begin(kind, request, now))
+            }
+            ("POST", _) if name == "jobs" => self.begin(kind, request, now),
+            ("GET", _) if name.starts_with("jobs/") => self.job(name, ordered, now),
             ("POST", _) if name == "batch" => self.batch(kind, request, ordered, now),
             ("GET", _) if name.is_empty() && query.contains("since=") => self.list(kind, query),
             ("GET", _) if name.is_empty() => self.search(kind, query, now),
@@ -428,7 +447,7 @@ impl Vendor {
 }
 
 fn is_batch(request: &Request) -> bool {
-    request.path.split('?').next().is_some_and(|path| path.ends_with("/batch"))
+    request.path.split('?').next().is_some_and(|path| path.ends_with("/batch") || path.ends_with("/jobs"))
 }
 
 fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {

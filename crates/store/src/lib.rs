@@ -17,7 +17,7 @@ pub mod standing;
 pub use browse::{Browse, Stats};
 pub use epoch::{Epoch, Reread, RestoreRow, Restored};
 pub use memory::Memory;
-pub use op::{Applied, Attempt, Decided, Fetch, Op, Require, SystemState, Unit};
+pub use op::{Applied, Attempt, BulkJob, Decided, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 

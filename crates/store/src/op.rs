@@ -433,6 +433,39 @@ pub struct SystemState {
     pub closed: Vec<(Option<String>, Wall)>,
     /// What operators have ordered that stands.
     pub standing: StandingOrders,
+    /// Jobs that run there: what they hold is waited for, and not sent again.
+    pub jobs: Vec<BulkJob>,
+}
+
+/// A job that runs at a target for the records of a batch.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BulkJob {
+    /// The batch: its intents name it.
+    pub batch: IntentId,
+    /// The kind of object.
+    pub object: Object,
+    /// The write operation.
+    pub operation: String,
+    /// The target's id of it.
+    pub job: String,
+    /// When the target answered that it began.
+    pub since: Wall,
+    /// How many records it was given.
+    pub of: u32,
+    /// Their places in the batch, in their order, which is the one in which they were sent; empty: all, from 0 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<u32>,
+}
+
+impl BulkJob {
+    /// Which of its records, from 0 on, has that place in the batch; `None`: it is not among them.
+    #[must_use]
+    pub fn seat(&self, place: u32) -> Option<usize> {
+        if self.places.is_empty() {
+            return (place < self.of).then(|| usize::try_from(place).ok())?;
+        }
+        self.places.binary_search(&place).ok()
+    }
 }
 
 impl SystemState {
@@ -448,6 +481,7 @@ impl SystemState {
             credential_generation: 0,
             closed: Vec::new(),
             standing: StandingOrders::default(),
+            jobs: Vec::new(),
         }
     }
 }

@@ -143,6 +143,8 @@ catalogue! {
     Count batches "batches" ["system", "operation"] "Calls that took several deliveries";
     Count batched "batched_deliveries" ["system", "operation", "outcome"] "Deliveries in batches, by what was said of each";
     Count batches_split "batches_split" ["system"] "Batches refused for one of their records: they went on in halves";
+    Count bulk_jobs "bulk_jobs" ["system", "operation", "how"] "Jobs at targets that began, and how they came to their end";
+    Count bulk_records "bulk_records" ["system", "operation", "how"] "Records that were given to jobs at targets, and how those ended";
     Count links_rotten "links_rotten" ["system"] "Links that pointed at nothing and were dropped";
     Count unmapped_marks "unmapped_marks" [] "Facts of the hub that have no metric: a defect when not 0";
     Level in_flight "requests_in_flight" ["system"] "Requests on the wire";

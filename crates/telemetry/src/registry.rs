@@ -180,6 +180,12 @@ impl Registry {
                     c.batched.add([system.as_str(), operation, outcome], count);
                 }
             }
+            Mark::BulkBegan { system, operation, records } => {
+                self.bulk((system, operation), "begun", *records)
+            }
+            Mark::BulkEnded { system, operation, how, records, .. } => {
+                self.bulk((system, operation), how, *records);
+            }
             Mark::Split { system, .. } => c.batches_split.one([system.as_str()]),
             Mark::Throttled { system } => {
                 c.throttles.one([system.as_str()]);
@@ -304,6 +310,13 @@ impl Registry {
         let systems = self.systems.read().unwrap_or_else(PoisonError::into_inner);
         let systems = systems.iter().map(|(system, cell)| (system.clone(), cell.read())).collect();
         Snapshot { totals: self.totals.read(), systems }
+    }
+
+    /// A job at a target began, or is over.
+    fn bulk(&self, (system, operation): (&System, &str), how: &str, records: usize) {
+        let labels = [system.as_str(), operation, how];
+        self.catalogue.bulk_jobs.one(labels);
+        self.catalogue.bulk_records.add(labels, u64::try_from(records).unwrap_or(u64::MAX));
     }
 
     fn cell(&self, system: &System) -> Arc<Cell> {

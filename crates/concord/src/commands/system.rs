@@ -45,6 +45,15 @@ const HELD: [Column; 4] = [("HELD", "/part"), ("OF", "/of"), ("SINCE", "/since")
 const FORCED: [Column; 4] =
     [("FORCED", "/to"), ("OPERATION", "/operation"), ("SINCE", "/since"), ("WHY", "/why")];
 
+const JOBS: [Column; 6] = [
+    ("JOB", "/job"),
+    ("OBJECT", "/object"),
+    ("OPERATION", "/operation"),
+    ("RECORDS", "/records"),
+    ("SINCE", "/since"),
+    ("STATE", "/state"),
+];
+
 /// Lists, shows, orders.
 pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let operator = Operator::of(settings)?;
@@ -159,12 +168,13 @@ fn told(sheet: &Value, output: &Output) -> String {
             part("by").replace('_', "-")
         ));
     }
-    let tables: [(&str, &[Column]); 5] = [
+    let tables: [(&str, &[Column]); 6] = [
         ("lanes", &LANES),
         ("limits", &LIMITS),
         ("breakers", &BREAKERS),
         ("held", &HELD),
         ("forced", &FORCED),
+        ("jobs", &JOBS),
     ];
     for (name, columns) in tables {
         let rows = sheet[name].as_array().map(Vec::as_slice).unwrap_or_default();

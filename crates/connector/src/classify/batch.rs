@@ -10,7 +10,7 @@
 //! | locked, in trouble | the same with its status among `rejects`; else uncertain |
 //! | another refusal, its status among `rejects` | `batch_rejected`: nothing was applied; alone: what the refusal says |
 //! | another refusal | uncertain |
-//! | 2xx | by its own result or error; uncertain without one, with two, or when places do not add up |
+//! | 2xx | by its own result or error; uncertain without one, with two, or when places do not add up; where it begins a job: not known yet, uncertain without the job's id |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +28,26 @@ use crate::plan::{BatchPlan, Correlate};
 /// What came of a batch.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdicts {
+    /// The vendor's id of the job that it began: what comes of each is not known before that is done.
+    pub job: Option<String>,
     /// What the call as a whole says about the target: its health and its limits.
     pub call: Outcome,
     /// What came of each record, in the order of the batch.
     pub each: Vec<Outcome>,
+}
+
+/// Where records were in what was sent: of a job some may have been settled before.
+pub(super) struct Seats {
+    /// Of each call, its place.
+    pub(super) places: Vec<usize>,
+    /// How many were sent.
+    pub(super) of: usize,
+}
+
+impl Seats {
+    fn all(of: usize) -> Self {
+        Self { places: (0..of).collect(), of }
+    }
 }
 
 /// What an answer says about one record.
@@ -51,12 +67,12 @@ impl Connector {
         let Some((first, plan)) = calls.first().and_then(|call| Some((call, self.batch_plan(call)?))) else {
             // What was sent may have been applied.
             let call = Outcome::because(Class::Uncertain, "the connector has no such batch any more");
-            return Verdicts { each: vec![call.clone(); calls.len()], call };
+            return Verdicts { job: None, each: vec![call.clone(); calls.len()], call };
         };
         let response = match answer {
             Err(failure) => {
                 let call = self.of_failure(first, failure);
-                return Verdicts { each: vec![call.clone(); calls.len()], call };
+                return Verdicts { job: None, each: vec![call.clone(); calls.len()], call };
             }
             Ok(response) => response,
         };
@@ -69,9 +85,18 @@ impl Connector {
                 let each = Outcome { class, whole, ..call.clone() };
                 // How the target is says the refusal itself.
                 let call = Outcome { class: if open { call.class } else { class }, ..call };
-                Verdicts { each: vec![each; calls.len()], call }
+                Verdicts { job: None, each: vec![each; calls.len()], call }
             }
-            None => self.each(plan, calls, &whole, now),
+            None => match &plan.job {
+                Some(job) => self.began(job, calls, &whole),
+                None => Verdicts {
+                    job: None,
+                    // It answered. That the answer says nothing of some is no illness; and under a key it may be a
+                    // stored one.
+                    call: Outcome::of(Class::Applied),
+                    each: self.each(plan, calls, &Seats::all(calls.len()), &whole, now),
+                },
+            },
         };
         verdicts.call.remaining = self.left_of(&plan.request.charge, response, now);
         verdicts
@@ -97,8 +122,15 @@ impl Connector {
         Some(outcome)
     }
 
-    fn each(&self, plan: &BatchPlan, calls: &[Call], answer: &Answer<'_>, now: Wall) -> Verdicts {
-        let said = self.correlate(plan, calls, answer.json());
+    pub(super) fn each(
+        &self,
+        plan: &BatchPlan,
+        calls: &[Call],
+        seats: &Seats,
+        answer: &Answer<'_>,
+        now: Wall,
+    ) -> Vec<Outcome> {
+        let said = self.correlate(plan, calls, seats, answer.json());
         let judge = |(call, said): (&Call, Said<'_>)| match said {
             Said::Result(result) => {
                 self.of_result(plan, call, &Answer::of_part(answer.response, result), now)
@@ -109,10 +141,7 @@ impl Connector {
                 self.unsaid(answer, "the batch's answer says more than one thing of this record")
             }
         };
-        let each: Vec<Outcome> = calls.iter().zip(said).map(judge).collect();
-        // It answered. That the answer says nothing of some is no illness; and under a key it may be a stored one.
-        let call = Outcome::of(Class::Applied);
-        Verdicts { call, each }
+        calls.iter().zip(said).map(judge).collect()
     }
 
     fn of_result(&self, plan: &BatchPlan, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {
@@ -136,12 +165,21 @@ impl Connector {
     }
 
     /// What the answer says about each.
-    fn correlate<'a>(&self, plan: &BatchPlan, calls: &[Call], body: Option<&'a Value>) -> Vec<Said<'a>> {
+    fn correlate<'a>(
+        &self,
+        plan: &BatchPlan,
+        calls: &[Call],
+        seats: &Seats,
+        body: Option<&'a Value>,
+    ) -> Vec<Said<'a>> {
         let list = |path: &Option<Path>| -> Option<&'a Vec<Value>> { path.as_ref()?.find(body?)?.as_array() };
         let (results, errors) = (list(&plan.results), list(&plan.errors));
         match &plan.correlate {
             Correlate::Position => match results {
-                Some(results) if results.len() == calls.len() => results.iter().map(Said::Result).collect(),
+                Some(results) if results.len() == seats.of => {
+                    let seat = |place: &usize| results.get(*place).map_or(Said::Nothing, Said::Result);
+                    seats.places.iter().map(seat).collect()
+                }
                 _ => calls.iter().map(|_| Said::Nothing).collect(),
             },
             Correlate::Echo { sent, result, error } => {

@@ -18,6 +18,7 @@ impl Connector {
                 let list = items.zip(answer.json()).and_then(|(path, body)| path.find(body));
                 self.read(list.is_some_and(Value::is_array), call, answer)
             }
+            (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),
             _ => self.refused(Class::Permanent, call, answer, Some("the connector has no such operation")),
         }

@@ -3,6 +3,7 @@
 use ledger::IdempotencyClass;
 use serde_saphyr::Location;
 
+use super::job::spec_of;
 use super::{BATCH_PARAMETER, Compiler};
 use crate::plan::{BatchPlan, Correlate};
 use crate::source::{BatchSource, CorrelateSource, IdFrom, Serves, WriteSource};
@@ -81,12 +82,21 @@ impl Compiler<'_> {
             answer: self.answer(&source.answer),
             rules: self.rules(&source.rules),
             rejects: source.rejects.clone(),
+            job: source.job.as_ref().map(|job| self.job(name, job, source.records_max)),
         };
         let spec = BatchSpec {
             records_max: usize::try_from(source.records_max).unwrap_or(usize::MAX),
             bytes_max: source.bytes_max,
             charge: plan.request.charge.clone(),
+            job: source.job.as_ref().map(spec_of),
         };
+        if write.serial_by.is_some() && source.job.is_some() {
+            self.error(
+                at,
+                format!("`{name}` has `serial_by`, and its batch begins a `job`"),
+                "a job goes on after its call, so that no other call waits for it: leave one of the two out",
+            );
+        }
         let without = self.parameters.get(BATCH_PARAMETER) == Some(&serde_json::Value::Bool(false));
         (Some(spec).filter(|_| !without), plan)
     }

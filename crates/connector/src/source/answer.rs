@@ -223,4 +223,6 @@ pub(crate) enum CallKind {
     List,
     Fetch,
     Identity,
+    /// A look at a job, or at what came of it.
+    Job,
 }

@@ -1,11 +1,13 @@
 //! How several records of one operation go in one request, and how each gets its own answer.
 
+use ledger::Lane;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::RequestSource;
 use super::answer::{AnswerSource, RuleSource};
+use crate::moment::Span;
 
 /// The batch form of a write operation. A single record goes by the operation itself.
 #[derive(Deserialize, Debug, Clone)]
@@ -37,6 +39,53 @@ pub(crate) struct BatchSource {
     /// With these the whole was refused and nothing of it applied.
     #[serde(default = "rejects_default")]
     pub(crate) rejects: Vec<u16>,
+    /// The request only begins a job at the vendor; what came of each record is read when that is done.
+    #[serde(default)]
+    pub(crate) job: Option<JobSource>,
+}
+
+/// A job that a batch's request begins.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobSource {
+    /// Fewer records go each alone.
+    #[serde(default = "records_min_default")]
+    pub(crate) records_min: u32,
+    /// Only what is on these lanes goes this way.
+    #[serde(default = "lanes_default")]
+    pub(crate) lanes: Vec<Lane>,
+    /// The job's id in the answer to the request.
+    pub(crate) id: Spanned<String>,
+    /// How it is asked how the job stands.
+    pub(crate) status: StatusSource,
+    /// Between two looks.
+    #[serde(default = "every_default")]
+    pub(crate) every: Span,
+    /// No job works longer than that.
+    pub(crate) lasts_max: Span,
+    /// Jobs of this operation at once.
+    #[serde(default = "at_once_default")]
+    pub(crate) at_once: u32,
+    /// Where what came of each is read; absent: in the last answer about its state.
+    #[serde(default)]
+    pub(crate) results: Option<RequestSource>,
+}
+
+/// How a job stands.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatusSource {
+    pub(crate) request: RequestSource,
+    /// Where its state stands in the answer. What is in none of these lists still runs.
+    pub(crate) state: Spanned<String>,
+    /// Over: what came of each can be read.
+    pub(crate) done: Vec<String>,
+    /// Refused whole: nothing of it was applied.
+    #[serde(default)]
+    pub(crate) rejected: Vec<String>,
+    /// Over before its time: some of it may have been applied, and nothing more of it will be.
+    #[serde(default)]
+    pub(crate) failed: Vec<String>,
 }
 
 /// How a result finds its record.
@@ -61,6 +110,22 @@ pub(crate) struct EchoSource {
     /// Where that stands in an error: a text, or a list of texts.
     #[serde(default)]
     pub(crate) error: Option<Spanned<String>>,
+}
+
+const fn records_min_default() -> u32 {
+    2
+}
+
+fn lanes_default() -> Vec<Lane> {
+    vec![Lane::Bulk]
+}
+
+const fn every_default() -> Span {
+    Span(std::time::Duration::from_secs(5))
+}
+
+const fn at_once_default() -> u32 {
+    1
 }
 
 const fn bytes_max_default() -> usize {

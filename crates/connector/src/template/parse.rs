@@ -30,6 +30,8 @@ pub(crate) enum Allowed {
     List,
     /// A fetch.
     Fetch,
+    /// A look at a job.
+    Job,
     /// Only parameters and constants.
     Constants,
 }
@@ -68,6 +70,7 @@ impl Allowed {
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
             Self::Constants => &["parameter.NAME", "value.NAME"],
         }
     }
@@ -157,6 +160,7 @@ impl Slot {
             now: Wall(0),
             paths: &[],
             types: &BTreeMap::new(),
+            job: None,
         };
         if encoders.contains(&Encoder::Segments) {
             return self.segments(value, place).map(Some);
@@ -265,6 +269,7 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("page", None) => Source::Page,
         ("now", None) => Source::Now,
         ("paths", None) => Source::Paths,
+        ("job", None) => Source::Job,
         _ => return Err(unknown()),
     }))
 }

@@ -33,6 +33,7 @@ fn scope<'a>(
         now: Wall(0),
         paths,
         types,
+        job: None,
     }
 }
 

@@ -213,7 +213,7 @@ pub(crate) fn run(name: &str, yaml: &str) {
         let request = connector.render(&call).unwrap_or_else(|error| panic!("{at}: {error}"));
         shown.insert(match &call {
             Call::Write(write) | Call::Probe(write) => format!("{}/{}", write.object, request.operation),
-            Call::List { object, .. } | Call::Fetch { object, .. } => {
+            Call::List { object, .. } | Call::Fetch { object, .. } | Call::Job { object, .. } => {
                 format!("{object}/{}", request.operation)
             }
             Call::Identity => request.operation.clone(),

@@ -32,6 +32,8 @@ pub(crate) struct Sheet {
     /// Whether what was held is just going back into line.
     releasing: bool,
     forced: Vec<ForcedRow>,
+    /// Bulk jobs that run there.
+    jobs: Vec<JobRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<ForecastRow>,
 }
@@ -88,6 +90,19 @@ struct ForcedRow {
 }
 
 #[derive(Serialize)]
+struct JobRow {
+    /// The system's own id of it.
+    job: String,
+    object: String,
+    operation: String,
+    /// Deliveries that wait for it.
+    records: usize,
+    since: String,
+    /// What the system called its state last; null before the first look.
+    state: Option<String>,
+}
+
+#[derive(Serialize)]
 struct ForecastRow {
     calls: u64,
     lane: &'static str,
@@ -126,7 +141,21 @@ impl Sheet {
             held: standing.holds.iter().map(HoldRow::of).collect(),
             releasing: standing.releasing,
             forced: standing.forced.iter().map(ForcedRow::of).collect(),
+            jobs: described.jobs.iter().map(JobRow::of).collect(),
             forecast,
+        }
+    }
+}
+
+impl JobRow {
+    fn of(job: &hub::RunningJob) -> Self {
+        Self {
+            job: job.job.clone(),
+            object: job.object.to_string(),
+            operation: job.operation.clone(),
+            records: job.records,
+            since: time(job.since),
+            state: Some(job.state.clone()).filter(|state| !state.is_empty()),
         }
     }
 }

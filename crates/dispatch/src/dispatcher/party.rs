@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use canonical::Mono;
+use canonical::{Mono, Object, RecordId};
 
 use super::{Dispatcher, Flight, Permit, Wanted};
 use crate::queue::Place;
@@ -67,6 +67,37 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.parties.entry(permit.party).or_insert(Members { out: 1, used: false }).out += 1;
         self.companions += 1;
         Some((wanted, Permit { id: self.permits, ..permit.again() }))
+    }
+
+    /// One more permit of the call, for work of `token` that is kept without a wish and is settled by this call's answer:
+    /// the lock that is kept for it, whoever kept it, is this permit's until it is given back. None other is touched:
+    /// where nothing is kept, the permit is without a lock.
+    pub fn lend(&mut self, permit: &Permit, record: RecordId, object: &Object, token: T) -> Permit {
+        let key = (record, object.clone());
+        let lock = self.queue.resume(&key).then_some(key);
+        self.permits += 1;
+        self.in_flight.insert(self.permits, Flight { token, lock });
+        self.parties.entry(permit.party).or_insert(Members { out: 1, used: false }).out += 1;
+        self.companions += 1;
+        Permit { id: self.permits, ..permit.again() }
+    }
+
+    /// Whether the permit's call may have the key: no other call has it, and nobody keeps it shut.
+    #[must_use]
+    pub fn is_turn_free(&self, permit: &Permit, key: &Arc<str>) -> bool {
+        self.serials.is_free_for(key, permit.party)
+    }
+
+    /// From now on no call gets the key, until [`Self::reopen`]: who needs it sleeps.
+    pub fn shut(&mut self, key: &Arc<str>) {
+        self.serials.shut(key);
+    }
+
+    /// Calls get the key again, one at a time.
+    pub fn reopen(&mut self, key: &Arc<str>) {
+        for woken in self.serials.reopen(key) {
+            self.queue.insert(woken);
+        }
     }
 
     /// Whether the permit was given for a call that others share.

@@ -203,3 +203,81 @@ fn nobody_is_brought_whose_parent_is_taken() {
     assert_eq!((dispatcher.in_flight(), tokens(&dispatcher)), (0, 9));
     assert_eq!(dispatcher.admit(NOW).unwrap().0.token, 3);
 }
+
+/// A call settles what it did not admit: each with a permit of its own, which takes no slot and costs nothing, and with the
+/// lock that was kept for it.
+#[test]
+fn what_is_kept_without_a_wish_is_settled_under_a_call_of_its_own() {
+    let mut dispatcher = dispatcher(1);
+    // Two that went together and are waited for; of one record something newer is wanted.
+    (1..=2).for_each(|token| dispatcher.offer(wish(token, 7)));
+    let (_, permits) = admit(&mut dispatcher).unwrap();
+    for permit in permits {
+        dispatcher.release_keeping_lock(permit, NOW);
+    }
+    dispatcher.offer(Wanted { lock: Some(lock(1)), seq: 9, ..wish(11, 7) });
+    // One more is found after a restart, and one that nobody keeps.
+    assert!(dispatcher.hold(lock(3).0, &lock(3).1, 103));
+    dispatcher.offer(Wanted { lock: None, party: None, ..wish(90, 0) });
+    let (look, permit) = dispatcher.admit(NOW).unwrap();
+    assert_eq!((look.token, dispatcher.in_flight()), (90, 1));
+    let before = tokens(&dispatcher);
+    let of = |number| lock(u8::try_from(number).unwrap());
+    let lent: Vec<Permit> =
+        (1..=4).map(|number| dispatcher.lend(&permit, of(number).0, &of(number).1, 100 + number)).collect();
+    assert_eq!((dispatcher.in_flight(), tokens(&dispatcher)), (1, before));
+    assert!(lent.iter().all(|one| one.party() == permit.party() && dispatcher.is_shared(one)));
+    // A lock that a call has is not kept by anybody else.
+    assert!(!dispatcher.hold(lock(1).0, &lock(1).1, 5));
+    assert!(dispatcher.admit(NOW).is_none(), "the one slot is taken");
+    let mut lent = lent.into_iter();
+    // One is at its end; one is in doubt and keeps its lock; two are given back.
+    dispatcher.release(lent.next().unwrap(), NOW);
+    dispatcher.release_keeping_lock(lent.next().unwrap(), NOW);
+    lent.for_each(|permit| dispatcher.release(permit, NOW));
+    assert_eq!(dispatcher.in_flight(), 1);
+    dispatcher.release(permit, NOW);
+    assert_eq!(dispatcher.in_flight(), 0);
+    // What waited for the first goes; the second's lock is kept.
+    let (next, permit) = dispatcher.admit(NOW).unwrap();
+    assert_eq!(next.token, 11);
+    dispatcher.release(permit, NOW);
+    dispatcher.offer(Wanted { lock: Some(lock(2)), ..wish(12, 7) });
+    assert!(dispatcher.admit(NOW).is_none());
+    dispatcher.unlock(lock(2).0, &lock(2).1);
+    assert_eq!(dispatcher.admit(NOW).unwrap().0.token, 12);
+}
+
+#[test]
+fn a_key_that_is_shut_is_nobody_s_until_it_is_opened() {
+    let mut dispatcher = dispatcher(4);
+    let key: Arc<str> = Arc::from("jobs");
+    let needs = |token| Wanted { party: None, serial: Some(Arc::clone(&key)), ..wish(token, 0) };
+    // The call that has it when it is shut keeps it; nobody is woken when that is over.
+    dispatcher.offer(needs(1));
+    let (_, permit) = dispatcher.admit(NOW).unwrap();
+    dispatcher.shut(&key);
+    assert!(dispatcher.is_turn_free(&permit, &key));
+    dispatcher.offer(needs(2));
+    dispatcher.offer(Wanted { party: None, ..wish(3, 0) });
+    dispatcher.release(permit, NOW);
+    let (other, free) = dispatcher.admit(NOW).unwrap();
+    assert_eq!(other.token, 3, "who does not need it passes");
+    assert!(!dispatcher.is_turn_free(&free, &key) && !dispatcher.take_turn(&free, &key));
+    assert!(dispatcher.admit(NOW).is_none());
+    assert!(dispatcher.holds(&2));
+    // One that is offered while it is shut sleeps, too; opened, they go one at a time.
+    dispatcher.offer(needs(4));
+    dispatcher.reopen(&key);
+    let (next, permit) = dispatcher.admit(NOW).unwrap();
+    assert_eq!(next.token, 2);
+    assert!(dispatcher.admit(NOW).is_none());
+    // Opened while a call has it: it stays that call's.
+    dispatcher.shut(&key);
+    dispatcher.reopen(&key);
+    assert!(dispatcher.admit(NOW).is_none());
+    dispatcher.release(permit, NOW);
+    assert_eq!(dispatcher.admit(NOW).unwrap().0.token, 4);
+    // What was never shut is open.
+    dispatcher.reopen(&Arc::from("nothing"));
+}

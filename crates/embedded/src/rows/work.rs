@@ -37,5 +37,6 @@ pub(crate) fn system(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<SystemState>
         credential_generation: row.get(5)?,
         closed: from_text(&row.get::<_, String>(6)?, "system")?,
         standing: from_text(&row.get::<_, String>(7)?, "system")?,
+        jobs: from_text(&row.get::<_, String>(8)?, "system")?,
     })
 }

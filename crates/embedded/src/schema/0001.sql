@@ -303,6 +303,7 @@ CREATE TABLE system_state (
     credential_generation INTEGER NOT NULL,
     closed                TEXT NOT NULL DEFAULT '[]',
     standing              TEXT NOT NULL DEFAULT '{}',
+    jobs                  TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;
 -- What changed about systems, newest last; of each the newest few thousand stay.

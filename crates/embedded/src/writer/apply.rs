@@ -502,8 +502,9 @@ impl Desk<'_, '_> {
         let generation = state.credential_generation;
         let closed = rows::to_text(&state.closed, "system")?;
         let standing = rows::to_text(&state.standing, "system")?;
-        let row =
-            (tenant, system, &state.instance, &state.paused, &state.credential, generation, closed, standing);
+        let jobs = rows::to_text(&state.jobs, "system")?;
+        let (instance, paused, credential) = (&state.instance, &state.paused, &state.credential);
+        let row = (tenant, system, instance, paused, credential, generation, closed, standing, jobs);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

@@ -29,14 +29,35 @@ impl Spoke {
         let Some(first) = flights.first() else { return };
         let operation = first.intent.operation.clone();
         self.learn(&first.permit, &format!("{operation}.batch"), &verdicts.call, took, turn);
-        let count = |class| verdicts.each.iter().filter(|outcome| outcome.class == class).count();
+        if let Some(job) = verdicts.job {
+            if !planted::is(Bug::SubmittedIsDone) {
+                return self.began(flights, job, turn);
+            }
+            verdicts.each.fill(Outcome::of(Class::Applied));
+        }
+        let answered = answer.as_ref().is_ok_and(|response| (200..300).contains(&response.status));
+        self.settle_batch(flights, verdicts.each, answered, took, turn);
+    }
+
+    /// What came of each that went together is known. `answered`: the target says so, nobody refused the whole.
+    pub(crate) fn settle_batch(
+        &mut self,
+        flights: Vec<Flight>,
+        mut each: Vec<Outcome>,
+        answered: bool,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(first) = flights.first() else { return };
+        let operation = first.intent.operation.clone();
+        let count = |class| each.iter().filter(|outcome| outcome.class == class).count();
         let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
         let system = self.system.clone();
         turn.note(Mark::Batch { system, operation, sent, applied, unknown });
         let jitter = turn.entropy();
         let now = turn.now.wall;
         let mut nexts: Vec<Next> = Vec::with_capacity(sent);
-        for (flight, outcome) in flights.iter().zip(&mut verdicts.each) {
+        for (flight, outcome) in flights.iter().zip(&mut each) {
             if planted::is(Bug::PartIsWhole) && applied > 0 && flight.intent.external_id.is_some() {
                 outcome.class = Class::Applied;
             }
@@ -50,7 +71,6 @@ impl Spoke {
             nexts.push(ledger::settle(at, outcome));
         }
         // What a key has answered with is answered again, however often: that tells no more. Each is looked for.
-        let answered = answer.as_ref().is_ok_and(|response| (200..300).contains(&response.status));
         for (flight, next) in flights.iter().zip(&mut nexts) {
             let keyed = matches!(flight.intent.class, IdempotencyClass::NativeKey { .. });
             if let Next::Resend { due } = *next
@@ -65,9 +85,7 @@ impl Spoke {
         let (mut pause, mut stale, mut adopts) = (None, false, false);
         // Said once for all of them: the first one's refusal is not another's.
         let may = self.may_reauthorise();
-        for (((mut flight, outcome), next), half) in
-            flights.into_iter().zip(verdicts.each).zip(nexts).zip(halves)
-        {
+        for (((mut flight, outcome), next), half) in flights.into_iter().zip(each).zip(nexts).zip(halves) {
             match next {
                 Next::Split { due, kept } => self.split(flight, outcome, half, (due, kept), took, turn),
                 Next::PauseSystem(Reason { message, .. }) => {

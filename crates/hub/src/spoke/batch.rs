@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Fields, IntentId, Mono};
-use connector::{Call, Part, WriteSpec};
+use canonical::{Fields, IntentId, Mono, Object};
+use connector::{BatchSpec, Call, Part, WriteSpec};
 use dispatch::{Party, Permit};
-use ledger::{IntentState, Membership, Obligation, ObligationKey, Subject};
+use ledger::{Intent, IntentState, Lane, Membership, Obligation, ObligationKey, Subject};
 use store::{Head, Op, Unit};
 
+use crate::spoke::bulk::job_key;
 use crate::spoke::draw::looks_first;
 use crate::spoke::flight::{ARRIVAL_SLACK, Action, Doubt, Flight};
 use crate::spoke::plan::{Wanted, reason};
@@ -53,7 +54,7 @@ impl Spoke {
         if let Some(sort) = self.sorts.get(&head.key) {
             return sort.clone();
         }
-        let most = |spec: Option<&WriteSpec>| spec?.batch.as_ref().map(|batch| batch.records_max);
+        let most = |spec: Option<&WriteSpec>| batch_for(spec?, head.lane).map(|batch| batch.records_max);
         let party = match head.key.subject {
             Subject::Record(_) => {
                 let [create, update] =
@@ -64,7 +65,7 @@ impl Spoke {
                 let route = self.config.route(&head.key.route);
                 let spec = route
                     .and_then(|route| self.connector.operation(route.operation.as_deref()?, &route.object));
-                spec.and_then(party_for)
+                spec.and_then(|spec| party_for(spec, head.lane))
             }
         };
         Sort { party, serial: None }
@@ -79,8 +80,11 @@ impl Spoke {
             kind: number(batch.id),
             most: usize::try_from(batch.of).unwrap_or(usize::MAX),
         });
-        let spec = self.connector.operation(&doubt.intent.operation, &doubt.intent.object);
-        Sort { party: doubt.half.or(whole), serial: spec.and_then(|spec| turn_of(spec, &doubt.write.whole)) }
+        let Intent { operation, object, .. } = &doubt.intent;
+        let job = whole.and_then(|_| self.job_spec(object, operation)).map(|_| job_key(object, operation));
+        let spec = self.connector.operation(operation, object);
+        let serial = job.or_else(|| turn_of(spec?, &doubt.write.whole));
+        Sort { party: doubt.half.or(whole), serial }
     }
 
     /// Others that are ready go along with what was just admitted.
@@ -139,18 +143,59 @@ impl Spoke {
     }
 
     fn write_alone(&mut self, one: Gathered, turn: &mut Turn<'_>) {
+        let job = self.job_for(&one);
+        let mut sort = self.sort_of_one(&one);
         let Gathered { head, permit, obligation, wanted } = one;
+        if job {
+            // As many jobs run as may: it waits for company. Else it goes by itself, and is nobody's turn.
+            if !self.may_take_turn(&permit, &sort) {
+                return self.set_apart(head, permit, sort, turn);
+            }
+            sort = Sort::default();
+        }
         let spec = self.operation_for(&obligation.object, &wanted);
         let draw = spec.map(|spec| self.draw_of_write(spec, &obligation.object, &wanted));
-        let sort = spec.map(|spec| sort_for(spec, &wanted)).unwrap_or_default();
         if let Some(draw) = draw.filter(|draw| !permit.covers(draw.buckets, draw.cost)) {
-            self.keep_sort(&head.key, sort);
+            if job {
+                self.sorts.insert(head.key.clone(), sort);
+            } else {
+                self.keep_sort(&head.key, sort);
+            }
             return self.ask_again(head, permit, draw, turn);
         }
         if !self.takes_turn(&permit, &sort) {
             return self.set_apart(head, permit, sort, turn);
         }
         self.write(head, permit, obligation, wanted, turn);
+    }
+
+    /// Whether it would go in a job, with others.
+    fn job_for(&self, one: &Gathered) -> bool {
+        let spec = self.operation_for(&one.obligation.object, &one.wanted);
+        let spec = spec.filter(|spec| !looks_first(spec, &one.wanted));
+        spec.and_then(|spec| batch_for(spec, one.head.lane)).is_some_and(|batch| batch.job.is_some())
+    }
+
+    /// Too few for a job: each goes by itself.
+    fn go_singly(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) {
+        let mut going = going.into_iter();
+        if let Some(first) = going.next() {
+            self.write_alone(first, turn);
+        }
+        for Gathered { head, permit, .. } in going {
+            // Whatever half it was in is over with that.
+            self.sorts.insert(head.key.clone(), Sort::default());
+            self.unused(permit, turn);
+            let due = head.due;
+            self.settled(head, Some(due), turn.now);
+        }
+    }
+
+    fn may_take_turn(&self, permit: &Permit, sort: &Sort) -> bool {
+        match (&self.dispatcher, &sort.serial) {
+            (Some(dispatcher), Some(key)) => dispatcher.is_turn_free(permit, key),
+            _ => true,
+        }
     }
 
     /// What is known now of a delivery that does not go yet. It stays in the half that it was put into: nothing of the
@@ -203,7 +248,8 @@ impl Spoke {
         let mut by_operation: BTreeMap<Option<Arc<str>>, Vec<Gathered>> = BTreeMap::new();
         for one in party {
             let spec = self.operation_for(&one.obligation.object, &one.wanted);
-            let together = spec.filter(|spec| spec.batch.is_some() && !looks_first(spec, &one.wanted));
+            let together = spec
+                .filter(|spec| batch_for(spec, one.head.lane).is_some() && !looks_first(spec, &one.wanted));
             by_operation.entry(together.map(|spec| Arc::clone(&spec.name))).or_default().push(one);
         }
         let most = by_operation.iter().filter(|(name, _)| name.is_some()).max_by_key(|(_, ones)| ones.len());
@@ -218,11 +264,23 @@ impl Spoke {
         if going.len() < 2 {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
         }
+        if self.are_too_few(&going) {
+            return self.go_singly(going, turn);
+        }
         let going = self.that_may_go(going, turn);
         if going.len() < 2 {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
         }
         self.write_batch(going, turn);
+    }
+
+    /// Whether they would go in a job, which one may begin, and are not worth it.
+    fn are_too_few(&self, going: &[Gathered]) -> bool {
+        let Some(first) = going.first().filter(|first| self.job_for(first)) else { return false };
+        let spec = self.operation_for(&first.obligation.object, &first.wanted);
+        let job = spec.and_then(|spec| spec.batch.as_ref()?.job.as_ref());
+        job.is_some_and(|job| going.len() < job.records_min)
+            && self.may_take_turn(&first.permit, &self.sort_of_one(first))
     }
 
     /// It does not go in this call: it asks again, for what it needs.
@@ -238,7 +296,8 @@ impl Spoke {
 
     fn sort_of_one(&self, one: &Gathered) -> Sort {
         let spec = self.operation_for(&one.obligation.object, &one.wanted);
-        spec.map(|spec| sort_for(spec, &one.wanted)).unwrap_or_default()
+        spec.map(|spec| sort_for(spec, &one.obligation.object, &one.wanted, one.head.lane))
+            .unwrap_or_default()
     }
 
     /// Those of them for whom the permit pays, whose parents are free, and of whom there are not too many.
@@ -311,6 +370,10 @@ impl Spoke {
                 part.timeout_ms(),
                 turn.now.wall,
             );
+            if let Some(job) = self.job_spec(&intent.object, &intent.operation) {
+                // What the target takes may be at work for as long as a job lasts.
+                intent.processing_max = job.lasts_max;
+            }
             let half = self.take_half(&head.key);
             intent.batch = Some(Membership { id: batch, place, of });
             intent.fields = Arc::clone(&write.fields);
@@ -383,16 +446,26 @@ pub(crate) const fn is_half(party: &Party) -> bool {
 }
 
 /// With whom it goes, now that it is known what it comes to.
-fn sort_for(spec: &WriteSpec, wanted: &Wanted) -> Sort {
-    let party = if looks_first(spec, wanted) { None } else { party_for(spec) };
-    Sort { party, serial: turn_of(spec, &wanted.whole) }
+fn sort_for(spec: &WriteSpec, object: &Object, wanted: &Wanted, lane: Lane) -> Sort {
+    let batch = if looks_first(spec, wanted) { None } else { batch_for(spec, lane) };
+    let serial = match batch.and_then(|batch| batch.job.as_ref()) {
+        Some(_) => Some(job_key(object, &spec.name)),
+        None => turn_of(spec, &wanted.whole),
+    };
+    Sort { party: batch.and_then(|_| party_for(spec, lane)), serial }
 }
 
-fn party_for(spec: &WriteSpec) -> Option<Party> {
+/// The batch form in which what is on that lane may go.
+fn batch_for(spec: &WriteSpec, lane: Lane) -> Option<&BatchSpec> {
+    let fits = |batch: &&BatchSpec| batch.job.as_ref().is_none_or(|job| job.lanes.contains(&lane));
+    spec.batch.as_ref().filter(fits)
+}
+
+fn party_for(spec: &WriteSpec, lane: Lane) -> Option<Party> {
     let kind = spec.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let most = spec.batch.as_ref()?.records_max;
+    let most = batch_for(spec, lane)?.records_max;
     Some(Party { kind: (kind >> 2) | 1 << 62, most })
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct Doubt {
 
 impl Flight {
     /// The same, waiting for its turn, and the permit that it had.
-    fn into_doubt(self, action: Action, durable: bool) -> (Doubt, Permit) {
+    pub(crate) fn into_doubt(self, action: Action, durable: bool) -> (Doubt, Permit) {
         let Self { intent, write, head, matches, permit, half, .. } = self;
         (Doubt { intent, write, head, action, matches, durable, half }, permit)
     }

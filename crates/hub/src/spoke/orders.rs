@@ -193,7 +193,8 @@ impl Spoke {
         });
         let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(turn.now.mono));
         let state = SystemState { credential: None, ..self.state.clone() };
-        let description = Description { now: turn.now, snapshot, state, forecast };
+        let jobs = self.bulks.values().map(super::bulk::Bulk::described).collect();
+        let description = Description { now: turn.now, snapshot, state, forecast, jobs };
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 
@@ -213,6 +214,7 @@ impl Spoke {
             _ => false,
         });
         awaited
+            || self.bulks.values().any(|bulk| bulk.holds(id))
             || self.outbox.iter().any(|(_, after)| goes(after))
             || self.unauthorised.iter().any(|flight| flight.intent.id == id)
     }

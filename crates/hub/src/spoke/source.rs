@@ -167,7 +167,7 @@ impl Spoke {
     }
 
     /// A read met a stale or dead credential.
-    fn auth_trouble(&mut self, class: Class, turn: &mut Turn<'_>) {
+    pub(crate) fn auth_trouble(&mut self, class: Class, turn: &mut Turn<'_>) {
         match class {
             Class::AuthExpired if self.phase == crate::spoke::Phase::Running => {
                 if super::needs_token(self.connector.auth()) && self.refusals < 2 {
@@ -405,7 +405,7 @@ fn gone(external: &ExternalRef) -> Observation {
 }
 
 /// Full jitter under a doubling ceiling.
-fn backoff(failures: u32, entropy: u64) -> Duration {
+pub(crate) fn backoff(failures: u32, entropy: u64) -> Duration {
     let ceiling = READ_RETRY.0.saturating_mul(1 << failures.min(10)).min(READ_RETRY.1);
     let ceiling = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX).max(1);
     Duration::from_micros(READ_RETRY.0.as_micros() as u64 / 2 + entropy % ceiling)

@@ -61,12 +61,19 @@ impl Spoke {
     /// Intents found open may have reached the target: each is finished before anything newer of its record goes.
     pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
         let scope = self.state.credential_generation.to_string();
+        let mut bulks = self.kept_bulks();
         for mut intent in intents {
             // Whether a look of an earlier life counts is not known: none does.
             intent.probes = 0;
             self.may_have_been_sent(&mut intent);
-            let recovery = ledger::recover(&intent, &scope, turn.now.wall);
-            turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
+            let bulk = bulks.iter_mut().find(|bulk| bulk.is_waited_for_by(&intent));
+            let recovery = match bulk {
+                Some(_) => Recovery::Resend { not_before: turn.now.wall },
+                None => ledger::recover(&intent, &scope, turn.now.wall),
+            };
+            if bulk.is_none() {
+                turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
+            }
             let action = match recovery {
                 Recovery::Resend { not_before } => (Action::Send, not_before),
                 Recovery::Probe { not_before } => (Action::Probe, not_before),
@@ -82,20 +89,21 @@ impl Spoke {
                 continue;
             };
             intent.fields.clone_from(&write.fields);
-            self.doubt(
-                Doubt {
-                    intent,
-                    write,
-                    head: None,
-                    action: action.0,
-                    matches: Vec::new(),
-                    durable: false,
-                    half: None,
-                },
-                action.1,
-                turn.now,
-            );
+            let doubt = Doubt {
+                intent,
+                write,
+                head: None,
+                action: action.0,
+                matches: Vec::new(),
+                durable: false,
+                half: None,
+            };
+            match bulk.filter(|_| !planted::is(Bug::RunningJobForgotten)) {
+                Some(bulk) => bulk.put_back(doubt),
+                None => self.doubt(doubt, action.1, turn.now),
+            }
         }
+        self.resume_bulks(bulks, turn);
         self.connect(turn);
         for (outside, order) in std::mem::take(&mut self.early) {
             self.order(outside, order, turn);

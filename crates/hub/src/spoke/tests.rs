@@ -1,4 +1,4 @@
-//! What a spoke does with orders while it does not know yet what it knew.
+//! What a spoke does with orders while it does not know yet what it knew, and with what it finds at a start.
 
 use canonical::{Entity, Now, RouteId, System};
 use store::{HeldPart, Hold, Rows, StandingOrders, SystemState};
@@ -128,4 +128,117 @@ fn edits_of_deliveries_that_have_gone_make_room() {
     assert!(said.is_empty(), "{said:?}");
     let raised = |unit: &store::Unit| unit.ops.iter().any(|op| matches!(op, store::Op::Raise(_)));
     assert!(matches!(spoke.outbox.as_slice(), [(unit, _)] if raised(unit)), "{:?}", spoke.outbox);
+}
+
+const TARGET_OF_JOBS: &str = "connector: target
+version: \"1\"
+about: A target that takes jobs.
+objects:
+  customer:
+    shape: {id: id}
+    writes:
+      put:
+        for: [create, update, notify]
+        idempotency: {class: upsert}
+        request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\"}
+        answer: {id: {path: id}}
+        batch:
+          records_max: 100
+          request: {method: POST, path: /jobs, json: {all: \"{records}\"}}
+          record: {key: \"{key}\"}
+          results: all
+          correlate: position
+          answer: {id: {path: id}}
+          job:
+            id: id
+            lasts_max: 1h
+            status: {request: {method: GET, path: \"/jobs/{job}\"}, state: state, done: [done]}
+      post:
+        for: [notify]
+        idempotency: {class: none}
+        request: {method: POST, path: /notes, json: \"{fields}\"}
+";
+
+/// A job that ran before the last end is looked at and shown; nothing of it is sent again (I3), and who would decide about
+/// what it holds is told to wait. One that holds nothing is forgotten.
+#[test]
+fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
+    use store::conformance::make;
+    let config = configuration(Some(("connectors/target.yaml", TARGET_OF_JOBS)));
+    let erp = System::new("erp").unwrap();
+    let object = Object::new("customer").unwrap();
+    let job = |batch, job: &str| store::BulkJob {
+        batch: make::int(batch),
+        object: object.clone(),
+        operation: "put".to_owned(),
+        ..make::bulk_job(job, Vec::new())
+    };
+    let mut write = connector::Write {
+        object: object.clone(),
+        operation: "put".to_owned(),
+        key: "k".to_owned(),
+        external_id: None,
+        fields: Arc::default(),
+        whole: Arc::default(),
+        known: Arc::default(),
+        expected: None,
+        intent: "i".to_owned(),
+    };
+    let intent = ledger::Intent {
+        operation: "put".to_owned(),
+        class: ledger::IdempotencyClass::Upsert,
+        external_id: None,
+        call: crate::written::keep(&mut write).into(),
+        batch: Some(ledger::Membership { id: make::int(1), place: 1, of: 2 }),
+        ..make::intent(5, "r", 1)
+    };
+    let mut spoke = Spoke::new(Arc::clone(&config), erp.clone()).unwrap();
+    let state = asks(&turn(&mut spoke, Input::Start));
+    let known = SystemState {
+        jobs: vec![job(1, "77"), job(9, "78")],
+        ..SystemState::blank(config.tenant.clone(), erp)
+    };
+    let read = Input::Found(state, Ok(Rows::System(Some(known), BTreeMap::new(), None)));
+    let intents = asks(&turn(&mut spoke, read));
+    let said = turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()]))));
+    let sent: Vec<_> = said
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(ticket, request) => Some((*ticket, request.method.as_str(), request.path.as_str())),
+            _ => None,
+        })
+        .collect();
+    let [(look, "GET", "/jobs/77")] = sent.as_slice() else { panic!("{said:?}") };
+    assert_eq!(spoke.state.jobs, [job(1, "77")]);
+    assert!(spoke.doubts.is_empty());
+
+    let answer =
+        connector::Response { status: 200, headers: Vec::new(), body: br#"{"state": "busy"}"#.to_vec() };
+    let took = std::time::Duration::ZERO;
+    let said = turn(&mut spoke, Input::Answered { ticket: *look, answer: Ok(answer), took });
+    assert!(!said.iter().any(|effect| matches!(effect, Effect::Send(..))), "{said:?}");
+    let describe = Order::Describe { forecast: None };
+    let said = turn(&mut spoke, Input::Told(Notice::Do(Ticket(900), describe)));
+    let shown = said.iter().find_map(|effect| match effect {
+        Effect::Ack(_, Ack::Described(description)) => Some(description.jobs.clone()),
+        _ => None,
+    });
+    let [shown] = shown.as_deref().unwrap_or_default() else { panic!("{said:?}") };
+    assert_eq!((shown.job.as_str(), shown.records, shown.state.as_str()), ("77", 1, "busy"));
+
+    let delivery = crate::turn::Delivery { key: intent.obligation.clone(), record: intent.record, object };
+    let skip = Order::Skip { delivery, reason: "ann".to_owned() };
+    let ask = asks(&turn(&mut spoke, Input::Told(Notice::Do(Ticket(901), skip))));
+    let row = store::SpokeRow {
+        obligation: Some(store::rules::first(&make::raise("r", 1, 1))),
+        record: Some(Arc::new(make::record(1, 1))),
+        fact: None,
+        shadow: None,
+        link: None,
+        links: BTreeMap::new(),
+        intent: Some(intent),
+    };
+    let said = turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(vec![row]))));
+    let refused = |effect: &Effect| matches!(effect, Effect::Ack(Ticket(901), Ack::Refused(why)) if why.contains("right now"));
+    assert!(said.iter().any(refused), "{said:?}");
 }

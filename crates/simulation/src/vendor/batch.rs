@@ -46,11 +46,7 @@ impl Vendor {
         if inputs.is_empty() {
             return response(400, &json!({"error": "no inputs"}));
         }
-        for input in &inputs {
-            let trace = input.get("trace").and_then(Value::as_str).unwrap_or_default();
-            let before = self.said.insert(trace.to_owned(), input.clone());
-            self.torn += u64::from(before.is_some_and(|before| before != *input));
-        }
+        self.hear(&inputs);
         if self.strict && inputs.iter().any(|input| self.is_refused(input)) {
             return response(422, &json!({"error": "one of these is not valid here"}));
         }
@@ -93,12 +89,21 @@ impl Vendor {
         response(status, &json!({"results": results, "errors": errors}))
     }
 
-    fn is_refused(&self, input: &Value) -> bool {
+    /// What goes again must say what it said.
+    pub(super) fn hear(&mut self, inputs: &[Value]) {
+        for input in inputs {
+            let trace = input.get("trace").and_then(Value::as_str).unwrap_or_default();
+            let before = self.said.insert(trace.to_owned(), input.clone());
+            self.torn += u64::from(before.is_some_and(|before| before != *input));
+        }
+    }
+
+    pub(super) fn is_refused(&self, input: &Value) -> bool {
         let key = input.get("fields").and_then(|fields| fields.get("key")).and_then(Value::as_str);
         key.is_some_and(|key| self.refused.contains(key))
     }
 
-    fn one_of(&mut self, kind: &str, input: &Value, now: u64) -> Response {
+    pub(super) fn one_of(&mut self, kind: &str, input: &Value, now: u64) -> Response {
         if self.is_refused(input) {
             return response(422, &json!({"error": "not valid here"}));
         }

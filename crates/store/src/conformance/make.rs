@@ -15,7 +15,7 @@ use ledger::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::op::{Attempt, Fetch, SystemState};
+use crate::op::{Attempt, BulkJob, Fetch, SystemState};
 use crate::{Op, Query, SpokeAsk};
 
 /// A wall-clock time: seconds after a fixed day.
@@ -388,6 +388,20 @@ pub fn fetch(id: &str, hinted: i64, due: i64) -> Fetch {
         due: at(due),
         attempts: 0,
         trace: trace(3),
+    }
+}
+
+/// A job that runs at a system, with the places of its records.
+#[must_use]
+pub fn bulk_job(job: &str, places: Vec<u32>) -> BulkJob {
+    BulkJob {
+        batch: int(1),
+        object: object("contacts"),
+        operation: "upsert".to_owned(),
+        job: job.to_owned(),
+        since: at(3),
+        of: 2,
+        places,
     }
 }
 

@@ -158,9 +158,14 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
         releasing: true,
         forced: vec![ForcedBreaker { operation: None, open: true, why: "ben".to_owned(), since: at(2) }],
     };
-    let ordered = SystemState { credential_generation: 6, standing, ..rotated };
+    let jobs = vec![bulk_job("7", vec![]), bulk_job("8", vec![2, 5])];
+    let ordered = SystemState { credential_generation: 6, standing, jobs, ..rotated };
     backend.apply(vec![Op::PutSystem(ordered.clone())]);
-    assert_eq!(now(), Rows::System(Some(ordered), cursors, None));
+    assert_eq!(now(), Rows::System(Some(ordered.clone()), cursors.clone(), None));
+    // One that is over goes; the others stay.
+    let over = SystemState { jobs: vec![bulk_job("8", vec![2, 5])], ..ordered };
+    backend.apply(vec![Op::PutSystem(over.clone())]);
+    assert_eq!(now(), Rows::System(Some(over), cursors, None));
 }
 
 /// Of each system the newest changes stay, and are listed newest first.

@@ -389,6 +389,7 @@ impl Dice {
                 paused: self.some("anna".to_owned()),
                 credential_generation: self.number(4),
                 closed: self.some((Some("burst".to_owned()), at(9))).into_iter().collect(),
+                jobs: self.some(bulk_job("7", vec![1, 3])).into_iter().collect(),
                 ..system_state(self.system())
             }),
         }

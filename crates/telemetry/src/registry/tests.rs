@@ -36,6 +36,8 @@ fn marks() -> Vec<Mark> {
         Mark::Answered { system: crm(), operation: text("upsert"), class: Class::RateLimited, took: lag },
         Mark::Batch { system: crm(), operation: text("upsert"), sent: 9, applied: 7, unknown: 1 },
         Mark::Split { system: crm(), records: 9 },
+        Mark::BulkBegan { system: crm(), operation: text("upsert"), records: 90 },
+        Mark::BulkEnded { system: crm(), operation: text("upsert"), how: "done", records: 90, took: lag },
         Mark::Delivered {
             system: crm(),
             object: contacts(),

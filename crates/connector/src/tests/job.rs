@@ -1,0 +1,230 @@
+//! Jobs that batches begin: what looks ask, what answers mean, and what manifests must not say.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use canonical::{Fields, Object, Wall};
+use ledger::Lane;
+use serde_json::{Value, json};
+
+use crate::{Call, Connector, JobSpec, JobStep, Manifest, Response, Stands, Write};
+
+const NOW: Wall = Wall(1_795_348_800_000_000);
+
+const LISTS: &str = "results: all
+          correlate: position
+          answer: {id: {path: id}}";
+
+const JOB: &str = "{id: data.id, every: 2s, lasts_max: 10m, at_once: 2, lanes: [bulk, standard],
+            status: {request: {method: GET, path: '/jobs/{job}'}, state: data.state, done: [done], rejected: [bad], failed: [dead]},
+            results: {method: GET, path: '/jobs/{job}/results'}}";
+
+fn manifest(lists: &str, job: &str, more: &str) -> String {
+    format!(
+        "connector: toy
+version: '1'
+about: a toy
+objects:
+  things:
+    shape: {{id: id}}
+    writes:
+      put:
+        for: [create]
+        idempotency: {{class: upsert}}{more}
+        request: {{method: PUT, path: '/things/{{key}}', json: {{name: '{{fields.name}}'}}}}
+        answer: {{id: {{path: id}}}}
+        batch:
+          records_max: 4
+          request: {{method: POST, path: /jobs, json: {{all: '{{records}}'}}}}
+          record: {{mark: '{{key}}', name: '{{fields.name}}'}}
+          {lists}
+          job: {job}
+"
+    )
+}
+
+fn bound(lists: &str, job: &str) -> Connector {
+    let manifest = Manifest::parse("toy.yaml", &manifest(lists, job, ""));
+    manifest.unwrap_or_else(|errors| panic!("{errors:?}")).with_parameters(&BTreeMap::new()).unwrap()
+}
+
+fn refused(job: &str, more: &str) -> String {
+    let errors = Manifest::parse("toy.yaml", &manifest(LISTS, job, more)).map(|_| ()).unwrap_err();
+    let text =
+        |error: &crate::ManifestError| format!("{}; {}", error.what, error.hint.clone().unwrap_or_default());
+    errors.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn write(number: u32) -> Call {
+    let fields: Fields = [("name".to_owned(), json!(format!("Name {number}")))].into_iter().collect();
+    Call::Write(Write {
+        object: Object::new("things").unwrap(),
+        operation: "put".to_owned(),
+        key: format!("rec_{number}"),
+        external_id: None,
+        fields: fields.clone().into(),
+        whole: fields.into(),
+        known: Fields::new().into(),
+        expected: None,
+        intent: format!("int_{number}"),
+    })
+}
+
+fn look(job: &str, step: JobStep) -> Call {
+    Call::Job {
+        object: Object::new("things").unwrap(),
+        operation: "put".to_owned(),
+        job: job.to_owned(),
+        step,
+    }
+}
+
+fn response(status: u16, body: &Value) -> Response {
+    Response { status, headers: Vec::new(), body: body.to_string().into() }
+}
+
+#[test]
+fn a_job_is_asked_about_under_its_id_which_stays_in_its_place() {
+    let connector = bound(LISTS, JOB);
+    let request = connector.render(&look("a/../b c", JobStep::Status)).unwrap();
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/jobs/a%2F..%2Fb%20c"));
+    assert_eq!(request.operation, "put.job");
+    let request = connector.render(&look("7", JobStep::Results)).unwrap();
+    assert_eq!((request.path.as_str(), request.operation.as_str()), ("/jobs/7/results", "put.results"));
+    let spec = connector.operation("put", &Object::new("things").unwrap()).unwrap().batch.clone().unwrap();
+    let expected = JobSpec {
+        records_min: 2,
+        lanes: vec![Lane::Bulk, Lane::Standard],
+        every: Duration::from_secs(2),
+        lasts_max: Duration::from_secs(600),
+        at_once: 2,
+    };
+    assert_eq!(spec.job, Some(expected));
+    // No such operation.
+    let other = Call::Job {
+        object: Object::new("things").unwrap(),
+        operation: "patch".to_owned(),
+        job: "7".to_owned(),
+        step: JobStep::Status,
+    };
+    assert!(connector.render(&other).unwrap_err().to_string().contains("patch.job"));
+}
+
+#[test]
+fn a_batch_begins_a_job_only_when_the_answer_names_it() {
+    let connector = bound(LISTS, JOB);
+    let calls = [write(1), write(2)];
+    let began = |status, body: &Value| connector.classify_batch(&calls, &Ok(response(status, body)), NOW);
+    let verdicts = began(202, &json!({"data": {"id": 77}}));
+    assert_eq!(verdicts.job.as_deref(), Some("77"));
+    // Nothing is done yet.
+    assert!(verdicts.each.iter().all(|one| one.class.name() == "uncertain"));
+    // What looks like results is none, and an id that is too long is no id.
+    for body in [
+        json!({"all": [{"id": 1}, {"id": 2}]}),
+        json!({"data": {"id": "x".repeat(201)}}),
+        json!({"data": {}}),
+    ] {
+        let verdicts = began(200, &body);
+        assert_eq!(verdicts.job, None, "{body}");
+        assert!(verdicts.each.iter().all(|one| one.class.name() == "uncertain"), "{body}");
+    }
+    let verdicts = began(400, &json!({"data": {"id": 77}}));
+    assert_eq!((verdicts.job, verdicts.each[0].class.name()), (None, "batch_rejected"));
+    assert_eq!(began(500, &json!({"data": {"id": 77}})).job, None);
+}
+
+#[test]
+fn how_a_job_stands_is_what_its_state_says() {
+    let connector = bound(LISTS, JOB);
+    let call = look("7", JobStep::Status);
+    let stands =
+        |state: Value| connector.job_stands(&call, &response(200, &json!({"data": {"state": state}})));
+    assert_eq!(stands(json!("done")), Some((Stands::Done { apart: true }, "done".to_owned())));
+    assert_eq!(stands(json!("bad")).unwrap().0, Stands::Rejected);
+    assert_eq!(stands(json!("dead")).unwrap().0, Stands::Failed);
+    // What is not named runs on; what is shown of it is short and plain.
+    assert_eq!(stands(json!("in <b>progress")), Some((Stands::Runs, "in bprogress".to_owned())));
+    assert_eq!(stands(json!("y".repeat(99))).unwrap().1.len(), 40);
+    assert_eq!(stands(Value::Null), None);
+    let class =
+        |status, body: &Value| connector.classify(&call, &Ok(response(status, body)), NOW).class.name();
+    assert_eq!(class(200, &json!({"data": {"state": "new"}})), "applied");
+    // A look has no effect: nothing of it is in doubt.
+    assert_eq!(class(200, &json!({"data": {}})), "retryable");
+    assert_eq!(class(503, &json!({})), "retryable");
+    assert_eq!(class(404, &json!({})), "not_found");
+    assert_eq!(class(429, &json!({})), "rate_limited");
+}
+
+#[test]
+fn results_are_found_by_each_one_s_place_in_what_was_sent() {
+    let connector = bound(LISTS, JOB);
+    let call = look("7", JobStep::Results);
+    let read = |writes: &[Call], places: &[usize], of, body: &Value| {
+        let each = connector.classify_job(&call, writes, (places.to_vec(), of), &response(200, body), NOW)?;
+        Some(each.into_iter().map(|one| (one.class.name(), one.external_id)).collect::<Vec<_>>())
+    };
+    let three = json!({"all": [{"id": 1}, {"id": 2}, {"id": 3}]});
+    let id = |id: &str| ("applied", Some(id.to_owned()));
+    let all = [write(1), write(2), write(3)];
+    assert_eq!(read(&all, &[0, 1, 2], 3, &three).unwrap(), [id("1"), id("2"), id("3")]);
+    // Some were settled before: the others keep their places.
+    assert_eq!(read(&[write(1), write(3)], &[0, 2], 3, &three).unwrap(), [id("1"), id("3")]);
+    // One result too few: nobody knows whose is missing.
+    let each = read(&[write(1)], &[0], 4, &three).unwrap();
+    assert_eq!(each, [("uncertain", None)]);
+    // Not there yet, or something else: to be read again.
+    assert_eq!(read(&all, &[0, 1, 2], 3, &json!({"state": "done"})), None);
+    let class = connector.classify(&call, &Ok(response(200, &json!({"all": "soon"}))), NOW).class;
+    assert_eq!(class.name(), "retryable");
+}
+
+#[test]
+fn the_answer_about_the_state_may_hold_the_results() {
+    let echo = "results: ok
+          errors: no
+          correlate: {echo: {sent: '{key}', result: mark, error: mark}}
+          answer: {id: {path: id}}";
+    let job = "{id: id, lasts_max: 1m, status: {request: {method: GET, path: '/jobs/{job}'}, state: state, done: [done]}}";
+    let connector = bound(echo, job);
+    let call = look("7", JobStep::Status);
+    let body = json!({"state": "done", "ok": [{"mark": "rec_2", "id": 9}], "no": [{"mark": "rec_1"}]});
+    let answer = response(200, &body);
+    assert_eq!(connector.job_stands(&call, &answer).unwrap().0, Stands::Done { apart: false });
+    let writes = [write(1), write(2), write(3)];
+    let each = connector.classify_job(&call, &writes, (vec![0, 1, 2], 3), &answer, NOW).unwrap();
+    let classes: Vec<&str> = each.iter().map(|one| one.class.name()).collect();
+    assert_eq!(classes, ["validation", "applied", "uncertain"]);
+    assert!(connector.render(&look("7", JobStep::Results)).is_err());
+}
+
+#[test]
+fn what_a_job_must_say_is_asked_for() {
+    let with = |from: &str, to: &str| {
+        assert!(JOB.contains(from), "{from}");
+        JOB.replace(from, to)
+    };
+    for (job, what) in [
+        (with("id: data.id, ", ""), "id"),
+        (with(", done: [done]", ""), "done"),
+        (with("lasts_max: 10m, ", ""), "lasts_max"),
+        (with("done: [done]", "done: []"), "`done` is empty"),
+        (with("rejected: [bad]", "rejected: [done]"), "the state `done` is named twice"),
+        (with("lasts_max: 10m", "lasts_max: 1s"), "looked at less often than it lasts"),
+        (with("at_once: 2", "at_once: 0"), "`at_once` is 0"),
+        (with("at_once: 2", "records_min: 5"), "from 2 to `records_max`, which is 4"),
+        (with("at_once: 2", "records_min: 1"), "`records_min` is 1"),
+        (with("[bulk, standard]", "[]"), "`lanes` is empty"),
+        (with("[bulk, standard]", "[slow]"), "slow"),
+        (with("/jobs/{job}'", "/jobs/7'"), "`put.job` does not say which job it is about"),
+        (with("/jobs/{job}/results", "/results"), "`put.results` does not say which job it is about"),
+        (with("/jobs/{job}'", "/jobs/{key}'"), "there is no `{key}` here"),
+        (with("at_once: 2", "atonce: 2"), "atonce"),
+    ] {
+        let said = refused(&job, "");
+        assert!(said.contains(what), "{job}: {said}");
+    }
+    let said = refused(JOB, "\n        serial_by: AccountId");
+    assert!(said.contains("has `serial_by`, and its batch begins a `job`"), "{said}");
+}

@@ -1,0 +1,330 @@
+//! Looks at bulk jobs: how each stands, what came of its records, and its end.
+
+use std::time::Duration;
+
+use canonical::{Mono, Wall};
+use connector::{Call, Failure, JobStep, Response, Stands};
+use dispatch::{Permit, Wanted};
+use ledger::{Class, Intent, Lane, Outcome, Wait};
+use store::{Query, SpokeAsk, SpokeRow};
+
+use crate::mark::Mark;
+use crate::spoke::bulk::Bulk;
+use crate::spoke::flight::{Doubt, Flight};
+use crate::spoke::resend::GATE_AGAIN;
+use crate::spoke::source::backoff;
+use crate::spoke::{Await, Spoke, Token};
+use crate::turn::Turn;
+
+/// A job of which the target says so often that it does not know it is gone: just begun, it may not show yet.
+const UNKNOWN_MAX: u32 = 4;
+/// When a job should be over, so many looks that told nothing are made before its deliveries are in doubt.
+const LOOKS_MAX: u32 = 10;
+
+/// A job is over: what came of each of its deliveries, on the way to being settled.
+#[derive(Debug)]
+pub(crate) struct Over {
+    number: u64,
+    permit: Permit,
+    how: How,
+    each: Vec<Outcome>,
+    took: Duration,
+}
+
+/// How a job came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    /// What came of each was read.
+    Done,
+    /// Refused whole.
+    Rejected,
+    /// Over before its time.
+    Failed,
+    /// The target does not know it any more.
+    Gone,
+    /// It does not end, or nobody tells.
+    Overdue,
+}
+
+impl How {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+            Self::Overdue => "overdue",
+        }
+    }
+
+    /// Whether nothing of it is at work any more.
+    const fn is_at_rest(self) -> bool {
+        matches!(self, Self::Done | Self::Rejected | Self::Failed)
+    }
+}
+
+impl Spoke {
+    pub(super) fn offer_look(&mut self, number: u64, due: Mono) {
+        let Some(bulk) = self.bulks.get(&number) else { return };
+        let (draw, failures) = (self.draw_of(&bulk.call()), bulk.failures);
+        let Some(dispatcher) = &mut self.dispatcher else { return };
+        dispatcher.offer(Wanted {
+            token: Token::Bulk(number),
+            lane: Lane::Standard,
+            lock: None,
+            due,
+            seq: 0,
+            operation: "read".to_owned(),
+            buckets: draw.buckets,
+            cost: draw.cost,
+            safe: true,
+            poison: failures > 0,
+            party: None,
+            serial: None,
+        });
+    }
+
+    /// A look at a job is admitted.
+    pub(crate) fn look_at_bulk(&mut self, number: u64, permit: Permit, turn: &mut Turn<'_>) {
+        let Some(call) = self.bulks.get(&number).map(Bulk::call) else { return self.unused(permit, turn) };
+        if self.is_rereading() {
+            self.unused(permit, turn);
+            return self.offer_look(number, turn.now.mono + GATE_AGAIN);
+        }
+        match self.connector.render(&call) {
+            Ok(request) => self.send(request, Await::Look(number, permit, call), turn),
+            Err(error) => {
+                let why = format!("its job can't be asked about: {error}");
+                self.over(number, permit, How::Gone, Outcome::because(Class::Uncertain, why), turn);
+            }
+        }
+    }
+
+    /// What a look at a job tells.
+    pub(crate) fn looked_at_bulk(
+        &mut self,
+        number: u64,
+        permit: Permit,
+        call: &Call,
+        answer: &Result<Response, Failure>,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let outcome = self.connector.classify(call, answer, turn.now.wall);
+        let Some(bulk) = self.bulks.get(&number) else { return self.release(permit, turn) };
+        let step = if bulk.step == JobStep::Status { "job" } else { "results" };
+        let operation = format!("{}.{step}", bulk.known.operation);
+        self.learn(&permit, &operation, &outcome, took, turn);
+        match (outcome.class, answer) {
+            (Class::Applied, Ok(response)) if matches!(call, Call::Job { step: JobStep::Results, .. }) => {
+                self.read_results(number, permit, call, response, took, turn);
+            }
+            (Class::Applied, Ok(response)) => {
+                let Some((stands, state)) = self.connector.job_stands(call, response) else {
+                    return self.look_later(number, permit, &outcome, turn);
+                };
+                if let Some(bulk) = self.bulks.get_mut(&number) {
+                    bulk.state = state;
+                }
+                self.stands(number, permit, stands, (call, response), took, turn);
+            }
+            (Class::NotFound | Class::Gone, Ok(_)) if self.is_unknown(number) => {
+                let why = "the target does not know its job any more";
+                self.over(number, permit, How::Gone, Outcome::because(Class::Uncertain, why), turn);
+            }
+            _ => self.look_later(number, permit, &outcome, turn),
+        }
+    }
+
+    fn is_unknown(&self, number: u64) -> bool {
+        self.bulks.get(&number).is_some_and(|bulk| bulk.failures + 1 >= UNKNOWN_MAX)
+    }
+
+    fn stands(
+        &mut self,
+        number: u64,
+        permit: Permit,
+        stands: Stands,
+        (call, response): (&Call, &Response),
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let overdue = self.is_overdue(number, turn.now.wall);
+        let Some(bulk) = self.bulks.get_mut(&number) else { return self.release(permit, turn) };
+        let state = bulk.state.clone();
+        let because = |class, why: &str| Outcome::because(class, format!("{why} ({state})"));
+        match stands {
+            Stands::Runs if overdue => {
+                let outcome = because(Class::Uncertain, "its job does not end");
+                self.over(number, permit, How::Overdue, outcome, turn);
+            }
+            Stands::Runs => {
+                bulk.failures = 0;
+                let (object, operation) = (bulk.known.object.clone(), bulk.known.operation.clone());
+                let every = self.job_spec(&object, &operation).map_or(GATE_AGAIN, |spec| spec.every);
+                self.release(permit, turn);
+                self.offer_look(number, turn.now.mono + every);
+            }
+            Stands::Done { apart: true } => {
+                bulk.failures = 0;
+                bulk.step = JobStep::Results;
+                self.release(permit, turn);
+                self.offer_look(number, turn.now.mono);
+            }
+            Stands::Done { apart: false } => self.read_results(number, permit, call, response, took, turn),
+            Stands::Rejected => {
+                let outcome = because(Class::BatchRejected, "the target refused its job whole");
+                self.over(number, permit, How::Rejected, outcome, turn);
+            }
+            Stands::Failed => {
+                let outcome = because(Class::Uncertain, "its job ended before its time");
+                self.over(number, permit, How::Failed, outcome, turn);
+            }
+        }
+    }
+
+    fn is_overdue(&self, number: u64, now: Wall) -> bool {
+        self.bulks.get(&number).is_none_or(|bulk| {
+            let spec = self.job_spec(&bulk.known.object, &bulk.known.operation);
+            spec.is_none_or(|spec| now.since(bulk.known.since) > spec.lasts_max)
+        })
+    }
+
+    fn read_results(
+        &mut self,
+        number: u64,
+        permit: Permit,
+        call: &Call,
+        response: &Response,
+        took: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(bulk) = self.bulks.get(&number) else { return self.release(permit, turn) };
+        let (writes, places) = bulk.writes();
+        let of = usize::try_from(bulk.known.of).unwrap_or(usize::MAX);
+        match self.connector.classify_job(call, &writes, (places, of), response, turn.now.wall) {
+            Some(each) => self.ask_to_settle(Over { number, permit, how: How::Done, each, took }, turn),
+            None => {
+                let why = "the answer does not say what came of its job's records";
+                self.look_later(number, permit, &Outcome::because(Class::Retryable, why), turn);
+            }
+        }
+    }
+
+    /// A look told nothing. Nothing is lost, and no attempt of a delivery is spent: it is looked at again, later and later.
+    fn look_later(&mut self, number: u64, permit: Permit, outcome: &Outcome, turn: &mut Turn<'_>) {
+        let entropy = turn.entropy();
+        let overdue = self.is_overdue(number, turn.now.wall);
+        let Some(bulk) = self.bulks.get_mut(&number) else { return self.release(permit, turn) };
+        bulk.failures = bulk.failures.saturating_add(1);
+        if overdue && bulk.failures >= LOOKS_MAX {
+            let why = format!("what came of its job can't be read: {}", outcome.refusal.message);
+            return self.over(number, permit, How::Overdue, Outcome::because(Class::Uncertain, why), turn);
+        }
+        let asked = match outcome.wait {
+            Some(Wait::For(asked)) => asked,
+            Some(Wait::Until(at)) => at.since(turn.now.wall),
+            None => Duration::ZERO,
+        };
+        let pause = backoff(bulk.failures, entropy).max(asked);
+        self.release(permit, turn);
+        self.offer_look(number, turn.now.mono + pause);
+        self.auth_trouble(outcome.class, turn);
+    }
+
+    /// A job is over, and the same is known of all that it holds.
+    fn over(&mut self, number: u64, permit: Permit, how: How, outcome: Outcome, turn: &mut Turn<'_>) {
+        let records = self.bulks.get(&number).map_or(0, |bulk| bulk.members.len());
+        let each = vec![outcome; records];
+        self.ask_to_settle(Over { number, permit, how, each, took: Duration::ZERO }, turn);
+    }
+
+    /// What is known of their records, in one question: their ends are judged by that.
+    fn ask_to_settle(&mut self, over: Over, turn: &mut Turn<'_>) {
+        let Some(bulk) = self.bulks.get(&over.number) else { return self.release(over.permit, turn) };
+        let ask = |doubt: &Doubt| SpokeAsk {
+            key: doubt.intent.obligation.clone(),
+            record: doubt.intent.record,
+            object: doubt.intent.object.clone(),
+            references: Vec::new(),
+        };
+        let asks = bulk.members.values().map(ask).collect();
+        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
+        self.find(query, Await::BulkOver(Box::new(over)), turn);
+    }
+
+    /// All that the job held is settled, and the job goes in the same commit.
+    pub(crate) fn settle_bulk(&mut self, over: Over, rows: Vec<SpokeRow>, turn: &mut Turn<'_>) {
+        let Over { number, permit, how, each, took } = over;
+        let Some(Bulk { known, members, .. }) = self.bulks.remove(&number) else {
+            return self.release(permit, turn);
+        };
+        turn.note(Mark::BulkEnded {
+            system: self.system.clone(),
+            operation: known.operation.clone(),
+            how: how.name(),
+            records: members.len(),
+            took: turn.now.wall.since(known.since),
+        });
+        let mut flights = Vec::with_capacity(members.len());
+        let mut outcomes = Vec::with_capacity(members.len());
+        for ((doubt, row), outcome) in members.into_values().zip(rows).zip(each) {
+            if let Some(flight) = self.flight_of_bulk(doubt, &permit, how, row, turn) {
+                flights.push(flight);
+                outcomes.push(outcome);
+            }
+        }
+        self.settle_batch(flights, outcomes, true, took, turn);
+        self.release(permit, turn);
+        self.state.jobs.retain(|job| *job != known);
+        self.keep_state(None);
+        self.keep_at_once(&known.object, &known.operation);
+    }
+
+    /// What waited for a job, as if its answer had just come.
+    fn flight_of_bulk(
+        &mut self,
+        mut doubt: Doubt,
+        permit: &Permit,
+        how: How,
+        row: SpokeRow,
+        turn: &mut Turn<'_>,
+    ) -> Option<Flight> {
+        let (key, record, object) =
+            (doubt.intent.obligation.clone(), doubt.intent.record, doubt.intent.object.clone());
+        if doubt.head.is_none() {
+            // Found at a start: what is wanted of it comes from the store.
+            self.active.remove(&key);
+            self.raised_again.remove(&key);
+        }
+        if how.is_at_rest() {
+            let spec = self.connector.operation(&doubt.intent.operation, &object);
+            let usual = spec.map_or(doubt.intent.processing_max, |spec| spec.processing_max);
+            quiet(&mut doubt.intent, usual, turn.now.wall);
+        }
+        let token = Self::intent_token(&doubt.intent);
+        let permit = self.dispatcher.as_mut()?.lend(permit, record, &object, token);
+        let exit = self.exit_of(&doubt.intent);
+        let route = self.config.route(&key.route);
+        let mapping = route.and_then(|route| self.config.mapping_of(route));
+        let mapping = mapping.map(|mapping| (mapping.id().to_owned(), mapping.version()));
+        if doubt.matches.is_empty()
+            && let Some(record) = &row.record
+            && let Some(schema) = self.config.entities.get(&record.entity)
+        {
+            doubt.matches = intake::match_values(schema, &record.fields);
+        }
+        let link = row.link.as_deref();
+        // Linked or unlinked meanwhile: it is read again with what came of it.
+        let shadow = (link == doubt.intent.external_id.as_deref()).then(|| {
+            self.fitting_shadow(record, &object, row.shadow, |shadow| shadow.external_id.as_deref() == link)
+        });
+        let flight = self.flight_of(doubt, permit, exit, turn)?;
+        Some(Flight { obligation: row.obligation, shadow, mapping: mapping.unwrap_or_default(), ..flight })
+    }
+}
+
+/// Nothing of it is at work any more: what follows waits as after a single write, and not for as long as a job may last.
+fn quiet(intent: &mut Intent, usual: Duration, now: Wall) {
+    intent.arrives_until = intent.arrives_until.min(now + usual - intent.processing_max);
+}
