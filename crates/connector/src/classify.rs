@@ -139,6 +139,8 @@ impl Connector {
         };
         let mut outcome = Outcome::because(class, refusal::message(&failure.detail, call));
         outcome.refusal.code = Some(failure.kind.name().to_owned());
+        // Without a token nothing was tried.
+        outcome.unreached = failure.reached == Reached::NotSent && failure.kind != FailureKind::NoToken;
         outcome
     }
 

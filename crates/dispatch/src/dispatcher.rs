@@ -77,6 +77,8 @@ pub struct Permit {
     operation: usize,
     /// The breaker's epoch when the call went.
     epoch: u64,
+    /// Whether it tries out an operation that was ill.
+    trial: bool,
     buckets: BucketSet,
     cost: u32,
     given_at: Mono,
@@ -85,6 +87,12 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Whether it was given to try whether an ill operation works again: a failure is the target's, not the record's.
+    #[must_use]
+    pub const fn is_trial(&self) -> bool {
+        self.trial
+    }
+
     /// Whether it has been charged at least so much in each of these limits.
     #[must_use]
     pub const fn covers(&self, buckets: BucketSet, cost: u32) -> bool {
@@ -459,7 +467,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
         let breaker = &mut self.breakers[ready.operation];
         breaker.went();
-        let epoch = breaker.epoch();
+        let (epoch, trial) = (breaker.epoch(), matches!(breaker.state(), State::HalfOpen { .. }));
         self.permits += 1;
         let flight = Flight { token: wanted.token.clone(), lock: wanted.lock.clone() };
         self.in_flight.insert(self.permits, flight);
@@ -468,6 +476,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
             party: self.permits,
             operation: ready.operation,
             epoch,
+            trial,
             buckets: wanted.buckets,
             cost: wanted.cost,
             given_at: now,

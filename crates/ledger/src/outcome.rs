@@ -128,6 +128,8 @@ pub struct Outcome {
     pub refusal: Refusal,
     /// Calls left in the current window of the named limit, as its headers say: feeds the bucket.
     pub remaining: Option<(String, u64, Option<Wait>)>,
+    /// Nothing of the request reached the target: it is not there, whatever the request says.
+    pub unreached: bool,
     /// Of a batch that was refused whole, where that does not say that nothing of it was applied: the refusal's class.
     pub whole: Option<Class>,
 }
@@ -144,8 +146,22 @@ impl Outcome {
             wait: None,
             refusal: Refusal::default(),
             remaining: None,
+            unreached: false,
             whole: None,
         }
+    }
+
+    /// Whether it costs a delivery one of its attempts that has spent so many. A target that is not there, or is being
+    /// tried out again (`trial`), is no record's fault: its first failure counts, so that another record is tried next,
+    /// and no outage, however long, uses up the rest.
+    #[must_use]
+    pub const fn spends_attempt(&self, attempts: u32, trial: bool) -> bool {
+        self.class.spends_attempt() && (attempts == 0 || !self.is_the_targets(trial))
+    }
+
+    /// Whether a failure says something of the target only.
+    pub(crate) const fn is_the_targets(&self, trial: bool) -> bool {
+        self.class.is_illness() && (trial || self.unreached)
     }
 
     /// The same with a message for people.

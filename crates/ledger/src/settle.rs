@@ -90,6 +90,8 @@ pub struct Settling<'a> {
     pub attempts: u32,
     /// Whether the call was a probe, not the write.
     pub probe: bool,
+    /// Whether the call was to try if an ill operation works again.
+    pub trial: bool,
     /// The policy.
     pub policy: RetryPolicy,
     /// When the answer came.

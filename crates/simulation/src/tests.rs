@@ -92,6 +92,27 @@ fn a_crash_at_every_step_loses_nothing_and_doubles_nothing() {
     }
 }
 
+/// I10: hours of outage use up no record's attempts: what waited arrives by itself when the target is back, whether it
+/// cannot be reached, fails before the effect, or hangs.
+#[test]
+fn i10_hours_of_outage_leave_no_dead_letter() {
+    for class in [Class::Upsert, Class::NativeKey, Class::SearchFirst, Class::Marker] {
+        let none = Faults::default();
+        for faults in [
+            Faults { refuse: 1000, ..none },
+            Faults { fail_before: 1000, ..none },
+            Faults { refuse: 500, vanish: 500, ..none },
+        ] {
+            let (heal_after, end_after) = (Duration::from_secs(4 * 3600), Duration::from_secs(5 * 3600));
+            let options = Options { faults, heal_after, end_after, ..calm(3) };
+            let (run, _) = run(class, options, 3, 1, Duration::from_secs(20));
+            let what = format!("{} {faults:?}", class.name());
+            assert_holds(&run, &what, false);
+            assert_eq!((run.marked("Dead"), run.marked("NeedsPerson")), (0, 0), "{what}: {:?}", run.marks);
+        }
+    }
+}
+
 /// I1 to I4: all machines are held, configured and start again right before each effect of the run. Nobody is asked in
 /// vain for what was under way, so that not even class `none` leaves a doubt.
 #[test]

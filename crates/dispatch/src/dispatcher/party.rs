@@ -166,6 +166,7 @@ impl Permit {
             party: self.party,
             operation: self.operation,
             epoch: self.epoch,
+            trial: self.trial,
             buckets: self.buckets,
             cost: self.cost,
             given_at: self.given_at,

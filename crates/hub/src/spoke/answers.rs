@@ -67,7 +67,15 @@ impl Spoke {
             }
             let attempts = flight.head.as_ref().map_or(0, |head| head.attempts);
             let policy = self.settings.retry;
-            let at = Settling { intent: &flight.intent, attempts, probe: false, policy, now, jitter };
+            let at = Settling {
+                intent: &flight.intent,
+                attempts,
+                probe: false,
+                trial: flight.permit.is_trial(),
+                policy,
+                now,
+                jitter,
+            };
             nexts.push(ledger::settle(at, outcome));
         }
         // What a key has answered with is answered again, however often: that tells no more. Each is looked for.

@@ -203,6 +203,7 @@ impl Spoke {
                 intent: &flight.intent,
                 attempts: flight.head.as_ref().map_or(0, |head| head.attempts),
                 probe,
+                trial: flight.permit.is_trial(),
                 policy: self.settings.retry,
                 now: turn.now.wall,
                 jitter: turn.entropy(),
@@ -389,7 +390,7 @@ impl Spoke {
         }
         turn.note(Mark::Doubtful { system: self.system.clone(), class: flight.intent.class.name() });
         if let Some(head) = &mut flight.head {
-            head.attempts += u32::from(outcome.class.spends_attempt());
+            head.attempts += u32::from(outcome.spends_attempt(head.attempts, flight.permit.is_trial()));
         }
         flight.intent.state = IntentState::Doubtful;
         flight.intent.due = due;

@@ -22,7 +22,7 @@ pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
         Class::AuthExpired => Next::Reauthorise,
         Class::AuthRevoked => Next::PauseSystem(words::revoked(at.intent, outcome)),
         Class::Uncertain | Class::Retryable | Class::Locked | Class::Conflict => {
-            if at.exhausted() {
+            if at.exhausted(outcome) {
                 Next::Person(words::doubt(at.intent, outcome))
             } else {
                 Next::Probe { due: pace::look_again(at, outcome).max(at.intent.visible_from()) }

@@ -26,13 +26,16 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         (0_u64..10_000).prop_map(|s| Some(Wait::For(seconds(s)))),
         (0_u64..10_000).prop_map(|s| Some(Wait::Until(MADE + seconds(s)))),
     ];
-    (prop::sample::select(ALL.to_vec()), wait, prop::option::of("[0-9]{0,3}"), any::<Option<bool>>())
-        .prop_map(|(class, wait, external_id, created)| Outcome {
+    let flags = any::<(Option<bool>, bool)>();
+    (prop::sample::select(ALL.to_vec()), wait, prop::option::of("[0-9]{0,3}"), flags).prop_map(
+        |(class, wait, external_id, (created, unreached))| Outcome {
+            unreached,
             wait,
             external_id,
             created,
             ..Outcome::of(class)
-        })
+        },
+    )
 }
 
 fn intent() -> impl Strategy<Value = Intent> {
@@ -53,10 +56,10 @@ proptest! {
 
     #[test]
     fn i3_nothing_is_ever_resent_blindly(
-        intent in intent(), outcome in outcome(), attempts in 0_u32..7, probe: bool, after in 0_u64..600, jitter: u64,
+        intent in intent(), outcome in outcome(), attempts in 0_u32..7, probe: bool, trial: bool, after in 0_u64..600, jitter: u64,
     ) {
         let now = MADE + seconds(after);
-        let next = settle(Settling { intent: &intent, attempts, probe, policy: POLICY, now, jitter }, &outcome);
+        let next = settle(Settling { intent: &intent, attempts, probe, trial, policy: POLICY, now, jitter }, &outcome);
         if let Next::Resend { due } = &next {
             match intent.class {
                 IdempotencyClass::None => prop_assert_eq!(intent.sends, 0, "resent a `none`"),
@@ -78,10 +81,10 @@ proptest! {
 
     #[test]
     fn i12_never_earlier_than_asked_and_throttling_costs_nothing(
-        intent in intent(), outcome in outcome(), attempts in 0_u32..7, probe: bool, after in 0_u64..600, jitter: u64,
+        intent in intent(), outcome in outcome(), attempts in 0_u32..7, probe: bool, trial: bool, after in 0_u64..600, jitter: u64,
     ) {
         let now = MADE + seconds(after);
-        let next = settle(Settling { intent: &intent, attempts, probe, policy: POLICY, now, jitter }, &outcome);
+        let next = settle(Settling { intent: &intent, attempts, probe, trial, policy: POLICY, now, jitter }, &outcome);
         let asked = match outcome.wait {
             Some(Wait::For(wait)) => wait,
             Some(Wait::Until(then)) => then.since(now),
@@ -98,13 +101,13 @@ proptest! {
             ), "{next:?}");
         }
         if let Next::Retry { spent, .. } = next {
-            prop_assert_eq!(spent, outcome.class.spends_attempt());
+            prop_assert_eq!(spent, outcome.spends_attempt(attempts, trial));
         }
     }
 
     #[test]
     fn i15_reasons_carry_no_values(
-        outcome in outcome(), class in idempotency(), probe: bool, attempts in 0_u32..7,
+        outcome in outcome(), class in idempotency(), probe: bool, trial: bool, attempts in 0_u32..7,
         secret in "[a-z0-9][a-z0-9äöü .+-]{3,19}", before in "[A-Z]{0,9}", status: Option<u16>,
     ) {
         let secret = format!("zq{}", secret.trim());
@@ -118,7 +121,7 @@ proptest! {
             message: format!("{before}{}{before} and 987654321 and {secret}", secret.to_ascii_uppercase()),
         };
         let now = intent.visible_from();
-        let next = settle(Settling { intent: &intent, attempts, probe, policy: POLICY, now, jitter: 1 }, &outcome);
+        let next = settle(Settling { intent: &intent, attempts, probe, trial, policy: POLICY, now, jitter: 1 }, &outcome);
         if let Some(reason) = reason(&next) {
             let text = serde_json::to_string(reason).unwrap().to_ascii_lowercase();
             prop_assert!(!text.contains(&secret), "{}", text);

@@ -24,6 +24,7 @@ const fn seconds_const(s: u64) -> Duration {
 /// A write of `intent` answered 5 s after it was made durable, the first attempt.
 fn write(intent: &Intent) -> Settling<'_> {
     Settling {
+        trial: false,
         intent,
         attempts: 0,
         probe: false,
@@ -500,4 +501,31 @@ fn i15_a_long_quote_is_cut_and_cleaned() {
     assert!(reason.message.chars().count() < 800 && !reason.message.contains('\t'));
     assert_eq!(reason.code.as_deref().map(|code| code.chars().count()), Some(129));
     assert_eq!(reason.field.as_deref(), Some("[…]"));
+}
+
+/// I10, I12: a target that is not there, or is tried out again, uses up no record's attempts, however long it takes; the
+/// first failure counts, so that another record is tried next.
+#[test]
+fn i10_an_outage_uses_up_no_attempts() {
+    let not_there = Outcome { unreached: true, ..Outcome::of(Class::Retryable) };
+    let ill = Outcome::of(Class::Retryable);
+    for class in [KEYED, IdempotencyClass::Upsert, SEARCHED, MARKED, IdempotencyClass::None] {
+        let intent = create(class);
+        for attempts in 0..9 {
+            let at = Settling { attempts, ..write(&intent) };
+            for next in [settle(at, &not_there), settle(Settling { trial: true, ..at }, &ill)] {
+                assert!(matches!(next, Next::Retry { spent, .. } if spent == (attempts == 0)), "{next:?}");
+            }
+        }
+    }
+    // In doubt it stays in doubt, and nobody is called.
+    let doubtful = Intent { sends: 3, ..create(IdempotencyClass::Upsert) };
+    for outcome in [Class::Uncertain, Class::Retryable] {
+        let at = Settling { attempts: 4, ..write(&doubtful) };
+        assert_eq!(name(&settle(at, &Outcome::of(outcome))), "person");
+        assert_eq!(name(&settle(Settling { trial: true, ..at }, &Outcome::of(outcome))), "resend");
+    }
+    // What the target says of the record is the record's.
+    let at = Settling { attempts: 4, trial: true, ..write(&doubtful) };
+    assert_eq!(name(&settle(at, &Outcome::of(Class::Validation))), "dead");
 }

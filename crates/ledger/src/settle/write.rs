@@ -49,11 +49,11 @@ fn throttled(at: Settling<'_>, outcome: &Outcome, long: bool) -> Next {
 
 /// Not applied, worth another try.
 pub(super) fn again(at: Settling<'_>, outcome: &Outcome, due: Wall) -> Next {
-    match (at.exhausted(), at.earlier_doubt()) {
+    match (at.exhausted(outcome), at.earlier_doubt()) {
         (true, true) => Next::Person(words::doubt(at.intent, outcome)),
         (true, false) => Next::Dead(words::exhausted(at.intent, outcome, at.attempts)),
         (false, true) => go_on(at, due),
-        (false, false) => Next::Retry { due, spent: true },
+        (false, false) => Next::Retry { due, spent: outcome.spends_attempt(at.attempts, at.trial) },
     }
 }
 
@@ -87,7 +87,7 @@ fn conflict(at: Settling<'_>, outcome: &Outcome) -> Next {
     let keyed = matches!(at.intent.class, IdempotencyClass::NativeKey { .. });
     if keyed && at.earlier_doubt() {
         again(at, outcome, pace::short(at, outcome))
-    } else if at.exhausted() {
+    } else if at.exhausted(outcome) {
         Next::Dead(words::exhausted(at.intent, outcome, at.attempts))
     } else {
         Next::Refetch
@@ -102,7 +102,7 @@ fn doubtful(at: Settling<'_>, outcome: &Outcome) -> Next {
         }
         IdempotencyClass::None if planted::is(Bug::BlindCreate) => Next::Resend { due: at.now },
         IdempotencyClass::None => Next::Person(words::doubt(at.intent, outcome)),
-        _ if at.exhausted() => Next::Person(words::doubt(at.intent, outcome)),
+        _ if at.exhausted(outcome) => Next::Person(words::doubt(at.intent, outcome)),
         // A server error stored under a native key comes back for every resend: attempts run out, a person looks.
         _ => go_on(at, pace::back_off(at, outcome)),
     }
@@ -137,9 +137,9 @@ impl Settling<'_> {
         matches!(self.intent.obligation.subject, crate::Subject::Event(_))
     }
 
-    /// Whether this answer used up the last attempt.
-    pub(super) fn exhausted(&self) -> bool {
-        self.attempts.saturating_add(1) >= self.policy.attempts_max
+    /// Whether this answer used up the last attempt. What is only the target's fault uses up none.
+    pub(super) fn exhausted(&self, outcome: &Outcome) -> bool {
+        !outcome.is_the_targets(self.trial) && self.attempts.saturating_add(1) >= self.policy.attempts_max
     }
 
     /// Whether an earlier send of the same intent may have been applied. The other classes send again only once
