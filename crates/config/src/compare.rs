@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
-use places::Places;
+pub(crate) use places::Places;
 
 /// Whether something is new, different or gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ mod secrets;
 mod settings;
 mod shape;
 mod source;
+pub mod tenants;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -93,6 +93,13 @@ impl Problem {
         self
     }
 
+    /// The same of a folder that lies in another: `folder` comes before the file's path.
+    #[must_use]
+    pub fn under(mut self, folder: &str) -> Self {
+        self.file = if self.file.is_empty() { folder.to_owned() } else { format!("{folder}/{}", self.file) };
+        self
+    }
+
     /// The same as a warning.
     #[must_use]
     pub fn warning(mut self) -> Self {

@@ -89,6 +89,11 @@ impl Configuration {
                 format!("create {} with the secret in it, readable by this user only", path.display())
             }
         };
+        self.about_secret(reference, what, hint)
+    }
+
+    /// A problem with what a reference leads to, at the place where it stands.
+    pub(crate) fn about_secret(&self, reference: &SecretRef, what: String, hint: String) -> Problem {
         let place = self.secret_places.iter().find(|(known, _)| known == reference);
         match place {
             Some((_, place)) => place.problem(what).hint(hint),

@@ -6,5 +6,6 @@ mod example;
 mod folder;
 mod published;
 mod secrets;
+mod tenants;
 mod together;
 mod yaml;

@@ -8,14 +8,14 @@ use crate::problem::Problem;
 use crate::tree::Yaml;
 
 /// The new folder's files by what they declare.
-pub(super) struct Places {
+pub(crate) struct Places {
     concord: Option<Document>,
     /// By kind and name: the file, and the place in it under which its keys stand.
     declared: BTreeMap<(&'static str, String), (Document, Vec<String>)>,
 }
 
 impl Places {
-    pub(super) fn of(files: &Files) -> Self {
+    pub(crate) fn of(files: &Files) -> Self {
         let concord = files.get(TOP).and_then(|text| Document::parse(TOP, text).ok());
         let mut places = Self { concord, declared: BTreeMap::new() };
         for (folder, kind) in [("model", "entity"), ("systems", "system"), ("mappings", "mapping")] {
@@ -44,7 +44,7 @@ impl Places {
     }
 
     /// A problem with a key of `concord.yaml`, such as `store.folder`.
-    pub(super) fn concord(&self, key: &str, what: String, hint: String) -> Problem {
+    pub(crate) fn concord(&self, key: &str, what: String, hint: String) -> Problem {
         let path: Vec<&str> = key.split('.').collect();
         match &self.concord {
             Some(document) => document.problem(&path, what).hint(hint),
@@ -53,12 +53,12 @@ impl Places {
     }
 
     /// A problem with what a file declares.
-    pub(super) fn named(&self, kind: &'static str, name: &str, what: String, hint: String) -> Problem {
+    pub(crate) fn named(&self, kind: &'static str, name: &str, what: String, hint: String) -> Problem {
         self.key(kind, name, kind, what, hint)
     }
 
     /// A problem with one of its keys.
-    pub(super) fn key(
+    pub(crate) fn key(
         &self,
         kind: &'static str,
         name: &str,
