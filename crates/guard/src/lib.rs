@@ -1,8 +1,9 @@
-//! Trust and privacy decisions: webhook signatures, sealing, redaction, address ranges, size limits.
+//! Trust and privacy decisions: webhook signatures, sealing, redaction, covered positions, address ranges, size limits.
 //!
 //! Pure: bytes in, a decision out. Time, nonces and keys are arguments; nothing here does I/O.
 
 pub mod address;
+pub mod cover;
 pub mod limits;
 pub mod redact;
 pub mod seal;
