@@ -243,6 +243,9 @@ statements! {
         FROM system_state WHERE tenant = ?1 AND system = ?2";
     PutApplied = "INSERT INTO applied (tenant, body) VALUES (?1, ?2)";
     Applied = "SELECT seq, body FROM applied WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    /// Whether there may be rows of other tenants.
+    OtherTenants = "SELECT EXISTS (SELECT 1 FROM tenant_key WHERE tenant > ?1) \
+        OR EXISTS (SELECT 1 FROM tenant_key WHERE tenant < ?1)";
     CountRecords = "SELECT count(*) FROM (SELECT 1 FROM record INDEXED BY record_entity \
         WHERE tenant = ?1 AND entity = ?2 LIMIT ?3)";
     /// Open ones of a system by route: those that can be claimed, and those that are held.

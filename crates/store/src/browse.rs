@@ -286,6 +286,66 @@ pub enum Page {
     Retention(Vec<Kept>, Retained),
 }
 
+impl Look {
+    /// The position before which it looks.
+    pub(crate) const fn before(&mut self) -> Option<&mut i64> {
+        match self {
+            Self::Deliveries(filter) => filter.before.as_mut(),
+            Self::Events(filter) => filter.before.as_mut(),
+            Self::Messages(filter) => filter.before.as_mut(),
+            Self::Groups(filter) => filter.before.as_mut(),
+            Self::Jobs(filter) => filter.before.as_mut(),
+            Self::Changes { before, .. } | Self::Applied { before, .. } => before.as_mut(),
+            Self::Delivery(_)
+            | Self::Event(_)
+            | Self::Message(_)
+            | Self::Record(_)
+            | Self::RecordByLink { .. }
+            | Self::Systems
+            | Self::Footprint { .. }
+            | Self::Records(_)
+            | Self::Retention(_) => None,
+        }
+    }
+}
+
+impl Page {
+    /// The positions of its rows.
+    pub(crate) fn positions(&mut self) -> Vec<&mut i64> {
+        fn all<T>(rows: &mut [(i64, T)]) -> Vec<&mut i64> {
+            rows.iter_mut().map(|(position, _)| position).collect()
+        }
+        match self {
+            Self::Deliveries(rows) => all(rows),
+            Self::Events(rows) => all(rows),
+            Self::Messages(rows) => all(rows),
+            Self::Changes(rows) => all(rows),
+            Self::Groups(rows) => all(rows),
+            Self::Applied(rows) => all(rows),
+            Self::Jobs(rows) => rows.iter_mut().map(|(position, ..)| position).collect(),
+            Self::Delivery(_)
+            | Self::Record(_)
+            | Self::Systems(_)
+            | Self::Footprint(_)
+            | Self::Records(..)
+            | Self::Retention(..) => Vec::new(),
+        }
+    }
+}
+
+impl Page {
+    /// The same without counts that a backend takes from positions: whether they are there would tell whether other
+    /// tenants are.
+    pub(crate) fn uncounted(&mut self) {
+        if let Self::Retention(kept, _) = self {
+            for kept in kept.iter_mut().filter(|kept| matches!(kept.kind, "messages" | "events" | "attempts"))
+            {
+                *kept = Kept { kind: kept.kind, ..Kept::default() };
+            }
+        }
+    }
+}
+
 /// Lists for operators.
 pub trait Browse: Send + Sync {
     /// Answers an operator's question within one tenant.

@@ -133,7 +133,8 @@ macro_rules! conformance_suite {
             retention: messages_go_with_their_hashes, nameless_messages_go_at_once_and_the_newest_stays,
                 histories_of_records_go_where_closed, what_moved_meanwhile_stays, attempts_stay_with_what_needs_a_person,
                 groups_and_jobs_go_when_over, lines_hold_nothing_that_is_sealed, its_state_is_kept,
-                what_has_gone_is_not_said_again, undecided_messages_are_told, a_record_that_does_not_fit_a_page_says_so;
+                what_has_gone_is_not_said_again, undecided_messages_are_told, a_record_that_does_not_fit_a_page_says_so,
+                counts_are_ones_own;
         }
     };
     ($make:ident; $($room:ident: $($case:ident),+;)+) => {$(

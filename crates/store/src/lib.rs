@@ -6,6 +6,7 @@ pub mod browse;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod epoch;
+pub mod fair;
 pub mod groups;
 pub mod memory;
 mod op;

@@ -348,18 +348,22 @@ impl Reader<'_> {
     }
 
     /// What is stored of each kind: ends of positions, the counts that are kept, and a search by halves for where a time
-    /// stands.
+    /// stands. Positions are those of all tenants: where there are several, they say nothing of one, and must not.
     pub(super) fn kept(&mut self, tenant: Option<i64>, horizons: &Horizons) -> Outcome<Vec<Kept>> {
         let Some(tenant) = tenant else { return Ok(Vec::new()) };
         let received = |row: &Row<'_>| wall(row, 0);
         let made = |row: &Row<'_>| Ok(EventId(uuid(row, 0)?).made_at());
         let tried = |row: &Row<'_>| Ok(from_text::<Attempt>(&row.get::<_, String>(0)?, "attempt")?.at);
         let of = |kind| Kept { kind, ..Kept::default() };
+        let shared =
+            self.book.one(Sql::OtherTenants, [tenant], |row, _| Ok(row.get::<_, bool>(0)?))? != Some(false);
         let messages = (Sql::MessageEnds, Sql::MessageTime);
         let messages = self.in_order(of("messages"), messages, horizons.messages, received)?;
         let events = self.in_order(of("events"), (Sql::FactEnds, Sql::FactTime), horizons.events, made)?;
         let attempts = (Sql::AttemptEnds, Sql::AttemptTime);
         let attempts = self.in_order(of("attempts"), attempts, horizons.deliveries, tried)?;
+        let alone = |kept: Kept| if shared { of(kept.kind) } else { kept };
+        let [messages, events, attempts] = [messages, events, attempts].map(alone);
         let mut resting = 0_i64;
         let least = state_number(ledger::State::Delivered);
         self.book.each(Sql::Tallies, [tenant], |row, _| {

@@ -432,3 +432,17 @@ pub fn undecided_messages_are_told(backend: &Backend) {
     let later = page(Place::Position(second));
     assert!(later.open.is_some_and(|at| at > second), "{later:?}");
 }
+
+/// What is counted of one tenant does not grow with another's rows; what cannot be told apart is not told.
+pub fn counts_are_ones_own(backend: &Backend) {
+    backend.apply(vec![Op::PutMessage(message(1)), Op::PutFact(fact(1, 1))]);
+    let theirs = (2..9).map(|number| Op::PutMessage(Message { tenant: other(), ..message(number) }));
+    backend.apply(theirs.collect());
+    let Page::Retention(kept, _) = backend.look(&acme(), Look::Retention(horizons())) else {
+        panic!("not what is kept")
+    };
+    for kept in kept {
+        let least = [kept.rows, kept.past].into_iter().flatten().max();
+        assert!(least.is_none_or(|count| count <= 1), "{kept:?}");
+    }
+}
