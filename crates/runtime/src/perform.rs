@@ -37,7 +37,8 @@ pub(crate) fn perform(of: &MachineId, effect: Effect, shared: &Arc<Shared>) {
         Effect::Tell(whom, notice) => {
             if !shared.post(&whom, Input::Told(notice)) {
                 // The rows are durable: whoever drives that machine later finds them.
-                tracing::debug!(target: "concord", machine = ?whom, "nobody drives the machine that is told");
+                let tenant = &shared.tenant;
+                tracing::debug!(target: "concord", %tenant, machine = ?whom, "nobody drives the machine that is told");
             }
         }
         Effect::Note(mark) => shared.telemetry.note(&mark),
@@ -56,7 +57,8 @@ fn commit(of: &MachineId, ticket: Ticket, units: Vec<Unit>, shared: &Arc<Shared>
             Ok(receipts) => {
                 to.watches.tell(settled, receipts);
                 if urgency == Urgency::Intake && to.fullness.clear() {
-                    tracing::info!(target: "concord", class = "disk", "the store's disk has room again; everything goes on");
+                    let tenant = &to.tenant;
+                    tracing::info!(target: "concord", %tenant, class = "disk", "the store's disk has room again; everything goes on");
                 }
                 let any = receipts.iter().any(|receipt| matches!(receipt, Receipt::Done(_)));
                 if let (Some(hook), Some(point), true) = (&to.crash, &point, any) {
@@ -66,7 +68,8 @@ fn commit(of: &MachineId, ticket: Ticket, units: Vec<Unit>, shared: &Arc<Shared>
             Err(error @ StoreError::Full { .. }) => {
                 if to.fullness.refuse(to.clock.now().mono) {
                     let detail = error.to_string();
-                    tracing::warn!(target: "concord", class = "disk", detail, "no room: nothing new is taken in");
+                    let tenant = &to.tenant;
+                    tracing::warn!(target: "concord", %tenant, class = "disk", detail, "no room: nothing new is taken in");
                 }
             }
             Err(_) => {}

@@ -159,7 +159,8 @@ impl Shared {
             let first = ended.is_none();
             if first {
                 if let Ended::Stopped(reason) = &how {
-                    tracing::error!(target: "concord", class = "stopped", detail = reason, "the hub stops");
+                    let tenant = &self.tenant;
+                    tracing::error!(target: "concord", %tenant, class = "stopped", detail = reason, "the hub stops");
                 }
                 *ended = Some(how);
             }

@@ -19,7 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 /// Fields that are shown as they are: names from the configuration, ids that Concord makes, closed words.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 25] = [
     "about",
     "address",
     "body_blake3",
@@ -43,6 +43,7 @@ const PLAIN: [&str; 24] = [
     "source",
     "state",
     "system",
+    "tenant",
     "trace",
 ];
 

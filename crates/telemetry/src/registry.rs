@@ -14,28 +14,40 @@ use crate::catalogue::{Catalogue, Refused, bounded};
 use crate::snapshot::{Cell, Gauges, Snapshot, TotalCells, more, one};
 use crate::voice;
 
-/// All figures of one process. Shared by reference; every method may be called from any thread.
+/// All figures of one tenant. Shared by reference; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Registry {
     series: Series,
     catalogue: Catalogue,
     totals: TotalCells,
     systems: RwLock<BTreeMap<System, Arc<Cell>>>,
+    /// Whose, in log lines.
+    tenant: Option<Tenant>,
 }
 
 impl Registry {
     /// An empty registry whose series all carry the tenant.
     #[must_use]
     pub fn new(tenant: &Tenant) -> Self {
-        let label = ("tenant".into(), tenant.as_str().to_owned().into());
-        let mut series = Series::with_prefix_and_labels("concord", [label].into_iter());
+        Self::of(Some(tenant.clone()))
+    }
+
+    /// An empty registry for what is no tenant's: the store that several share, and requests that belong to none.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self::of(None)
+    }
+
+    fn of(tenant: Option<Tenant>) -> Self {
+        let label = tenant.as_ref().map(|tenant| ("tenant".into(), tenant.as_str().to_owned().into()));
+        let mut series = Series::with_prefix_and_labels("concord", label.into_iter());
         let catalogue = Catalogue::register(&mut series);
-        Self { series, catalogue, totals: TotalCells::default(), systems: RwLock::default() }
+        Self { series, catalogue, totals: TotalCells::default(), systems: RwLock::default(), tenant }
     }
 
     /// Keeps what happened: metrics, live counters, and a log line where a person must hear of it.
     pub fn note(&self, mark: &Mark) {
-        voice::tell(mark);
+        voice::tell(self.tenant.as_ref().map_or("", Tenant::as_str), mark);
         if !(self.note_intake(mark) || self.note_delivery(mark) || self.note_system(mark)) {
             self.catalogue.unmapped_marks.one([]);
         }

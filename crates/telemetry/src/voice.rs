@@ -8,75 +8,79 @@ use tracing::{debug, info, warn};
 /// The longest text of a mark that a line carries, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// Writes what there is to say.
-pub(crate) fn tell(mark: &Mark) {
+/// Writes what there is to say of a tenant.
+pub(crate) fn tell(tenant: &str, mark: &Mark) {
     // Formatting costs; most marks are silent.
     match mark {
         Mark::Merged { entity, source, trace } => {
-            debug!(target: "concord", %entity, %source, trace, "merged");
+            debug!(target: "concord", tenant, %entity, %source, trace, "merged");
         }
         Mark::Delivered { system, object, lane, lag, trace, .. } => {
             let (lane, lag_ms) = (lane.name(), u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
-            debug!(target: "concord", %system, %object, lane, lag_ms, trace, "delivered");
+            debug!(target: "concord", tenant, %system, %object, lane, lag_ms, trace, "delivered");
         }
         Mark::Quarantined { source, class, message } => {
-            warn!(target: "concord", system = %source, class, detail = shown(message), "message quarantined");
+            warn!(target: "concord", tenant, system = %source, class, detail = shown(message), "message quarantined");
         }
         Mark::Dead { system, class, message, trace } => {
-            warn!(target: "concord", %system, class, trace, detail = shown(message), "delivery dead");
+            warn!(target: "concord", tenant, %system, class, trace, detail = shown(message), "delivery dead");
         }
         Mark::NeedsPerson { system, message } => {
             let detail = shown(message);
-            warn!(target: "concord", %system, class = "uncertain", detail, "a delivery in doubt needs a person");
+            warn!(target: "concord", tenant, %system, class = "uncertain", detail, "a delivery in doubt needs a person");
         }
         Mark::Paused { system, reason } => {
-            warn!(target: "concord", %system, class = "paused", detail = shown(reason), "system paused");
+            warn!(target: "concord", tenant, %system, class = "paused", detail = shown(reason), "system paused");
         }
         Mark::Resumed { system, reason } => {
-            info!(target: "concord", %system, class = "resumed", detail = shown(reason), "system goes on");
+            info!(target: "concord", tenant, %system, class = "resumed", detail = shown(reason), "system goes on");
         }
         Mark::Ordered { system, what, about, why } => {
-            warn!(target: "concord", %system, class = what, about, detail = shown(why), "an operator ordered");
+            warn!(target: "concord", tenant, %system, class = what, about, detail = shown(why), "an operator ordered");
         }
-        Mark::Job { action, state, done } => info!(target: "concord", action, state, done, "job moved"),
-        Mark::Forgotten { kind, count } => debug!(target: "concord", kind, count, "past its time, and gone"),
+        Mark::Job { action, state, done } => {
+            info!(target: "concord", tenant, action, state, done, "job moved")
+        }
+        Mark::Forgotten { kind, count } => {
+            debug!(target: "concord", tenant, kind, count, "past its time, and gone")
+        }
         Mark::ArchiveFailed { why } => {
             let detail = shown(why);
-            warn!(target: "concord", class = "archive", detail, "nothing goes before the archive can be written");
+            warn!(target: "concord", tenant, class = "archive", detail, "nothing goes before the archive can be written");
         }
         Mark::RetentionFailed { why } => {
             let detail = shown(why);
-            warn!(target: "concord", class = "retention", detail, "what is past its time could not be taken away");
+            warn!(target: "concord", tenant, class = "retention", detail, "what is past its time could not be taken away");
         }
         Mark::Breaker { system, operation, state: state @ "open" } => {
-            warn!(target: "concord", %system, class = "breaker", operation, state, "breaker opened");
+            warn!(target: "concord", tenant, %system, class = "breaker", operation, state, "breaker opened");
         }
         Mark::Breaker { system, operation, state } => {
-            info!(target: "concord", %system, operation, state, "breaker moved");
+            info!(target: "concord", tenant, %system, operation, state, "breaker moved");
         }
         Mark::Authorised { system, ok: false } => {
-            warn!(target: "concord", %system, class = "auth", "no token was given");
+            warn!(target: "concord", tenant, %system, class = "auth", "no token was given");
         }
         Mark::Unconnected { system, why } => {
             let detail = shown(why);
-            warn!(target: "concord", %system, class = "unconnected", detail, "no connection; trying again");
+            warn!(target: "concord", tenant, %system, class = "unconnected", detail, "no connection; trying again");
         }
         Mark::PollFailed { system, object, class, why } => {
             let (class, detail) = (class.name(), shown(why));
-            info!(target: "concord", %system, %object, class, detail, "listing failed; trying again");
+            info!(target: "concord", tenant, %system, %object, class, detail, "listing failed; trying again");
         }
         Mark::Rereading { system } => {
             info!(
-                target: "concord", %system, class = "restored",
+                target: "concord", tenant, %system, class = "restored",
                 "the store was restored from a backup: listings are read again, and nothing is delivered before"
             );
         }
         Mark::Reopened { system, whole: true } => {
-            info!(target: "concord", %system, class = "restored", "everything was read again; delivering");
+            info!(target: "concord", tenant, %system, class = "restored", "everything was read again; delivering");
         }
         Mark::Reopened { system, whole: false } => {
             warn!(
-                target: "concord", %system, class = "restored",
+                target: "concord", tenant, %system, class = "restored",
                 "not everything was read again in time; delivering all the same"
             );
         }
@@ -91,14 +95,14 @@ pub(crate) fn tell(mark: &Mark) {
             warn!(target: "concord", %system, operation, how, records, took_s, "a job there did not end well: see its deliveries");
         }
         Mark::LinkRot { system } => {
-            info!(target: "concord", %system, "a link pointed at nothing and was dropped");
+            info!(target: "concord", tenant, %system, "a link pointed at nothing and was dropped");
         }
-        Mark::Throttled { system } => debug!(target: "concord", %system, "throttled"),
+        Mark::Throttled { system } => debug!(target: "concord", tenant, %system, "throttled"),
         Mark::Retrying { system, class } => {
-            debug!(target: "concord", %system, class = class.name(), "retrying")
+            debug!(target: "concord", tenant, %system, class = class.name(), "retrying")
         }
         Mark::Doubtful { system, class } => {
-            debug!(target: "concord", %system, idempotency = class, "in doubt")
+            debug!(target: "concord", tenant, %system, idempotency = class, "in doubt")
         }
         _ => {}
     }
