@@ -75,6 +75,18 @@ impl Tokens {
         Self(tokens)
     }
 
+    /// Whether the header's token is one of these.
+    #[must_use]
+    pub fn know(&self, headers: &HeaderMap) -> bool {
+        self.caller(headers).is_ok()
+    }
+
+    /// Whether a token is in both.
+    #[must_use]
+    pub fn share(&self, others: &Self) -> bool {
+        self.0.iter().any(|token| others.0.iter().any(|other| other.hash == token.hash))
+    }
+
     /// Who calls, if the header's token is known. The time taken does not tell which, or how nearly.
     ///
     /// # Errors

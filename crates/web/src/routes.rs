@@ -9,8 +9,11 @@ use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use http::HeaderMap;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use runtime::Handle;
+use runtime::clock::Clock;
+use telemetry::Registry;
 
 use crate::access::{Scope, Tokens};
 use crate::problem::{Problem, kinds};
@@ -45,11 +48,15 @@ pub struct Routes<S> {
     router: Router<S>,
     inventory: Vec<Route>,
     desk: Arc<Desk>,
+    closed: bool,
 }
 
 /// What every request passes.
 struct Desk {
-    hub: Handle,
+    clock: Clock,
+    telemetry: Arc<Registry>,
+    /// Whose, in log lines: nobody's for what is before all tenants.
+    tenant: String,
     tokens: Tokens,
     started: i64,
     next: AtomicU64,
@@ -67,9 +74,20 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// No routes but the texts of problems, and answers to what is not there.
     #[must_use]
     pub fn new(hub: Handle, tokens: Tokens) -> Self {
-        let started = hub.now().wall.millis();
-        let desk = Arc::new(Desk { hub, tokens, started, next: AtomicU64::new(0) });
-        let routes = Self { router: Router::new(), inventory: Vec::new(), desk };
+        let (clock, telemetry) = (hub.clock(), Arc::clone(hub.telemetry()));
+        Self::over(clock, telemetry, hub.tenant().to_string(), tokens)
+    }
+
+    /// The same before all tenants: nothing behind it is any tenant's.
+    #[must_use]
+    pub fn of_nobody(clock: Clock, telemetry: Arc<Registry>, tokens: Tokens) -> Self {
+        Self::over(clock, telemetry, String::new(), tokens)
+    }
+
+    fn over(clock: Clock, telemetry: Arc<Registry>, tenant: String, tokens: Tokens) -> Self {
+        let started = clock.now().wall.millis();
+        let desk = Arc::new(Desk { clock, telemetry, tenant, tokens, started, next: AtomicU64::new(0) });
+        let routes = Self { router: Router::new(), inventory: Vec::new(), desk, closed: false };
         routes.get("/problems/{slug}", Access::Open("texts that explain errors, without data"), problem_page)
     }
 
@@ -110,6 +128,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Without a token that is known, what is not there looks like what a token is needed for.
+    #[must_use]
+    pub fn closed(mut self) -> Self {
+        self.closed = true;
+        self
+    }
+
     /// Every route there is.
     #[must_use]
     pub fn inventory(&self) -> &[Route] {
@@ -119,8 +144,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// The router.
     pub fn build(self, state: S) -> Router {
         let desk = self.desk;
+        let behind = self.closed.then(|| Arc::clone(&desk));
+        let nowhere = move |headers: HeaderMap| async move {
+            let stranger = behind.and_then(|desk| desk.tokens.caller(&headers).err());
+            stranger.unwrap_or_else(|| Problem::new(kinds::NOT_FOUND, "no route has this address"))
+        };
         self.router
-            .fallback(|| async { Problem::new(kinds::NOT_FOUND, "no route has this address") })
+            .fallback(nowhere)
             .method_not_allowed_fallback(|| async { Problem::new(kinds::METHOD, "see the header `Allow`") })
             .layer(from_fn_with_state(desk, enter))
             .with_state(state)
@@ -136,7 +166,8 @@ async fn enter(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) 
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers().get(ALLOW).cloned();
         if problem.kind().status >= 500 && problem.kind() != kinds::BUSY {
-            tracing::error!(target: "concord", request = id, detail = ?problem, "a request could not be answered");
+            let tenant = &desk.tenant;
+            tracing::error!(target: "concord", tenant, request = id, detail = ?problem, "a request could not be answered");
         }
         response = problem.allow(allow).answer(Some(&id));
     }
@@ -150,8 +181,8 @@ async fn enter(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) 
 
 /// A route's own layer: checks the token, counts, measures.
 async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let hub = &gate.desk.hub;
-    let since = hub.now().mono;
+    let Desk { clock, telemetry, .. } = &*gate.desk;
+    let since = clock.now().mono;
     let admitted = match gate.scope {
         None => Ok(()),
         Some(scope) => gate.desk.tokens.caller(request.headers()).and_then(|caller| {
@@ -163,12 +194,12 @@ async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Res
     let response = match admitted {
         Ok(()) => next.run(request).await,
         Err(problem) => {
-            hub.telemetry().note_refused(None, telemetry::Refused::Unauthorised);
+            telemetry.note_refused(None, telemetry::Refused::Unauthorised);
             problem.into_response()
         }
     };
-    let took = hub.now().mono.since(since);
-    hub.telemetry().note_request(gate.pattern, response.status().as_u16(), took);
+    let took = clock.now().mono.since(since);
+    telemetry.note_request(gate.pattern, response.status().as_u16(), took);
     response
 }
 

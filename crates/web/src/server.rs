@@ -15,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use crate::front::Place;
+
 /// Bounds of a listener.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
@@ -130,8 +132,10 @@ async fn connection(
     bounds: Bounds,
     mut ended: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let place = Place::default();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let router = router.borrow().clone();
+        request.extensions_mut().insert(place.clone());
         async move { router.oneshot(request.map(Body::new)).await }
     });
     let mut http = http1::Builder::new();

@@ -1,6 +1,7 @@
 //! Access, problem documents, bodies and connections, over real sockets where it matters.
 
 mod bodies;
+mod front;
 mod routes;
 mod server;
 
