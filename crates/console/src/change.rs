@@ -41,6 +41,11 @@ pub trait Changer: Send + Sync {
     /// What cannot be read.
     fn folder(&self) -> Result<Files, Vec<config::Problem>>;
 
+    /// What this hub cannot take besides what no hub can, with the place in the files.
+    fn refuses(&self, _next: &Checked, _files: &Files) -> Vec<config::Problem> {
+        Vec::new()
+    }
+
     /// Goes on with `next`, which differs from what runs as `comparison` says; who wants it and why is kept. It is
     /// done, or nothing is changed, also when the caller goes away.
     fn change(
@@ -198,7 +203,7 @@ pub(crate) async fn plan(
         files.put(&path, text);
     }
     let (next, files) = load(files).await?;
-    let comparison = config::compare(&desk.configuration, &next.configuration, &files);
+    let comparison = desk.compare(&next, &files);
     Ok(Json(desk.plan_of(&next, &comparison).await?))
 }
 
@@ -223,7 +228,7 @@ pub(crate) async fn apply(
                       them there first, so that a restart finds them, too";
         return Err(Problem::new(kinds::CONFLICT, detail));
     }
-    let comparison = config::compare(&desk.configuration, &next.configuration, &files);
+    let comparison = desk.compare(&next, &files);
     let plan = desk.plan_of(&next, &comparison).await?;
     if ordered.plan.as_ref().is_some_and(|wanted| *wanted != plan.plan) {
         let detail = "the plan is stale: what runs, or the folder, has changed since it was made; plan again";
@@ -282,6 +287,15 @@ fn refused(why: Unchanged) -> Problem {
 }
 
 impl Desk {
+    /// How a folder differs from what runs, and what this hub cannot take of that.
+    fn compare(&self, next: &Checked, files: &Files) -> Comparison {
+        let mut comparison = config::compare(&self.configuration, &next.configuration, files);
+        if let Some(changer) = &self.changer {
+            comparison.refusals.extend(changer.refuses(next, files));
+        }
+        comparison
+    }
+
     /// Plans to say all of a route again: nothing is said before the plan is applied.
     async fn resync(&self, route: RouteId, by: &str) -> ResyncRow {
         let scope = Scope { route: Some(route.clone()), ..Scope::default() };

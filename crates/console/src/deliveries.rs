@@ -109,7 +109,8 @@ pub(crate) async fn skip(
     let delivery = Delivery { key: key.clone(), record: row.record, object: row.object };
     let order = Order::Skip { delivery, reason: reason.clone() };
     desk.order(&MachineId::Spoke(row.system), order).await?;
-    tracing::info!(target: "concord", delivery = text, detail = reason, "a person passed over a delivery");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, delivery = text, detail = reason, "a person passed over a delivery");
     let (row, _, _) = desk.delivery(key).await?.ok_or_else(|| nothing("delivery"))?;
     Ok(Json(DeliveryRow::of(&row)))
 }

@@ -57,11 +57,13 @@ impl LagRow {
     }
 }
 
+/// The type of OpenMetrics text.
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// OpenMetrics text.
 pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     desk.hub.telemetry().note_store(&desk.hub.browse().stats());
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], desk.hub.telemetry().text()).into_response()
+    ([(CONTENT_TYPE, OPENMETRICS)], desk.hub.telemetry().text()).into_response()
 }
 
 pub(crate) async fn status(

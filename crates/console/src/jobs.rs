@@ -359,7 +359,8 @@ pub(crate) async fn apply(
     }
     exists(&desk, job).await?;
     desk.order(&MachineId::Jobs, Order::Apply { job, pace, reason: reason.clone() }).await?;
-    tracing::info!(target: "concord", class = "applied", job = id, detail = reason, "a person applied a plan");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class = "applied", job = id, detail = reason, "a person applied a plan");
     sheet(&desk, job).await
 }
 
@@ -404,7 +405,8 @@ async fn moved(
     let reason = order::reason(caller, headers, body).await?;
     exists(desk, job).await?;
     desk.order(&MachineId::Jobs, order(job, reason.clone())).await?;
-    tracing::info!(target: "concord", class = "ordered", job = id, detail = reason, "a person ordered about a job");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class = "ordered", job = id, detail = reason, "a person ordered about a job");
     sheet(desk, job).await
 }
 

@@ -341,7 +341,8 @@ async fn decide(
         Decision::Retry => "retried",
         Decision::Discard => "discarded",
     };
-    tracing::info!(target: "concord", class, letter = key, detail = reason, "a person decided about a dead letter");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class, letter = key, detail = reason, "a person decided about a dead letter");
     sheet(desk, key, &Mask::closed(&desk.configuration)).await.map(Json)
 }
 

@@ -11,6 +11,7 @@ mod desk;
 mod events;
 mod exchange;
 mod figures;
+mod front;
 mod jobs;
 mod keys;
 mod letters;
@@ -31,6 +32,7 @@ use web::{Access, Routes, Scope, Tokens};
 
 pub use change::{Changed, Changer, Unchanged};
 pub use desk::Desk;
+pub use front::{Nobody, front};
 
 /// Every route, with who may call it.
 #[must_use]

@@ -31,8 +31,8 @@ impl<'c> Mask<'c> {
         let open = asked.flag("unmask")?;
         if open {
             caller.must(Scope::Pii)?;
-            let caller = &caller.name;
-            tracing::info!(target: "concord", class = "unmasked", caller, about = what, "personal values are shown");
+            let (tenant, caller) = (&configuration.tenant, &caller.name);
+            tracing::info!(target: "concord", %tenant, class = "unmasked", caller, about = what, "personal values are shown");
         }
         Ok(Self { configuration, open })
     }

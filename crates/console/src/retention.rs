@@ -75,7 +75,8 @@ pub(crate) async fn run(
 ) -> Result<Json<Sheet>, Problem> {
     let reason = order::reason(&caller, &headers, body).await?;
     desk.order(&MachineId::Retention, Order::Sweep { reason: reason.clone() }).await?;
-    tracing::info!(target: "concord", class = "retention", detail = reason, "a person ordered a round");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class = "retention", detail = reason, "a person ordered a round");
     sheet(&desk).await.map(Json)
 }
 

@@ -11,7 +11,7 @@ use web::{Problem, kinds};
 use crate::app::App;
 
 /// Says when to ask again.
-const RETRY: Duration = Duration::from_secs(2);
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
 
 pub(crate) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))

@@ -7,6 +7,7 @@
 
 mod app;
 mod events;
+mod front;
 mod health;
 mod keys;
 mod options;
@@ -15,6 +16,7 @@ mod trace;
 mod webhook;
 
 pub use app::Ingress;
+pub use front::front;
 pub use options::{Limits, Options, Source, WEBHOOKS, webhook_address};
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use web::{Scope, Token, Tokens};
 /// The path under which webhooks come in.
 pub const WEBHOOKS: &str = "/v1/webhooks";
 
+/// A tenant among many can still have so many of the largest bodies at once.
+const BODIES_MIN: usize = 8;
+
 /// Everything ingress needs.
 pub struct Options {
     /// How sources reach this listener, without a slash at the end: part of what some of them sign.
@@ -79,6 +82,15 @@ impl Default for Limits {
 }
 
 impl Options {
+    /// The same for one of so many tenants: what all bodies together may take is split.
+    #[must_use]
+    pub fn one_of(mut self, tenants: usize) -> Self {
+        let limits = &mut self.limits;
+        let least = limits.bodies_bytes_max.min(limits.body_bytes_max.saturating_mul(BODIES_MIN));
+        limits.bodies_bytes_max = (limits.bodies_bytes_max / tenants.max(1)).max(least);
+        self
+    }
+
     /// As the configuration says.
     #[must_use]
     pub fn of(configuration: &Configuration, secrets: &Secrets) -> Self {

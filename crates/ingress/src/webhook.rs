@@ -18,6 +18,7 @@ use telemetry::Refused;
 use web::{Problem, RequestId, kinds};
 
 use crate::app::{App, Pusher};
+use crate::front::unknown_source;
 use crate::trace;
 
 /// Of requests that are not authentic, the first and every so-many-th are logged.
@@ -128,7 +129,7 @@ impl App {
         let found = pusher.and_then(|pusher| Some((pusher, pusher.connector.webhook()?)));
         found.ok_or_else(|| {
             self.refused(None, Refused::Unknown);
-            Problem::new(kinds::UNKNOWN_SOURCE, "no source with webhooks has this path")
+            unknown_source()
         })
     }
 
@@ -166,11 +167,12 @@ impl App {
         self.refused(Some(&pusher.system), reason);
         let before = pusher.forged.fetch_add(1, Ordering::Relaxed);
         if before.is_multiple_of(FORGED_LOGGED_EVERY) {
-            let (system, class, request, count) = (&pusher.system, reason.name(), &id.0, before + 1);
+            let (tenant, system) = (self.hub.tenant(), &pusher.system);
+            let (class, request, count) = (reason.name(), &id.0, before + 1);
             let body = blake3::hash(raw).to_hex();
             let body_blake3 = &body[..16];
             tracing::warn!(
-                target: "concord", %system, class, request, body_blake3, count,
+                target: "concord", %tenant, %system, class, request, body_blake3, count,
                 "a webhook is not authentic"
             );
         }

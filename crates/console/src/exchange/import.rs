@@ -79,7 +79,8 @@ pub(crate) async fn import(
     let count = sent.lines.len();
     let systems = desk.systems().await?.into_iter();
     let accounts: Accounts = systems.filter_map(|(state, _)| Some((state.system, state.instance?))).collect();
-    tracing::info!(target: "concord", class = "import", lines = count, detail = reason, "a person imports records");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class = "import", lines = count, detail = reason, "a person imports records");
     let mut lines = Vec::with_capacity(count);
     for (line, value) in sent.lines {
         lines.push(desk.import(line, value, &accounts).await?);

@@ -164,7 +164,8 @@ pub(crate) async fn edit(
         }
     };
     desk.order(&machine, order).await?;
-    tracing::info!(target: "concord", class = "edited", letter = key, detail = reason, "a person edited a dead letter");
+    let tenant = desk.hub.tenant();
+    tracing::info!(target: "concord", %tenant, class = "edited", letter = key, detail = reason, "a person edited a dead letter");
     sheet(&desk, &key, &Mask::closed(&desk.configuration)).await.map(Json)
 }
 
