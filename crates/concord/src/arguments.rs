@@ -2,6 +2,7 @@
 
 mod bulk;
 mod operating;
+mod running;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 pub(crate) use operating::{DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System};
+pub(crate) use running::{Apply, ConfigOf, Folder, PlanOf, Up};
 
 /// Keeps a company's CRM, ERP and marketing systems in agreement.
 #[derive(Parser, Debug)]
@@ -136,88 +138,6 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Show help for a command or topic (exit-codes, environment)
     Help(Help),
-}
-
-/// One folder.
-#[derive(Args, Debug)]
-pub(crate) struct Folder {
-    /// The configuration folder [default: that of --dir]
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// End with 2 when there are warnings
-    #[arg(long)]
-    pub(crate) detailed_exit_code: bool,
-}
-
-/// Runs a folder.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Writes DIR/.concord/run.json (addresses) and DIR/.concord/operator.token (readable by you \
-    only), so that `concord --dir DIR system list` and the like need no set-up.\n\nSIGTERM or Ctrl-C drains: nothing \
-    new is taken, what is under way is finished, then the process ends with 0. Whatever was open is taken up at the \
-    next start. A second signal ends at once; that loses nothing either."
-)]
-pub(crate) struct Up {
-    /// The configuration folder [default: that of --dir]
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// Longest wait for work under way when asked to end
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
-    pub(crate) drain: Duration,
-    /// End the process abruptly at a named point, the Nth time it is passed (for tests)
-    #[arg(long, hide = true, value_name = "POINT[:N]")]
-    pub(crate) crash_at: Option<String>,
-}
-
-/// A folder to be compared.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Nothing is changed. The folder is checked, then compared with what runs: what is added, changed and \
-    removed, which systems finish their calls and start again, how many records and open deliveries that concerns, and \
-    what cannot be done to a running hub. The plan's id, given to `concord apply --plan`, makes sure that what is \
-    applied is what was planned.\n\nThe hub is the one that runs in DIR, else the one of --dir or --url: so a folder \
-    can be planned before it is put in place."
-)]
-pub(crate) struct PlanOf {
-    /// The folder [default: that of --dir]
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// End with 2 when there are changes
-    #[arg(long)]
-    pub(crate) detailed_exit_code: bool,
-}
-
-/// A folder to go on with.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "The hub reads the folder it was started with, and takes it only when its files are those of DIR (by \
-    their digest) and the plan still holds. Listeners stay open. A system whose connector, limits, connection or \
-    secrets changed finishes its calls and starts again; all others work on. What is rendered already goes as it is. \
-    A folder with errors, or a change that cannot be made to a running hub, changes nothing.\n\nTo roll back, put \
-    the previous files in place and apply them. Secrets are read again: after one was replaced, apply the same folder."
-)]
-pub(crate) struct Apply {
-    /// The folder [default: that of --dir]
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// Only if this plan still holds
-    #[arg(long, value_name = "ID")]
-    pub(crate) plan: Option<String>,
-    /// Also plan to say again what changed routes say; each plan is started with `concord job apply`
-    #[arg(long)]
-    pub(crate) resync: bool,
-    /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
-}
-
-/// The configuration of the hub.
-#[derive(Subcommand, Debug)]
-pub(crate) enum ConfigOf {
-    /// Show what runs: its digest, and how much there is of everything
-    Get,
-    /// List the configurations that counted, newest first: when, who, why, what changed
-    History(Page),
 }
 
 /// Which sandboxes, where.

@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod environment;
 mod exit;
+mod folders;
 mod help;
 mod operator;
 mod output;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::exit::Exit;
+use crate::folders::{self, Folder};
 use crate::output::{Column, Output};
 use crate::place::Place;
 use crate::settings::Settings;
@@ -42,6 +43,11 @@ impl Operator {
     }
 
     fn waiting(settings: &Settings, dir: &Path, total: Duration) -> anyhow::Result<Self> {
+        if settings.url.is_none()
+            && let Folder::Hub(names) = folders::look(dir)?
+        {
+            return Err(several(dir, &names));
+        }
         let place = Place::of(dir);
         let base = match &settings.url {
             Some(url) => url.clone(),
@@ -118,6 +124,17 @@ impl Operator {
         Exit::Unreachable
             .because(format!("the hub at {} {why}: is `concord up` running? Try again", self.base))
     }
+}
+
+/// A hub's folder is several tenants': none of them is meant.
+fn several(dir: &Path, names: &[String]) -> anyhow::Error {
+    let folders: Vec<String> =
+        names.iter().map(|name| format!("--dir {}", folders::of_tenant(dir, name).display())).collect();
+    Exit::Usage.because(format!(
+        "{} has several tenants: name one of them ({})",
+        dir.display(),
+        folders.join(", ")
+    ))
 }
 
 fn nobody(dir: &Path, place: &Place) -> anyhow::Error {

@@ -1,8 +1,13 @@
-//! The wiring: a checked configuration becomes a running hub. The only place that knows all rooms.
+//! The wiring: checked configurations become a running hub. The only place that knows all rooms.
+//!
+//! A hub has one store and two listeners, and one or several tenants. One tenant has all of it for itself. Several have
+//! a [booth](store::fair) each before the store, and a door each behind the listeners.
 
 mod change;
 mod credential;
 pub(crate) mod secrets;
+mod several;
+mod tenant;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,26 +15,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use config::{Configuration, Problem, Secrets, SystemConfig};
-use egress::{Connection, Egress, Timeouts};
+use config::{Configuration, Listeners, Problem};
 use embedded::{Embedded, OpenError, Point};
 use guard::Secret;
 use guard::seal::RootKey;
-use hub::{Intake, Jobs, Machine, MachineId, Retention, Spoke};
 use runtime::clock::Clock;
-use runtime::{Ended, Handle, Runtime, Wire};
-use telemetry::Registry;
+use runtime::{Ended, Handle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use web::{Bounds, Scope, Token, Tokens};
+use tokio::task::{JoinHandle, JoinSet};
+use web::{Bounds, Current};
 
-use credential::Keeper;
+pub(crate) use several::{Several, start_several};
+use tenant::{Common, Running, connection};
 
 use crate::crash::{self, CrashAt};
 use crate::exit::Exit;
 
-/// What a hub is started with.
+/// What a hub of one tenant is started with.
 pub(crate) struct Plan<'p> {
     /// The configuration folder: paths that are not absolute start there.
     pub(crate) dir: &'p Path,
@@ -43,9 +46,8 @@ pub(crate) struct Plan<'p> {
 
 /// A running hub.
 pub(crate) struct Hub {
-    handle: Handle,
+    tenants: Vec<Running>,
     store: Arc<Embedded>,
-    live: Arc<change::Live>,
     /// Where webhooks and events come in.
     pub(crate) ingress: SocketAddr,
     /// Where operators ask.
@@ -59,55 +61,56 @@ pub(crate) struct Hub {
 #[error("{} of the folder's secrets cannot be used", .0.len())]
 pub(crate) struct Unresolved(pub(crate) Vec<Problem>);
 
-/// Starts a hub on the current async runtime.
+/// The two listeners, bound and not served yet.
+struct Ports {
+    ingress: TcpListener,
+    operator: TcpListener,
+}
+
+/// Starts a hub of one tenant on the current async runtime.
 pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
     let Plan { dir, configuration, token, crash } = plan;
     let secrets =
         configuration.resolve_secrets(&|reference| secrets::resolve(dir, reference)).map_err(Unresolved)?;
     let root = RootKey::parse(&secrets.root_key).context("the store's root key cannot be used")?;
-    let configuration = Arc::new(configuration);
-    let listeners = configuration.settings.listeners;
     // Ports before the store: a hub that cannot listen must not touch anything.
-    let ingress = bind(listeners.ingress, "ingress").await?;
-    let operator = bind(listeners.operator, "operator").await?;
-
+    let ports = Ports::bind(configuration.settings.listeners).await?;
     let store = open(&dir.join(&configuration.settings.store.folder), root.clone(), crash.as_ref())?;
-    let clock = Clock::system();
-    let keeper = Keeper::new(configuration.tenant.clone(), root);
-    let egress = Arc::new(connect(&configuration, &secrets, &keeper, &store).await?);
-    let seal = keeper.sealer();
-    let telemetry = Arc::new(Registry::new(&configuration.tenant));
-    let handle = Runtime::start(runtime::Options {
-        tenant: configuration.tenant.clone(),
-        machines: machines(&configuration),
-        store: store.clone(),
-        network: Arc::new(Wire::new(Arc::clone(&egress), clock, seal)),
-        telemetry,
-        clock,
-        limits: runtime::Limits::default(),
-        crash: crash.as_ref().and_then(CrashAt::hook),
-        folder: dir.to_owned(),
-    })?;
-    change::note_start(&handle, store.as_ref(), &configuration).await?;
+    let common = Common { root, clock: Clock::system(), crash: crash.as_ref(), tenants: 1, by_path: false };
+    let running = Running::start(dir, configuration, secrets, &token, store.clone(), &common).await?;
+    let routers = (running.live.sources(), running.live.console());
+    serve(ports, routers, vec![running], store)
+}
+
+/// Serves what the tenants answer.
+fn serve(
+    ports: Ports,
+    (sources, console): (Current, Current),
+    tenants: Vec<Running>,
+    store: Arc<Embedded>,
+) -> anyhow::Result<Hub> {
+    let Ports { ingress, operator } = ports;
     let (end, ending) = watch::channel(false);
     let (at_ingress, at_operator) = (ingress.local_addr()?, operator.local_addr()?);
-    let operators =
-        Tokens::new(vec![Token::new("operator", &token, [Scope::Read, Scope::Operate, Scope::Pii])]);
-    let dir = dir.to_owned();
-    let parts =
-        change::Parts { dir, keeper, store: store.clone(), egress, handle: handle.clone(), operators };
-    let live = change::Live::new(parts, configuration, secrets);
     let servers = vec![
-        tokio::spawn(web::serve(ingress, live.sources(), Bounds::default(), told(ending.clone()))),
-        tokio::spawn(web::serve(operator, live.console(), Bounds::default(), told(ending))),
+        tokio::spawn(web::serve(ingress, sources, Bounds::default(), told(ending.clone()))),
+        tokio::spawn(web::serve(operator, console, Bounds::default(), told(ending))),
     ];
-    Ok(Hub { handle, store, live, ingress: at_ingress, operator: at_operator, servers, end })
+    Ok(Hub { tenants, store, ingress: at_ingress, operator: at_operator, servers, end })
 }
 
 /// Waits until the servers are told to end.
 async fn told(mut ending: watch::Receiver<bool>) {
     // Nobody left to tell is the same as being told.
     let _gone = ending.wait_for(|end| *end).await.is_err();
+}
+
+impl Ports {
+    async fn bind(listeners: Listeners) -> anyhow::Result<Self> {
+        let ingress = bind(listeners.ingress, "ingress").await?;
+        let operator = bind(listeners.operator, "operator").await?;
+        Ok(Self { ingress, operator })
+    }
 }
 
 async fn bind(address: SocketAddr, name: &str) -> anyhow::Result<TcpListener> {
@@ -137,87 +140,54 @@ fn open(folder: &Path, root: RootKey, crash: Option<&CrashAt>) -> anyhow::Result
     })
 }
 
-/// The way out, with every system's connection and the newest of each credential.
-async fn connect(
-    configuration: &Configuration,
-    secrets: &Secrets,
-    keeper: &Keeper,
-    store: &Embedded,
-) -> anyhow::Result<Egress> {
-    let egress = Egress::new(configuration.tenant.clone(), egress::Options::default())?;
-    for (system, settings) in &configuration.systems {
-        let connection = connection(settings, secrets, keeper, store).await?;
-        egress.register(system.clone(), &connection)?;
-    }
-    Ok(egress)
-}
-
-/// How a system is reached, with the newest of its credential.
-async fn connection(
-    settings: &SystemConfig,
-    secrets: &Secrets,
-    keeper: &Keeper,
-    store: &Embedded,
-) -> anyhow::Result<Connection> {
-    let system = &settings.system;
-    let mut values = secrets.systems.get(system).map(|of| of.connection.clone()).unwrap_or_default();
-    if let connector::AuthKind::Oauth2Refresh { refresh_token, .. } = settings.connector.auth()
-        && let Some(configured) = values.get(refresh_token)
-        && let Some(newest) = keeper.newest(system, configured, store).await?
-    {
-        values.insert(refresh_token.clone(), newest);
-    }
-    Ok(Connection {
-        base_url: settings.connection.base_url.clone(),
-        auth: settings.connector.auth().clone(),
-        secrets: values,
-        allow: settings.connection.allow.clone(),
-        timeouts: Timeouts {
-            connect: settings.connection.connect_timeout,
-            total: settings.connection.request_timeout,
-        },
-        concurrency: settings.limits.concurrency as usize,
-    })
-}
-
-fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machine>)> {
-    let intake: Box<dyn Machine> = Box::new(Intake::new(Arc::clone(configuration)));
-    let jobs: Box<dyn Machine> = Box::new(Jobs::new(Arc::clone(configuration)));
-    let retention: Box<dyn Machine> = Box::new(Retention::new(Arc::clone(configuration)));
-    let mut machines =
-        vec![(MachineId::Intake, intake), (MachineId::Jobs, jobs), (MachineId::Retention, retention)];
-    for system in configuration.systems.keys() {
-        if let Some(spoke) = Spoke::new(Arc::clone(configuration), system.clone()) {
-            machines.push((MachineId::Spoke(system.clone()), Box::new(spoke)));
-        }
-    }
-    machines
-}
-
 impl Hub {
-    /// The handle: figures, and orders.
+    /// The handle of the first tenant: figures, and orders.
     pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+        &self.tenants[0].handle
     }
 
-    /// Waits until the hub ends by itself, and says why.
+    /// The tenants that run.
+    pub(crate) fn tenants(&self) -> &[Running] {
+        &self.tenants
+    }
+
+    /// Waits until the hub ends by itself, and says why. It ends when one of its tenants does.
     pub(crate) async fn ended(&self) -> Ended {
-        self.handle.ended().await
+        let mut first = JoinSet::new();
+        for running in &self.tenants {
+            let handle = running.handle.clone();
+            first.spawn(async move { handle.ended().await });
+        }
+        match first.join_next().await {
+            Some(Ok(how)) => how,
+            Some(Err(_)) | None => {
+                Ended::Stopped("the hub lost sight of its tenants: start again".to_owned())
+            }
+        }
     }
 
     /// Takes nothing more in, finishes what is under way, and closes the store. What took too long is said.
     pub(crate) async fn stop(self, longest: Duration) -> Option<String> {
-        let late = self.handle.drain(longest).await.err();
+        let mut draining = JoinSet::new();
+        for running in &self.tenants {
+            let handle = running.handle.clone();
+            draining.spawn(async move { handle.drain(longest).await.err() });
+        }
+        let late = draining.join_all().await.into_iter().flatten().map(|late| late.to_string());
+        let late: Vec<String> = late.collect();
         self.end.send_replace(true);
         for server in self.servers {
             // A server that failed has nothing left to finish.
             let _failed = server.await.is_err();
         }
-        self.live.end();
-        let store = self.store;
+        for running in &self.tenants {
+            running.live.end();
+        }
+        let (store, tenants) = (self.store, self.tenants);
         // It waits for threads: not on one of the async runtime's.
         drop(tokio::task::spawn_blocking(move || store.close()).await);
-        late.map(|late| late.to_string())
+        drop(tenants);
+        (!late.is_empty()).then(|| late.join("; "))
     }
 }
 

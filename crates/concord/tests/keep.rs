@@ -54,7 +54,7 @@ async fn i3_an_old_backup_is_put_back_and_doubles_nothing() {
         &std::fs::read_to_string(std::path::Path::new(&backup).join("manifest.json")).unwrap(),
     )
     .unwrap();
-    assert_eq!((&manifest["tenant"], &manifest["rows"]["record"]), (&"acme".into(), &1.into()));
+    assert_eq!((&manifest["tenants"][0], &manifest["rows"]["record"]), (&"acme".into(), &1.into()));
     assert_eq!(concord(&folder, &["backup", &backup]).status.code(), Some(0), "in a folder: another one");
     assert_eq!(std::fs::read_dir(&backup).unwrap().count(), 3);
 

@@ -14,8 +14,9 @@ use runtime::clock::Clock;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Backup;
-use crate::commands::up;
+use crate::commands::check;
 use crate::exit::Exit;
+use crate::folders::Whole;
 use crate::output::Output;
 use crate::settings::Settings;
 
@@ -35,8 +36,8 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Manifest {
     /// The layout of the backup.
     format: u32,
-    /// Whose store it is.
-    pub(crate) tenant: String,
+    /// Whose rows are in it.
+    pub(crate) tenants: Vec<String>,
     /// Everything that was durable then is in it. For people.
     taken_at: String,
     /// The same, in microseconds since 1970.
@@ -66,23 +67,22 @@ impl Manifest {
 
 /// Takes a backup.
 pub(crate) fn run(given: &Backup, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
-    let configuration = up::load(&settings.dir, output)?;
-    let store = settings.dir.join(&configuration.settings.store.folder);
+    let whole = Whole::of(&settings.dir, |problems| check::tell(problems, output))?;
     let taken_at = Clock::system().now().wall;
-    let to = place(&given.to, configuration.tenant.as_str(), taken_at)?;
+    let to = place(&given.to, &whole.name, taken_at)?;
     let part = beside(&to)?;
     // What an earlier try left.
     if part.exists() {
         fs::remove_dir_all(&part).with_context(|| format!("{} cannot be removed", part.display()))?;
     }
     if given.to.is_dir() {
-        forget_old(&given.to, configuration.tenant.as_str(), taken_at, output);
+        forget_old(&given.to, &whole.name, taken_at, output);
     }
     // What is personal is sealed; names and ids of objects are not.
     let mut folder = fs::DirBuilder::new();
     folder.mode(0o700);
     folder.create(&part).with_context(|| format!("the folder {} cannot be made", part.display()))?;
-    let made = fill(&part, &store, configuration.tenant.as_str(), taken_at, output);
+    let made = fill(&part, &whole, taken_at, output);
     let manifest = match made.and_then(|manifest| finish(&part, &to).map(|()| manifest)) {
         Ok(manifest) => manifest,
         Err(error) => {
@@ -96,10 +96,10 @@ pub(crate) fn run(given: &Backup, settings: &Settings, output: &Output) -> anyho
 }
 
 /// Where it goes: the path itself, or a new name in the folder that it names.
-fn place(given: &Path, tenant: &str, at: Wall) -> anyhow::Result<PathBuf> {
+fn place(given: &Path, name: &str, at: Wall) -> anyhow::Result<PathBuf> {
     let to = if given.is_dir() {
         let time: String = at.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
-        given.join(format!("{tenant}-{time}"))
+        given.join(format!("{name}-{time}"))
     } else {
         given.to_owned()
     };
@@ -109,13 +109,13 @@ fn place(given: &Path, tenant: &str, at: Wall) -> anyhow::Result<PathBuf> {
     Ok(to)
 }
 
-/// Removes backups of the same tenant that were cut off: as large as the store, and worth nothing. One that is under way
+/// Removes backups of the same name that were cut off: as large as the store, and worth nothing. One that is under way
 /// writes.
-fn forget_old(folder: &Path, tenant: &str, now: Wall, output: &Output) {
+fn forget_old(folder: &Path, called: &str, now: Wall, output: &Output) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(&format!(".{tenant}-")) || !name.ends_with(".part") {
+        if !name.starts_with(&format!(".{called}-")) || !name.ends_with(".part") {
             continue;
         }
         let written = [entry.path(), entry.path().join(COPY)].iter().filter_map(|path| modified(path)).max();
@@ -142,28 +142,24 @@ fn beside(to: &Path) -> anyhow::Result<PathBuf> {
     Ok(to.with_file_name(format!(".{}.part", name.to_string_lossy())))
 }
 
-fn fill(
-    part: &Path,
-    store: &Path,
-    tenant: &str,
-    taken_at: Wall,
-    output: &Output,
-) -> anyhow::Result<Manifest> {
+fn fill(part: &Path, whole: &Whole, taken_at: Wall, output: &Output) -> anyhow::Result<Manifest> {
     let copy = part.join(COPY);
-    copied(store, &copy, output).map_err(coded)?;
+    copied(&whole.store, &copy, output).map_err(coded)?;
     output.say("verifying the copy, page by page");
     let Copied { bytes, blake3, schema, rows, tenants, root_key, epoch } =
         backup::inspect(&copy).map_err(coded)?;
-    if !tenants.is_empty() && !tenants.iter().any(|found| found == tenant) {
+    let configured = whole.tenants();
+    if !tenants.is_empty() && !tenants.iter().any(|found| configured.contains(found)) {
         anyhow::bail!(
-            "the store in {} is of {}, and the configuration says {tenant}: see `store` in concord.yaml",
-            store.display(),
-            tenants.join(", ")
+            "the store in {} is of {}, and the configuration says {}: see `store` in concord.yaml",
+            whole.store.display(),
+            tenants.join(", "),
+            configured.join(", ")
         );
     }
     let manifest = Manifest {
         format: FORMAT,
-        tenant: tenant.to_owned(),
+        tenants: if tenants.is_empty() { configured } else { tenants },
         taken_at: taken_at.to_string(),
         taken_at_us: taken_at.micros(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -217,8 +213,9 @@ fn tell(to: &Path, manifest: &Manifest, output: &Output) {
     let value = serde_json::json!({"backup": to, "manifest": manifest});
     output.one(&value, |_| to.display().to_string());
     output.say(&format!(
-        "verified: {}, {} records, {} deliveries, as of {}; sealed under root key {}, which is not in it: keep the key \
-         elsewhere",
+        "verified: of {}, {}, {} records, {} deliveries, as of {}; sealed under root key {}, which is not in it: keep the \
+         key elsewhere",
+        manifest.tenants.join(", "),
         mib(manifest.bytes),
         manifest.rows.get("record").copied().unwrap_or(0),
         manifest.rows.get("obligation").copied().unwrap_or(0),

@@ -1,19 +1,27 @@
-//! `concord check`: everything that is wrong with a folder, said at once, with places and hints.
+//! `concord check`: everything that is wrong with a folder, or with all those of a hub, said at once, with places and hints.
 
 use config::{Checked, Problem};
 use serde_json::{Value, json};
 
 use crate::arguments::{Folder, Form};
 use crate::exit::Exit;
+use crate::folders::{self, Tenants};
 use crate::output::{Output, Paint};
 use crate::settings::Settings;
 
 /// Checks a folder.
 pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let folder = given.folder.as_ref().unwrap_or(&settings.dir);
-    let (problems, checked) = match config::load_folder(folder) {
-        Ok(Checked { configuration, warnings }) => (warnings, Some(configuration)),
-        Err(problems) => (problems, None),
+    let (problems, checked) = match folders::look(folder)? {
+        folders::Folder::Tenant => match config::load_folder(folder) {
+            Ok(Checked { configuration, warnings }) => (warnings, vec![(None, configuration)]),
+            Err(problems) => (problems, Vec::new()),
+        },
+        folders::Folder::Hub(names) => {
+            let Tenants { loaded, problems, clashes, .. } = folders::load(folder, &names);
+            let checked = loaded.into_iter().map(|one| (Some(one.name), one.configuration)).collect();
+            (problems.into_iter().chain(clashes).collect(), checked)
+        }
     };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = problems.len() - errors;
@@ -23,24 +31,23 @@ pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyho
         let rows: Vec<Value> = problems.iter().map(document).collect();
         output.rows(&[], &rows);
     }
-    match checked {
-        None => {
-            let folder = folder.display();
-            Err(Exit::Failed.because(format!("{folder} cannot be used: {}", counted(errors, "error"))))
-        }
-        Some(configuration) => {
-            let good = output.paint_talk(Paint::Good, "ok");
-            output.say(&format!(
-                "{good}: {}, {}, {}, {}{}",
-                counted(configuration.systems.len(), "system"),
-                counted(configuration.entities.len(), "entity"),
-                counted(configuration.mappings.len(), "mapping"),
-                counted(configuration.routes.len(), "route"),
-                if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() },
-            ));
-            Ok(if given.detailed_exit_code && warnings > 0 { Exit::Differences } else { Exit::Done })
-        }
+    if errors > 0 {
+        let folder = folder.display();
+        return Err(Exit::Failed.because(format!("{folder} cannot be used: {}", counted(errors, "error"))));
     }
+    let good = output.paint_talk(Paint::Good, "ok");
+    let doubts = if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() };
+    for (tenant, configuration) in &checked {
+        let whose = tenant.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        output.say(&format!(
+            "{good}: {whose}{}, {}, {}, {}{doubts}",
+            counted(configuration.systems.len(), "system"),
+            counted(configuration.entities.len(), "entity"),
+            counted(configuration.mappings.len(), "mapping"),
+            counted(configuration.routes.len(), "route"),
+        ));
+    }
+    Ok(if given.detailed_exit_code && warnings > 0 { Exit::Differences } else { Exit::Done })
 }
 
 /// Shows problems like a compiler's messages, on stderr.

@@ -8,41 +8,50 @@ use runtime::clock::Clock;
 use serde_json::json;
 
 use crate::arguments::Restore;
-use crate::commands::{backup, up};
+use crate::commands::{backup, check};
 use crate::exit::Exit;
+use crate::folders::Whole;
 use crate::output::Output;
 use crate::wiring::secrets;
 
 /// Puts a backup back.
 pub(crate) fn run(given: &Restore, output: &Output) -> anyhow::Result<Exit> {
-    let configuration = up::load(&given.into, output)?;
-    let settings = &configuration.settings.store;
+    let whole = Whole::of(&given.into, |problems| check::tell(problems, output))?;
     let manifest = backup::verified(&given.backup, output)?;
-    if manifest.tenant != configuration.tenant.as_str() {
+    let (configured, tenants) = (whole.tenants(), &manifest.tenants);
+    if !configured.iter().any(|name| tenants.contains(name)) {
         return Err(Exit::Conflict.because(format!(
-            "the backup is of tenant {}, and {} is of {}: nothing was changed",
-            manifest.tenant,
+            "the backup is of {}, and {} is of {}: nothing was changed",
+            tenants.join(", "),
             given.into.display(),
-            configuration.tenant
+            configured.join(", ")
         )));
     }
-    let secret = secrets::resolve(&given.into, &settings.root_key)
+    let first = whole.configurations.first().context("the folder has no tenant")?;
+    let secret = secrets::resolve(&whole.dir, &first.settings.store.root_key)
         .map_err(|why| anyhow::anyhow!("the root key cannot be read: {why}"))?;
     let root_key = RootKey::parse(&secret).context("the root key cannot be used")?;
     let now = Clock::system().now().wall;
     let time: String = now.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
     let aside = format!("before-{time}");
-    let folder = given.into.join(&settings.folder);
+    let folder = &whole.store;
     let epoch = put_back(PutBack {
         copy: &given.backup.join(backup::COPY),
-        folder: &folder,
+        folder,
         root_key: &root_key,
         taken_at: manifest.taken_at(),
         now,
         aside: given.replace.then_some(aside.as_str()),
     })
     .map_err(backup::coded)?;
-    let pushed = only_pushed(&configuration);
+    let several = whole.configurations.len() > 1;
+    let of = |one: &Configuration| {
+        only_pushed(one)
+            .into_iter()
+            .map(|system| if several { format!("{system} of {}", one.tenant) } else { system })
+            .collect::<Vec<_>>()
+    };
+    let pushed: Vec<String> = whole.configurations.iter().flat_map(of).collect();
     let value = json!({
         "folder": folder,
         "epoch": epoch.number,
@@ -56,6 +65,15 @@ pub(crate) fn run(given: &Restore, output: &Output) -> anyhow::Result<Exit> {
          what may have been made or told since and can't be looked for will wait for you: `concord dead-letter list`",
         epoch.taken_at
     ));
+    for name in configured.iter().filter(|name| !tenants.contains(name)) {
+        output.warn(&format!("the tenant {name} is not in the backup: it begins anew"));
+    }
+    for name in tenants.iter().filter(|name| !configured.contains(name)) {
+        output.warn(&format!(
+            "the backup also holds the tenant {name}, which is not in {}",
+            given.into.display()
+        ));
+    }
     for system in pushed {
         output.warn(&format!(
             "{system} only pushes its changes: what it sent after {} is not known here until it is sent again",

@@ -1,4 +1,4 @@
-//! `concord up`: a configuration folder, run until it is asked to end.
+//! `concord up`: a configuration folder, or a hub's folder with one per tenant, run until it is asked to end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use crate::commands::{check, key};
 use crate::crash::CrashAt;
 use crate::environment;
 use crate::exit::Exit;
+use crate::folders::{self, Folder, Loaded, Tenants};
 use crate::output::Output;
 use crate::place::{Place, Run};
 use crate::settings::Settings;
-use crate::wiring::{self, Hub, Plan, Unresolved};
+use crate::wiring::{self, Hub, Plan, Several, Unresolved, start_several};
 
 /// Runs a folder.
 pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
@@ -27,10 +28,19 @@ pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::R
     };
     telemetry::logs::init(settings.log_format(), &settings.log_filter())
         .map_err(|error| Exit::Usage.because(error.to_string()))?;
-    let configuration = load(dir, output)?;
+    let what = match folders::look(dir)? {
+        Folder::Tenant => What::One(Box::new(load(dir, output)?)),
+        Folder::Hub(names) => What::Several(load_several(dir, &names, output)?),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let voice = Voice { output, lines: settings.log_format() == LogFormat::Json };
-    runtime.block_on(until_asked(dir, configuration, crash, given.drain, &voice))
+    runtime.block_on(until_asked(dir, what, crash, given.drain, &voice))
+}
+
+/// What is run.
+enum What {
+    One(Box<Configuration>),
+    Several(Vec<Loaded>),
 }
 
 /// Talk of a process that also writes log lines: where those are for machines, it is one of them.
@@ -51,6 +61,18 @@ impl Voice<'_> {
              system list`); Ctrl-C drains and ends",
             dir.display()
         ));
+    }
+
+    /// A tenant is not started, and the others are.
+    fn left_out(&self, tenant: &str, why: &anyhow::Error) {
+        if let Some(Unresolved(problems)) = why.downcast_ref() {
+            check::tell(problems, self.output);
+        }
+        if self.lines {
+            let detail = format!("{why:#}");
+            return tracing::error!(target: "concord", class = "left_out", tenant, detail, "the tenant is not started");
+        }
+        self.output.warn(&format!("the tenant {tenant} is not started: {why:#}; the others are"));
     }
 
     fn say(&self, class: &str, text: &str) {
@@ -76,35 +98,81 @@ pub(crate) fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration>
     }
 }
 
-/// Starts a hub; shows what is wrong with its secrets.
+/// Checks the folders of a hub's tenants; shows what is wrong. A tenant whose own folder cannot be used is left out;
+/// folders that do not fit each other keep all of them from starting.
+fn load_several(dir: &Path, names: &[String], output: &Output) -> anyhow::Result<Vec<Loaded>> {
+    let Tenants { loaded, unusable, problems, clashes } = folders::load(dir, names);
+    check::tell(&problems, output);
+    check::tell(&clashes, output);
+    if !clashes.is_empty() || loaded.is_empty() {
+        return Err(Exit::Failed.because(format!("{} cannot be used: see above", dir.display())));
+    }
+    for name in unusable {
+        output.warn(&format!(
+            "the tenant {name} is not started: its folder cannot be used, see above; the others are"
+        ));
+    }
+    Ok(loaded)
+}
+
+/// Starts a hub of one tenant; shows what is wrong with its secrets.
 pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> anyhow::Result<Hub> {
-    wiring::start(plan).await.inspect_err(|error| {
-        if let Some(Unresolved(problems)) = error.downcast_ref() {
-            check::tell(problems, output);
+    wiring::start(plan).await.inspect_err(|error| tell_unresolved(error, output))
+}
+
+fn tell_unresolved(error: &anyhow::Error, output: &Output) {
+    if let Some(Unresolved(problems)) = error.downcast_ref() {
+        check::tell(problems, output);
+    }
+}
+
+/// Starts, and says where. Gives the places where it said so.
+async fn begin(
+    dir: &Path,
+    what: What,
+    crash: Option<CrashAt>,
+    voice: &Voice<'_>,
+) -> anyhow::Result<(Hub, Vec<Place>)> {
+    let (hub, dirs) = match what {
+        What::One(configuration) => {
+            let token = Place::of(dir).prepare(key::random()?)?;
+            let plan = Plan { dir, configuration: *configuration, token, crash };
+            (start(plan, voice.output).await?, vec![dir.to_owned()])
         }
-    })
+        What::Several(loaded) => {
+            let token = Place::of(dir).prepare(key::random()?)?;
+            let tenants = loaded.into_iter().map(|one| {
+                let token = Place::of(&one.dir).prepare(key::random()?)?;
+                Ok::<_, anyhow::Error>((one, token))
+            });
+            let several = Several { tenants: tenants.collect::<Result<_, _>>()?, token, crash };
+            let hub = start_several(several, |name, why| voice.left_out(name, &why)).await;
+            let hub = hub.inspect_err(|error| tell_unresolved(error, voice.output))?;
+            let dirs = hub.tenants().iter().map(|one| folders::of_tenant(dir, one.tenant().as_str()));
+            let dirs = dirs.collect();
+            (hub, dirs)
+        }
+    };
+    let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
+    let run = Run { pid, version, ingress: hub.ingress, operator: hub.operator };
+    let mut places = Vec::new();
+    for (running, dir) in hub.tenants().iter().zip(&dirs) {
+        let place = Place::of(dir);
+        place.announce(&run)?;
+        voice.up(running.tenant(), &run, dir);
+        places.push(place);
+    }
+    Ok((hub, places))
 }
 
 async fn until_asked(
     dir: &Path,
-    configuration: Configuration,
+    what: What,
     crash: Option<CrashAt>,
     drain: Duration,
     voice: &Voice<'_>,
 ) -> anyhow::Result<Exit> {
-    let place = Place::of(dir);
-    let token = place.prepare(key::random()?)?;
-    let tenant = configuration.tenant.clone();
-    let hub = start(Plan { dir, configuration, token, crash }, voice.output).await?;
-    let pid = std::process::id();
-    let run = Run {
-        pid,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ingress: hub.ingress,
-        operator: hub.operator,
-    };
-    place.announce(&run)?;
-    voice.up(&tenant, &run, dir);
+    let (hub, places) = begin(dir, what, crash, voice).await?;
     let exit = tokio::select! {
         asked = wiring::asked_to_end() => {
             asked?;
@@ -127,6 +195,6 @@ async fn until_asked(
             Ended::Stopped(why) => Err(anyhow::anyhow!(why)),
         },
     };
-    place.withdraw(pid);
+    places.iter().for_each(|place| place.withdraw(std::process::id()));
     exit
 }

@@ -18,12 +18,11 @@ use canonical::System;
 use config::{Checked, Comparison, Configuration, Files, Problem, Secrets};
 use console::{Changed, Changer, Unchanged};
 use egress::{Connection, Egress};
-use embedded::Embedded;
 use hub::{MachineId, Spoke};
 use ingress::Ingress;
-use runtime::{BoxFuture, Handle, OrderError};
+use runtime::{BoxFuture, Handle, OrderError, Storage};
 use store::browse::{Look, Page};
-use store::{Applied, Op, Store as _, Unit};
+use store::{Applied, Op, Unit};
 use tokio::sync::Mutex;
 use web::{Current, Exchange, Tokens};
 
@@ -40,10 +39,16 @@ pub(super) struct Parts {
     /// The folder that the hub was started with.
     pub(super) dir: PathBuf,
     pub(super) keeper: Keeper,
-    pub(super) store: Arc<Embedded>,
+    pub(super) store: Arc<dyn Storage>,
     pub(super) egress: Arc<Egress>,
     pub(super) handle: Handle,
     pub(super) operators: Tokens,
+    /// How many tenants the hub has: what they share is split among them.
+    pub(super) tenants: usize,
+    /// Whether sources find the tenant by the path of its `public_url`, as in a hub of several.
+    pub(super) by_path: bool,
+    /// What the hub was started with: the tenant is reached as that says.
+    pub(super) runs: Arc<Configuration>,
 }
 
 /// A hub that can be changed.
@@ -78,7 +83,7 @@ struct Step<'s> {
 impl Live {
     /// A hub as it was started.
     pub(super) fn new(parts: Parts, configuration: Arc<Configuration>, secrets: Secrets) -> Arc<Self> {
-        let options = ingress::Options::of(&configuration, &secrets);
+        let options = ingress::Options::of(&configuration, &secrets).one_of(parts.tenants);
         let ingress = Ingress::new(options, parts.handle.clone());
         let sources = Exchange::default();
         sources.replace(ingress.router());
@@ -157,6 +162,13 @@ impl Live {
 impl Changer for Live {
     fn folder(&self) -> Result<Files, Vec<Problem>> {
         Files::read(&self.parts.dir)
+    }
+
+    fn refuses(&self, next: &Checked, files: &Files) -> Vec<Problem> {
+        if !self.parts.by_path {
+            return Vec::new();
+        }
+        config::tenants::moved(&self.parts.runs, &next.configuration, files).into_iter().collect()
     }
 
     fn change(
@@ -247,7 +259,7 @@ impl Step<'_> {
         let Some(settings) = of.systems.get(system) else {
             return Err(Unchanged::Impossible(format!("the configuration has no system {system}")));
         };
-        let made = connection(settings, secrets, &parts.keeper, &parts.store).await;
+        let made = connection(settings, secrets, &parts.keeper, &*parts.store).await;
         made.map_err(|error| Unchanged::NotNow(format!("{system}: {error:#}")))
     }
 
@@ -305,7 +317,7 @@ impl Step<'_> {
         }
         handle.configure(&MachineId::Jobs, Arc::clone(&self.next)).await.map_err(stopping)?;
         handle.configure(&MachineId::Retention, Arc::clone(&self.next)).await.map_err(stopping)?;
-        let options = ingress::Options::of(&self.next, &self.secrets);
+        let options = ingress::Options::of(&self.next, &self.secrets).one_of(self.live.parts.tenants);
         self.now.ingress = self.now.ingress.again(options, handle.clone());
         self.live.sources.replace(self.now.ingress.router());
         self.live.exchange_console(Arc::clone(&self.next));
@@ -336,7 +348,7 @@ fn resolve(dir: &Path, configuration: &Configuration) -> Result<Secrets, Vec<Pro
 /// Writes a line of the history.
 async fn note(
     handle: &Handle,
-    store: &Embedded,
+    store: &dyn Storage,
     configuration: &Configuration,
     reason: String,
     changes: Vec<String>,
@@ -349,7 +361,7 @@ async fn note(
         changes,
     };
     tracing::info!(
-        target: "concord", class = "configuration", digest = applied.digest, detail = applied.reason,
+        target: "concord", tenant = %applied.tenant, class = "configuration", digest = applied.digest, detail = applied.reason,
         "another configuration counts from now on"
     );
     let unit = Unit { require: Vec::new(), ops: vec![Op::PutApplied(applied)] };
@@ -362,7 +374,7 @@ async fn note(
 /// A start with another folder than before is a line of the history, too.
 pub(super) async fn note_start(
     handle: &Handle,
-    store: &Embedded,
+    store: &dyn Storage,
     configuration: &Configuration,
 ) -> anyhow::Result<()> {
     let last = handle.look(Look::Applied { before: None, limit: 1 }).await?;

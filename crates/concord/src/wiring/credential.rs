@@ -8,11 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use canonical::{System, Tenant};
-use embedded::Embedded;
 use guard::Secret;
 use guard::seal::{self, NONCE_BYTES, Place, RootKey};
-use runtime::Seal;
-use store::{Query, Rows, Store as _};
+use runtime::{Seal, Storage};
+use store::{Query, Rows};
 
 /// A digest of a configured credential.
 type Origin = [u8; 32];
@@ -58,7 +57,7 @@ impl Keeper {
         &self,
         system: &System,
         configured: &Secret,
-        store: &Embedded,
+        store: &dyn Storage,
     ) -> anyhow::Result<Option<Secret>> {
         let origin: Origin = *blake3::hash(configured.expose()).as_bytes();
         self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(system.clone(), origin);

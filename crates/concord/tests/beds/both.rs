@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Hub, free_port, request};
+use crate::support::{Folder, Hub, request};
 use crate::systems::{HERE, Installed, Stripe, TRYTON_PASSWORD, Tryton};
 
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_a_secret_of_the_beds_test";
@@ -82,8 +82,7 @@ fn configure(folder: &Folder, from: &Path, words: &BTreeMap<&str, u16>) {
 impl Beds {
     pub(crate) fn start() -> Self {
         let installed = Installed::new();
-        let folder =
-            Folder { dir: tempfile::tempdir().unwrap(), ingress: free_port(), operator: free_port() };
+        let folder = Folder::empty();
         let stripe = Stripe::start(&installed, folder.path());
         let tryton = Tryton::start(&installed, folder.path());
         let words = BTreeMap::from([

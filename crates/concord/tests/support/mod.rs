@@ -4,8 +4,10 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::let_underscore_must_use, reason = "a test may end where it stands")]
 
+pub(crate) mod answers;
 pub(crate) mod command;
 pub(crate) mod load;
+pub(crate) mod tenants;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +15,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,7 +30,10 @@ pub(crate) fn free_port() -> u16 {
 
 /// A configuration folder with one signed source (`shop`, entity `Company`) and the given targets.
 pub(crate) struct Folder {
-    pub(crate) dir: tempfile::TempDir,
+    /// Removed with the last folder in it.
+    dir: Arc<tempfile::TempDir>,
+    /// In there.
+    at: PathBuf,
     pub(crate) ingress: u16,
     pub(crate) operator: u16,
 }
@@ -46,9 +52,15 @@ pub(crate) struct Target<'a> {
 }
 
 impl Folder {
+    /// Without files.
+    pub(crate) fn empty() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let at = dir.path().to_owned();
+        Self { dir, at, ingress: free_port(), operator: free_port() }
+    }
+
     pub(crate) fn new(targets: &[Target<'_>]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Self { dir, ingress: free_port(), operator: free_port() };
+        let folder = Self::empty();
         let (ingress, operator) = (folder.ingress, folder.operator);
         folder.put(
             "concord.yaml",
@@ -61,7 +73,14 @@ intake: {{rate_per_second: 100000, burst: 100000}}
 "
             ),
         );
-        folder.put("root.key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+        folder.put("root.key", ROOT_KEY);
+        folder.fill(targets);
+        folder
+    }
+
+    /// Puts everything but `concord.yaml` and the root key in place.
+    fn fill(&self, targets: &[Target<'_>]) {
+        let folder = self;
         folder.put("shop.secret", SECRET);
         folder.put("token.secret", "pat-sandbox");
         folder.put("model/company.yaml", MODEL);
@@ -122,7 +141,6 @@ fields:
             ));
         }
         folder.put("routes/all.yaml", &routes);
-        folder
     }
 
     pub(crate) fn put(&self, path: &str, text: &str) {
@@ -132,7 +150,7 @@ fields:
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.at
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -167,6 +185,8 @@ fields:
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 }
+
+const ROOT_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
 
 const MODEL: &str = "entity: Company
 version: 1
@@ -291,12 +311,18 @@ pub(crate) fn signed(body: &[u8], at: u64, secret: &str) -> [(&'static str, Stri
 
 /// Says one version of one company; true once it is acknowledged.
 pub(crate) fn say(port: u16, number: &str, version: u64) -> bool {
+    say_at(port, "", number, version)
+}
+
+/// The same to the tenant that is reached under a path.
+pub(crate) fn say_at(port: u16, under: &str, number: &str, version: u64) -> bool {
     let body = format!(
         "{{\"event_id\":\"{number}-{version}\",\"id\":\"{number}\",\"version\":{version},\"name\":\"Company {number} v{version}\"}}"
     );
     let headers = signed(body.as_bytes(), now_s(), SECRET);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let answer = request(port, "POST", "/v1/webhooks/shop?object=companies", &headers, body.as_bytes());
+    let path = format!("{under}/v1/webhooks/shop?object=companies");
+    let answer = request(port, "POST", &path, &headers, body.as_bytes());
     matches!(answer, Ok((200..=299, _)))
 }
 
