@@ -103,7 +103,7 @@ pub(crate) enum After {
     /// What an operator decided about a delivery is durable.
     Ordered(Ticket, Decision, ObligationKey),
     /// A delivery is held back.
-    Held,
+    Held(Box<Head>),
     /// A page of what was held is back in line; from there the walk goes on.
     Released(Option<i64>),
     /// A change is in the system's journal.
@@ -377,7 +377,7 @@ impl Spoke {
     fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
             After::Nothing | After::System(None) | After::Person(_) | After::Changed(_) => {}
-            After::Held => self.holding -= 1,
+            After::Held(head) => self.held_back(&head),
             After::Released(next) => self.released(next),
             After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
             After::Ordered(outside, decision, key) => {
@@ -485,7 +485,7 @@ impl Spoke {
             | After::Doubt(..)
             | After::Changed(_)
             | After::Released(_) => {}
-            After::Held => self.holding -= 1,
+            After::Held(_) => self.holding -= 1,
         }
     }
 
@@ -496,7 +496,7 @@ impl Spoke {
             After::System(outside) => self.keep_state(outside),
             After::Person(about) => self.ask_person(about.0, about.1, turn.now.wall),
             // The store hands it out again.
-            After::Held => {
+            After::Held(_) => {
                 self.holding -= 1;
                 self.look_in_store();
             }

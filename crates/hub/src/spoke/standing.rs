@@ -59,8 +59,21 @@ impl Spoke {
             Unit { require: Vec::new(), ops: vec![Op::Hold { key: head.key.clone(), reason: why, at }] };
         self.holding += 1;
         self.forget(&head.key);
-        self.outbox.push((unit, After::Held));
+        self.outbox.push((unit, After::Held(Box::new(head.clone()))));
         true
+    }
+
+    /// A delivery is durably held back. Its hold may have been released while that was on its way: then the walk over what
+    /// is held has not seen it, and goes again.
+    pub(crate) fn held_back(&mut self, head: &Head) {
+        self.holding -= 1;
+        if self.hold_of(head).is_some() {
+            return;
+        }
+        self.walk.get_or_insert_default().again = true;
+        if !std::mem::replace(&mut self.state.standing.releasing, true) {
+            self.keep_state(None);
+        }
     }
 
     /// From now on nothing of this goes, until it is released. What may have reached the target is finished.

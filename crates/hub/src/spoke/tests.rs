@@ -86,6 +86,24 @@ fn whoever_holds_a_spoke_configures_it() {
     assert!(said.iter().any(|effect| matches!(effect, Effect::Find(_, Query::System { .. }))), "{said:?}");
 }
 
+/// A hold that is released while a delivery is being written down as held: no walk over what is held has seen that one, so
+/// that another goes. It would stay held by nothing.
+#[test]
+fn what_was_held_too_late_is_let_go_too() {
+    use store::conformance::make;
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    let head = store::rules::head(&store::rules::first(&make::notify("once", 1, 1)));
+    let route = HeldPart::Route(RouteId::from("once"));
+    spoke.state.standing.holds = vec![Hold { scope: route, why: "ben".to_owned(), since: Wall(1) }];
+    assert!(spoke.holds_back(&head, Wall(1)));
+    spoke.held_back(&head);
+    assert!(spoke.walk.is_none() && !spoke.state.standing.releasing, "it is held, as it should be");
+    assert!(spoke.holds_back(&head, Wall(1)));
+    spoke.state.standing.holds.clear();
+    spoke.held_back(&head);
+    assert!(spoke.walk.is_some() && spoke.state.standing.releasing && spoke.holding == 0);
+}
+
 /// As many edits as are kept, of deliveries that have gone since: the next one takes their place, and asks no second time.
 #[test]
 fn edits_of_deliveries_that_have_gone_make_room() {
