@@ -7,25 +7,11 @@ use canonical::System;
 use connector::Observation;
 use serde_json::json;
 
+use crate::testing::{assert_holds, calm, name, run_one};
 use crate::{
     Class, Faults, Options, Simulation, Vendor, batching, batching_in_turn, configuration, in_turn, judge,
     sayings,
 };
-
-fn calm(seed: u64) -> Options {
-    Options {
-        seed,
-        crash_at: Vec::new(),
-        renew_at: None,
-        faults: Faults::default(),
-        heal_after: Duration::from_secs(10),
-        end_after: Duration::from_secs(150),
-    }
-}
-
-fn name(class: Class) -> System {
-    System::new(class.name()).unwrap()
-}
 
 /// Bursts: something waits while the first is on its way.
 fn bursts(records: usize, updates: usize, apart: Duration) -> Vec<(Duration, Observation)> {
@@ -44,30 +30,12 @@ fn run_with(
     records: usize,
     updates: usize,
 ) -> (Simulation, u64) {
-    let targets: BTreeMap<System, Vendor> = [(name(class), vendor)].into_iter().collect();
     let said = bursts(records, updates, Duration::from_millis(500));
-    let mut run = Simulation::new(options, batching(&[class]), said, targets);
-    let effects = run.run();
-    assert_eq!(run.stopped(), None);
-    (run, effects)
+    run_one(vendor, class, batching(&[class]), said, options)
 }
 
 fn run(class: Class, options: Options, records: usize, updates: usize) -> (Simulation, u64) {
     run_with(Vendor::new(class), class, options, records, updates)
-}
-
-#[track_caller]
-fn assert_holds(run: &Simulation, what: &str, excused: bool) {
-    let verdict = judge(run);
-    let held = if excused {
-        verdict.duplicates + verdict.backwards + verdict.unacknowledged + verdict.impatient == 0
-            && verdict.lost <= verdict.for_people
-    } else {
-        verdict.holds()
-    };
-    // What goes again says what it said.
-    let held = held && run.targets.values().all(|target| target.torn == 0);
-    assert!(held, "{what}: {verdict:?}; marks {:?}", run.marks);
 }
 
 #[test]

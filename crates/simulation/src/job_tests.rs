@@ -7,24 +7,15 @@ use std::time::Duration;
 use canonical::System;
 
 use crate::jobs::rounds;
+use crate::testing::{self, assert_holds, name, run_one};
 use crate::{Class, Faults, Moods, Options, Simulation, Vendor, by_jobs, judge, sayings};
 
 /// What goes as jobs: a create that looks for each record by itself has no batch.
 const CLASSES: [Class; 4] = [Class::Upsert, Class::NativeKey, Class::Marker, Class::None];
 
+/// Jobs take their time.
 fn calm(seed: u64) -> Options {
-    Options {
-        seed,
-        crash_at: Vec::new(),
-        renew_at: None,
-        faults: Faults::default(),
-        heal_after: Duration::from_secs(10),
-        end_after: Duration::from_secs(400),
-    }
-}
-
-fn name(class: Class) -> System {
-    System::new(class.name()).unwrap()
+    Options { end_after: Duration::from_secs(400), ..testing::calm(seed) }
 }
 
 fn run_with(
@@ -34,30 +25,12 @@ fn run_with(
     records: usize,
     updates: usize,
 ) -> (Simulation, u64) {
-    let targets: BTreeMap<System, Vendor> = [(name(class), vendor)].into_iter().collect();
     let said = rounds(records, updates, Duration::from_millis(900));
-    let mut run = Simulation::new(options, by_jobs(class), said, targets);
-    let effects = run.run();
-    assert_eq!(run.stopped(), None);
-    (run, effects)
+    run_one(vendor, class, by_jobs(class), said, options)
 }
 
 fn vendor(class: Class, moods: Moods) -> Vendor {
     Vendor::new(class).with_moods(moods)
-}
-
-#[track_caller]
-fn assert_holds(run: &Simulation, what: &str, excused: bool) {
-    let verdict = judge(run);
-    let held = if excused {
-        verdict.duplicates + verdict.backwards + verdict.unacknowledged + verdict.impatient == 0
-            && verdict.lost <= verdict.for_people
-    } else {
-        verdict.holds()
-    };
-    // What goes again says what it said.
-    let held = held && run.targets.values().all(|target| target.torn == 0);
-    assert!(held, "{what}: {verdict:?}; marks {:?}", run.marks);
 }
 
 #[test]

@@ -22,6 +22,8 @@ mod scenario;
 #[cfg(test)]
 mod tenants_tests;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod vendor;
 

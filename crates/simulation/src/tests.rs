@@ -5,39 +5,11 @@ use std::time::Duration;
 
 use canonical::System;
 
+use crate::testing::{assert_holds, calm, run_one};
 use crate::{Class, Faults, Options, Simulation, Vendor, configuration, judge, sayings};
 
 fn run(class: Class, options: Options, records: usize, updates: usize, gap: Duration) -> (Simulation, u64) {
-    let targets: BTreeMap<System, Vendor> =
-        [(System::new(class.name()).unwrap(), Vendor::new(class))].into_iter().collect();
-    let mut run = Simulation::new(options, configuration(&[class]), sayings(records, updates, gap), targets);
-    let effects = run.run();
-    assert_eq!(run.stopped(), None);
-    (run, effects)
-}
-
-fn calm(seed: u64) -> Options {
-    Options {
-        seed,
-        crash_at: Vec::new(),
-        renew_at: None,
-        faults: Faults::default(),
-        heal_after: Duration::from_secs(10),
-        end_after: Duration::from_secs(150),
-    }
-}
-
-#[track_caller]
-fn assert_holds(run: &Simulation, what: &str, excused: bool) {
-    let verdict = judge(run);
-    let held = if excused {
-        // Class `none`: a doubt goes to a person, never to a second create; what is open is marked.
-        verdict.duplicates + verdict.backwards + verdict.unacknowledged + verdict.impatient == 0
-            && (verdict.lost == 0 || verdict.for_people > 0)
-    } else {
-        verdict.holds()
-    };
-    assert!(held, "{what}: {verdict:?}; marks {:?}", run.marks);
+    run_one(Vendor::new(class), class, configuration(&[class]), sayings(records, updates, gap), options)
 }
 
 #[test]

@@ -35,10 +35,10 @@ const HALVES: u64 = 1 << 63;
 /// A delivery that is to be written, under a permit that others share.
 #[derive(Debug)]
 pub(crate) struct Gathered {
-    head: Head,
-    permit: Permit,
-    obligation: Obligation,
-    wanted: Wanted,
+    pub(crate) head: Head,
+    pub(crate) permit: Permit,
+    pub(crate) obligation: Obligation,
+    pub(crate) wanted: Wanted,
 }
 
 /// What is known of a delivery before it is admitted: with whom it may go, and what no other call may be about.
@@ -166,7 +166,7 @@ impl Spoke {
         if !self.takes_turn(&permit, &sort) {
             return self.set_apart(head, permit, sort, turn);
         }
-        self.write(head, permit, obligation, wanted, turn);
+        self.write(Gathered { head, permit, obligation, wanted }, turn);
     }
 
     /// Whether it would go in a job, with others.
@@ -359,11 +359,10 @@ impl Spoke {
         let of = u32::try_from(rendered.len()).unwrap_or(u32::MAX);
         let mut flights = Vec::with_capacity(rendered.len());
         for (place, (id, terms, mut write, part, one)) in (0..).zip(rendered) {
-            let Gathered { head, permit, obligation, wanted } = one;
             let mut intent = self.intent(
                 id,
-                &obligation,
-                &wanted,
+                &one.obligation,
+                &one.wanted,
                 &terms,
                 &mut write,
                 part.to_bytes(),
@@ -374,24 +373,8 @@ impl Spoke {
                 // What the target takes may be at work for as long as a job lasts.
                 intent.processing_max = job.lasts_max;
             }
-            let half = self.take_half(&head.key);
             intent.batch = Some(Membership { id: batch, place, of });
-            intent.fields = Arc::clone(&write.fields);
-            flights.push(Flight {
-                intent,
-                write,
-                request: connector::Request::default(),
-                head: Some(head),
-                obligation: Some(obligation),
-                shadow: Some(wanted.shadow),
-                matches: wanted.matches,
-                mapping: wanted.mapping,
-                exit: wanted.exit,
-                permit,
-                action: Action::Send,
-                durable: true,
-                half,
-            });
+            flights.push(self.takes_off(one, intent, write, connector::Request::default(), Action::Send));
         }
         self.keep_batch(flights);
     }

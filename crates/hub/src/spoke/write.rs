@@ -11,6 +11,7 @@ use planted::Bug;
 use store::{Head, Op, Unit};
 
 use crate::spoke::Spoke;
+use crate::spoke::batch::Gathered;
 use crate::spoke::draw::looks_first;
 use crate::spoke::flight::{ARRIVAL_SLACK, Action, Flight};
 use crate::spoke::plan::{Rest, Wanted};
@@ -28,33 +29,47 @@ pub(crate) struct Terms {
 
 impl Spoke {
     /// Renders the request and makes its intent durable; the commit's answer sends it.
-    pub(crate) fn write(
-        &mut self,
-        head: Head,
-        permit: Permit,
-        obligation: Obligation,
-        wanted: Wanted,
-        turn: &mut Turn<'_>,
-    ) {
+    pub(crate) fn write(&mut self, one: Gathered, turn: &mut Turn<'_>) {
         let mut id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
         if planted::is(Bug::UndoUnderOldKey) {
-            let bytes = serde_json::to_vec(&(obligation.record, &wanted.difference)).unwrap_or_default();
+            let bytes =
+                serde_json::to_vec(&(one.obligation.record, &one.wanted.difference)).unwrap_or_default();
             let sum =
                 bytes.iter().fold(1_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(u128::from(*byte)));
             id = IntentId(uuid::Uuid::from_u128(sum));
         }
-        let rendered = self.render(id, &obligation, &wanted);
+        let rendered = self.render(id, &one.obligation, &one.wanted);
         let (terms, mut write, request) = match rendered {
             Ok(rendered) => rendered,
-            Err(why) => return self.unrendered(head, permit, &obligation, &wanted, why, turn),
+            Err(why) => {
+                return self.unrendered(one.head, one.permit, &one.obligation, &one.wanted, why, turn);
+            }
         };
-        let first = terms.looks_first;
+        let action = if terms.looks_first { Action::Probe } else { Action::Send };
         let (bytes, timeout_ms) = (request.to_bytes(), request.timeout_ms);
-        let intent =
-            self.intent(id, &obligation, &wanted, &terms, &mut write, bytes, timeout_ms, turn.now.wall);
+        let (about, now) = (&one.obligation, turn.now.wall);
+        let intent = self.intent(id, about, &one.wanted, &terms, &mut write, bytes, timeout_ms, now);
         let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
+        let flight = self.takes_off(one, intent, write, request, action);
+        if planted::is(Bug::SendBeforeDurable) {
+            turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
+        }
+        self.outbox.push((unit, After::Launch(Box::new(flight))));
+    }
+
+    /// What was rendered, on its way: its intent is durable before it goes. Without a request of its own it goes with
+    /// others.
+    pub(crate) fn takes_off(
+        &mut self,
+        one: Gathered,
+        intent: Intent,
+        write: Write,
+        request: connector::Request,
+        action: Action,
+    ) -> Flight {
+        let Gathered { head, permit, obligation, wanted } = one;
         let half = self.take_half(&head.key);
-        let flight = Flight {
+        Flight {
             intent: Intent { fields: Arc::clone(&write.fields), ..intent },
             write,
             request,
@@ -65,14 +80,10 @@ impl Spoke {
             mapping: wanted.mapping,
             exit: wanted.exit,
             permit,
-            action: if first { Action::Probe } else { Action::Send },
-            durable: !first,
+            action,
+            durable: action == Action::Send,
             half,
-        };
-        if planted::is(Bug::SendBeforeDurable) {
-            turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
         }
-        self.outbox.push((unit, After::Launch(Box::new(flight))));
     }
 
     /// The intent of what was rendered. `bytes` are its request, or its part of one.
