@@ -91,6 +91,8 @@ pub(crate) struct Breaker {
     /// Times it opened since it was last closed.
     opened: u32,
     forced: Option<Forced>,
+    /// Whether anybody was served since it was last closed.
+    served: bool,
     slices: [Slice; SLICES],
 }
 
@@ -102,12 +104,19 @@ impl Breaker {
             epoch: 0,
             opened: 0,
             forced: None,
+            served: false,
             slices: [Slice::default(); SLICES],
         }
     }
 
     pub(crate) const fn state(&self) -> State {
         self.state
+    }
+
+    /// Whether it tries out an operation that has served nobody since it fell ill: a failure then says nothing of the
+    /// record. One that fails where others are served may be its own illness.
+    pub(crate) const fn is_out(&self) -> bool {
+        matches!(self.state, State::HalfOpen { .. }) && !self.served
     }
 
     pub(crate) const fn epoch(&self) -> u64 {
@@ -172,6 +181,7 @@ impl Breaker {
             }
             (State::HalfOpen { good, .. }, Health::Good) => {
                 *good += 1;
+                self.served = true;
                 let closes = *good >= self.spec.half_open_probes.max(1);
                 if closes {
                     self.close();
@@ -179,6 +189,7 @@ impl Breaker {
                 closes
             }
             (State::HalfOpen { .. }, Health::Ill | Health::Slow) => {
+                self.served |= health == Health::Slow;
                 self.open(now);
                 true
             }
@@ -234,6 +245,7 @@ impl Breaker {
     pub(crate) fn close(&mut self) {
         self.enter(State::Closed);
         self.opened = 0;
+        self.served = false;
         self.slices = [Slice::default(); SLICES];
     }
 

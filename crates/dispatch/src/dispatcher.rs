@@ -77,7 +77,7 @@ pub struct Permit {
     operation: usize,
     /// The breaker's epoch when the call went.
     epoch: u64,
-    /// Whether it tries out an operation that was ill.
+    /// Whether it tries out an operation that has served nobody since it fell ill.
     trial: bool,
     buckets: BucketSet,
     cost: u32,
@@ -87,7 +87,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Whether it was given to try whether an ill operation works again: a failure is the target's, not the record's.
+    /// Whether it was given to try if an operation works again that has served nobody since it fell ill: a failure is the
+    /// target's, not the record's.
     #[must_use]
     pub const fn is_trial(&self) -> bool {
         self.trial
@@ -467,7 +468,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
         let breaker = &mut self.breakers[ready.operation];
         breaker.went();
-        let (epoch, trial) = (breaker.epoch(), matches!(breaker.state(), State::HalfOpen { .. }));
+        let (epoch, trial) = (breaker.epoch(), breaker.is_out());
         self.permits += 1;
         let flight = Flight { token: wanted.token.clone(), lock: wanted.lock.clone() };
         self.in_flight.insert(self.permits, flight);

@@ -145,7 +145,9 @@ impl Lately {
                 }
                 Said::Record { record, new: false } => {
                     if let Some(known) = self.of(record.id, group) {
+                        let more = bytes_of(&record).saturating_sub(bytes_of(&known.record));
                         known.record = record;
+                        self.weigh(more);
                     }
                 }
                 Said::Moved { record, system, object } => {
@@ -204,15 +206,19 @@ impl Lately {
     }
 
     fn begin(&mut self, of: Of) {
-        let bytes =
-            ROW_BYTES + of.record.extensions.values().chain([&of.record.fields]).map(weight).sum::<usize>();
+        let bytes = bytes_of(&of.record);
+        self.weigh(bytes);
+        self.young.insert(of.record.id, of);
+    }
+
+    /// So many bytes more, of a new record or one that grew: the generations turn when that is too much.
+    fn weigh(&mut self, bytes: usize) {
         if self.young_bytes + bytes > GENERATION_BYTES {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
             self.young_bytes = 0;
         }
         self.young_bytes += bytes;
-        self.young.insert(of.record.id, of);
     }
 
     fn of(&mut self, record: RecordId, group: u64) -> Option<&mut Of> {
@@ -266,6 +272,10 @@ impl Of {
 /// Whether a delivery is of that record's own state.
 fn is_of(key: &ObligationKey, tenant: &Tenant, record: RecordId) -> bool {
     key.tenant == *tenant && key.subject == Subject::Record(record)
+}
+
+fn bytes_of(record: &Record) -> usize {
+    ROW_BYTES + record.extensions.values().chain([&record.fields]).map(weight).sum::<usize>()
 }
 
 fn weight(fields: &Fields) -> usize {

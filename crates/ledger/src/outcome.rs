@@ -77,7 +77,7 @@ impl Class {
     /// Whether it costs one of a delivery's attempts, for a write as for a probe. Throttling and stale tokens do not
     /// (I12); what ends a delivery has nothing left to count, and who was in a batch with a bad record has not failed.
     #[must_use]
-    pub const fn spends_attempt(self) -> bool {
+    pub(crate) const fn spends_attempt(self) -> bool {
         matches!(self, Self::Conflict | Self::Locked | Self::Uncertain | Self::Retryable)
     }
 
@@ -149,14 +149,6 @@ impl Outcome {
             unreached: false,
             whole: None,
         }
-    }
-
-    /// Whether it costs a delivery one of its attempts that has spent so many. A target that is not there, or is being
-    /// tried out again (`trial`), is no record's fault: its first failure counts, so that another record is tried next,
-    /// and no outage, however long, uses up the rest.
-    #[must_use]
-    pub const fn spends_attempt(&self, attempts: u32, trial: bool) -> bool {
-        self.class.spends_attempt() && (attempts == 0 || !self.is_the_targets(trial))
     }
 
     /// Whether a failure says something of the target only.

@@ -49,8 +49,10 @@
 //! is as for
 //! a write, where an uncertain look is a retryable one.
 //!
-//! Attempts are the obligation's: the caller counts one more for each answer whose class
-//! [spends one](crate::Class::spends_attempt), of a resend or a probe as of a first send.
+//! Attempts are the obligation's: the caller counts one more for each answer that [spends one](RetryPolicy::spends), of a
+//! resend or a probe as of a first send. A target that cannot be reached, and one that has done nothing for anybody since
+//! its breaker opened, use up half of them at most, and end no delivery: such an outage is no record's fault. A record
+//! that fails while others go through spends all of its own.
 
 mod pace;
 mod probe;
@@ -75,10 +77,23 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// Greatest ceiling.
     pub cap: Duration,
-    /// Attempts before a delivery is dead.
+    /// Attempts before a delivery is dead. An outage uses up half of them at most.
     pub attempts_max: u32,
     /// Longest a Retry-After is believed.
     pub wait_max: Duration,
+}
+
+impl RetryPolicy {
+    /// Whether an answer costs one of a delivery's attempts, of which it has spent so many. `trial`: see [`Settling`].
+    ///
+    /// A target that is not there, or is ill without a break, is no record's fault: its failures count until half of
+    /// the attempts are spent, so that the pace slows down and other records are tried first, and no outage, however
+    /// long, uses up the rest.
+    #[must_use]
+    pub const fn spends(&self, outcome: &Outcome, attempts: u32, trial: bool) -> bool {
+        let half = if self.attempts_max < 4 { 1 } else { self.attempts_max / 2 };
+        outcome.class.spends_attempt() && (!outcome.is_the_targets(trial) || attempts < half)
+    }
 }
 
 /// What settling looks at.
@@ -90,7 +105,7 @@ pub struct Settling<'a> {
     pub attempts: u32,
     /// Whether the call was a probe, not the write.
     pub probe: bool,
-    /// Whether the call was to try if an ill operation works again.
+    /// Whether the call was to try if an operation works again that has done nothing for anybody since it fell ill.
     pub trial: bool,
     /// The policy.
     pub policy: RetryPolicy,

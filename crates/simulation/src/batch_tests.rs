@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use canonical::System;
 use connector::Observation;
 use serde_json::json;
 

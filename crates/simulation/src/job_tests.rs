@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use canonical::System;
-
 use crate::jobs::rounds;
 use crate::testing::{self, assert_holds, name, run_one};
 use crate::{Class, Faults, Moods, Options, Simulation, Vendor, by_jobs, judge, sayings};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::System;
 
-use crate::testing::{assert_holds, calm, run_one};
+use crate::testing::{assert_holds, calm, name, run_one};
 use crate::{Class, Faults, Options, Simulation, Vendor, configuration, judge, sayings};
 
 fn run(class: Class, options: Options, records: usize, updates: usize, gap: Duration) -> (Simulation, u64) {
@@ -82,6 +82,24 @@ fn i10_hours_of_outage_leave_no_dead_letter() {
             assert_holds(&run, &what, false);
             assert_eq!((run.marked("Dead"), run.marked("NeedsPerson")), (0, 0), "{what}: {:?}", run.marks);
         }
+    }
+}
+
+/// I10: records at which a target breaks are dead letters in the end, and keep no other from it for long: that their
+/// tries are trials of the breaker does not make them an outage as long as anybody is served.
+#[test]
+fn i10_records_that_break_a_target_end_and_hold_up_nobody() {
+    for class in [Class::Upsert, Class::SearchFirst, Class::None] {
+        let mut vendor = Vendor::new(class);
+        vendor.broken.extend(["thing-0", "thing-1", "thing-2"].map(str::to_owned));
+        let options = Options { end_after: Duration::from_secs(12 * 3600), ..calm(5) };
+        // One after the other, twenty seconds apart.
+        let said = sayings(60, 1, Duration::from_secs(20));
+        let (run, _) = run_one(vendor, class, configuration(&[class]), said, options);
+        let what = format!("{}: {:?}", class.name(), run.marks);
+        assert_eq!(run.targets[&name(class)].objects.len(), 57, "{what}");
+        assert_eq!(run.marked("Dead") + run.marked("NeedsPerson"), 3, "{what}");
+        assert_eq!(judge(&run).lost, 3, "{what}");
     }
 }
 

@@ -136,6 +136,8 @@ pub struct Vendor {
     pub(crate) ignored: u64,
     /// Values of `key` that it does not take just now.
     pub(crate) refused: BTreeSet<String>,
+    /// Values of `key` at which it breaks.
+    pub(crate) broken: BTreeSet<String>,
     /// Whether it refuses a batch whole when one of it is invalid.
     strict: bool,
     /// Whether a second of one name is refused, with the id of the first.
@@ -171,6 +173,7 @@ impl Vendor {
             failed_at: None,
             ignored: 0,
             refused: BTreeSet::new(),
+            broken: BTreeSet::new(),
             strict: false,
             unique: false,
             struck: None,
@@ -255,6 +258,9 @@ impl Vendor {
         let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let body: BTreeMap<String, Value> = serde_json::from_slice(&request.body).unwrap_or_default();
         let refused = body.get("key").and_then(Value::as_str).is_some_and(|key| self.refused.contains(key));
+        if body.get("key").and_then(Value::as_str).is_some_and(|key| self.broken.contains(key)) {
+            return response(503, &json!({"error": "that was too much"}));
+        }
         // What a key has done already is answered from memory.
         if refused && !self.remembers(request, now) {
             return response(422, &json!({"error": "not valid here"}));

@@ -79,7 +79,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.in_flight.insert(self.permits, Flight { token, lock });
         self.parties.entry(permit.party).or_insert(Members { out: 1, used: false }).out += 1;
         self.companions += 1;
-        Permit { id: self.permits, ..permit.again() }
+        // What the look tried out is not what these were sent by.
+        Permit { id: self.permits, trial: false, ..permit.again() }
     }
 
     /// Whether the permit's call may have the key: no other call has it, and nobody keeps it shut.

@@ -160,4 +160,17 @@ fn i19_what_is_kept_is_bounded() {
     let row = ROW_BYTES + weight(&record(1, 1).fields);
     assert!(lately.young.len() + lately.old.len() <= 2 * GENERATION_BYTES / row);
     assert!(lately.young.contains_key(&rec(19_999)) && !lately.old.contains_key(&rec(0)));
+    // Records that grow weigh what they have become.
+    let mut lately = Lately::default();
+    for number in 0..1_000 {
+        lately.learn(number, vec![Said::Record { record: Arc::new(record(number, 1)), new: true }]);
+    }
+    for number in 0..1_000 {
+        let mut grown = record(number, 2);
+        grown.fields.insert("story".to_owned(), "x".repeat(20_000).into());
+        lately.learn(number, vec![Said::Record { record: Arc::new(grown), new: false }]);
+    }
+    let kept = lately.young.values().chain(lately.old.values()).map(|of| bytes_of(&of.record));
+    let kept: usize = kept.sum();
+    assert!(kept <= 2 * GENERATION_BYTES + 40_000, "{kept}");
 }

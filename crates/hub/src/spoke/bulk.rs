@@ -3,7 +3,7 @@
 //! The answer to the request is the job's id. It is durable, with the system's state, before anything else is done
 //! about it; then the call's slot is free, and the deliveries wait here, each with its intent open and its record
 //! locked. The job is looked at now and then, by a read that is admitted like any other. When it is done, what came of
-//! each is read and settled like the answer to a batch: all ends are one commit, and with it goes the job.
+//! each is read and settled like the answer to a batch: all ends that are known at once are one commit, and with it goes the job.
 //!
 //! A restart finds jobs and intents in the store, and goes on looking: nothing is sent again. What a job does not tell
 //! (it ended before its time, is not known any more, or does not end) leaves its deliveries in doubt, each as its class
@@ -33,6 +33,8 @@ pub(crate) struct Bulk {
     pub(super) step: JobStep,
     /// Looks in a row that told nothing.
     pub(super) failures: u32,
+    /// Of them, those in a row that said that there is no such job.
+    pub(super) unknown: u32,
     /// What the target called its state last.
     pub(super) state: String,
 }
@@ -40,7 +42,14 @@ pub(crate) struct Bulk {
 impl Bulk {
     /// A job as it was kept, of which it is not known yet what it holds.
     pub(crate) const fn kept(known: BulkJob) -> Self {
-        Self { known, members: BTreeMap::new(), step: JobStep::Status, failures: 0, state: String::new() }
+        Self {
+            known,
+            members: BTreeMap::new(),
+            step: JobStep::Status,
+            failures: 0,
+            unknown: 0,
+            state: String::new(),
+        }
     }
 
     pub(super) fn call(&self) -> Call {

@@ -101,7 +101,8 @@ impl Spoke {
                 buckets: draw.buckets,
                 cost: draw.cost,
                 safe: true,
-                poison: false,
+                // Failed several times: perhaps its own fault.
+                poison: doubt.head.as_ref().is_some_and(|head| head.attempts > 2),
                 party: sort.party,
                 serial: sort.serial,
             });
@@ -390,7 +391,8 @@ impl Spoke {
         }
         turn.note(Mark::Doubtful { system: self.system.clone(), class: flight.intent.class.name() });
         if let Some(head) = &mut flight.head {
-            head.attempts += u32::from(outcome.spends_attempt(head.attempts, flight.permit.is_trial()));
+            let spends = self.settings.retry.spends(outcome, head.attempts, flight.permit.is_trial());
+            head.attempts += u32::from(spends);
         }
         flight.intent.state = IntentState::Doubtful;
         flight.intent.due = due;

@@ -16,7 +16,7 @@ use crate::spoke::source::backoff;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
-/// A job of which the target says so often that it does not know it is gone: just begun, it may not show yet.
+/// A job of which the target says so often in a row that it does not know it is gone: just begun, it may not show yet.
 const UNKNOWN_MAX: u32 = 4;
 /// When a job should be over, so many looks that told nothing are made before its deliveries are in doubt.
 const LOOKS_MAX: u32 = 10;
@@ -111,7 +111,10 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         let outcome = self.connector.classify(call, answer, turn.now.wall);
-        let Some(bulk) = self.bulks.get(&number) else { return self.release(permit, turn) };
+        let Some(bulk) = self.bulks.get_mut(&number) else { return self.release(permit, turn) };
+        let unknown = answer.is_ok() && matches!(outcome.class, Class::NotFound | Class::Gone);
+        bulk.unknown = if unknown { bulk.unknown + 1 } else { 0 };
+        let gone = bulk.unknown >= UNKNOWN_MAX;
         let step = if bulk.step == JobStep::Status { "job" } else { "results" };
         let operation = format!("{}.{step}", bulk.known.operation);
         self.learn(&permit, &operation, &outcome, took, turn);
@@ -128,16 +131,12 @@ impl Spoke {
                 }
                 self.stands(number, permit, stands, (call, response), took, turn);
             }
-            (Class::NotFound | Class::Gone, Ok(_)) if self.is_unknown(number) => {
+            _ if gone => {
                 let why = "the target does not know its job any more";
                 self.over(number, permit, How::Gone, Outcome::because(Class::Uncertain, why), turn);
             }
             _ => self.look_later(number, permit, &outcome, turn),
         }
-    }
-
-    fn is_unknown(&self, number: u64) -> bool {
-        self.bulks.get(&number).is_some_and(|bulk| bulk.failures + 1 >= UNKNOWN_MAX)
     }
 
     fn stands(

@@ -186,7 +186,8 @@ impl Spoke {
             Ending::Delivered => (State::Delivered, true, now, None, attempts),
             Ending::Found | Ending::Converge => (State::Pending, false, now, None, attempts),
             Ending::Retry { due, spent } => {
-                let state = if *spent { State::Retrying } else { State::Pending };
+                let failed = *spent || settlement.outcome.class.is_illness();
+                let state = if failed { State::Retrying } else { State::Pending };
                 (state, false, *due, intent.reason.clone(), attempts + u32::from(*spent))
             }
             Ending::Person(why) => {

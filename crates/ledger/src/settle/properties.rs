@@ -101,7 +101,13 @@ proptest! {
             ), "{next:?}");
         }
         if let Next::Retry { spent, .. } = next {
-            prop_assert_eq!(spent, outcome.spends_attempt(attempts, trial));
+            let counts = matches!(
+                outcome.class,
+                Class::Conflict | Class::Locked | Class::Uncertain | Class::Retryable
+            );
+            let ill = matches!(outcome.class, Class::Uncertain | Class::Retryable);
+            let outage = ill && (trial || outcome.unreached);
+            prop_assert_eq!(spent, counts && (!outage || attempts < (POLICY.attempts_max / 2).max(1)));
         }
     }
 

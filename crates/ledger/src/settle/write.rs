@@ -53,7 +53,7 @@ pub(super) fn again(at: Settling<'_>, outcome: &Outcome, due: Wall) -> Next {
         (true, true) => Next::Person(words::doubt(at.intent, outcome)),
         (true, false) => Next::Dead(words::exhausted(at.intent, outcome, at.attempts)),
         (false, true) => go_on(at, due),
-        (false, false) => Next::Retry { due, spent: outcome.spends_attempt(at.attempts, at.trial) },
+        (false, false) => Next::Retry { due, spent: at.policy.spends(outcome, at.attempts, at.trial) },
     }
 }
 
