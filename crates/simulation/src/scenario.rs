@@ -342,6 +342,25 @@ pub fn batching_in_turn(class: Class) -> Arc<Configuration> {
     loaded(&files(&[class], &serial))
 }
 
+/// One target, each write to which is tried so often.
+#[cfg(test)]
+pub(crate) fn of_attempts(class: Class, attempts_max: u32) -> Arc<Configuration> {
+    let mut files = files(&[class], &|class: Class| class.manifest(false));
+    let name = class.name();
+    files.put(&format!("systems/{name}.yaml"), system_file(name, attempts_max));
+    loaded(&files)
+}
+
+fn system_file(name: &str, attempts_max: u32) -> String {
+    format!(
+        "system: {name}
+connector: connectors/{name}.yaml
+connection: {{base_url: \"https://{name}.example.com\"}}
+retry: {{base: 200ms, cap: 5s, attempts_max: {attempts_max}}}
+"
+    )
+}
+
 fn target_mapping(name: &str) -> String {
     format!(
         "mapping: thing.{name}
@@ -380,16 +399,7 @@ fields:
     for class in classes {
         let name = class.name();
         files.put(&format!("connectors/{name}.yaml"), manifest(*class));
-        files.put(
-            &format!("systems/{name}.yaml"),
-            format!(
-                "system: {name}
-connector: connectors/{name}.yaml
-connection: {{base_url: \"https://{name}.example.com\"}}
-retry: {{base: 200ms, cap: 5s, attempts_max: 30}}
-"
-            ),
-        );
+        files.put(&format!("systems/{name}.yaml"), system_file(name, 30));
         files.put(&format!("mappings/thing.{name}.yaml"), target_mapping(name));
         routes.push_str(&format!(
             "  - {{route: to.{name}, kind: sync, entity: Thing, system: {name}, object: items, \

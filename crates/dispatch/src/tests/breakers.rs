@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use canonical::Mono;
+use ledger::{Class, Lane};
+
 use super::limits;
 use super::script::check;
-use crate::{BreakerSpec, Limits};
+use crate::{BreakerSpec, BucketSet, Dispatcher, Limits, Wanted};
 
 #[test]
 fn i12_a_breaker_opens_tries_and_closes() {
@@ -273,4 +276,47 @@ fn a_lane_outside_its_window_waits_and_holds_nobody_up() {
         5000 offer c
         5000 admit -> b1 c b2";
     check(limits(), script);
+}
+
+/// I10: a trial tells of an outage only as long as nobody was served since the breaker opened: a record that fails where
+/// others are served may be its own illness.
+#[test]
+fn i10_a_trial_is_an_outage_until_somebody_is_served() {
+    let mut dispatcher = Dispatcher::new(limits(), Mono(0));
+    let (mut now, mut token) = (Mono(0), 0_u32);
+    let mut call = |later: u64, class: Class| {
+        now = now + Duration::from_secs(later);
+        token += 1;
+        dispatcher.offer(Wanted {
+            token,
+            lane: Lane::Standard,
+            lock: None,
+            due: now,
+            seq: i64::from(token),
+            operation: "write things".to_owned(),
+            buckets: BucketSet::NONE,
+            cost: 1,
+            safe: true,
+            poison: false,
+            party: None,
+            serial: None,
+        });
+        let (_, permit) = dispatcher.admit(now).unwrap();
+        let trial = permit.is_trial();
+        dispatcher.learn(&permit, class, None, None, Duration::ZERO, now);
+        dispatcher.release(permit, now);
+        trial
+    };
+    let (good, ill) = (Class::Applied, Class::Uncertain);
+    // The second time, what was counted before is out of its window.
+    for start in [0, 20] {
+        assert_eq!([start, 0, 0, 0].map(|later| call(later, ill)), [false; 4], "it opens");
+        assert_eq!([4; 3].map(|later| call(later, ill)), [true; 3], "nobody is served");
+        assert!(call(4, good));
+        assert_eq!(
+            [(0, ill), (4, ill), (4, good), (0, good)].map(|(later, class)| call(later, class)),
+            [false; 4]
+        );
+        assert!(!call(0, good), "it is closed");
+    }
 }
