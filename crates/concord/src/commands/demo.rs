@@ -56,9 +56,10 @@ pub(crate) fn run(given: &Demo, settings: &Settings, output: &Output) -> anyhow:
 async fn play(given: &Demo, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
     let credentials = Credentials::fresh()?;
     let mut stage = Stage::start(given.seed, &credentials).await?;
+    let (ingress, operator) = free()?;
     let addresses = Addresses {
-        ingress: free()?,
-        operator: free()?,
+        ingress,
+        operator,
         crm: stage.sandbox(Place::Crm)?.addr,
         erp: stage.sandbox(Place::Erp)?.addr,
         marketing: stage.sandbox(Place::Marketing)?.addr,
@@ -142,8 +143,12 @@ async fn keep(dir: &Path, at: Addresses, output: &Output) -> anyhow::Result<()> 
     wiring::asked_to_end().await
 }
 
-/// An address that is free now.
-fn free() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
-    Ok(listener.local_addr()?)
+/// Two addresses that are free now. They are below those that systems give out by themselves, so that nothing takes
+/// them by chance before the hub does.
+fn free() -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let start = std::process::id() % 700 * 10;
+    let ports = (24_000..31_000_u16).cycle().skip(start as usize).take(7_000);
+    let mut free = ports.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    let (one, other) = free.next().zip(free.next()).context("no free port on loopback")?;
+    Ok((one.local_addr()?, other.local_addr()?))
 }

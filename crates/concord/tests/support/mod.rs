@@ -2,7 +2,12 @@
 //! is acknowledged.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, clippy::let_underscore_must_use, reason = "a test may end where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::let_underscore_must_use,
+    reason = "a test may end where it stands"
+)]
 
 pub(crate) mod answers;
 pub(crate) mod command;
@@ -12,10 +17,10 @@ pub(crate) mod tenants;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -23,9 +28,21 @@ use sha2::Sha256;
 
 pub(crate) const SECRET: &str = "a-test-secret-of-24-bytes-or-more";
 
-/// A port that was free a moment ago.
+/// A free port that nobody else takes: it is below those that systems give out by themselves, and each test process
+/// keeps those it was given for as long as it runs, by the UDP port of the same number.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static KEPT: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    let mut kept = KEPT.lock().unwrap();
+    let start = u16::try_from(std::process::id() % 1_200).unwrap() * 10;
+    for port in (12_000..24_000).cycle().skip(start.into()).take(12_000) {
+        if let Ok(claim) = UdpSocket::bind(("127.0.0.1", port))
+            && TcpListener::bind(("127.0.0.1", port)).is_ok()
+        {
+            kept.push(claim);
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 /// A configuration folder with one signed source (`shop`, entity `Company`) and the given targets.
