@@ -11,6 +11,7 @@ use runtime::Handle;
 use runtime::clock::Clock;
 use serde_json::{Value, json};
 use telemetry::{Refused, Registry};
+use tokio::task::JoinSet;
 use web::{Access, Door, Problem, Routes, Scope, Tokens, kinds};
 
 use crate::health::{self, RETRY};
@@ -54,15 +55,21 @@ pub(crate) fn unknown_source() -> Problem {
     Problem::new(kinds::UNKNOWN_SOURCE, "no source with webhooks has this path")
 }
 
-/// Ready as long as messages of one tenant are taken: what keeps all from it is the same for all.
+/// Ready as long as messages of one tenant are taken: what keeps all from it is the same for all. All are asked at once,
+/// so that who asks waits for the first good answer, or as long as for one tenant.
 async fn ready(State(nobody): State<Arc<Nobody>>) -> Result<Json<Value>, Problem> {
-    let mut first = None;
+    let mut asked = JoinSet::new();
     for hub in &nobody.hubs {
-        match hub.ready().await {
-            Ok(()) => return Ok(Json(json!({ "status": "ready" }))),
-            Err(why) => first = first.or(Some(why)),
+        let hub = hub.clone();
+        asked.spawn(async move { hub.ready().await });
+    }
+    let mut why = "there is no tenant".to_owned();
+    while let Some(answer) = asked.join_next().await {
+        match answer {
+            Ok(Ok(())) => return Ok(Json(json!({ "status": "ready" }))),
+            Ok(Err(refused)) => why = refused.to_string(),
+            Err(_) => "the question broke off".clone_into(&mut why),
         }
     }
-    let why = first.map_or_else(|| "there is no tenant".to_owned(), |why| why.to_string());
     Err(Problem::new(kinds::BUSY, why).retry_after(RETRY))
 }

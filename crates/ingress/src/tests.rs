@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod events;
+mod front;
 mod pressure;
 mod waiting;
 mod webhooks;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -24,13 +25,17 @@ use crate::trace;
 /// Of requests that are not authentic, the first and every so-many-th are logged.
 const FORGED_LOGGED_EVERY: u64 = 100;
 
+/// What of an address names a source, if it is text.
+type Address<T> = Result<Path<T>, PathRejection>;
+
 /// `POST /v1/webhooks/{path}`
 pub(crate) async fn plain(
     State(app): State<Arc<App>>,
     id: RequestId,
-    Path(path): Path<String>,
+    path: Address<String>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let path = app.address(path)?;
     take(&app, &id, &path, None, request).await
 }
 
@@ -38,25 +43,25 @@ pub(crate) async fn plain(
 pub(crate) async fn secret(
     State(app): State<Arc<App>>,
     id: RequestId,
-    Path((path, secret)): Path<(String, String)>,
+    parts: Address<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (path, secret) = app.address(parts)?;
     take(&app, &id, &path, Some(&secret), request).await
 }
 
 /// `GET` of the same address: vendors that check it want a 200.
-pub(crate) async fn greet(
-    State(app): State<Arc<App>>,
-    Path(path): Path<String>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn greet(State(app): State<Arc<App>>, path: Address<String>) -> Result<StatusCode, Problem> {
+    let path = app.address(path)?;
     greeting(&app, &path, None)
 }
 
 /// The same with a secret.
 pub(crate) async fn greet_secret(
     State(app): State<Arc<App>>,
-    Path((path, secret)): Path<(String, String)>,
+    parts: Address<(String, String)>,
 ) -> Result<StatusCode, Problem> {
+    let (path, secret) = app.address(parts)?;
     greeting(&app, &path, Some(&secret))
 }
 
@@ -127,10 +132,17 @@ impl App {
     fn pusher(&self, path: &str) -> Result<(&Pusher, &WebhookSpec), Problem> {
         let pusher = self.sources.get(path);
         let found = pusher.and_then(|pusher| Some((pusher, pusher.connector.webhook()?)));
-        found.ok_or_else(|| {
-            self.refused(None, Refused::Unknown);
-            unknown_source()
-        })
+        found.ok_or_else(|| self.unknown())
+    }
+
+    /// An address that is no text is nobody's, and is answered as any other that is nobody's.
+    fn address<T>(&self, parts: Address<T>) -> Result<T, Problem> {
+        parts.map(|Path(parts)| parts).map_err(|_| self.unknown())
+    }
+
+    fn unknown(&self) -> Problem {
+        self.refused(None, Refused::Unknown);
+        unknown_source()
     }
 
     /// Judges the signature over what arrived. A signed time may agree with either clock: after a jump of the

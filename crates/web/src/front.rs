@@ -3,6 +3,9 @@
 //! Which tenant a request belongs to is said by the request alone: by its path, or by its token. What belongs to none
 //! is answered without a look at any of them. A connection belongs to the tenant of its last request, and takes one of
 //! that tenant's [places](crate::Shares): a tenant that has none left is told so, and its connection is closed.
+//!
+//! A connection of a stranger has no place, and is closed after an answer, so that it cannot be kept: whether or not the
+//! tenant that was asked for is there.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,15 +15,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
-use http::Uri;
+use axum::response::Response;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::PathAndQuery;
+use http::{StatusCode, Uri};
 use telemetry::{Refused, Registry};
 use tower::ServiceExt as _;
 
 use crate::access::Tokens;
+use crate::ids;
 use crate::problem::{Problem, kinds};
+use crate::routes::with_id;
 use crate::server::Current;
 use crate::shares::{Seat, Shares};
 
@@ -45,13 +50,15 @@ struct Front {
     doors: Vec<Door>,
     shares: Arc<Shares>,
     nobody: Router,
+    /// Whether a tenant's answer is one that nobody would give, too.
+    strange: fn(StatusCode) -> bool,
 }
 
 /// Requests find their tenant by the path before `/v1/`, which is taken off. `places` are connections.
 pub fn by_path(doors: Vec<(String, Door)>, nobody: Router, places: usize) -> Router {
     let (paths, doors): (Vec<String>, Vec<Door>) = doors.into_iter().unzip();
     let paths: BTreeMap<String, usize> = paths.into_iter().zip(0..).collect();
-    let front = Front::new(doors, nobody, places);
+    let front = Front::new(doors, nobody, places, strange);
     front.router(move |request| {
         let (own, rest) = split(request.uri().path())?;
         let tenant = paths.get(own).copied();
@@ -68,7 +75,8 @@ pub fn by_path(doors: Vec<(String, Door)>, nobody: Router, places: usize) -> Rou
 /// Requests find their tenant by their token. `places` are connections.
 pub fn by_token(doors: Vec<(Tokens, Door)>, nobody: Router, places: usize) -> Router {
     let (tokens, doors): (Vec<Tokens>, Vec<Door>) = doors.into_iter().unzip();
-    let front = Front::new(doors, nobody, places);
+    // Who is let in has a token.
+    let front = Front::new(doors, nobody, places, |_| false);
     front.router(move |request| {
         let mut found = None;
         // All are looked at: the time taken does not tell whose it is.
@@ -81,6 +89,11 @@ pub fn by_token(doors: Vec<(Tokens, Door)>, nobody: Router, places: usize) -> Ro
     })
 }
 
+/// What a tenant answers to whoever it does not know is what nobody answers.
+fn strange(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+}
+
 /// A path as the tenant's own part and the rest. The first `/v1/` divides them: no tenant's path has it.
 fn split(path: &str) -> Option<(&str, &str)> {
     let at = path.find(BEGINS)?;
@@ -88,9 +101,9 @@ fn split(path: &str) -> Option<(&str, &str)> {
 }
 
 impl Front {
-    fn new(doors: Vec<Door>, nobody: Router, places: usize) -> Self {
+    fn new(doors: Vec<Door>, nobody: Router, places: usize, strange: fn(StatusCode) -> bool) -> Self {
         let shares = Shares::new(places, doors.len());
-        Self { doors, shares, nobody }
+        Self { doors, shares, nobody, strange }
     }
 
     fn router(self, find: impl Fn(&mut Request) -> Option<usize> + Send + Sync + 'static) -> Router {
@@ -103,21 +116,21 @@ impl Front {
 
     async fn answer(&self, tenant: Option<usize>, request: Request<Body>) -> Response {
         let Some((tenant, door)) = tenant.and_then(|tenant| Some((tenant, self.doors.get(tenant)?))) else {
-            return ended(self.nobody.clone().oneshot(request).await);
+            return closing(ended(self.nobody.clone().oneshot(request).await));
         };
         // A request that came without a connection of ours (a test's) has its place as long as it lasts.
         let place = request.extensions().get::<Place>().cloned().unwrap_or_default();
         if !place.take(&self.shares, tenant) {
             door.telemetry.note_refused(None, Refused::Busy);
             let detail = "too many connections are open: use those that are open again, or fewer";
-            let mut refused = Problem::new(kinds::BUSY, detail).retry_after(AGAIN).into_response();
-            refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return refused;
+            let id = ids::next();
+            let refused = Problem::new(kinds::BUSY, detail).retry_after(AGAIN).answer(Some(&id));
+            return closing(with_id(refused, &id));
         }
         let router = door.router.borrow().clone();
         let response = ended(router.oneshot(request).await);
         drop(place);
-        response
+        if (self.strange)(response.status()) { closing(response) } else { response }
     }
 }
 
@@ -133,6 +146,12 @@ impl Place {
         *seat = shares.take(tenant);
         seat.is_some()
     }
+}
+
+/// The last answer over its connection.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn ended(answer: Result<Response, Infallible>) -> Response {

@@ -8,6 +8,7 @@
 mod access;
 pub mod body;
 mod front;
+mod ids;
 mod problem;
 mod routes;
 mod server;

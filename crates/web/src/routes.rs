@@ -1,9 +1,9 @@
 //! Routes with declared access: there is no way to add one without saying who may call it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,6 +16,7 @@ use runtime::clock::Clock;
 use telemetry::Registry;
 
 use crate::access::{Scope, Tokens};
+use crate::ids;
 use crate::problem::{Problem, kinds};
 
 pub use crate::access::RequestId;
@@ -58,8 +59,6 @@ struct Desk {
     /// Whose, in log lines: nobody's for what is before all tenants.
     tenant: String,
     tokens: Tokens,
-    started: i64,
-    next: AtomicU64,
 }
 
 /// One route's part of it.
@@ -85,8 +84,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     fn over(clock: Clock, telemetry: Arc<Registry>, tenant: String, tokens: Tokens) -> Self {
-        let started = clock.now().wall.millis();
-        let desk = Arc::new(Desk { clock, telemetry, tenant, tokens, started, next: AtomicU64::new(0) });
+        let desk = Arc::new(Desk { clock, telemetry, tenant, tokens });
         let routes = Self { router: Router::new(), inventory: Vec::new(), desk, closed: false };
         routes.get("/problems/{slug}", Access::Open("texts that explain errors, without data"), problem_page)
     }
@@ -145,13 +143,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn build(self, state: S) -> Router {
         let desk = self.desk;
         let behind = self.closed.then(|| Arc::clone(&desk));
-        let nowhere = move |headers: HeaderMap| async move {
-            let stranger = behind.and_then(|desk| desk.tokens.caller(&headers).err());
-            stranger.unwrap_or_else(|| Problem::new(kinds::NOT_FOUND, "no route has this address"))
+        let unless_stranger = move |otherwise: fn() -> Problem| {
+            let behind = behind.clone();
+            move |headers: HeaderMap| async move {
+                let stranger = behind.and_then(|desk| desk.tokens.caller(&headers).err());
+                stranger.unwrap_or_else(otherwise)
+            }
         };
         self.router
-            .fallback(nowhere)
-            .method_not_allowed_fallback(|| async { Problem::new(kinds::METHOD, "see the header `Allow`") })
+            .fallback(unless_stranger(|| Problem::new(kinds::NOT_FOUND, "no route has this address")))
+            .method_not_allowed_fallback(unless_stranger(|| {
+                Problem::new(kinds::METHOD, "see the header `Allow`")
+            }))
             .layer(from_fn_with_state(desk, enter))
             .with_state(state)
     }
@@ -159,8 +162,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
 /// The outermost layer: gives the request its id, and every answer the id and the headers that all answers have.
 async fn enter(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
-    let number = desk.next.fetch_add(1, Ordering::Relaxed);
-    let id = format!("req_{:x}-{number:x}", desk.started);
+    let id = ids::next();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -171,8 +173,13 @@ async fn enter(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) 
         }
         response = problem.allow(allow).answer(Some(&id));
     }
+    with_id(response, &id)
+}
+
+/// An answer with the headers that all answers have.
+pub(crate) fn with_id(mut response: Response, id: &str) -> Response {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -203,8 +210,8 @@ async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Res
     response
 }
 
-async fn problem_page(Path(slug): Path<String>) -> Result<Response, Problem> {
-    let kind = kinds::ALL.iter().find(|kind| kind.slug == slug);
+async fn problem_page(slug: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let kind = slug.ok().and_then(|Path(slug)| kinds::ALL.iter().find(|kind| kind.slug == slug));
     let kind = kind.ok_or_else(|| Problem::new(kinds::NOT_FOUND, "there is no problem of that name"))?;
     let text = format!("{} ({})\n\n{}\n", kind.title, kind.status, kind.help);
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

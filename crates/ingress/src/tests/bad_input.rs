@@ -126,6 +126,18 @@ async fn unknown_sources_and_addresses_are_not_found() {
     let unknown = stage.ask(signed("/v1/webhooks/nobody", b"{}", START, "crm-secret")).await;
     assert_eq!((unknown.status.as_u16(), &unknown.body["type"]), (404, &json!("/problems/unknown-source")));
     assert!(stage.counted("unknown_source"));
+    // What is no text is no source's.
+    for path in ["/v1/webhooks/%FF", "/v1/webhooks/%FF/%FF", "/v1/webhooks/crm/%FF"] {
+        for method in ["GET", "POST"] {
+            let request = Request::builder().method(method).uri(path).body(Body::empty());
+            let answer = stage.ask(request.expect("a request")).await;
+            assert_eq!(
+                (answer.status.as_u16(), &answer.body["detail"]),
+                (404, &unknown.body["detail"]),
+                "{method} {path}"
+            );
+        }
+    }
     // `feed` is a system, but has no webhook.
     assert_eq!(stage.ask(signed("/v1/webhooks/feed", b"{}", START, "crm-secret")).await.status, 404);
     for path in

@@ -79,9 +79,26 @@ async fn errors_are_problem_documents_with_the_requests_id() {
     assert!(headers["allow"].to_str().expect("text").contains("GET"));
     let (_, headers, _) = answer(&router, get("/busy")).await;
     assert_eq!(headers["retry-after"], "2", "rounded up");
-    let (_, first, _) = answer(&router, get("/free")).await;
-    let (_, second, _) = answer(&router, get("/free")).await;
-    assert_ne!(first["x-request-id"], second["x-request-id"]);
+}
+
+/// Ids are counted through all routers of the process, and show neither the count nor the start.
+#[tokio::test]
+async fn ids_tell_nothing_but_themselves() {
+    let routers = [router().0, router().0];
+    let mut ids = Vec::new();
+    for at in 0..100 {
+        let (_, headers, _) = answer(&routers[at % 2], get("/free")).await;
+        let id = headers["x-request-id"].to_str().expect("text").to_owned();
+        let hex = id.strip_prefix("req_").expect("an id").to_owned();
+        assert_eq!(hex.len(), 24, "{id}");
+        ids.push(u128::from_str_radix(&hex, 16).expect("hexadecimal"));
+    }
+    let near = |one: &u128, other: &u128| one.abs_diff(*other) < 1 << 72;
+    for (at, id) in ids.iter().enumerate() {
+        assert!(ids[..at].iter().all(|other| !near(id, other)), "no neighbours: {ids:x?}");
+    }
+    let rising = ids.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert!((20..80).contains(&rising), "no order: {rising}");
 }
 
 #[tokio::test]
