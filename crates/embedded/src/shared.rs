@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use store::browse::Disk;
 use store::{Reply, Stats, StoreError};
 
 use crate::Options;
@@ -112,15 +113,18 @@ impl Shared {
     pub(crate) fn stats(&self) -> Stats {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
-        Stats {
+        let disk = Disk {
             groups: of(&counters.groups),
+            syncs: of(&counters.syncs),
+            checkpoints: of(&counters.checkpoints),
+            log_pages: of(&counters.log_pages),
+        };
+        Stats {
             commits: of(&counters.commits),
             units: of(&counters.units),
             conflicts: of(&counters.conflicts),
-            syncs: of(&counters.syncs),
-            checkpoints: of(&counters.checkpoints),
             finds: of(&counters.finds),
-            log_pages: of(&counters.log_pages),
+            disk: Some(disk),
             full: self.full.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

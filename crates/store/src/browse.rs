@@ -172,24 +172,31 @@ pub struct Footprint {
 /// What a store has done since it was opened.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
-    /// Transactions, each for a group of commits.
-    pub groups: u64,
     /// Commits.
     pub commits: u64,
     /// Units in them.
     pub units: u64,
     /// Units that conflicted.
     pub conflicts: u64,
-    /// Syncs to disk: for the embedded store one per transaction that wrote, two per checkpoint that moved pages.
+    /// Questions answered, operators' included.
+    pub finds: u64,
+    /// Its work on the disk; `None` where only a part of the store is shown, since it is done for all together.
+    pub disk: Option<Disk>,
+    /// Why not everything is taken; `None` while there is room.
+    pub full: Option<String>,
+}
+
+/// What a store has done on its disk since it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Disk {
+    /// Transactions, each for a group of commits.
+    pub groups: u64,
+    /// Syncs: for the embedded store one per transaction that wrote, two per checkpoint that moved pages.
     pub syncs: u64,
     /// Checkpoints.
     pub checkpoints: u64,
-    /// Questions answered, operators' included.
-    pub finds: u64,
     /// Pages in the log at the last checkpoint.
     pub log_pages: u64,
-    /// Why not everything is taken; `None` while there is room.
-    pub full: Option<String>,
 }
 
 /// A question of an operator.

@@ -150,6 +150,12 @@ impl Queues {
     }
 }
 
+impl<S> Fair<S> {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<S: Store + Browse + 'static> Fair<S> {
     fn enter(self: &Arc<Self>, kind: Kind, turn: Turn, job: Job) {
         self.lock().turns(kind).enter(turn, job);
@@ -167,14 +173,8 @@ impl<S: Store + Browse + 'static> Fair<S> {
         if std::mem::replace(&mut self.lock().handing, true) {
             return;
         }
-        loop {
-            let next = {
-                let mut queues = self.lock();
-                let next = queues.next();
-                queues.handing = next.is_some();
-                next
-            };
-            let Some((kind, turn, job)) = next else { return };
+        let mut hand = Hand { fair: self, at_work: true };
+        while let Some((kind, turn, job)) = hand.next() {
             self.pass(kind, turn, job);
         }
     }
@@ -197,9 +197,31 @@ impl<S: Store + Browse + 'static> Fair<S> {
             reply(answer);
         })
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+/// The hand that hands over.
+struct Hand<'f, S> {
+    fair: &'f Fair<S>,
+    at_work: bool,
+}
+
+impl<S> Hand<'_, S> {
+    /// What goes next. Where nothing may go the hand rests from the same moment on: what comes later finds it so.
+    fn next(&mut self) -> Option<(Kind, Turn, Job)> {
+        let mut queues = self.fair.lock();
+        let next = queues.next();
+        self.at_work = next.is_some();
+        queues.handing = self.at_work;
+        next
+    }
+}
+
+impl<S> Drop for Hand<'_, S> {
+    /// A backend that panics takes the hand's task with it, and must not keep all tenants' jobs for ever.
+    fn drop(&mut self) {
+        if self.at_work {
+            self.fair.lock().handing = false;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use canonical::Tenant;
 
-use crate::browse::{Browse, Look, Page, Stats};
+use crate::browse::{Browse, Disk, Look, Page, Stats};
 use crate::op::Unit;
 use crate::query::{Query, Rows};
 use crate::{Receipt, Reply, Store, StoreError};
@@ -178,7 +178,7 @@ impl Browse for Memory {
     }
 
     fn stats(&self) -> Stats {
-        Stats { syncs: self.lock().syncs, ..Stats::default() }
+        Stats { disk: Some(Disk { syncs: self.lock().syncs, ..Disk::default() }), ..Stats::default() }
     }
 
     fn copy_to(&self, path: &std::path::Path) -> Result<(), StoreError> {

@@ -291,17 +291,19 @@ impl Registry {
         self.catalogue.http_refused.one([source.map_or("none", System::as_str), reason.name()]);
     }
 
-    /// What the store has done so far, as it counts itself.
+    /// What the store has done so far, as it counts itself. What it does not say here is not shown.
     pub fn note_store(&self, stats: &store::Stats) {
         let c = &self.catalogue;
         c.store_commits.stand_at([], stats.commits);
         c.store_units.stand_at([], stats.units);
         c.store_conflicts.stand_at([], stats.conflicts);
-        c.store_syncs.stand_at([], stats.syncs);
-        c.store_checkpoints.stand_at([], stats.checkpoints);
         c.store_finds.stand_at([], stats.finds);
-        c.store_log_pages.set([], usize::try_from(stats.log_pages).unwrap_or(usize::MAX));
         c.store_full.set([], usize::from(stats.full.is_some()));
+        if let Some(disk) = stats.disk {
+            c.store_syncs.stand_at([], disk.syncs);
+            c.store_checkpoints.stand_at([], disk.checkpoints);
+            c.store_log_pages.set([], usize::try_from(disk.log_pages).unwrap_or(usize::MAX));
+        }
     }
 
     /// The figures as OpenMetrics text.

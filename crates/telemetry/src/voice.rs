@@ -85,14 +85,14 @@ pub(crate) fn tell(tenant: &str, mark: &Mark) {
             );
         }
         Mark::BulkBegan { system, operation, records } => {
-            info!(target: "concord", %system, operation, records, "a job began there");
+            info!(target: "concord", tenant, %system, operation, records, "a job began there");
         }
         Mark::BulkEnded { system, operation, how: how @ "done", records, took } => {
-            info!(target: "concord", %system, operation, how, records, took_s = took.as_secs(), "a job is over there");
+            info!(target: "concord", tenant, %system, operation, how, records, took_s = took.as_secs(), "a job is over there");
         }
         Mark::BulkEnded { system, operation, how, records, took } => {
             let took_s = took.as_secs();
-            warn!(target: "concord", %system, operation, how, records, took_s, "a job there did not end well: see its deliveries");
+            warn!(target: "concord", tenant, %system, operation, how, records, took_s, "a job there did not end well: see its deliveries");
         }
         Mark::LinkRot { system } => {
             info!(target: "concord", tenant, %system, "a link pointed at nothing and was dropped");

@@ -230,5 +230,49 @@ fn figures_are_ones_own() {
     let (busy, quiet) = (booths[0].stats(), booths[1].stats());
     assert_eq!((busy.commits, busy.units, busy.finds), (5, 5, 0));
     assert_eq!((quiet.commits, quiet.units, quiet.finds), (0, 0, 1));
+    assert!(memory.stats().disk.is_some() && busy.disk.is_none(), "syncs are for all together");
     assert!(booths[0].copy_to(Path::new("copy")).is_err());
+}
+
+/// A store whose commits of record 13 are a defect of its own.
+struct Panics(Memory);
+
+impl Store for Panics {
+    fn find(&self, query: Query, reply: Reply<Rows>) {
+        self.0.find(query, reply);
+    }
+    fn commit(&self, units: Vec<Unit>, reply: Reply<Vec<Receipt>>) {
+        assert_ne!(units, put(13), "a defect");
+        self.0.commit(units, reply);
+    }
+}
+
+impl Browse for Panics {
+    fn look(&self, tenant: Tenant, look: Look, reply: Reply<Page>) {
+        self.0.look(tenant, look, reply);
+    }
+    fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+    fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        self.0.copy_to(path)
+    }
+}
+
+/// A panic below ends the task that it came to, and no other: what waits, and what comes, goes on.
+#[test]
+fn a_panic_below_stops_only_its_own_task() {
+    let covers: Vec<Arc<dyn Cover>> = vec![Arc::new(Plain), Arc::new(Plain)];
+    let booths = booths(Arc::new(Panics(Memory::new())), covers, Bounds::default());
+    let answered = Answered::default();
+    let say = |who: usize, number: u64| {
+        let answered = Arc::clone(&answered);
+        let push = move |_| answered.lock().unwrap().push((who, number));
+        booths[who].commit(put(number), Box::new(push));
+    };
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| say(0, 13)));
+    assert!(broken.is_err());
+    say(1, 1);
+    say(0, 2);
+    assert_eq!(*answered.lock().unwrap(), [(1, 1), (0, 2)]);
 }

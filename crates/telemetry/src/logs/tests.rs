@@ -17,7 +17,8 @@ impl io::Write for Sink {
     }
 }
 
-fn lines(format: LogFormat, filter: &str, say: impl FnOnce()) -> String {
+/// What comes out while `say` runs.
+pub(crate) fn lines(format: LogFormat, filter: &str, say: impl FnOnce()) -> String {
     let sink = Sink::default();
     let to = sink.clone();
     let subscriber = tracing_subscriber::registry()

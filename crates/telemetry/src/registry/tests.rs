@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use canonical::{Entity, Object};
 
 use super::*;
+use crate::logs::LogFormat;
+use crate::logs::tests::lines;
 
 fn system(name: &str) -> System {
     System::new(name).expect("a name")
@@ -124,6 +126,52 @@ fn every_variant_is_listed() {
         .map(|mark| format!("{mark:?}").chars().take_while(char::is_ascii_alphanumeric).collect())
         .collect();
     assert_eq!(listed, variants);
+}
+
+/// A process may serve several tenants: a line that does not say whose it is cannot be given to anybody.
+#[test]
+fn every_line_says_whose_it_is() {
+    let ended = |how| Mark::BulkEnded {
+        system: system("crm"),
+        operation: "upsert".to_owned(),
+        how,
+        records: 90,
+        took: Duration::from_secs(9),
+    };
+    let more = [
+        ended("lost"),
+        Mark::Breaker { system: system("crm"), operation: "upsert".to_owned(), state: "closed" },
+        Mark::Authorised { system: system("crm"), ok: false },
+        Mark::Reopened { system: system("crm"), whole: false },
+    ];
+    let registry = registry();
+    let mut told = 0;
+    for mark in marks().iter().chain(&more) {
+        let text = lines(LogFormat::Json, "trace", || registry.note(mark));
+        for line in text.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("an object");
+            assert_eq!(line["tenant"], "acme", "{mark:?}: {line}");
+            told += 1;
+        }
+    }
+    let arms = include_str!("../voice.rs").matches("target: \"concord\"").count();
+    assert_eq!(told, arms, "each line of the voice was heard");
+}
+
+/// A tenant of several is shown no figure of what the store does for all: a 0 there would be untrue.
+#[test]
+fn work_for_all_together_is_shown_only_where_it_is_known() {
+    let registry = registry();
+    registry.note_store(&store::Stats { commits: 3, ..store::Stats::default() });
+    let part = registry.text();
+    assert!(part.contains(r#"concord_store_commits_total{tenant="acme"} 3"#), "{part}");
+    let disk = store::browse::Disk { groups: 1, syncs: 2, checkpoints: 4, log_pages: 5 };
+    registry.note_store(&store::Stats { disk: Some(disk), ..store::Stats::default() });
+    let whole = registry.text();
+    for (name, value) in [("store_syncs_total", 2), ("store_checkpoints_total", 4), ("store_log_pages", 5)] {
+        assert!(whole.contains(&format!(r#"concord_{name}{{tenant="acme"}} {value}"#)), "{whole}");
+        assert!(!part.contains(&format!("concord_{name}{{")), "{part}");
+    }
 }
 
 #[test]
