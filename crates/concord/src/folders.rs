@@ -86,12 +86,31 @@ pub(crate) fn of_tenant(dir: &Path, name: &str) -> PathBuf {
     dir.join(TENANTS).join(name)
 }
 
+/// A folder that is one tenant's must not be one of several: what is done to the store is done to all of theirs.
+///
+/// # Errors
+/// When it lies in a hub's folder.
+pub(crate) fn alone(dir: &Path) -> anyhow::Result<()> {
+    match hub_of(dir) {
+        None => Ok(()),
+        Some(hub) => Err(Exit::Conflict.because(format!(
+            "the tenants of {0} share one store: name the hub's folder, {0}",
+            hub.display()
+        ))),
+    }
+}
+
 /// The hub's folder that a tenant's folder lies in, if it does.
-pub(crate) fn hub_of(dir: &Path) -> Option<PathBuf> {
-    let dir = std::path::absolute(dir).ok()?;
-    let tenants = dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == TENANTS))?;
-    let hub = tenants.parent()?;
-    matches!(look(hub), Ok(Folder::Hub(_))).then(|| hub.to_owned())
+fn hub_of(dir: &Path) -> Option<PathBuf> {
+    // As it is named, as it is, and as its parent is: each of these parts may be a link, or a way around.
+    let named = std::path::absolute(dir).ok();
+    let beside =
+        named.as_deref().and_then(|dir| Some(dir.parent()?.canonicalize().ok()?.join(dir.file_name()?)));
+    [named, dir.canonicalize().ok(), beside].into_iter().flatten().find_map(|dir| {
+        let tenants = dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == TENANTS))?;
+        let hub = tenants.parent()?;
+        matches!(look(hub), Ok(Folder::Hub(_))).then(|| hub.to_owned())
+    })
 }
 
 /// A folder's store, and the tenants whose it is.
@@ -112,12 +131,7 @@ impl Whole {
     /// # Errors
     /// When the folder cannot be used, or is one of several that share the store.
     pub(crate) fn of(dir: &Path, problems: impl Fn(&[Problem])) -> anyhow::Result<Self> {
-        if let Some(hub) = hub_of(dir) {
-            return Err(Exit::Conflict.because(format!(
-                "the tenants of {0} share one store: name the hub's folder, {0}",
-                hub.display()
-            )));
-        }
+        alone(dir)?;
         let unusable = || Exit::Failed.because(format!("{} cannot be used: see above", dir.display()));
         let (name, configurations, first) = match look(dir)? {
             Folder::Tenant => {
@@ -169,15 +183,17 @@ pub(crate) fn load(dir: &Path, names: &[String]) -> Tenants {
         all.problems.extend(problems.into_iter().map(|problem| under(problem, name)));
     }
     // Paths are compared as they are from the root, wherever the command was called.
-    let dirs: Vec<PathBuf> = all
-        .loaded
-        .iter()
-        .map(|one| std::path::absolute(&one.dir).unwrap_or_else(|_| one.dir.clone()))
-        .collect();
+    let dirs: Vec<PathBuf> = all.loaded.iter().map(|one| rooted(&one.dir)).collect();
     let members: Vec<Member<'_>> = all.loaded.iter().zip(&dirs).map(|(one, dir)| one.member(dir)).collect();
     let clashes = together(&members).into_iter();
     all.clashes = clashes.map(|(number, problem)| under(problem, members[number].name)).collect();
     all
+}
+
+/// A folder's path from the root, without links: `..` in it leads where it would lead.
+pub(crate) fn rooted(dir: &Path) -> PathBuf {
+    let path = dir.canonicalize().or_else(|_| std::path::absolute(dir));
+    path.unwrap_or_else(|_| dir.to_owned())
 }
 
 /// A problem of a tenant's folder, with the file named from the hub's folder.
@@ -195,7 +211,9 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     //! A folder is one or the other.
-    use super::{Folder, load, look};
+    use std::os::unix::fs::symlink;
+
+    use super::{Folder, alone, load, look};
 
     #[test]
     fn a_folder_is_a_tenants_or_a_hubs() {
@@ -219,5 +237,49 @@ mod tests {
         std::fs::write(folder.path().join("concord.yaml"), "").unwrap();
         let both = look(folder.path()).unwrap_err().to_string();
         assert!(both.contains("either one tenant's or a hub's"), "{both}");
+    }
+
+    /// However it is named: else two processes, or one for one of them, would work on the store of all.
+    #[test]
+    fn a_tenants_folder_is_found_in_its_hub_by_every_way_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for dir in
+            ["hub/tenants/acme/model", "hub/tenants/globex", "else/initech", "else/alone", "all/umbrella"]
+        {
+            std::fs::create_dir_all(at(dir)).unwrap();
+        }
+        symlink(at("hub/tenants/acme"), at("acme")).unwrap();
+        symlink(at("else/initech"), at("hub/tenants/initech")).unwrap();
+        symlink(at("hub"), at("else/hub")).unwrap();
+        std::fs::create_dir_all(at("linked")).unwrap();
+        symlink(at("all"), at("linked/tenants")).unwrap();
+        for way in [
+            "hub/tenants/acme",
+            "hub/tenants/acme/",
+            "hub/tenants/./acme/.",
+            "hub/tenants/acme/model/..",
+            "hub/tenants/globex/../acme",
+            "acme",
+            "acme/model/..",
+            "else/hub/tenants/acme",
+            "hub/tenants/initech",
+            "hub/tenants/acme/../initech",
+            "hub/tenants/new",
+            "linked/tenants/umbrella",
+        ] {
+            let refused = alone(&at(way)).expect_err(way).to_string();
+            assert!(refused.contains("share one store"), "{refused}");
+        }
+        for way in [
+            "hub",
+            "else/alone",
+            "hub/tenants",
+            "hub/tenants/acme/model",
+            "hub/tenants/../../else/alone",
+            "no",
+        ] {
+            alone(&at(way)).expect(way);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod change;
 mod credential;
+mod owners;
 pub(crate) mod secrets;
 mod several;
 mod tenant;
@@ -76,7 +77,7 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
     // Ports before the store: a hub that cannot listen must not touch anything.
     let ports = Ports::bind(configuration.settings.listeners).await?;
     let store = open(&dir.join(&configuration.settings.store.folder), root.clone(), crash.as_ref())?;
-    let common = Common { root, clock: Clock::system(), crash: crash.as_ref(), tenants: 1, by_path: false };
+    let common = Common { root, clock: Clock::system(), crash: crash.as_ref(), tenants: 1, owners: None };
     let running = Running::start(dir, configuration, secrets, &token, store.clone(), &common).await?;
     let routers = (running.live.sources(), running.live.console());
     serve(ports, routers, vec![running], store)

@@ -12,6 +12,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use sandbox::{Kind, Options, Sandbox};
@@ -82,6 +84,10 @@ async fn two_tenants_live_in_one_process() {
         assert!(metrics.contains(&format!("tenant=\"{name}\"")), "{metrics}");
         let strangers = metrics.lines().filter(|line| line.contains("tenant=") && !line.contains(name));
         assert_eq!(strangers.count(), 0, "{metrics}");
+        assert!(
+            metrics.contains("concord_store_commits_total{")
+                && !metrics.contains("concord_store_syncs_total{")
+        );
         assert_eq!(json(folder, &["config", "get"])["tenant"], name);
     }
     strangers(&all.hub, globex);
@@ -108,6 +114,7 @@ fn strangers(hub: &Folder, globex: &Folder) {
             assert!(!body.contains("globex"), "{body}");
         }
     }
+    assert_eq!(request(hub.operator, "POST", "/metrics", &[], b"").unwrap().0, 401, "nor does a method");
     assert_eq!(
         asked(globex, Some(&globex.token()), "/globex/api/v1/status").0,
         404,
@@ -115,21 +122,61 @@ fn strangers(hub: &Folder, globex: &Folder) {
     );
 }
 
+/// What a stranger is answered over a connection that it would keep: the request's id, and all but that and the time.
+fn stranger(hub: &Folder, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", hub.ingress)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer poster-of-4\r\ncontent-length: 0\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let lines = answer.lines().filter(|line| !line.to_lowercase().starts_with("date:"));
+    let answer = lines.collect::<Vec<_>>().join("\n");
+    assert!(answer.contains("connection: close"), "{answer}");
+    let id = answer.split("x-request-id: req_").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let rest = answer.replace(&id, "ID");
+    assert!(!rest.contains(&id), "{answer}");
+    (id, rest)
+}
+
+/// The status and body of an answer to a batch without events.
+fn posted(hub: &Folder, path: &str, token: &str) -> (u16, String) {
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "application/cloudevents-batch+json")];
+    request(hub.ingress, "POST", path, &headers, b"[]").unwrap()
+}
+
 /// A token for events is one tenant's; what is under no tenant's path is as if nobody knew the caller.
 fn reached(hub: &Folder) {
-    let post = |path: &str, token: &str| {
-        let bearer = format!("Bearer {token}");
-        let headers =
-            [("authorization", bearer.as_str()), ("content-type", "application/cloudevents-batch+json")];
-        request(hub.ingress, "POST", path, &headers, b"[]").unwrap()
-    };
+    let post = |path: &str, token: &str| posted(hub, path, token);
     assert_eq!(post("/v1/events", "poster-of-4").0, 202);
     assert_eq!(post("/globex/v1/events", "poster-of-6").0, 202);
     let other = post("/globex/v1/events", "poster-of-4");
     let nobody = post("/initech/v1/events", "poster-of-4");
     assert_eq!((other.0, nobody.0), (401, 401));
-    let without_id = |body: &str| body.split("\"request_id\"").next().unwrap().to_owned();
-    assert_eq!(without_id(&other.1), without_id(&nobody.1));
+    // Whoever is not known is answered as if the tenant were not there, and keeps no connection.
+    for (method, rest) in [
+        ("POST", "/v1/events"),
+        ("PUT", "/v1/events"),
+        ("POST", "/v1/webhooks/shopp"),
+        ("GET", "/v1/webhooks/shopp"),
+        ("POST", "/v1/webhooks/%FF"),
+        ("GET", "/v1/webhooks/%FF/%FF"),
+        ("DELETE", "/v1/webhooks/shop"),
+        ("GET", "/v1/status"),
+        ("GET", "/healthz"),
+    ] {
+        let ids = ["/globex", "/initech", "/globex"].map(|tenant| {
+            let (id, answer) = stranger(hub, method, &format!("{tenant}{rest}"));
+            (id, answer.replace(tenant, ""))
+        });
+        assert_eq!(ids[0].1, ids[1].1, "{method} {rest}");
+        let [first, _, third] = ids.map(|(id, _)| u128::from_str_radix(&id, 16).unwrap());
+        assert!(first.abs_diff(third) > 1 << 64, "no neighbours: {first:x}, {third:x}");
+    }
     for path in ["/initech/v1/webhooks/shop", "/globex/v1/webhooks/shopp", "/v1/webhooks/globex"] {
         let (status, body) = request(hub.ingress, "POST", path, &[], b"{}").unwrap();
         assert!(status == 404 && body.contains("unknown-source"), "{path}: {body}");
@@ -272,6 +319,99 @@ async fn a_broken_folder_is_left_out() {
     assert_eq!(hub.stop(), Some(0));
 }
 
+/// A running hub gives no tenant what is another's: its next start would refuse both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_anothers_is_not_applied() {
+    let all = Tenants::new(&[(ACME, nowhere()), (GLOBEX, nowhere())]);
+    let [acme, globex] = &all.tenants[..] else { panic!("two") };
+    let archive = |folder: &Folder, at: &str| {
+        let concord = fs::read_to_string(folder.path().join("concord.yaml")).unwrap();
+        folder.put("concord.yaml", &format!("{concord}retention: {{archive: {at}}}\n"));
+    };
+    archive(acme, "../../old/acme");
+    let mut hub = all.hub.up(&[]);
+    assert!(hub.ready(), "{}", all.hub.last_words());
+    let plain = fs::read_to_string(globex.path().join("concord.yaml")).unwrap();
+    let refused = |place: &str| {
+        let said = ends(globex, 6, &["apply", "--reason", "a test"]);
+        assert!(said.contains(place) && said.contains("in use"), "{said}");
+        assert!(!said.replace("../acme/", "").replace("old/acme", "").contains("acme"), "{said}");
+        assert_eq!(posted(&all.hub, "/globex/v1/events", "poster-of-4").0, 401);
+        assert_eq!(posted(&all.hub, "/globex/v1/events", "poster-of-6").0, 202);
+    };
+    // The same bytes, the same file, the same folder.
+    globex.put("poster.token", "poster-of-4");
+    refused("concord.yaml:9:38: error");
+    globex.put("poster.token", "poster-of-6");
+    globex.put("concord.yaml", &plain.replacen("./poster.token", "../acme/poster.token", 1));
+    refused("concord.yaml:9:38: error");
+    globex.put("concord.yaml", &plain);
+    archive(globex, "../../old/../old/acme");
+    refused("concord.yaml:10:22: error");
+    // What another had and has given up is free; what was refused is held by nobody.
+    globex.put("concord.yaml", &format!("{plain}retention: {{archive: ../../old/globex}}\n"));
+    ends(globex, 0, &["apply", "--reason", "a test"]);
+    acme.put("poster.token", "another");
+    ends(acme, 0, &["apply", "--reason", "a test"]);
+    globex.put("poster.token", "poster-of-4");
+    ends(globex, 0, &["apply", "--reason", "a test"]);
+    assert_eq!(posted(&all.hub, "/globex/v1/events", "poster-of-4").0, 202);
+    assert_eq!(posted(&all.hub, "/v1/events", "poster-of-4").0, 401);
+    acme.put("poster.token", "poster-of-4");
+    ends(acme, 6, &["apply", "--reason", "a test"]);
+    acme.put("poster.token", "another");
+    assert_eq!(hub.stop(), Some(0));
+    let mut hub = all.hub.up(&[]);
+    assert!(hub.ready(), "what was applied starts: {}", all.hub.last_words());
+    assert_eq!(hub.stop(), Some(0));
+}
+
+/// A tenant's own `.concord/` is its own trouble: the others start, and what it has for itself is kept for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_cannot_be_had_leaves_its_tenant_out() {
+    let all = Tenants::new(&[(ACME, nowhere()), (GLOBEX, nowhere())]);
+    let [acme, globex] = &all.tenants[..] else { panic!("two") };
+    let archive = |folder: &Folder, at: &str| {
+        let concord = fs::read_to_string(folder.path().join("concord.yaml")).unwrap();
+        folder.put("concord.yaml", &format!("{concord}retention: {{archive: {at}}}\n"));
+    };
+    archive(globex, "../../old/globex");
+    globex.put(".concord", "no folder");
+    let mut hub = all.hub.up(&[]);
+    assert!(hub.ready(), "{}", all.hub.last_words());
+    let words = all.hub.last_words();
+    let line = words.lines().find(|line| line.contains("the tenant is not started")).unwrap();
+    assert!(
+        line.contains(r#""tenant":"globex""#) && line.contains("globex/.concord cannot be made"),
+        "{words}"
+    );
+    assert_eq!(posted(&all.hub, "/v1/events", "poster-of-4").0, 202);
+    assert_eq!(posted(&all.hub, "/globex/v1/events", "poster-of-6").0, 401);
+    let plain = fs::read_to_string(acme.path().join("concord.yaml")).unwrap();
+    archive(acme, "../../old/globex");
+    let said = ends(acme, 6, &["apply", "--reason", "a test"]);
+    assert!(said.contains("concord.yaml:10:22: error") && said.contains("in use"), "{said}");
+    acme.put("concord.yaml", &plain);
+    assert_eq!(hub.stop(), Some(0));
+
+    // It has its token, but cannot say where it is: it is served.
+    fs::remove_file(globex.path().join(".concord")).unwrap();
+    globex.put(".concord/run.json/in-the-way", "");
+    let mut hub = all.hub.up(&[]);
+    assert!(hub.ready(), "{}", all.hub.last_words());
+    until("both are served", || {
+        [("/v1/events", "poster-of-4"), ("/globex/v1/events", "poster-of-6")]
+            .iter()
+            .all(|(path, token)| posted(&all.hub, path, token).0 == 202)
+    })
+    .await;
+    ends(acme, 0, &["system", "list"]);
+    let words = all.hub.last_words();
+    let line = words.lines().find(|line| line.contains("its folder does not say where")).unwrap();
+    assert!(line.contains(r#""tenant":"globex""#) && line.contains("run.json cannot be written"), "{words}");
+    assert_eq!(hub.stop(), Some(0));
+}
+
 /// The store is all tenants': it is copied and put back as a whole, by the hub's folder.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_is_kept_as_a_whole() {
@@ -287,6 +427,11 @@ async fn the_store_is_kept_as_a_whole() {
     let place = place.to_str().unwrap();
     let said = ends(acme, 6, &["backup", place]);
     assert!(said.contains("share one store"), "{said}");
+    for way in ["", "/.", "/../acme", "/model/.."] {
+        let named = format!("{}{way}", acme.path().display());
+        let said = ends(&all.hub, 6, &["up", &named]);
+        assert!(said.contains("share one store"), "{named}: {said}");
+    }
     let said = ends(&all.hub, 0, &["backup", place]);
     assert!(said.contains("of acme, globex"), "{said}");
     assert_eq!(hub.stop(), Some(0));
@@ -298,6 +443,5 @@ async fn the_store_is_kept_as_a_whole() {
     let mut hub = all.hub.up(&[]);
     assert!(hub.ready(), "{}", all.hub.last_words());
     assert_eq!((delivered(acme), delivered(globex)), (1, 1), "as of the backup");
-    tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(hub.stop(), Some(0));
 }

@@ -2,6 +2,8 @@
 //!
 //! Each folder is complete and checked by itself; this looks at what only shows when they stand beside each other.
 
+mod own;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -11,6 +13,8 @@ use crate::files::Files;
 use crate::problem::Problem;
 use crate::secrets::Secrets;
 use crate::words::SecretRef;
+
+pub use own::Own;
 
 /// One tenant's folder among those of a hub.
 #[derive(Clone, Copy, Debug)]

@@ -46,11 +46,12 @@ pub trait Changer: Send + Sync {
         Vec::new()
     }
 
-    /// Goes on with `next`, which differs from what runs as `comparison` says; who wants it and why is kept. It is
-    /// done, or nothing is changed, also when the caller goes away.
+    /// Goes on with `next`, read from `files`, which differs from what runs as `comparison` says; who wants it and why
+    /// is kept. It is done, or nothing is changed, also when the caller goes away.
     fn change(
         self: Arc<Self>,
         next: Checked,
+        files: Files,
         comparison: Comparison,
         reason: String,
     ) -> BoxFuture<Result<Changed, Unchanged>>;
@@ -76,6 +77,8 @@ pub enum Unchanged {
     Stale,
     /// Secrets cannot be used.
     Secrets(Vec<config::Problem>),
+    /// Something in it must be one tenant's alone, and is another's.
+    Taken(Vec<config::Problem>),
     /// It could not be done now; the text says why and what to do.
     NotNow(String),
     /// It cannot be done to a running hub.
@@ -238,7 +241,7 @@ pub(crate) async fn apply(
     let (id, digest) = (plan.plan, next.configuration.digest.clone());
     let changes = comparison.changes.clone();
     let rendered = if ordered.resync { rendered(&next.configuration, &comparison) } else { Vec::new() };
-    let systems = changer.change(next, comparison, reason).await.map_err(refused)?;
+    let systems = changer.change(next, files, comparison, reason).await.map_err(refused)?;
     let changed = !changes.is_empty() || systems != Changed::default();
     let mut resync = Vec::new();
     for route in rendered {
@@ -281,6 +284,10 @@ fn refused(why: Unchanged) -> Problem {
             "the plan is stale: another change was applied meanwhile; plan again",
         ),
         Unchanged::Secrets(problems) => unusable(problems),
+        Unchanged::Taken(problems) => {
+            let detail = "this change cannot be made to a running hub; nothing was changed";
+            Problem::new(kinds::CONFLICT, detail).errors(flaws(&problems))
+        }
         Unchanged::NotNow(why) => Problem::new(kinds::BUSY, why).retry_after(Duration::from_secs(10)),
         Unchanged::Impossible(why) => Problem::new(kinds::CONFLICT, why),
     }

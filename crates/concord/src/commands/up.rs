@@ -29,7 +29,10 @@ pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::R
     telemetry::logs::init(settings.log_format(), &settings.log_filter())
         .map_err(|error| Exit::Usage.because(error.to_string()))?;
     let what = match folders::look(dir)? {
-        Folder::Tenant => What::One(Box::new(load(dir, output)?)),
+        Folder::Tenant => {
+            folders::alone(dir)?;
+            What::One(Box::new(load(dir, output)?))
+        }
         Folder::Hub(names) => What::Several(load_several(dir, &names, output)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -73,6 +76,22 @@ impl Voice<'_> {
             return tracing::error!(target: "concord", class = "left_out", tenant, detail, "the tenant is not started");
         }
         self.output.warn(&format!("the tenant {tenant} is not started: {why:#}; the others are"));
+    }
+
+    /// A tenant runs, and its folder does not say where.
+    fn not_announced(&self, tenant: &Tenant, run: &Run, why: &anyhow::Error) {
+        let operator = run.operator;
+        if self.lines {
+            let detail = format!("{why:#}");
+            return tracing::error!(
+                target: "concord", class = "not_announced", %tenant, %operator, detail,
+                "the tenant is up, but its folder does not say where"
+            );
+        }
+        self.output.warn(&format!(
+            "the tenant {tenant} is up, but its folder does not say where: {why:#}; until that is mended and the hub \
+             started again, operate it with `--url http://{operator}` and its token in CONCORD_TOKEN"
+        ));
     }
 
     fn say(&self, class: &str, text: &str) {
@@ -133,6 +152,7 @@ async fn begin(
     crash: Option<CrashAt>,
     voice: &Voice<'_>,
 ) -> anyhow::Result<(Hub, Vec<Place>)> {
+    let several = matches!(what, What::Several(_));
     let (hub, dirs) = match what {
         What::One(configuration) => {
             let token = Place::of(dir).prepare(key::random()?)?;
@@ -141,11 +161,17 @@ async fn begin(
         }
         What::Several(loaded) => {
             let token = Place::of(dir).prepare(key::random()?)?;
-            let tenants = loaded.into_iter().map(|one| {
-                let token = Place::of(&one.dir).prepare(key::random()?)?;
-                Ok::<_, anyhow::Error>((one, token))
-            });
-            let several = Several { tenants: tenants.collect::<Result<_, _>>()?, token, crash };
+            let (mut tenants, mut idle) = (Vec::new(), Vec::new());
+            for one in loaded {
+                match Place::of(&one.dir).prepare(key::random()?) {
+                    Ok(token) => tenants.push((one, token)),
+                    Err(why) => {
+                        voice.left_out(&one.name, &why);
+                        idle.push(one);
+                    }
+                }
+            }
+            let several = Several { tenants, idle, token, crash };
             let hub = start_several(several, |name, why| voice.left_out(name, &why)).await;
             let hub = hub.inspect_err(|error| tell_unresolved(error, voice.output))?;
             let dirs = hub.tenants().iter().map(|one| folders::of_tenant(dir, one.tenant().as_str()));
@@ -158,8 +184,12 @@ async fn begin(
     let mut places = Vec::new();
     for (running, dir) in hub.tenants().iter().zip(&dirs) {
         let place = Place::of(dir);
-        place.announce(&run)?;
-        voice.up(running.tenant(), &run, dir);
+        match place.announce(&run) {
+            Ok(()) => voice.up(running.tenant(), &run, dir),
+            // It is at work, and so are the others: only whoever looks in its folder does not find it.
+            Err(why) if several => voice.not_announced(running.tenant(), &run, &why),
+            Err(why) => return Err(why),
+        }
         places.push(place);
     }
     Ok((hub, places))

@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use canonical::System;
+use config::tenants::Own;
 use config::{Checked, Comparison, Configuration, Files, Problem, Secrets};
 use console::{Changed, Changer, Unchanged};
 use egress::{Connection, Egress};
 use hub::{MachineId, Spoke};
 use ingress::Ingress;
+use runtime::clock::Clock;
 use runtime::{BoxFuture, Handle, OrderError, Storage};
 use store::browse::{Look, Page};
 use store::{Applied, Op, Unit};
@@ -27,7 +29,9 @@ use tokio::sync::Mutex;
 use web::{Current, Exchange, Tokens};
 
 use super::credential::Keeper;
+use super::owners::Owners;
 use super::{connection, secrets};
+use crate::folders::rooted;
 
 /// A system that is asked to finish has so much more time than its longest call.
 const QUIET_SLACK: Duration = Duration::from_secs(5);
@@ -45,8 +49,8 @@ pub(super) struct Parts {
     pub(super) operators: Tokens,
     /// How many tenants the hub has: what they share is split among them.
     pub(super) tenants: usize,
-    /// Whether sources find the tenant by the path of its `public_url`, as in a hub of several.
-    pub(super) by_path: bool,
+    /// In a hub of several, where sources find the tenant by the path of its `public_url`: what each has for itself.
+    pub(super) owners: Option<Arc<Owners>>,
     /// What the hub was started with: the tenant is reached as that says.
     pub(super) runs: Arc<Configuration>,
 }
@@ -117,13 +121,12 @@ impl Live {
 
     async fn change_to(
         self: Arc<Self>,
-        next: Checked,
+        (next, files): (Checked, Files),
         comparison: Comparison,
-        runs: String,
         reason: String,
     ) -> Result<Changed, Unchanged> {
         let mut now = self.now.lock().await;
-        if now.configuration.digest != runs {
+        if now.configuration.digest != comparison.runs {
             return Err(Unchanged::Stale);
         }
         let next = Arc::new(next.configuration);
@@ -138,6 +141,7 @@ impl Live {
                 "the root key is another one: what is at rest would not open; give the hub its own key again";
             return Err(Unchanged::Impossible(why.to_owned()));
         }
+        self.claim(&next, &secrets, &files)?;
         let mut renewed = comparison.renewed.clone();
         renewed.extend(reconnected(&now.secrets, &secrets, &next));
         let quiet = renewed.union(&comparison.disconnected).cloned().collect();
@@ -148,14 +152,31 @@ impl Live {
         let mut step = Step { live: &self, now: &mut now, next, secrets, quiet, exchanged, changed };
         if let Err(why) = step.prepare(&comparison, reason).await {
             step.take_back().await;
+            self.settle(false);
             return Err(why);
         }
         let done = step.carry_out().await;
+        self.settle(true);
         if let Err(Unchanged::NotNow(why)) = &done {
             // Changed by half; while the hub is stopping anyway, the first reason stands.
             self.parts.handle.stop(format!("{why}: start again"));
         }
         done
+    }
+
+    /// What the tenant is to have for itself must be no other's. That is looked at when a folder is applied, not when
+    /// one is planned: whoever has a token plans what he likes, and would feel for what others have.
+    fn claim(&self, next: &Configuration, secrets: &Secrets, files: &Files) -> Result<(), Unchanged> {
+        let Some(owners) = &self.parts.owners else { return Ok(()) };
+        let own = Own::of(&rooted(&self.parts.dir), next, Some(secrets));
+        let claimed = owners.claim(&next.tenant, own, |own, others| own.taken(next, files, others));
+        claimed.map_err(Unchanged::Taken)
+    }
+
+    fn settle(&self, made: bool) {
+        if let Some(owners) = &self.parts.owners {
+            owners.settle(&self.parts.runs.tenant, made);
+        }
     }
 }
 
@@ -165,7 +186,7 @@ impl Changer for Live {
     }
 
     fn refuses(&self, next: &Checked, files: &Files) -> Vec<Problem> {
-        if !self.parts.by_path {
+        if self.parts.owners.is_none() {
             return Vec::new();
         }
         config::tenants::moved(&self.parts.runs, &next.configuration, files).into_iter().collect()
@@ -174,15 +195,15 @@ impl Changer for Live {
     fn change(
         self: Arc<Self>,
         next: Checked,
+        files: Files,
         comparison: Comparison,
         reason: String,
     ) -> BoxFuture<Result<Changed, Unchanged>> {
         let live = self;
         Box::pin(async move {
             // On a task of its own: a caller that goes away must not leave half of it done.
-            let runs = comparison.runs.clone();
             let handle = live.parts.handle.clone();
-            let task = tokio::spawn(live.change_to(next, comparison, runs, reason));
+            let task = tokio::spawn(live.change_to((next, files), comparison, reason));
             task.await.unwrap_or_else(|_| {
                 // Systems may be left quiet, or changed by half.
                 let why = "a change of the configuration broke off: this is a defect; start again, nothing that was \
@@ -213,7 +234,7 @@ impl Step<'_> {
             changes.push("secrets: other ones under the same references".to_owned());
         }
         let (handle, store) = (&self.live.parts.handle, &*self.live.parts.store);
-        note(handle, store, &self.next, reason, changes)
+        note(store, handle.clock(), &self.next, reason, changes)
             .await
             .map_err(|error| Unchanged::NotNow(format!("the history could not be written: {error}")))
     }
@@ -347,8 +368,8 @@ fn resolve(dir: &Path, configuration: &Configuration) -> Result<Secrets, Vec<Pro
 
 /// Writes a line of the history.
 async fn note(
-    handle: &Handle,
     store: &dyn Storage,
+    clock: Clock,
     configuration: &Configuration,
     reason: String,
     changes: Vec<String>,
@@ -356,7 +377,7 @@ async fn note(
     let applied = Applied {
         tenant: configuration.tenant.clone(),
         digest: configuration.digest.clone(),
-        at: handle.now().wall,
+        at: clock.now().wall,
         reason,
         changes,
     };
@@ -373,14 +394,17 @@ async fn note(
 
 /// A start with another folder than before is a line of the history, too.
 pub(super) async fn note_start(
-    handle: &Handle,
     store: &dyn Storage,
+    clock: Clock,
     configuration: &Configuration,
 ) -> anyhow::Result<()> {
-    let last = handle.look(Look::Applied { before: None, limit: 1 }).await?;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let newest = Look::Applied { before: None, limit: 1 };
+    store.look(configuration.tenant.clone(), newest, Box::new(move |page| drop(tell.send(page))));
+    let last = told.await.context("the store does not answer")??;
     let known = matches!(&last, Page::Applied(rows) if rows.iter().any(|(_, row)| row.digest == configuration.digest));
     if known {
         return Ok(());
     }
-    note(handle, store, configuration, "the hub was started with it".to_owned(), Vec::new()).await
+    note(store, clock, configuration, "the hub was started with it".to_owned(), Vec::new()).await
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use config::tenants::{Member, path_of, tokens_apart};
+use config::tenants::{Member, Own, path_of, tokens_apart};
 use config::{Problem, Secrets};
 use console::Nobody;
 use guard::Secret;
@@ -15,16 +15,19 @@ use store::fair::{self, Bounds};
 use telemetry::Registry;
 use web::{Bounds as Places, Door, Tokens, fixed};
 
+use super::owners::Owners;
 use super::tenant::{Common, Running, operators};
 use super::{Hub, Ports, Unresolved, open, secrets, serve};
 use crate::crash::CrashAt;
 use crate::exit::Exit;
-use crate::folders::{Loaded, under};
+use crate::folders::{Loaded, rooted, under};
 
 /// What a hub of several tenants is started with.
 pub(crate) struct Several {
     /// Its tenants, and the token of each one's operator.
     pub(crate) tenants: Vec<(Loaded, Secret)>,
+    /// Those that are left out already. What they have for themselves is kept for them.
+    pub(crate) idle: Vec<Loaded>,
     /// The token that opens what is no tenant's.
     pub(crate) token: Secret,
     /// Where a test wants the process to end.
@@ -59,12 +62,15 @@ pub(crate) async fn start_several(
     given: Several,
     mut left_out: impl FnMut(&str, anyhow::Error),
 ) -> anyhow::Result<Hub> {
-    let Several { tenants, token, crash } = given;
+    let Several { tenants, mut idle, token, crash } = given;
     let mut ready = Vec::new();
     for (loaded, token) in tenants {
         match resolve(&loaded) {
             Ok(secrets) => ready.push(Ready { loaded, secrets, token }),
-            Err(why) => left_out(&loaded.name, why.into()),
+            Err(why) => {
+                left_out(&loaded.name, why.into());
+                idle.push(loaded);
+            }
         }
     }
     let first =
@@ -79,7 +85,8 @@ pub(crate) async fn start_several(
     let store = open(&folder, root.clone(), crash.as_ref())?;
     let booths = fair::booths(Arc::clone(&store), covers(&ready), Bounds::among(ready.len()));
     let clock = Clock::system();
-    let common = Common { root, clock, crash: crash.as_ref(), tenants: ready.len(), by_path: true };
+    let owners = Some(owners(&ready, &idle));
+    let common = Common { root, clock, crash: crash.as_ref(), tenants: ready.len(), owners };
     let mut running = Vec::new();
     for (Ready { loaded, secrets, token }, booth) in ready.into_iter().zip(booths) {
         let Loaded { name, dir, configuration, .. } = loaded;
@@ -139,6 +146,18 @@ fn apart(ready: &[Ready], hubs: &Tokens) -> anyhow::Result<()> {
         known.push((&one.loaded.name, own));
     }
     Ok(())
+}
+
+/// What each has for itself. Also of those that do not come up: they may at the next start, which what is given to
+/// others meanwhile would keep from all.
+fn owners(ready: &[Ready], idle: &[Loaded]) -> Arc<Owners> {
+    let ready = ready.iter().map(|one| (&one.loaded, Some(&one.secrets)));
+    let owners = Owners::default();
+    for (loaded, secrets) in ready.chain(idle.iter().map(|one| (one, None))) {
+        let own = Own::of(&rooted(&loaded.dir), &loaded.configuration, secrets);
+        owners.enter(loaded.configuration.tenant.clone(), own);
+    }
+    Arc::new(owners)
 }
 
 fn covers(ready: &[Ready]) -> Vec<Arc<dyn fair::Cover>> {

@@ -16,6 +16,7 @@ use web::{Scope, Token, Tokens};
 
 use super::change;
 use super::credential::Keeper;
+use super::owners::Owners;
 use crate::crash::CrashAt;
 
 /// What all tenants of a hub have in common.
@@ -25,8 +26,8 @@ pub(super) struct Common<'c> {
     pub(super) crash: Option<&'c CrashAt>,
     /// How many tenants there are: what they share is split among them.
     pub(super) tenants: usize,
-    /// Whether sources find a tenant by its path.
-    pub(super) by_path: bool,
+    /// In a hub of several: what each has for itself.
+    pub(super) owners: Option<Arc<Owners>>,
 }
 
 /// A tenant that runs.
@@ -51,6 +52,8 @@ impl Running {
         let clock = common.clock;
         let keeper = Keeper::new(configuration.tenant.clone(), common.root.clone());
         let egress = Arc::new(connect(&configuration, &secrets, &keeper, &*store).await?);
+        // Before its machines run: a tenant that is left out must not be at work.
+        change::note_start(&*store, clock, &configuration).await?;
         let seal = keeper.sealer();
         let handle = Runtime::start(runtime::Options {
             tenant: configuration.tenant.clone(),
@@ -63,7 +66,6 @@ impl Running {
             crash: common.crash.and_then(CrashAt::hook),
             folder: dir.to_owned(),
         })?;
-        change::note_start(&handle, &*store, &configuration).await?;
         let operators = operators(token);
         let parts = change::Parts {
             dir: dir.to_owned(),
@@ -73,7 +75,7 @@ impl Running {
             handle: handle.clone(),
             operators: operators.clone(),
             tenants: common.tenants,
-            by_path: common.by_path,
+            owners: common.owners.clone(),
             runs: Arc::clone(&configuration),
         };
         let live = change::Live::new(parts, configuration, secrets);
@@ -146,3 +148,6 @@ fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machi
     }
     machines
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use guard::Secret;
 
 use super::folder::{CONCORD, base, shown};
-use crate::tenants::{Member, path_of, together, tokens_apart};
+use crate::tenants::{Member, Own, path_of, together, tokens_apart};
 use crate::{Configuration, Files, load};
 
 /// `acme` as the small folder has it, and `globex` beside it, with some texts in place of others.
@@ -126,4 +126,39 @@ fn the_same_token_under_two_names_is_found() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].0, found[0].1.line), (1, 11), "{found:?}");
     assert!(!found[0].1.to_string().contains("one\n"), "the token is not shown");
+}
+
+/// What a running hub says of a folder that takes what is another's: by reference, by what it leads to, or by path;
+/// nobody is named.
+#[test]
+fn what_is_in_use_is_not_taken() {
+    let pair = pair(&[
+        ("GLOBEX_TOKEN", "NEW_TOKEN"),
+        ("tenant: globex", "tenant: globex\nretention: {archive: ./old}"),
+    ]);
+    let [(_, there, acme, _), (_, here, globex, files)] = &pair;
+    let resolved =
+        |of: &Configuration, value: &str| of.resolve_secrets(&|_| Ok(Secret::from(value))).unwrap();
+    let theirs = Own::of(there, acme, Some(&resolved(acme, "one")));
+    let said = |own: &Own, theirs: &Own| shown(&own.taken(globex, files, &[theirs]));
+    let apart = Own::of(here, globex, Some(&resolved(globex, "two")));
+    assert_eq!(said(&apart, &theirs), "");
+    assert_eq!(
+        said(&apart, &Own::of(there, globex, Some(&resolved(globex, "one")))).matches("error").count(),
+        1,
+        "the name"
+    );
+    let token = said(&Own::of(here, globex, Some(&resolved(globex, "one"))), &theirs);
+    assert!(
+        token
+            .starts_with("concord.yaml:12:33: error: the client `shop` cannot have this token: it is in use"),
+        "{token}"
+    );
+    let both = said(&apart, &Own::of(here, globex, Some(&resolved(globex, "three"))));
+    assert!(
+        both.contains("concord.yaml:12:33: error: ")
+            && both.contains("concord.yaml:2:22: error: the archive cannot be in this folder: it is in use"),
+        "{both}"
+    );
+    assert!(![token, both].concat().contains("acme"), "nobody is named");
 }
