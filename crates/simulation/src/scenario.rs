@@ -1,6 +1,6 @@
 //! The scenario's configuration: one source, one target per idempotency class, one entity.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use canonical::{Fields, Object, OrderToken};
@@ -435,11 +435,20 @@ webhook: {secrets: [{env: SRC}]}
     files
 }
 
-/// The folder's configuration.
+/// The folder's configuration. Hundreds of runs have the same one, which is read once.
 #[expect(clippy::panic, reason = "a scenario that does not load is a defect of the scenario")]
 pub(crate) fn loaded(files: &Files) -> Arc<Configuration> {
+    static KNOWN: Mutex<Vec<(Files, Arc<Configuration>)>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, configuration)) = known.iter().find(|(of, _)| of == files) {
+        return Arc::clone(configuration);
+    }
     match config::load(files) {
-        Ok(checked) => Arc::new(checked.configuration),
+        Ok(checked) => {
+            let configuration = Arc::new(checked.configuration);
+            known.push((files.clone(), Arc::clone(&configuration)));
+            configuration
+        }
         Err(problems) => {
             let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
             panic!("{}", shown.join("\n"))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use canonical::IntentId;
 use dispatch::Permit;
 use ledger::{IdempotencyClass, OnExit, Subject};
-use store::{Query, SpokeAsk, SpokeRow};
+use store::{Query, SpokeRow};
 
 use crate::spoke::flight::{Action, Doubt, Flight};
 use crate::spoke::resend::{GATE_AGAIN, found_nothing};
@@ -123,13 +123,7 @@ impl Spoke {
             }
             return;
         }
-        let ask = |(doubt, _): &(Doubt, Permit)| SpokeAsk {
-            key: doubt.intent.obligation.clone(),
-            record: doubt.intent.record,
-            object: doubt.intent.object.clone(),
-            references: self.references_of(&doubt.intent.obligation.route),
-        };
-        let asks = doubts.iter().map(ask).collect();
+        let asks = doubts.iter().map(|(doubt, _)| self.ask_about(doubt)).collect();
         let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
         self.find(query, Await::ResendBatch(doubts), turn);
     }

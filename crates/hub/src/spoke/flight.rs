@@ -9,7 +9,7 @@ use ledger::{
     Class, Intent, IntentState, Lane, Next, Obligation, OnExit, Outcome, Reason, Settling, Shadow, State,
     Wait,
 };
-use store::{Attempt, Head, Op, Unit};
+use store::{Attempt, Head, Op, SpokeAsk, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::batch::Sort;
@@ -42,7 +42,7 @@ pub(crate) struct Flight {
     pub(crate) write: Write,
     /// Empty once it was sent.
     pub(crate) request: Request,
-    /// `None` after a restart: the store brings it back when the intent is settled.
+    /// `None` when nothing is wanted of its delivery any more.
     pub(crate) head: Option<Head>,
     pub(crate) obligation: Option<Obligation>,
     pub(crate) shadow: Option<Shadow>,
@@ -69,6 +69,18 @@ pub(crate) struct Doubt {
     pub(crate) durable: bool,
     /// The half of its batch in which it goes on.
     pub(crate) half: Option<Party>,
+}
+
+impl Doubt {
+    /// How its delivery and its record stand, without what the record refers to.
+    pub(crate) fn ask(&self) -> SpokeAsk {
+        SpokeAsk {
+            key: self.intent.obligation.clone(),
+            record: self.intent.record,
+            object: self.intent.object.clone(),
+            references: Vec::new(),
+        }
+    }
 }
 
 impl Flight {

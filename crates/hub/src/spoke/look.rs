@@ -6,7 +6,7 @@ use canonical::{Mono, Wall};
 use connector::{Call, Failure, JobStep, Response, Stands};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Intent, Lane, Outcome, Wait};
-use store::{Query, SpokeAsk, SpokeRow};
+use store::{Query, SpokeRow};
 
 use crate::mark::Mark;
 use crate::spoke::bulk::Bulk;
@@ -241,13 +241,7 @@ impl Spoke {
     /// What is known of their records, in one question: their ends are judged by that.
     fn ask_to_settle(&mut self, over: Over, turn: &mut Turn<'_>) {
         let Some(bulk) = self.bulks.get(&over.number) else { return self.release(over.permit, turn) };
-        let ask = |doubt: &Doubt| SpokeAsk {
-            key: doubt.intent.obligation.clone(),
-            record: doubt.intent.record,
-            object: doubt.intent.object.clone(),
-            references: Vec::new(),
-        };
-        let asks = bulk.members.values().map(ask).collect();
+        let asks = bulk.members.values().map(Doubt::ask).collect();
         let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
         self.find(query, Await::BulkOver(Box::new(over)), turn);
     }

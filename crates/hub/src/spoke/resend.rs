@@ -49,15 +49,15 @@ impl Spoke {
         if doubt.action == Action::Probe || !sync {
             return self.go_on_as_it_was(doubt, permit, None, turn);
         }
-        let ask = SpokeAsk {
-            key: doubt.intent.obligation.clone(),
-            record: doubt.intent.record,
-            object: doubt.intent.object.clone(),
-            references: self.references_of(&doubt.intent.obligation.route),
-        };
+        let ask = self.ask_about(&doubt);
         let query =
             Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks: vec![ask] };
         self.find(query, Await::Resend(Box::new(doubt), permit), turn);
+    }
+
+    /// How its delivery and its record stand, and what the record refers to.
+    pub(crate) fn ask_about(&self, doubt: &Doubt) -> SpokeAsk {
+        SpokeAsk { references: self.references_of(&doubt.intent.obligation.route), ..doubt.ask() }
     }
 
     /// What is known of its record now: it goes as it was, or makes way for the newest level.

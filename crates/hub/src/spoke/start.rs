@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use canonical::{Mono, Now, Object};
+use canonical::{Mono, Now, Object, Wall};
 use connector::{Call, Failure, Response};
 use dispatch::{Dispatcher, WAIT_MAX};
 use ledger::{Class, Intent, Recovery};
 use planted::Bug;
-use store::{Op, Query, SystemState, Unit};
+use store::{Op, Query, SpokeRow, SystemState, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::flight::{Action, Doubt};
@@ -61,20 +61,19 @@ impl Spoke {
     /// Intents found open may have reached the target: each is finished before anything newer of its record goes.
     pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
         let scope = self.state.credential_generation.to_string();
-        let mut bulks = self.kept_bulks();
+        let bulks = self.kept_bulks();
+        let mut found = Vec::new();
         for mut intent in intents {
             // Whether a look of an earlier life counts is not known: none does.
             intent.probes = 0;
             self.may_have_been_sent(&mut intent);
-            let bulk = bulks.iter_mut().find(|bulk| bulk.is_waited_for_by(&intent));
-            let recovery = match bulk {
-                Some(_) => Recovery::Resend { not_before: turn.now.wall },
-                None => ledger::recover(&intent, &scope, turn.now.wall),
-            };
-            if bulk.is_none() {
+            let recovery = if bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent)) {
+                Recovery::Resend { not_before: turn.now.wall }
+            } else {
                 turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
-            }
-            let action = match recovery {
+                ledger::recover(&intent, &scope, turn.now.wall)
+            };
+            let (action, not_before) = match recovery {
                 Recovery::Resend { not_before } => (Action::Send, not_before),
                 Recovery::Probe { not_before } => (Action::Probe, not_before),
                 Recovery::Person(reason) => {
@@ -89,18 +88,36 @@ impl Spoke {
                 continue;
             };
             intent.fields.clone_from(&write.fields);
-            let doubt = Doubt {
-                intent,
-                write,
-                head: None,
-                action: action.0,
-                matches: Vec::new(),
-                durable: false,
-                half: None,
-            };
+            let (head, matches, durable, half) = (None, Vec::new(), false, None);
+            found.push((Doubt { intent, write, head, action, matches, durable, half }, not_before));
+        }
+        if found.is_empty() {
+            return self.taken_up(found, Vec::new(), turn);
+        }
+        // What is raised of them from now on waits until they are settled.
+        self.active.extend(found.iter().map(|(doubt, _)| doubt.intent.obligation.clone()));
+        let asks = found.iter().map(|(doubt, _)| doubt.ask()).collect();
+        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
+        self.find(query, Await::Recovered(found), turn);
+    }
+
+    /// How the deliveries stand whose intents were found: attempts go on from what was counted before.
+    pub(crate) fn taken_up(&mut self, found: Vec<(Doubt, Wall)>, rows: Vec<SpokeRow>, turn: &mut Turn<'_>) {
+        let mut bulks = self.kept_bulks();
+        for ((mut doubt, not_before), row) in found.into_iter().zip(rows) {
+            let wanted = row.obligation.as_ref().filter(|row| store::rules::ready(row));
+            doubt.head = wanted.map(store::rules::head);
+            let key = &doubt.intent.obligation;
+            if wanted.is_none() {
+                self.active.remove(key);
+                self.raised_again.remove(key);
+            } else if wanted.is_some_and(|row| row.wanted != doubt.intent.level) {
+                self.raised_again.insert(key.clone());
+            }
+            let bulk = bulks.iter_mut().find(|bulk| bulk.is_waited_for_by(&doubt.intent));
             match bulk.filter(|_| !planted::is(Bug::RunningJobForgotten)) {
                 Some(bulk) => bulk.put_back(doubt),
-                None => self.doubt(doubt, action.1, turn.now),
+                None => self.doubt(doubt, not_before, turn.now),
             }
         }
         self.resume_bulks(bulks, turn);

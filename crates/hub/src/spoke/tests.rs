@@ -148,6 +148,40 @@ fn edits_of_deliveries_that_have_gone_make_room() {
     assert!(matches!(spoke.outbox.as_slice(), [(unit, _)] if raised(unit)), "{:?}", spoke.outbox);
 }
 
+/// One that may have reached its target, which would take it again.
+fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
+    let mut write = connector::Write {
+        object: Object::new("customer").unwrap(),
+        operation: "put".to_owned(),
+        key: "k".to_owned(),
+        external_id: None,
+        fields: Arc::default(),
+        whole: Arc::default(),
+        known: Arc::default(),
+        expected: None,
+        intent: "i".to_owned(),
+    };
+    ledger::Intent {
+        operation: "put".to_owned(),
+        class: ledger::IdempotencyClass::Upsert,
+        external_id: None,
+        call: crate::written::keep(&mut write).into(),
+        ..intent
+    }
+}
+
+fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
+    store::SpokeRow {
+        obligation: Some(delivery),
+        record: Some(Arc::new(store::conformance::make::record(1, 1))),
+        fact: None,
+        shadow: None,
+        link: None,
+        links: BTreeMap::new(),
+        intent: Some(intent),
+    }
+}
+
 const TARGET_OF_JOBS: &str = "connector: target
 version: \"1\"
 about: A target that takes jobs.
@@ -177,6 +211,35 @@ objects:
         request: {method: POST, path: /notes, json: \"{fields}\"}
 ";
 
+/// An intent that is found open goes on with the attempts that its delivery has spent (I10), and what was raised since is not
+/// forgotten when it ends (I1). One whose delivery wants nothing any more has none.
+#[test]
+fn i10_attempts_are_counted_on_after_a_start() {
+    use store::conformance::make;
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    let state = asks(&turn(&mut spoke, Input::Start));
+    let intents = asks(&turn(&mut spoke, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
+    let found: Vec<_> = (1..=3).map(|number| intent_in_doubt(make::intent(number, "r", number))).collect();
+    let rows = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(found.clone())))));
+    let row = |number: u32| {
+        let mut delivery = store::rules::first(&make::raise("r", u64::from(number), i64::from(number)));
+        delivery.attempts = 3 + number;
+        delivery.wanted = found[number as usize - 1].level;
+        delivery
+    };
+    let (same, mut moved, mut rested) = (row(1), row(2), row(3));
+    moved.wanted.version += 1;
+    rested.state = ledger::State::Delivered;
+    let rows_of = [same, moved, rested].into_iter().zip(&found);
+    let rows_of = rows_of.map(|(delivery, intent)| row_of(delivery, intent.clone())).collect();
+    let _connects = turn(&mut spoke, Input::Found(rows, Ok(Rows::Spoke(rows_of))));
+    let attempts = |number: usize| spoke.doubts[&found[number].id].head.as_ref().map(|head| head.attempts);
+    assert_eq!([0, 1, 2].map(attempts), [Some(4), Some(5), None]);
+    let of = |number: usize| &found[number].obligation;
+    assert_eq!([0, 1, 2].map(|number| spoke.active.contains(of(number))), [true, true, false]);
+    assert_eq!([0, 1, 2].map(|number| spoke.raised_again.contains(of(number))), [false, true, false]);
+}
+
 /// A job that ran before the last end is looked at and shown; nothing of it is sent again (I3), and who would decide about
 /// what it holds is told to wait. One that holds nothing is forgotten.
 #[test]
@@ -191,24 +254,9 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
         operation: "put".to_owned(),
         ..make::bulk_job(job, Vec::new())
     };
-    let mut write = connector::Write {
-        object: object.clone(),
-        operation: "put".to_owned(),
-        key: "k".to_owned(),
-        external_id: None,
-        fields: Arc::default(),
-        whole: Arc::default(),
-        known: Arc::default(),
-        expected: None,
-        intent: "i".to_owned(),
-    };
     let intent = ledger::Intent {
-        operation: "put".to_owned(),
-        class: ledger::IdempotencyClass::Upsert,
-        external_id: None,
-        call: crate::written::keep(&mut write).into(),
         batch: Some(ledger::Membership { id: make::int(1), place: 1, of: 2 }),
-        ..make::intent(5, "r", 1)
+        ..intent_in_doubt(make::intent(5, "r", 1))
     };
     let mut spoke = Spoke::new(Arc::clone(&config), erp.clone()).unwrap();
     let state = asks(&turn(&mut spoke, Input::Start));
@@ -218,7 +266,14 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
     };
     let read = Input::Found(state, Ok(Rows::System(Some(known), BTreeMap::new(), None)));
     let intents = asks(&turn(&mut spoke, read));
-    let said = turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()]))));
+    let rows = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()])))));
+    let mut delivery = store::rules::first(&make::raise("r", 1, 1));
+    delivery.attempts = 3;
+    let row = row_of(delivery, intent.clone());
+    let said = turn(&mut spoke, Input::Found(rows, Ok(Rows::Spoke(vec![row.clone()]))));
+    let members = spoke.bulks.values().flat_map(|bulk| bulk.members.values());
+    let attempts: Vec<_> = members.filter_map(|doubt| Some(doubt.head.as_ref()?.attempts)).collect();
+    assert_eq!(attempts, [3], "they are counted on");
     let sent: Vec<_> = said
         .iter()
         .filter_map(|effect| match effect {
@@ -247,15 +302,6 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
     let delivery = crate::turn::Delivery { key: intent.obligation.clone(), record: intent.record, object };
     let skip = Order::Skip { delivery, reason: "ann".to_owned() };
     let ask = asks(&turn(&mut spoke, Input::Told(Notice::Do(Ticket(901), skip))));
-    let row = store::SpokeRow {
-        obligation: Some(store::rules::first(&make::raise("r", 1, 1))),
-        record: Some(Arc::new(make::record(1, 1))),
-        fact: None,
-        shadow: None,
-        link: None,
-        links: BTreeMap::new(),
-        intent: Some(intent),
-    };
     let said = turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(vec![row]))));
     let refused = |effect: &Effect| matches!(effect, Effect::Ack(Ticket(901), Ack::Refused(why)) if why.contains("right now"));
     assert!(said.iter().any(refused), "{said:?}");
