@@ -341,6 +341,8 @@ pub enum Mark {
         behind: bool,
         /// Doubtful intents.
         doubtful: usize,
+        /// Bulk jobs that run at the target.
+        jobs: usize,
         /// 0 closed, 1 half-open, 2 open: the worst of its breakers.
         breaker: u8,
         /// Whether the bucket is closed by the target.

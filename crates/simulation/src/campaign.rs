@@ -79,9 +79,11 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 50] = [
+const SOMETIMES: [&str; 52] = [
     "Accepted",
     "Batch",
+    "BulkBegan",
+    "BulkEnded",
     "Split",
     "Breaker",
     "Configured",

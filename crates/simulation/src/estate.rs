@@ -11,7 +11,7 @@ use store::HeldPart;
 
 use crate::driver::{Event, Options, Simulation, micros};
 use crate::scenario::Class;
-use crate::vendor::{Faults, Vendor};
+use crate::vendor::{Faults, Moods, Vendor};
 
 mod backup;
 mod bulk;
@@ -30,6 +30,8 @@ pub(crate) const HEALING: Duration = Duration::from_secs(1_500);
 /// How long the last two replays have after that, and how much more per time of faults: the estate grows.
 pub(crate) const REPLAYING: Duration = Duration::from_secs(600);
 const REPLAYING_MORE: u32 = 20;
+/// What becomes of jobs at the target that takes some.
+const MOODS: Moods = Moods { seed: 0, abort: 60, stick: 20, forget: 20, late: 400_000 };
 /// Where the first trouble starts: the estate is loaded by then.
 const CALM: u64 = 20_000_000;
 
@@ -221,7 +223,12 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         .map(|(name, class)| {
             let life = Duration::from_secs(files::KEY_LIFE_S);
             let vendor = Vendor::new(*class).forgetting_keys(life);
-            (system(name), if *name == files::UP { vendor.strict() } else { vendor })
+            let vendor = match *name {
+                files::UP => vendor.strict(),
+                files::MARKED => vendor.with_moods(Moods { seed, ..MOODS }),
+                _ => vendor,
+            };
+            (system(name), vendor)
         })
         .collect();
     vendors.insert(system(files::SOURCE), Vendor::new(Class::None));

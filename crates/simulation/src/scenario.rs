@@ -268,26 +268,37 @@ pub fn by_jobs(class: Class) -> Arc<Configuration> {
     loaded(&files(&[class], &|class: Class| as_jobs(&class.manifest(true), class)))
 }
 
-/// Batches begin jobs; of classes without a key or an id of ours, what came of each is told by its place.
-fn as_jobs(manifest: &str, class: Class) -> String {
-    let ordered = matches!(class, Class::Marker | Class::None);
-    let query = if ordered { ", query: {ordered: \"1\"}" } else { "" };
-    let job = format!(
+/// A batch form that begins a job.
+pub(crate) fn job_of(batch: &str, kind: &str, records_max: u32) -> String {
+    let records = format!("          records_max: {records_max}\n");
+    let job = job_block(kind, "") + &records;
+    batch.replace(&records, &job).replace(&format!("/{kind}/batch"), &format!("/{kind}/jobs"))
+}
+
+fn job_block(kind: &str, query: &str) -> String {
+    format!(
         "          job:
             records_min: 3
             lanes: [standard]
             id: id
             status:
-              request: {{method: GET, path: \"/items/jobs/{{job}}\", timeout: 300ms}}
+              request: {{method: GET, path: \"/{kind}/jobs/{{job}}\", timeout: 300ms}}
               state: status
               done: [finished]
               rejected: [invalid]
               failed: [aborted]
             every: 300ms
             lasts_max: 4s
-            results: {{method: GET, path: \"/items/jobs/{{job}}/results\"{query}, timeout: 300ms}}
-          records_max: 6\n"
-    );
+            results: {{method: GET, path: \"/{kind}/jobs/{{job}}/results\"{query}, timeout: 300ms}}
+"
+    )
+}
+
+/// Batches begin jobs; of classes without a key or an id of ours, what came of each is told by its place.
+fn as_jobs(manifest: &str, class: Class) -> String {
+    let ordered = matches!(class, Class::Marker | Class::None);
+    let query = if ordered { ", query: {ordered: \"1\"}" } else { "" };
+    let job = job_block("items", query) + "          records_max: 6\n";
     let manifest =
         manifest.replace("          records_max: 6\n", &job).replace("/items/batch", "/items/jobs");
     if !ordered {

@@ -151,6 +151,7 @@ catalogue! {
     Level held "deliveries_held" ["system", "lane"] "Deliveries ready or waiting in memory";
     Level behind "backlog_in_store" ["system"] "1 when more is in the store than in memory";
     Level doubtful "intents_doubtful" ["system"] "Intents in doubt now";
+    Level bulk_jobs_running "bulk_jobs_running" ["system"] "Jobs that run at the target now";
     Level breaker "breaker_state" ["system"] "The worst of the system's breakers: 0 closed, 1 half-open, 2 open";
     Level throttled "system_throttled" ["system"] "1 while the target has closed its bucket";
     Level paused "system_paused" ["system"] "1 while the system is paused";

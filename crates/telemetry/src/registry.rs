@@ -244,12 +244,13 @@ impl Registry {
                 c.restore_steps.one([system.as_str(), if *whole { "reopened" } else { "reopened_late" }]);
             }
             Mark::LinkRot { system } => c.links_rotten.one([system.as_str()]),
-            Mark::Gauges { system, in_flight, held, behind, doubtful, breaker, throttled, paused } => {
+            Mark::Gauges { system, in_flight, held, behind, doubtful, jobs, breaker, throttled, paused } => {
                 let gauges = Gauges {
                     in_flight: *in_flight,
                     held: *held,
                     behind: *behind,
                     doubtful: *doubtful,
+                    jobs: *jobs,
                     breaker: *breaker,
                     throttled: *throttled,
                     paused: *paused,
@@ -274,6 +275,7 @@ impl Registry {
         }
         c.behind.set([name], usize::from(gauges.behind));
         c.doubtful.set([name], gauges.doubtful);
+        c.bulk_jobs_running.set([name], gauges.jobs);
         c.breaker.set([name], usize::from(gauges.breaker));
         c.throttled.set([name], usize::from(gauges.throttled));
         c.paused.set([name], usize::from(gauges.paused));

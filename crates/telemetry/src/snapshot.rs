@@ -139,6 +139,8 @@ pub struct Gauges {
     pub behind: bool,
     /// Intents in doubt.
     pub doubtful: usize,
+    /// Bulk jobs that run at the target.
+    pub jobs: usize,
     /// 0 closed, 1 half-open, 2 open: the worst of its breakers.
     pub breaker: u8,
     /// Whether the target has closed its bucket.
@@ -191,6 +193,7 @@ pub(crate) struct GaugeCells {
     held: [AtomicUsize; 3],
     behind: AtomicBool,
     doubtful: AtomicUsize,
+    jobs: AtomicUsize,
     breaker: AtomicU8,
     throttled: AtomicBool,
     paused: AtomicBool,
@@ -214,6 +217,7 @@ impl GaugeCells {
         }
         self.behind.store(gauges.behind, Ordering::Relaxed);
         self.doubtful.store(gauges.doubtful, Ordering::Relaxed);
+        self.jobs.store(gauges.jobs, Ordering::Relaxed);
         self.breaker.store(gauges.breaker, Ordering::Relaxed);
         self.throttled.store(gauges.throttled, Ordering::Relaxed);
         self.paused.store(gauges.paused, Ordering::Relaxed);
@@ -225,6 +229,7 @@ impl GaugeCells {
             held: std::array::from_fn(|lane| self.held[lane].load(Ordering::Relaxed)),
             behind: self.behind.load(Ordering::Relaxed),
             doubtful: self.doubtful.load(Ordering::Relaxed),
+            jobs: self.jobs.load(Ordering::Relaxed),
             breaker: self.breaker.load(Ordering::Relaxed),
             throttled: self.throttled.load(Ordering::Relaxed),
             paused: self.paused.load(Ordering::Relaxed),

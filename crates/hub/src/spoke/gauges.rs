@@ -69,6 +69,7 @@ impl Spoke {
             held,
             behind: self.claims.iter().any(|claim| claim.behind),
             doubtful: self.doubts.len(),
+            jobs: self.bulks.len(),
             breaker: breaker.unwrap_or(0),
             throttled: snapshot
                 .as_ref()

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use config::Configuration;
 
-use crate::scenario::{Class, ERRORS, batch_of, folder, loaded, with_batch};
+use crate::scenario::{Class, ERRORS, batch_of, folder, job_of, loaded, with_batch};
 
 /// The source of things and groups.
 pub(crate) const SOURCE: &str = "src";
@@ -15,7 +15,7 @@ pub(crate) const UP: &str = "up";
 pub(crate) const KEYED: &str = "keyed";
 /// Looks before it creates.
 pub(crate) const FINDER: &str = "finder";
-/// Writes a mark with a create, and looks for it when in doubt.
+/// Writes a mark with a create, and looks for it when in doubt. Several changes go as a job.
 pub(crate) const MARKED: &str = "marked";
 /// Nothing helps there.
 pub(crate) const BLIND: &str = "blind";
@@ -231,6 +231,8 @@ fn target_kind(class: Class, kind: &str) -> String {
         } else {
             batch.replace("{id: {path: id}}", &format!("{{id: {{path: id}}{order}}}"))
         };
+        let by_job = class == Class::Marker && kind == "items" && *operation == "update";
+        let batch = if by_job { job_of(&batch, kind, BATCH) } else { batch };
         out = with_batch(&out, operation, &batch);
     }
     out

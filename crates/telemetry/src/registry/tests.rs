@@ -91,6 +91,7 @@ fn marks() -> Vec<Mark> {
             held: [1, 2, 3],
             behind: true,
             doubtful: 1,
+            jobs: 1,
             breaker: 2,
             throttled: true,
             paused: true,
