@@ -91,8 +91,8 @@ pub(crate) struct Breaker {
     /// Times it opened since it was last closed.
     opened: u32,
     forced: Option<Forced>,
-    /// Whether anybody was served since it was last closed.
-    served: bool,
+    /// When it last served somebody while it was half-open.
+    served_at: Option<Mono>,
     slices: [Slice; SLICES],
 }
 
@@ -104,7 +104,7 @@ impl Breaker {
             epoch: 0,
             opened: 0,
             forced: None,
-            served: false,
+            served_at: None,
             slices: [Slice::default(); SLICES],
         }
     }
@@ -113,10 +113,19 @@ impl Breaker {
         self.state
     }
 
-    /// Whether it tries out an operation that has served nobody since it fell ill: a failure then says nothing of the
-    /// record. One that fails where others are served may be its own illness.
-    pub(crate) const fn is_out(&self) -> bool {
-        matches!(self.state, State::HalfOpen { .. }) && !self.served
+    /// Whether it tries out an operation that has served nobody of late since it fell ill: a failure then says nothing of
+    /// the record. One that fails where others are served may be its own illness.
+    pub(crate) fn is_out(&self, now: Mono) -> bool {
+        let late = self.spec.open_for_max.max(self.spec.open_for) * 2;
+        let served = self.served_at.is_some_and(|at| at.until(now) < late);
+        matches!(self.state, State::HalfOpen { .. }) && !served
+    }
+
+    /// A call that went in `epoch` did for a record what it was to do: somebody is served.
+    pub(crate) fn serve(&mut self, epoch: u64, now: Mono) {
+        if epoch == self.epoch && matches!(self.state, State::HalfOpen { .. }) {
+            self.served_at = Some(now);
+        }
     }
 
     pub(crate) const fn epoch(&self) -> u64 {
@@ -181,7 +190,6 @@ impl Breaker {
             }
             (State::HalfOpen { good, .. }, Health::Good) => {
                 *good += 1;
-                self.served = true;
                 let closes = *good >= self.spec.half_open_probes.max(1);
                 if closes {
                     self.close();
@@ -189,7 +197,6 @@ impl Breaker {
                 closes
             }
             (State::HalfOpen { .. }, Health::Ill | Health::Slow) => {
-                self.served |= health == Health::Slow;
                 self.open(now);
                 true
             }
@@ -245,7 +252,7 @@ impl Breaker {
     pub(crate) fn close(&mut self) {
         self.enter(State::Closed);
         self.opened = 0;
-        self.served = false;
+        self.served_at = None;
         self.slices = [Slice::default(); SLICES];
     }
 

@@ -468,7 +468,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
         let breaker = &mut self.breakers[ready.operation];
         breaker.went();
-        let (epoch, trial) = (breaker.epoch(), breaker.is_out());
+        let (epoch, trial) = (breaker.epoch(), breaker.is_out(now));
         self.permits += 1;
         let flight = Flight { token: wanted.token.clone(), lock: wanted.lock.clone() };
         self.in_flight.insert(self.permits, flight);

@@ -71,8 +71,8 @@ pub(crate) enum Await {
     System,
     /// Intents found open, at start.
     Intents,
-    /// How the deliveries stand of intents that were found open, and when each may go on.
-    Recovered(Vec<(Doubt, Wall)>),
+    /// How deliveries stand whose intents were found open.
+    Recovered(Box<start::TakeUp>),
     /// A lane's due obligations.
     Claim(Lane),
     /// A page of what an operator holds back.
@@ -352,7 +352,7 @@ impl Spoke {
                 self.loaded(state, cursors, turn);
             }
             (Await::Intents, Rows::Intents(intents)) => self.recovered(intents, turn),
-            (Await::Recovered(found), Rows::Spoke(rows)) => self.taken_up(found, rows, turn),
+            (Await::Recovered(found), Rows::Spoke(rows)) => self.taken_up(*found, rows, turn),
             (Await::Claim(lane), Rows::Claim(claimed)) => self.claimed(lane, claimed, turn),
             (Await::Held, Rows::Held(heads)) => self.held(&heads, turn),
             (Await::Fetches, Rows::Fetches(fetches, next)) => self.fetches(fetches, next, turn),

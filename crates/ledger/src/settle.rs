@@ -50,9 +50,10 @@
 //! a write, where an uncertain look is a retryable one.
 //!
 //! Attempts are the obligation's: the caller counts one more for each answer that [spends one](RetryPolicy::spends), of a
-//! resend or a probe as of a first send. A target that cannot be reached, and one that has done nothing for anybody since
-//! its breaker opened, use up half of them at most, and end no delivery: such an outage is no record's fault. A record
-//! that fails while others go through spends all of its own.
+//! resend or a probe as of a first send. A target that cannot be reached, and one that has done nothing for anybody of late
+//! since its breaker opened, use up half of them at most, and end no delivery: such an outage is no record's fault. A
+//! record that fails while others go through spends all of its own, and so does one that is answered with errors where
+//! so little goes on that no breaker opens.
 
 mod pace;
 mod probe;
@@ -77,7 +78,8 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// Greatest ceiling.
     pub cap: Duration,
-    /// Attempts before a delivery is dead. An outage uses up half of them at most.
+    /// Attempts before a delivery is dead. An outage (not reached, or ill with its breaker open) uses up half of them at
+    /// most.
     pub attempts_max: u32,
     /// Longest a Retry-After is believed.
     pub wait_max: Duration,

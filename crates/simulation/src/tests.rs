@@ -100,8 +100,10 @@ fn i10_records_that_break_a_target_end_and_hold_up_nobody() {
         for (at, _) in &mut said {
             *at = at.saturating_sub(Duration::from_secs(20 * BROKEN as u64));
         }
-        let options = Options { end_after, ..calm(5) };
+        // The hub starts anew while some are being tried, and when all have ended.
+        let options = Options { end_after, crash_at: vec![3_000, 9_000], ..calm(5) };
         let (run, _) = run_one(vendor, class, of_attempts(class, 8), said, options);
+        assert_eq!(run.crashes(), 2);
         let what = format!("{}: {:?}", class.name(), run.marks);
         assert!(run.marked("Breaker") > 2, "it never opened: {what}");
         assert_eq!(run.targets[&name(class)].objects.len(), 1_000 - BROKEN, "{what}");

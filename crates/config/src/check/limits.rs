@@ -101,7 +101,7 @@ pub(super) fn bulk_window(source: &WindowSource) -> Result<Windows, Flaw> {
 }
 
 /// The retry policy in force. Twelve attempts between one second and a quarter of an hour last about two hours;
-/// an outage uses up half of them at most.
+/// an outage (not reached, or ill with its breaker open) uses up half of them at most.
 pub(super) fn retry(source: &RetrySource) -> RetryPolicy {
     let or = |period: Option<Period>, seconds| period.map_or(Duration::from_secs(seconds), |period| period.0);
     RetryPolicy {

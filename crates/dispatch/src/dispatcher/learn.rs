@@ -62,6 +62,12 @@ impl<T: Clone + Ord> Dispatcher<T> {
             }
             Class::Applied | Class::Absent => {
                 self.recover(permit, now);
+                // What a look finds says that the target reads, not that it does what is asked of it.
+                if class == Class::Applied
+                    && let Some(breaker) = self.breakers.get_mut(permit.operation)
+                {
+                    breaker.serve(permit.epoch, now);
+                }
                 let pace =
                     self.breakers.get(permit.operation).map_or(Health::Good, |breaker| breaker.pace(took));
                 self.weigh(permit, pace, now);

@@ -312,11 +312,16 @@ fn i10_a_trial_is_an_outage_until_somebody_is_served() {
     for start in [0, 20] {
         assert_eq!([start, 0, 0, 0].map(|later| call(later, ill)), [false; 4], "it opens");
         assert_eq!([4; 3].map(|later| call(later, ill)), [true; 3], "nobody is served");
+        assert!(call(4, Class::Absent), "a look that finds nothing serves nobody");
+        assert!(call(0, ill));
         assert!(call(4, good));
         assert_eq!(
-            [(0, ill), (4, ill), (4, good), (0, good)].map(|(later, class)| call(later, class)),
-            [false; 4]
+            [(0, ill), (4, ill)].map(|(later, class)| call(later, class)),
+            [false; 2],
+            "it serves others"
         );
+        assert!(call(8, ill), "but not of late");
+        assert_eq!([(4, good), (0, good)].map(|(later, class)| call(later, class)), [true, false]);
         assert!(!call(0, good), "it is closed");
     }
 }

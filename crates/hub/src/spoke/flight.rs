@@ -95,7 +95,8 @@ impl Spoke {
     /// Keeps an intent in doubt, locks its record, and asks for its turn when it is due.
     pub(crate) fn doubt(&mut self, doubt: Doubt, due: Wall, now: Now) {
         let token = Self::intent_token(&doubt.intent);
-        let lane = doubt.head.as_ref().map_or(Lane::Critical, |head| head.lane);
+        // What may have reached the target is finished whatever the hour: its record is locked for all lanes.
+        let lane = doubt.head.as_ref().map_or(Lane::Critical, |head| head.lane.min(Lane::Standard));
         let draw = self.draw_of_doubt(&doubt.intent, doubt.action);
         let sort = self.sort_of_doubt(&doubt);
         if let Some(dispatcher) = &mut self.dispatcher {

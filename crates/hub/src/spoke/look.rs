@@ -301,11 +301,8 @@ impl Spoke {
         let route = self.config.route(&key.route);
         let mapping = route.and_then(|route| self.config.mapping_of(route));
         let mapping = mapping.map(|mapping| (mapping.id().to_owned(), mapping.version()));
-        if doubt.matches.is_empty()
-            && let Some(record) = &row.record
-            && let Some(schema) = self.config.entities.get(&record.entity)
-        {
-            doubt.matches = intake::match_values(schema, &record.fields);
+        if doubt.matches.is_empty() {
+            doubt.matches = self.matches_of(&row);
         }
         let link = row.link.as_deref();
         // Linked or unlinked meanwhile: it is read again with what came of it.

@@ -166,7 +166,10 @@ impl Spoke {
             };
             return Some(format!("the delivery is {} by now: only {which}", state.name()));
         }
-        if self.active.contains(&obligation.key) {
+        // What is in doubt and waits to be tried again can be passed over: an outage may keep it waiting for long.
+        let waits = decision == Decision::Skip
+            && self.doubts.values().any(|doubt| doubt.intent.obligation == obligation.key);
+        if self.active.contains(&obligation.key) && !waits {
             let text = "it is on its way right now: see what becomes of it, then order it again";
             return Some(text.to_owned());
         }
@@ -198,7 +201,7 @@ impl Spoke {
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 
-    /// Whether an intent is on the wire, or just about to go (found doubtful at a start, its delivery still waits).
+    /// Whether an intent is on the wire, or just about to go.
     fn is_under_way(&self, id: IntentId) -> bool {
         let goes = |after: &After| match after {
             After::Launch(flight) => flight.intent.id == id,

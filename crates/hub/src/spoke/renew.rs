@@ -80,7 +80,15 @@ impl Spoke {
     /// where the spoke goes on: else the source would be asked for it twice.
     fn is_busy(&self) -> bool {
         let idle = |what: &Await| {
-            matches!(what, Await::Claim(_) | Await::Held | Await::Fetches | Await::System | Await::Intents)
+            matches!(
+                what,
+                Await::Claim(_)
+                    | Await::Held
+                    | Await::Fetches
+                    | Await::System
+                    | Await::Intents
+                    | Await::Recovered(_)
+            )
         };
         !self.outbox.is_empty()
             || !self.awaiting.values().all(idle)

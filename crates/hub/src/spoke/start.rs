@@ -6,11 +6,12 @@ use std::time::Duration;
 use canonical::{Mono, Now, Object, Wall};
 use connector::{Call, Failure, Response};
 use dispatch::{Dispatcher, WAIT_MAX};
-use ledger::{Class, Intent, Recovery};
+use ledger::{Class, Intent, Recovery, State};
 use planted::Bug;
 use store::{Op, Query, SpokeRow, SystemState, Unit};
 
 use crate::mark::Mark;
+use crate::spoke::bulk::Bulk;
 use crate::spoke::flight::{Action, Doubt};
 use crate::spoke::settle::After;
 use crate::spoke::source::Poll;
@@ -23,6 +24,19 @@ const COOL_DOWN_MIN: Duration = Duration::from_millis(100);
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
 /// First and longest wait between tries to connect.
 const CONNECT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Of so many deliveries at once it is asked how they stand.
+const TAKE_UP_MAX: usize = 256;
+
+/// Intents that were found open, and when each may go on.
+#[derive(Debug)]
+pub(crate) struct TakeUp {
+    /// How these stand is asked.
+    asked: Vec<(Doubt, Wall)>,
+    rest: Vec<(Doubt, Wall)>,
+    /// Jobs, with what was found of them.
+    bulks: Vec<Bulk>,
+}
 
 impl Spoke {
     pub(crate) fn start(&mut self, turn: &mut Turn<'_>) {
@@ -70,7 +84,6 @@ impl Spoke {
             let recovery = if bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent)) {
                 Recovery::Resend { not_before: turn.now.wall }
             } else {
-                turn.note(Mark::Doubtful { system: self.system.clone(), class: intent.class.name() });
                 ledger::recover(&intent, &scope, turn.now.wall)
             };
             let (action, not_before) = match recovery {
@@ -91,40 +104,65 @@ impl Spoke {
             let (head, matches, durable, half) = (None, Vec::new(), false, None);
             found.push((Doubt { intent, write, head, action, matches, durable, half }, not_before));
         }
-        if found.is_empty() {
-            return self.taken_up(found, Vec::new(), turn);
-        }
         // What is raised of them from now on waits until they are settled.
         self.active.extend(found.iter().map(|(doubt, _)| doubt.intent.obligation.clone()));
-        let asks = found.iter().map(|(doubt, _)| doubt.ask()).collect();
-        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
-        self.find(query, Await::Recovered(found), turn);
+        self.take_up(TakeUp { asked: Vec::new(), rest: found, bulks }, turn);
     }
 
-    /// How the deliveries stand whose intents were found: attempts go on from what was counted before.
-    pub(crate) fn taken_up(&mut self, found: Vec<(Doubt, Wall)>, rows: Vec<SpokeRow>, turn: &mut Turn<'_>) {
-        let mut bulks = self.kept_bulks();
-        for ((mut doubt, not_before), row) in found.into_iter().zip(rows) {
+    /// Asks how the next deliveries stand whose intents were found; when no more are left, the spoke connects.
+    fn take_up(&mut self, mut found: TakeUp, turn: &mut Turn<'_>) {
+        if found.rest.is_empty() {
+            self.resume_bulks(found.bulks, turn);
+            self.connect(turn);
+            for (outside, order) in std::mem::take(&mut self.early) {
+                self.order(outside, order, turn);
+            }
+            return;
+        }
+        found.asked = found.rest.split_off(found.rest.len().saturating_sub(TAKE_UP_MAX));
+        let asks = found.asked.iter().map(|(doubt, _)| doubt.ask()).collect();
+        let query = Query::Spoke { tenant: self.config.tenant.clone(), system: self.system.clone(), asks };
+        self.find(query, Await::Recovered(Box::new(found)), turn);
+    }
+
+    /// How deliveries stand whose intents were found: attempts go on from what was counted before. What was given to a
+    /// person stays with him.
+    pub(crate) fn taken_up(&mut self, mut found: TakeUp, rows: Vec<SpokeRow>, turn: &mut Turn<'_>) {
+        for ((mut doubt, not_before), row) in std::mem::take(&mut found.asked).into_iter().zip(rows) {
+            let key = &doubt.intent.obligation;
+            let of_job = found.bulks.iter_mut().find(|bulk| bulk.is_waited_for_by(&doubt.intent));
+            let given = row.obligation.as_ref().is_some_and(|row| row.state == State::Uncertain);
             let wanted = row.obligation.as_ref().filter(|row| store::rules::ready(row));
             doubt.head = wanted.map(store::rules::head);
-            let key = &doubt.intent.obligation;
             if wanted.is_none() {
                 self.active.remove(key);
                 self.raised_again.remove(key);
             } else if wanted.is_some_and(|row| row.wanted != doubt.intent.level) {
                 self.raised_again.insert(key.clone());
             }
-            let bulk = bulks.iter_mut().find(|bulk| bulk.is_waited_for_by(&doubt.intent));
-            match bulk.filter(|_| !planted::is(Bug::RunningJobForgotten)) {
+            if given && of_job.is_none() {
+                continue;
+            }
+            doubt.matches = self.matches_of(&row);
+            match of_job.filter(|_| !planted::is(Bug::RunningJobForgotten)) {
                 Some(bulk) => bulk.put_back(doubt),
-                None => self.doubt(doubt, not_before, turn.now),
+                None => {
+                    turn.note(Mark::Doubtful {
+                        system: self.system.clone(),
+                        class: doubt.intent.class.name(),
+                    });
+                    self.doubt(doubt, not_before, turn.now);
+                }
             }
         }
-        self.resume_bulks(bulks, turn);
-        self.connect(turn);
-        for (outside, order) in std::mem::take(&mut self.early) {
-            self.order(outside, order, turn);
-        }
+        self.take_up(found, turn);
+    }
+
+    /// By what a record is found at the target.
+    pub(crate) fn matches_of(&self, row: &SpokeRow) -> Vec<(String, String)> {
+        let record = row.record.as_ref();
+        let found = record.and_then(|record| Some((record, self.config.entities.get(&record.entity)?)));
+        found.map_or_else(Vec::new, |(record, schema)| intake::match_values(schema, &record.fields))
     }
 
     pub(crate) fn connect(&mut self, turn: &mut Turn<'_>) {

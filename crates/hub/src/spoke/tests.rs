@@ -212,32 +212,82 @@ objects:
 ";
 
 /// An intent that is found open goes on with the attempts that its delivery has spent (I10), and what was raised since is not
-/// forgotten when it ends (I1). One whose delivery wants nothing any more has none.
+/// forgotten when it ends (I1). One whose delivery wants nothing any more has none; what a person was asked about stays with
+/// him, and its record is free.
 #[test]
 fn i10_attempts_are_counted_on_after_a_start() {
+    use store::conformance::make;
+    let config = configuration(Some(("connectors/target.yaml", TARGET_OF_JOBS)));
+    let mut spoke = Spoke::new(config, System::new("erp").unwrap()).unwrap();
+    let state = asks(&turn(&mut spoke, Input::Start));
+    let intents = asks(&turn(&mut spoke, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
+    let found: Vec<_> = (1..=300).map(|number| intent_in_doubt(make::intent(number, "r", number))).collect();
+    let mut ask = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(found.clone())))));
+    let row = |number: usize| {
+        let mut delivery = store::rules::first(&make::raise("r", number as u64 + 1, 1));
+        delivery.attempts = 4;
+        delivery.wanted = found[number].level;
+        match number {
+            1 => delivery.wanted.version += 1,
+            2 => delivery.state = ledger::State::Delivered,
+            3 => delivery.state = ledger::State::Uncertain,
+            _ => {}
+        }
+        row_of(delivery, found[number].clone())
+    };
+    // Asked about in pages, from behind.
+    for page in [44..300, 0..44] {
+        let said = turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(page.clone().map(row).collect()))));
+        if page.start > 0 {
+            ask = asks(&said);
+        }
+    }
+    let attempts =
+        |number: usize| Some(spoke.doubts.get(&found[number].id)?.head.as_ref().map(|head| head.attempts));
+    assert_eq!(
+        [0, 1, 2, 3, 299].map(attempts),
+        [Some(Some(4)), Some(Some(4)), Some(None), None, Some(Some(4))]
+    );
+    let of = |number: usize| &found[number].obligation;
+    let busy = [0, 1, 2, 3].map(|number| spoke.active.contains(of(number)));
+    assert_eq!(busy, [true, true, false, false]);
+    let again = [0, 1, 2, 3].map(|number| spoke.raised_again.contains(of(number)));
+    assert_eq!(again, [false, true, false, false]);
+    let free = |number: usize| {
+        let token = Token::Intent(found[number].id);
+        !spoke.dispatcher.as_ref().unwrap().holds(&token)
+    };
+    assert!(!free(0) && free(3), "a person has it: nothing of it goes by itself");
+}
+
+/// What is in doubt and waits for its next try can be passed over; the record is free then.
+#[test]
+fn what_waits_in_doubt_can_be_skipped() {
     use store::conformance::make;
     let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
     let state = asks(&turn(&mut spoke, Input::Start));
     let intents = asks(&turn(&mut spoke, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
-    let found: Vec<_> = (1..=3).map(|number| intent_in_doubt(make::intent(number, "r", number))).collect();
-    let rows = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(found.clone())))));
-    let row = |number: u32| {
-        let mut delivery = store::rules::first(&make::raise("r", u64::from(number), i64::from(number)));
-        delivery.attempts = 3 + number;
-        delivery.wanted = found[number as usize - 1].level;
-        delivery
+    let intent = intent_in_doubt(make::intent(1, "r", 1));
+    let ask = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()])))));
+    let row = row_of(store::rules::first(&make::raise("r", 1, 1)), intent.clone());
+    turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(vec![row.clone()]))));
+    assert!(spoke.doubts.contains_key(&intent.id));
+    let delivery = crate::turn::Delivery {
+        key: intent.obligation.clone(),
+        record: intent.record,
+        object: intent.object.clone(),
     };
-    let (same, mut moved, mut rested) = (row(1), row(2), row(3));
-    moved.wanted.version += 1;
-    rested.state = ledger::State::Delivered;
-    let rows_of = [same, moved, rested].into_iter().zip(&found);
-    let rows_of = rows_of.map(|(delivery, intent)| row_of(delivery, intent.clone())).collect();
-    let _connects = turn(&mut spoke, Input::Found(rows, Ok(Rows::Spoke(rows_of))));
-    let attempts = |number: usize| spoke.doubts[&found[number].id].head.as_ref().map(|head| head.attempts);
-    assert_eq!([0, 1, 2].map(attempts), [Some(4), Some(5), None]);
-    let of = |number: usize| &found[number].obligation;
-    assert_eq!([0, 1, 2].map(|number| spoke.active.contains(of(number))), [true, true, false]);
-    assert_eq!([0, 1, 2].map(|number| spoke.raised_again.contains(of(number))), [false, true, false]);
+    for (ticket, order) in [
+        (900, Order::Retry { delivery: delivery.clone(), reason: "ann".to_owned() }),
+        (901, Order::Skip { delivery, reason: "ann".to_owned() }),
+    ] {
+        let ask = asks(&turn(&mut spoke, Input::Told(Notice::Do(Ticket(ticket), order))));
+        let said = turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(vec![row.clone()]))));
+        let refused = said.iter().any(|effect| matches!(effect, Effect::Ack(_, Ack::Refused(_))));
+        assert_eq!(refused, ticket == 900, "{said:?}");
+    }
+    assert!(spoke.doubts.is_empty());
+    assert!(!spoke.dispatcher.as_ref().unwrap().holds(&Token::Intent(intent.id)));
 }
 
 /// A job that ran before the last end is looked at and shown; nothing of it is sent again (I3), and who would decide about
@@ -266,11 +316,11 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
     };
     let read = Input::Found(state, Ok(Rows::System(Some(known), BTreeMap::new(), None)));
     let intents = asks(&turn(&mut spoke, read));
-    let rows = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()])))));
+    let ask = asks(&turn(&mut spoke, Input::Found(intents, Ok(Rows::Intents(vec![intent.clone()])))));
     let mut delivery = store::rules::first(&make::raise("r", 1, 1));
     delivery.attempts = 3;
     let row = row_of(delivery, intent.clone());
-    let said = turn(&mut spoke, Input::Found(rows, Ok(Rows::Spoke(vec![row.clone()]))));
+    let said = turn(&mut spoke, Input::Found(ask, Ok(Rows::Spoke(vec![row.clone()]))));
     let members = spoke.bulks.values().flat_map(|bulk| bulk.members.values());
     let attempts: Vec<_> = members.filter_map(|doubt| Some(doubt.head.as_ref()?.attempts)).collect();
     assert_eq!(attempts, [3], "they are counted on");
