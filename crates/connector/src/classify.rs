@@ -20,6 +20,8 @@ mod success;
 mod tests;
 mod wait;
 
+pub(crate) use wait::retry_after;
+
 use std::cell::OnceCell;
 
 use canonical::Wall;
@@ -191,7 +193,7 @@ impl Connector {
                 | Class::Retryable
                 | Class::Conflict
         );
-        if waits { wait::retry_after(answer.response, now) } else { None }
+        if waits { retry_after(answer.response, now).map(Wait::For) } else { None }
     }
 
     /// What the answer's headers say is left of the limits that the call draws from: the scarcest.

@@ -1,7 +1,9 @@
 //! What goes to the wire and comes back: requests with a placeholder for the credential, responses, failures.
 
 use std::fmt;
+use std::time::Duration;
 
+use canonical::Wall;
 use serde::{Deserialize, Serialize};
 
 /// How a request is to be completed by egress, which alone holds secrets.
@@ -77,6 +79,12 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
+
+    /// How long its `Retry-After` asks to be left alone (RFC 9110, section 10.2.3), an hour at most.
+    #[must_use]
+    pub fn retry_after(&self, now: Wall) -> Option<Duration> {
+        crate::classify::retry_after(self, now)
+    }
 }
 
 impl fmt::Debug for Response {
@@ -130,6 +138,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people; no secrets, no values.
     pub detail: String,
+    /// How long whoever answered in the target's place asked to be left alone.
+    pub wait: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Egress {
         attempt.await.unwrap_or_else(|error| {
             let detail = format!("system {system}: the token request broke off: {error}");
             let (reached, kind) = (Reached::MaybeSent, FailureKind::Reset);
-            Err(AuthoriseError::Failed(Failure { reached, kind, detail }))
+            Err(AuthoriseError::Failed(Failure { reached, kind, detail, wait: None }))
         })
     }
 
@@ -148,6 +148,7 @@ impl Egress {
                 "system {system} of tenant {} has no connection; add it under `systems/`",
                 self.tenant
             ),
+            wait: None,
         })
     }
 }

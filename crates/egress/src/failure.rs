@@ -60,7 +60,7 @@ pub(crate) fn failure(who: &str, place: &str, trouble: &Trouble, recalled: bool)
         Trouble::Answer(error) => http(error, false),
     };
     let reached = if unsent || recalled { Reached::NotSent } else { Reached::MaybeSent };
-    Failure { reached, kind, detail: format!("{who} at {place}: {what}") }
+    Failure { reached, kind, detail: format!("{who} at {place}: {what}"), wait: None }
 }
 
 /// Kind, whether it is certain that nothing was sent, and a text for people. `connecting`: no connection stood yet.

@@ -162,7 +162,10 @@ impl Line {
                 "system {}: its token endpoint refuses: {why}",
                 self.system
             ))),
-            TokenAnswer::Later(why) => Err(AuthoriseError::Failed(self.no_token(&why))),
+            TokenAnswer::Later(why) => {
+                let wait = answer.retry_after(moment.now);
+                Err(AuthoriseError::Failed(Failure { wait, ..self.no_token(&why) }))
+            }
         }
     }
 
@@ -213,7 +216,7 @@ impl Line {
 
     fn no_token(&self, why: &str) -> Failure {
         let detail = format!("system {}: no token: {why}", self.system);
-        Failure { reached: Reached::NotSent, kind: FailureKind::NoToken, detail }
+        Failure { reached: Reached::NotSent, kind: FailureKind::NoToken, detail, wait: None }
     }
 }
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use canonical::{ExternalRef, IntentId, Mono, Now, Object, System, Wall};
 use config::{Configuration, SystemConfig};
-use connector::{Call, Connector};
+use connector::{Call, Charge, Connector};
 use dispatch::{Dispatcher, Permit};
 use ledger::{Lane, ObligationKey};
 use store::{Head, Query, Rows, StoreError, SystemState};
@@ -276,8 +276,14 @@ impl Spoke {
         turn.effect(Effect::Send(ticket, request));
     }
 
+    /// Asks for a fresh token. That is a call like others: it counts in the limits that every call draws from.
     pub(crate) fn authorise(&mut self, turn: &mut Turn<'_>) {
+        let draw = self.drawn(Some(&Charge { cost: 1, ..Charge::default() }));
+        if self.is_left_alone(draw.buckets, turn) {
+            return;
+        }
         self.phase = Phase::Authorising;
+        self.spend(draw, turn);
         let ticket = self.ticket();
         self.awaiting.insert(ticket, Await::Token);
         turn.effect(Effect::Authorise(ticket));

@@ -38,7 +38,7 @@ pub(crate) async fn keep(
             }
             let detail = format!("the new token of {system} could not be kept ({error})");
             // The token waits at egress: asking again gives the same one.
-            Err(Failure { reached: Reached::NotSent, kind: FailureKind::Reset, detail })
+            Err(Failure { reached: Reached::NotSent, kind: FailureKind::Reset, detail, wait: None })
         }
     }
 }

@@ -148,13 +148,23 @@ impl Drop for Answer {
         if self.due {
             let detail =
                 "the request was given up inside the hub; whether it arrived is not known".to_owned();
-            self.give(Err(Failure { reached: Reached::MaybeSent, kind: FailureKind::Reset, detail }));
+            self.give(Err(Failure {
+                reached: Reached::MaybeSent,
+                kind: FailureKind::Reset,
+                detail,
+                wait: None,
+            }));
         }
     }
 }
 
 fn misconfigured(detail: &str) -> Failure {
-    Failure { reached: Reached::NotSent, kind: FailureKind::Misconfigured, detail: detail.to_owned() }
+    Failure {
+        reached: Reached::NotSent,
+        kind: FailureKind::Misconfigured,
+        detail: detail.to_owned(),
+        wait: None,
+    }
 }
 
 fn authorise(of: &MachineId, ticket: Ticket, shared: &Arc<Shared>) {

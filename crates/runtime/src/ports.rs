@@ -87,7 +87,7 @@ impl Network for Wire {
         Box::pin(async move {
             let entropy = entropy::wide().map_err(|none| {
                 let (reached, kind) = (Reached::NotSent, FailureKind::Misconfigured);
-                AuthoriseError::Failed(Failure { reached, kind, detail: none.to_string() })
+                AuthoriseError::Failed(Failure { reached, kind, detail: none.to_string(), wait: None })
             })?;
             let now = self.clock.others_wall();
             let authorised = match self.egress.authorise(&system, now, entropy).await {

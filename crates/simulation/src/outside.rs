@@ -182,7 +182,7 @@ fn queue(answers: &Arc<Mutex<Vec<(MachineId, Input)>>>, to: MachineId, input: In
 }
 
 fn failure(reached: Reached, kind: FailureKind) -> Failure {
-    Failure { reached, kind, detail: "simulated".to_owned() }
+    Failure { reached, kind, detail: "simulated".to_owned(), wait: None }
 }
 
 /// An answer of a target.

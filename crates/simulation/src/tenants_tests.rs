@@ -282,7 +282,7 @@ impl World {
 }
 
 fn failure(reached: Reached, kind: FailureKind) -> Failure {
-    Failure { reached, kind, detail: "simulated".to_owned() }
+    Failure { reached, kind, detail: "simulated".to_owned(), wait: None }
 }
 
 fn pick<T>(all: &[T], place: usize) -> Option<&T> {

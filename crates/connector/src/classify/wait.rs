@@ -23,9 +23,9 @@ impl WaitPlan {
 }
 
 /// `Retry-After` as RFC 9110 section 10.2.3 has it.
-pub(crate) fn retry_after(response: &Response, now: Wall) -> Option<Wait> {
+pub(crate) fn retry_after(response: &Response, now: Wall) -> Option<Duration> {
     let text = response.header("retry-after")?.trim();
-    read(WaitForm::RetryAfter, text, said_at(response, now)).map(|wait| Wait::For(wait.min(MAX)))
+    read(WaitForm::RetryAfter, text, said_at(response, now)).map(|wait| wait.min(MAX))
 }
 
 /// When the answer was given, by the clock of whoever gave it: a time that it names is by that clock, too.

@@ -293,7 +293,9 @@ impl BatchCase {
                 body: body(answer.json.as_ref(), None),
             };
             let came = match answer.failure {
-                Some((kind, reached)) => Err(Failure { reached, kind, detail: "no answer".to_owned() }),
+                Some((kind, reached)) => {
+                    Err(Failure { reached, kind, detail: "no answer".to_owned(), wait: None })
+                }
                 None => Ok(response),
             };
             let verdicts = connector.classify_batch(&calls, &came, NOW);
@@ -373,7 +375,9 @@ impl Answer {
             body: body(self.json.as_ref(), self.text.as_ref()),
         };
         let answer = match self.failure {
-            Some((kind, reached)) => Err(Failure { reached, kind, detail: "no answer".to_owned() }),
+            Some((kind, reached)) => {
+                Err(Failure { reached, kind, detail: "no answer".to_owned(), wait: None })
+            }
             None => Ok(response.clone()),
         };
         let at = format!("{at}, answer {} {:?}", self.status, self.failure);

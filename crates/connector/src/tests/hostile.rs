@@ -217,7 +217,7 @@ proptest! {
                     let shown = format!("{} {:?} {:?}", refusal.message, refusal.code, refusal.field);
                     prop_assert!(!shown.contains(&secret), "{shown}");
                 }
-                let failure = Failure { reached: Reached::NotSent, kind: FailureKind::Connect, detail: said.clone() };
+                let failure = Failure { reached: Reached::NotSent, kind: FailureKind::Connect, detail: said.clone(), wait: None };
                 let refusal = connector.classify(&call, &Err(failure), Wall(0)).refusal;
                 prop_assert!(refusal.message.chars().count() <= 500 && !refusal.message.contains(&secret));
             }

@@ -110,6 +110,13 @@ impl<T: Clone + Ord> Dispatcher<T> {
         self.closed_until <= now && drawn.all(|number| self.buckets[number].closed_until() <= now)
     }
 
+    /// Until when a call that draws from these must leave the target alone, because it asked for that (I12).
+    #[must_use]
+    pub fn quiet_until(&self, drawn: BucketSet, now: Mono) -> Option<Mono> {
+        let of_limits = self.numbers(drawn).into_iter().map(|number| self.buckets[number].closed_until());
+        of_limits.chain([self.closed_until]).max().filter(|until| *until > now)
+    }
+
     /// Cool-downs that are not over: a limit's name, or all of them, and until when.
     pub fn closings(&self, now: Mono) -> impl Iterator<Item = (Option<&str>, Mono)> {
         let single =

@@ -346,6 +346,7 @@ async fn a_throttled_token_endpoint_says_until_when() {
     };
     assert_eq!(failure.kind, FailureKind::NoToken);
     assert!(failure.detail.contains("429") && failure.detail.contains("retry after 7"), "{failure}");
+    assert_eq!(failure.wait, Some(Duration::from_secs(7)));
 }
 
 #[tokio::test]

@@ -465,6 +465,16 @@ impl Spoke {
     /// The target says it is there already: read it before believing that it is ours.
     fn ask_to_adopt(&mut self, flight: Flight, external_id: String, turn: &mut Turn<'_>) {
         let call = Call::Fetch { object: flight.intent.object.clone(), external_id: external_id.clone() };
+        let quiet = self
+            .dispatcher
+            .as_ref()
+            .and_then(|dispatcher| dispatcher.quiet_until(self.draw_of(&call).buckets, turn.now.mono));
+        if let Some(until) = quiet {
+            // The target asked to be left alone meanwhile (I12). A duplicate was not applied: it is offered again then.
+            let (outcome, due) = (Outcome::of(Class::Duplicate), turn.now.wall + turn.now.mono.until(until));
+            let attempt = self.attempt(&flight, &outcome, Duration::ZERO, turn.now.wall);
+            return self.end(flight, outcome, Ending::Retry { due, spent: false }, Some(attempt), turn);
+        }
         match self.connector.render(&call) {
             Ok(request) => {
                 self.spend(self.draw_of(&call), turn);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, Object, Wall};
 use connector::{Call, Failure, Response};
-use dispatch::{Dispatcher, WAIT_MAX};
-use ledger::{Class, Intent, Recovery, State};
+use dispatch::{BucketSet, Dispatcher, WAIT_MAX};
+use ledger::{Class, Intent, Recovery, State, Wait};
 use planted::Bug;
 use store::{Op, Query, SpokeRow, SystemState, Unit};
 
@@ -176,14 +176,29 @@ impl Spoke {
         self.identify(turn);
     }
 
+    /// The target has asked to be left alone by calls that draw from these limits (I12): the spoke connects when that is
+    /// over.
+    pub(crate) fn is_left_alone(&mut self, drawn: BucketSet, turn: &Turn<'_>) -> bool {
+        let dispatcher = self.dispatcher.as_ref();
+        let until = dispatcher.and_then(|dispatcher| dispatcher.quiet_until(drawn, turn.now.mono));
+        if let Some(until) = until {
+            self.phase = Phase::Waiting(until);
+        }
+        until.is_some()
+    }
+
     fn identify(&mut self, turn: &mut Turn<'_>) {
         if !self.connector.has_identity() {
             return self.connected(turn);
         }
+        let draw = self.draw_of(&Call::Identity);
+        if self.is_left_alone(draw.buckets, turn) {
+            return;
+        }
         match self.connector.render(&Call::Identity) {
             Ok(request) => {
                 self.phase = Phase::Identifying;
-                self.spend(self.draw_of(&Call::Identity), turn);
+                self.spend(draw, turn);
                 self.send(request, Await::Identity, turn);
             }
             Err(error) => self.pause(format!("its identity request can't be rendered: {error}"), turn),
@@ -210,7 +225,7 @@ impl Spoke {
                     turn,
                 );
             }
-            Err(failure) => self.wait_to_connect(&failure.detail, turn),
+            Err(failure) => self.wait_to_connect(&failure.detail, failure.wait, turn),
         }
     }
 
@@ -219,7 +234,7 @@ impl Spoke {
         match (outcome.class, answer) {
             (Class::Applied, Ok(response)) => match self.connector.identity(response) {
                 Ok(instance) => self.pin(instance, turn),
-                Err(garbled) => self.wait_to_connect(&garbled.to_string(), turn),
+                Err(garbled) => self.wait_to_connect(&garbled.to_string(), None, turn),
             },
             (Class::AuthExpired, _) if super::needs_token(self.connector.auth()) && self.refusals == 0 => {
                 self.refusals += 1;
@@ -232,7 +247,13 @@ impl Spoke {
                     turn,
                 );
             }
-            _ => self.wait_to_connect(&outcome.refusal.message, turn),
+            _ => {
+                let asked = outcome.wait.map(|wait| match wait {
+                    Wait::For(span) => span,
+                    Wait::Until(at) => at.since(turn.now.wall),
+                });
+                self.wait_to_connect(&outcome.refusal.message, asked, turn);
+            }
         }
     }
 
@@ -267,13 +288,18 @@ impl Spoke {
         self.resume_flights(flights, turn);
     }
 
-    fn wait_to_connect(&mut self, why: &str, turn: &mut Turn<'_>) {
+    /// Tries again later and later, and not before whoever answered asked for; that also holds over a new start (I12).
+    fn wait_to_connect(&mut self, why: &str, asked: Option<Duration>, turn: &mut Turn<'_>) {
         self.connect_tries = self.connect_tries.saturating_add(1);
         let ceiling = CONNECT_RETRY.0.saturating_mul(1 << self.connect_tries.min(6)).min(CONNECT_RETRY.1);
         let ceiling = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX).max(2);
         let wait = Duration::from_micros(ceiling / 2 + turn.entropy() % (ceiling / 2));
         turn.note(Mark::Unconnected { system: self.system.clone(), why: why.to_owned() });
-        self.phase = Phase::Waiting(turn.now.mono + wait);
+        let asked = asked.unwrap_or_default().min(WAIT_MAX);
+        if let Some(dispatcher) = self.dispatcher.as_mut().filter(|_| !asked.is_zero()) {
+            dispatcher.close_until(None, turn.now.mono + asked);
+        }
+        self.phase = Phase::Waiting(turn.now.mono + wait.max(asked));
     }
 
     pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) {

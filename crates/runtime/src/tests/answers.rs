@@ -203,8 +203,12 @@ async fn crash_points_come_before_the_machine_hears() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_did_not_get_through_is_no_effect() {
-    let failure =
-        Failure { reached: Reached::NotSent, kind: FailureKind::Connect, detail: "refused".to_owned() };
+    let failure = Failure {
+        reached: Reached::NotSent,
+        kind: FailureKind::Connect,
+        detail: "refused".to_owned(),
+        wait: None,
+    };
     let hook: CrashHook = Arc::new(|point: &CrashPoint| panic!("{point:?} was not reached"));
     let network = Canned { answers: Mutex::new([Err(failure)].into()), ..Canned::default() };
     let stage = Stage { network: Arc::new(network), crash: Some(hook), ..Stage::default() };

@@ -27,7 +27,8 @@ impl Network for Moody {
     fn send(self: Arc<Self>, _: System, request: Request) -> BoxFuture<Result<Response, Failure>> {
         Box::pin(async move {
             self.calls.lock().expect("not poisoned").push(request.clone());
-            let failed = |reached, kind| Err(Failure { reached, kind, detail: "as told".to_owned() });
+            let failed =
+                |reached, kind| Err(Failure { reached, kind, detail: "as told".to_owned(), wait: None });
             if self.away.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 return failed(Reached::NotSent, FailureKind::Connect);
