@@ -59,11 +59,13 @@ struct Report {
 }
 
 /// A case: its name, and the illnesses of the two further targets.
-const CASES: [(&str, [&str; 2]); 5] = [
+const CASES: [(&str, [&str; 2]); 7] = [
     ("a write hangs", ["hang", "none"]),
     ("the TLS handshake hangs", ["tls", "none"]),
     ("the token refresh hangs", ["token", "none"]),
     ("the answer drips", ["drip", "none"]),
+    ("all writes are throttled", ["throttle", "none"]),
+    ("all writes fail", ["fail", "none"]),
     ("two hang", ["hang", "drip"]),
 ];
 

@@ -1,4 +1,5 @@
-//! A target that is ill: it takes connections and then keeps its callers waiting, each illness in its own place.
+//! A target that is ill: it takes connections and then keeps its callers waiting, each illness in its own place, or
+//! answers at once with a refusal.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,8 +12,9 @@ use clap::ValueEnum;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming};
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
 /// Longer than any run.
@@ -20,7 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 /// Between two bytes of a dripping answer.
 const DRIP: Duration = Duration::from_millis(300);
 
-/// Where it keeps its callers waiting.
+/// What is wrong with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Illness {
     /// Nowhere: it answers at once.
@@ -33,6 +35,10 @@ pub(crate) enum Illness {
     Token,
     /// A write's answer comes a byte at a time.
     Drip,
+    /// A write is answered 429, to be tried again a second later.
+    Throttle,
+    /// A write is answered 503.
+    Fail,
 }
 
 /// Serves until killed.
@@ -76,9 +82,21 @@ async fn serve(illness: Illness, request: Request<Incoming>) -> Result<Answer, I
             tokio::time::sleep(FOR_EVER).await;
             whole("{}")
         }
+        (_, Illness::Throttle) => {
+            let mut answer = refused(StatusCode::TOO_MANY_REQUESTS);
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            answer
+        }
+        (_, Illness::Fail) => refused(StatusCode::SERVICE_UNAVAILABLE),
         (_, Illness::Drip) => Response::new(Drip(tokio::time::interval(DRIP)).boxed()),
         _ => whole("{}"),
     })
+}
+
+fn refused(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(b"{}")).boxed());
+    *answer.status_mut() = status;
+    answer
 }
 
 /// A body that never ends: a space now and then.

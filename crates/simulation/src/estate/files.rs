@@ -247,11 +247,16 @@ fn target(name: &str, class: Class) -> String {
         let event = write("event", "notify", &class, false, request, "        answer: {id: {path: id}}\n");
         kinds += &format!("  marks:\n    shape: {{id: id}}\n    writes:\n{event}");
     }
+    // Two of them are asked whose account they are before anything else.
+    let identity = match name {
+        FINDER | BLIND => "identity:\n  request: {method: GET, path: /account, timeout: 1s}\n  path: id\n",
+        _ => "",
+    };
     format!(
         "connector: {name}
 version: \"1\"
 about: A simulated target.
-{}objects:
+{}{identity}objects:
 {kinds}{ERRORS}",
         limits()
     )
