@@ -69,6 +69,20 @@ pub struct IntakeSettings {
     pub burst: u32,
     /// Who may post events, and in whose name.
     pub clients: Vec<Client>,
+    /// How many deliveries may wait before sources must.
+    pub backlog: Backlog,
+}
+
+/// How many deliveries may wait, and how long, before sources must. 0 of each: no bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backlog {
+    /// How long the first in a target's line may wait while the target is at work; then nothing is read for it.
+    pub age_max: Period,
+    /// Open deliveries to one target; then what only such targets wait for is refused.
+    pub open_max: u64,
+    /// Open deliveries to all targets together; then whatever feeds one that makes them up is refused.
+    pub total_max: u64,
 }
 
 /// One who may post events to `/v1/events`.
@@ -127,7 +141,19 @@ fn socket<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SocketAdd
 
 impl Default for IntakeSettings {
     fn default() -> Self {
-        Self { body_bytes_max: 1024 * 1024, rate_per_second: 500, burst: 1_000, clients: Vec::new() }
+        Self {
+            body_bytes_max: 1024 * 1024,
+            rate_per_second: 500,
+            burst: 1_000,
+            clients: Vec::new(),
+            backlog: Backlog::default(),
+        }
+    }
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self { age_max: Period::seconds(6 * 3600), open_max: 1_000_000, total_max: 5_000_000 }
     }
 }
 

@@ -164,6 +164,9 @@ statements! {
     NextDue = "SELECT due FROM obligation INDEXED BY obligation_claim \
         WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 \
         AND due > ?4 AND (due, seq) > (?5, ?6) ORDER BY due, seq LIMIT 1";
+    /// The first of a lane's line.
+    FirstDue = "SELECT due FROM obligation INDEXED BY obligation_claim \
+        WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 ORDER BY due LIMIT 1";
     /// The oldest of those that wait for something else than their turn.
     OldestLate = "SELECT raised_at FROM obligation INDEXED BY obligation_late WHERE tenant = ?1 AND system = ?2 \
         AND state <= 2 AND (held <> 0 OR due <> raised_at) ORDER BY raised_at LIMIT 1";

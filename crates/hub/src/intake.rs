@@ -3,6 +3,7 @@
 //! One batch is found, decided and committed at a time; what arrives meanwhile makes the next, so that batches grow
 //! with the load and a lone message waits for nobody.
 
+mod backlog;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::mark::Mark;
 use crate::turn::{
     Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, Ticket, Turn,
 };
+use backlog::Backlog;
 use prepare::Item;
 use units::Batch;
 
@@ -53,6 +55,8 @@ pub struct Intake {
     orders: BTreeMap<Ticket, (Ticket, Option<canonical::MessageId>)>,
     /// Those who wait to hear that nothing is decided by a former configuration any more.
     configured: Vec<Ticket>,
+    /// What must wait for what waits.
+    backlog: Backlog,
     draining: bool,
     drained: bool,
 }
@@ -95,6 +99,7 @@ impl Intake {
             hold_until: None,
             orders: BTreeMap::new(),
             configured: Vec::new(),
+            backlog: Backlog::default(),
             draining: false,
             drained: false,
         }
@@ -110,8 +115,13 @@ impl Intake {
             self.queue.len() >= QUEUE_MAX || self.hold_until.is_some_and(|until| until > turn.now.mono);
         if full || (self.draining && offer.origin == Origin::Pushed) {
             let why = if self.draining { "the hub is stopping" } else { "intake is full or the disk is" };
-            turn.note(Mark::Refused { source: offer.source.clone() });
-            return refuse(offer.ticket, &offer.origin, &offer.source, why, turn);
+            let cause = if self.draining { "stopping" } else { "full" };
+            turn.note(Mark::Refused { source: offer.source.clone(), cause });
+            return refuse(offer.ticket, &offer.origin, &offer.source, busy(why), turn);
+        }
+        if let Some(cause) = self.must_wait(&offer) {
+            turn.note(Mark::Refused { source: offer.source.clone(), cause: cause.name() });
+            return refuse(offer.ticket, &offer.origin, &offer.source, cause.into(), turn);
         }
         self.next_offer += 1;
         let number = self.next_offer;
@@ -168,6 +178,7 @@ impl Intake {
 
     /// Starts the next batch, when nothing is under way.
     fn advance(&mut self, turn: &mut Turn<'_>) {
+        self.look_at_backlog(turn);
         if !matches!(self.step, Step::Idle) {
             return;
         }
@@ -181,6 +192,7 @@ impl Intake {
         if !self.queue.is_empty() && !overdue {
             let count = self.batch_len();
             let items: Vec<Item> = self.queue.drain(..count).collect();
+            self.backlog.took(items.len());
             let ticket = self.ticket();
             let asks = items.iter().map(|item| item.ask.clone()).collect();
             turn.effect(Effect::Find(ticket, Query::Intake { tenant: self.config.tenant.clone(), asks }));
@@ -213,6 +225,7 @@ impl Intake {
     fn configure(&mut self, outside: Ticket, config: Arc<Configuration>, turn: &mut Turn<'_>) {
         self.config = config;
         self.configured.push(outside);
+        self.backlog.changed(turn.now.mono);
         self.advance(turn);
     }
 
@@ -241,6 +254,9 @@ impl Intake {
     }
 
     fn found(&mut self, ticket: Ticket, rows: Result<Rows, StoreError>, turn: &mut Turn<'_>) {
+        if self.backlog.is_asked(ticket) {
+            return self.found_backlog(rows, turn);
+        }
         match (std::mem::replace(&mut self.step, Step::Idle), rows) {
             (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
                 let config = Arc::clone(items.first().map_or(&self.config, |item| &item.config));
@@ -369,7 +385,7 @@ impl Intake {
                 for (number, open) in offers {
                     if open.left == open.taken.len() {
                         self.queue.retain(|item| item.offer != Some(number));
-                        refuse(open.ticket, &open.origin, &open.source, &error.to_string(), turn);
+                        refuse(open.ticket, &open.origin, &open.source, busy(&error.to_string()), turn);
                     } else {
                         self.offers.insert(number, open);
                     }
@@ -397,9 +413,12 @@ impl Intake {
     }
 }
 
+fn busy(why: &str) -> Busy {
+    Busy { why: why.to_owned(), retry_after: BUSY_RETRY, backlog: false }
+}
+
 /// Tells an offerer that nothing was taken.
-fn refuse(ticket: Ticket, origin: &Origin, source: &System, why: &str, turn: &mut Turn<'_>) {
-    let busy = Busy { why: why.to_owned(), retry_after: BUSY_RETRY };
+fn refuse(ticket: Ticket, origin: &Origin, source: &System, busy: Busy, turn: &mut Turn<'_>) {
     match origin {
         Origin::Pushed => turn.effect(Effect::Ack(ticket, Ack::Busy(busy))),
         Origin::Polled { .. } | Origin::Fetched { .. } => {
@@ -422,6 +441,7 @@ impl Machine for Intake {
             Input::Told(Notice::Connected(system, instance)) => {
                 self.instances.insert(system, instance);
             }
+            Input::Told(Notice::AtWork(system, at_work)) => self.backlog.works(system, at_work),
             Input::Told(Notice::Do(ticket, order)) => self.order(ticket, order, turn),
             Input::Drain => {
                 self.draining = true;
@@ -437,13 +457,12 @@ impl Machine for Intake {
     }
 
     fn next_wakeup(&self, now: Now) -> Option<Mono> {
-        if !matches!(self.step, Step::Idle) {
-            return None;
-        }
-        match self.hold_until {
-            Some(until) if until > now.mono => Some(until),
-            _ => Some(self.ready_due),
-        }
+        let backlog = self.backlog.wakeup().filter(|_| !self.draining && self.has_bounds());
+        let step = matches!(self.step, Step::Idle).then_some(match self.hold_until {
+            Some(until) if until > now.mono => until,
+            _ => self.ready_due,
+        });
+        backlog.into_iter().chain(step).min()
     }
 }
 

@@ -39,6 +39,26 @@ pub enum Mark {
     Refused {
         /// The source.
         source: System,
+        /// `full`, `stopping`, `crowded`; `backlog`, `backlog_total` where deliveries wait.
+        cause: &'static str,
+    },
+    /// Objects are not read any more, until deliveries that wait get through.
+    Rests {
+        /// The source.
+        source: System,
+        /// The kind of object.
+        object: Object,
+        /// `backlog`, `backlog_total`, `backlog_age`.
+        cause: &'static str,
+        /// For people.
+        why: String,
+    },
+    /// Objects that rested are read again.
+    ReadsOn {
+        /// The source.
+        source: System,
+        /// The kind of object.
+        object: Object,
     },
     /// A record got a new version.
     Merged {

@@ -183,6 +183,10 @@ pub struct Spoke {
     /// When its gauges are noted next, while there is work; and whether the last ones said that there was none.
     gauges_due: Mono,
     said_idle: bool,
+    /// Whether intake was told that it is at work.
+    pub(crate) said_at_work: bool,
+    /// What is not read, by intake's word.
+    pub(crate) resting: BTreeSet<Object>,
     /// Letting go what no hold covers any more.
     walk: Option<standing::Walk>,
     /// Deliveries that are being written down as held.
@@ -244,6 +248,8 @@ impl Spoke {
             hold_until: None,
             gauges_due: Mono::default(),
             said_idle: true,
+            said_at_work: false,
+            resting: BTreeSet::new(),
             walk: None,
             holding: 0,
             hours_due: None,
@@ -426,7 +432,8 @@ impl Spoke {
             Notice::Reread(system) => self.reread_by(system),
             Notice::Taken(ticket, result) => self.taken(ticket, result.is_ok(), turn),
             Notice::Do(outside, order) => self.order(outside, order, turn),
-            Notice::Linked | Notice::Connected(..) => {}
+            Notice::Rest(objects) => self.resting = objects,
+            Notice::Linked | Notice::Connected(..) | Notice::AtWork(..) => {}
         }
     }
 
@@ -503,7 +510,7 @@ impl Machine for Spoke {
         }
         at(self.reread_wakeup(now.mono));
         at(self.fetch_due);
-        for poll in self.polls.values() {
+        for (_, poll) in self.polls.iter().filter(|(object, _)| !self.rests(object)) {
             at(poll.wakeup());
         }
         due

@@ -1,5 +1,6 @@
 //! Turns: one input in, effects out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct Offer {
     pub arrivals: Vec<Arrival>,
     /// Whether the offerer wants to know what each arrival raised.
     pub watched: bool,
+    /// Of what is pushed: whether a client of one's own posted it, and not a vendor.
+    pub posted: bool,
 }
 
 /// What became of one arrival.
@@ -125,6 +128,8 @@ pub struct Busy {
     pub why: String,
     /// When to offer again.
     pub retry_after: Duration,
+    /// Whether it waits until deliveries that wait get through; else there is no room, or the hub is on its way down.
+    pub backlog: bool,
 }
 
 /// An answer to somebody outside the machines.
@@ -157,6 +162,8 @@ pub struct Description {
     pub forecast: Option<Planned>,
     /// Bulk jobs that run there.
     pub jobs: Vec<RunningJob>,
+    /// What is not read from it, since those for whom it would be read do not keep up.
+    pub resting: Vec<Object>,
 }
 
 /// A bulk job that runs at a system.
@@ -351,6 +358,11 @@ pub enum Notice {
     Reread(System),
     /// To a spoke: its offer is durable (or was refused: try again).
     Taken(Ticket, Result<(), Busy>),
+    /// To a spoke: these are not read until it is told another time.
+    Rest(BTreeSet<Object>),
+    /// To intake: whether a system is at work (connected, not paused, no breaker open): what waits for it waits for
+    /// its pace.
+    AtWork(System, bool),
     /// To intake: links were made, parked messages may be ready.
     Linked,
     /// To intake: the account a system is connected to; part of new links.

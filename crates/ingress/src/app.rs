@@ -160,8 +160,10 @@ impl App {
 
     /// The hub took nothing.
     pub(crate) fn busy(&self, source: &System, busy: Busy) -> Problem {
-        self.refused(Some(source), Refused::Busy);
-        Problem::new(kinds::BUSY, busy.why).retry_after(busy.retry_after)
+        let (reason, kind) =
+            if busy.backlog { (Refused::Backlog, kinds::BACKLOG) } else { (Refused::Busy, kinds::BUSY) };
+        self.refused(Some(source), reason);
+        Problem::new(kind, busy.why).retry_after(busy.retry_after)
     }
 
     /// Reads a body within all bounds. Its room is taken while the second part lives.

@@ -163,12 +163,12 @@ impl App {
             return Ok((Vec::new(), None));
         }
         let Some(wanted) = wanted else {
-            let taken = self.hub.offer(system, arrivals, raw.len()).await;
+            let taken = self.hub.offer_posted(system, arrivals, raw.len()).await;
             return Ok((taken.map_err(|busy| self.busy(system, busy))?, None));
         };
         let watch = self.hub.watch().ok_or_else(|| {
             let why = "too many requests wait for deliveries: send it again, or without `wait`".to_owned();
-            self.busy(system, Busy { why, retry_after: WAITS_AGAIN })
+            self.busy(system, Busy { why, retry_after: WAITS_AGAIN, backlog: false })
         })?;
         let taken = self.hub.offer_watched(&watch, system, arrivals, raw.len()).await;
         let taken = taken.map_err(|busy| self.busy(system, busy))?;

@@ -67,7 +67,11 @@ impl Stage {
     }
 
     fn with(change: impl FnOnce(&mut Limits)) -> Self {
-        let configuration = Arc::new(configuration());
+        Self::of(configuration(), change)
+    }
+
+    fn of(configuration: Configuration, change: impl FnOnce(&mut Limits)) -> Self {
+        let configuration = Arc::new(configuration);
         let mut options = Options::of(&configuration, &secrets());
         change(&mut options.limits);
         let store = Arc::new(Memory::new());

@@ -1,10 +1,11 @@
-//! Accept decisions: dedupe, identity, order, ownership, facts. Pure: a view comes in, a verdict goes out.
+//! Accept decisions: dedupe, identity, order, ownership, facts; what waits for a backlog. Pure: a view comes in, a verdict goes out.
 
 mod decide;
 mod identity;
 mod link;
 mod merge;
 mod message;
+mod pressure;
 mod raise;
 mod restored;
 mod verdict;
@@ -17,6 +18,7 @@ pub use decide::decide;
 pub use identity::{match_values, subject};
 pub use link::Link;
 pub use message::{Message, MessageState};
+pub use pressure::{Bounds, Cause, Door, Feed, Pressure, Waiting};
 pub use restored::unverified;
 pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Replay, Verdict};
 pub use view::{Ask, View};

@@ -86,10 +86,23 @@ impl Handle {
         arrivals: Vec<Arrival>,
         bytes: usize,
     ) -> Result<Vec<Taken>, Busy> {
-        self.offered(source, arrivals, bytes, false).await
+        self.offered(source, arrivals, bytes, (false, false)).await
     }
 
-    /// The same for one who then waits for what it raises: the answer says what that is.
+    /// The same for what a client of one's own posts: under pressure it is refused before what vendors push.
+    ///
+    /// # Errors
+    /// As [`Handle::offer`].
+    pub async fn offer_posted(
+        &self,
+        source: &System,
+        arrivals: Vec<Arrival>,
+        bytes: usize,
+    ) -> Result<Vec<Taken>, Busy> {
+        self.offered(source, arrivals, bytes, (true, false)).await
+    }
+
+    /// The same for one who posts and then waits for what it raises: the answer says what that is.
     ///
     /// # Errors
     /// As [`Handle::offer`].
@@ -100,7 +113,7 @@ impl Handle {
         arrivals: Vec<Arrival>,
         bytes: usize,
     ) -> Result<Vec<Taken>, Busy> {
-        self.offered(source, arrivals, bytes, true).await
+        self.offered(source, arrivals, bytes, (true, true)).await
     }
 
     async fn offered(
@@ -108,7 +121,7 @@ impl Handle {
         source: &System,
         arrivals: Vec<Arrival>,
         bytes: usize,
-        watched: bool,
+        (posted, watched): (bool, bool),
     ) -> Result<Vec<Taken>, Busy> {
         if self.shared.draining.load(Ordering::Acquire) || self.shared.is_stopping() {
             return Err(stopping());
@@ -117,21 +130,21 @@ impl Handle {
             if self.shared.is_stopping() {
                 return Err(stopping());
             }
-            self.shared.telemetry.note(&hub::Mark::Refused { source: source.clone() });
+            self.shared.telemetry.note(&hub::Mark::Refused { source: source.clone(), cause: "crowded" });
             let why = "too many messages wait to be taken in".to_owned();
-            return Err(Busy { why, retry_after: BUSY_RETRY });
+            return Err(Busy { why, retry_after: BUSY_RETRY, backlog: false });
         };
         let Some((ticket, told)) = self.shared.outside.enter(Some(room)) else { return Err(stopping()) };
         let as_of = self.now().wall;
         let source = source.clone();
-        let offer = Offer { ticket, origin: Origin::Pushed, source, as_of, arrivals, watched };
+        let offer = Offer { ticket, origin: Origin::Pushed, source, as_of, arrivals, watched, posted };
         if !self.shared.post(&MachineId::Intake, Input::Offer(offer)) {
             return Err(stopping());
         }
         match told.await {
             Ok(Ack::Taken(taken)) => Ok(taken),
             Ok(Ack::Busy(busy)) => Err(busy),
-            Ok(Ack::Refused(why)) => Err(Busy { why, retry_after: BUSY_RETRY }),
+            Ok(Ack::Refused(why)) => Err(Busy { why, retry_after: BUSY_RETRY, backlog: false }),
             // Whether it was taken is not known: the source sends it again, and it is told apart by its id.
             Ok(Ack::Done | Ack::Described(_) | Ack::Planned(_)) | Err(_) => Err(stopping()),
         }
@@ -326,5 +339,5 @@ impl std::fmt::Debug for Handle {
 }
 
 fn stopping() -> Busy {
-    Busy { why: "the hub is stopping".to_owned(), retry_after: STOPPING_RETRY }
+    Busy { why: "the hub is stopping".to_owned(), retry_after: STOPPING_RETRY, backlog: false }
 }

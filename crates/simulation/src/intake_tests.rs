@@ -32,6 +32,8 @@ impl Hand {
         let now = Now { mono: self.now, wall: Wall(1_800_000_000_000_000) };
         self.intake.handle(input, &mut Turn::new(now, self.turns, &mut effects));
         effects.retain(|effect| !matches!(effect, Effect::Note(_)));
+        // Nothing waits.
+        effects.retain(|effect| !matches!(effect, Effect::Find(_, Query::Backlog { .. })));
         // No parked messages.
         if let Some(Effect::Find(ticket, Query::Ready { .. })) = effects.last() {
             let ticket = *ticket;
@@ -52,6 +54,7 @@ impl Hand {
             as_of,
             arrivals,
             watched: false,
+            posted: false,
         }))
     }
 

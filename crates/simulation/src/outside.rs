@@ -133,6 +133,7 @@ impl Simulation {
             as_of: self.clock().wall,
             arrivals: vec![Arrival::Read(observation)],
             watched: false,
+            posted: false,
         };
         self.at(self.now + after, Event::Input(MachineId::Intake, Input::Offer(offer)));
     }

@@ -113,7 +113,7 @@ impl Class {
     }
 
     /// With `batches`, what waits goes together; then there is one call at a time, so that something waits.
-    fn manifest(self, batches: bool) -> String {
+    pub(crate) fn manifest(self, batches: bool) -> String {
         let mut writes = self.writes();
         if batches && self == Self::NativeKey {
             // A key stands for a whole batch: what can't go again is looked for, when the search sees it.
@@ -387,7 +387,7 @@ fields:
     )
 }
 
-fn files(classes: &[Class], manifest: &dyn Fn(Class) -> String) -> Files {
+pub(crate) fn files(classes: &[Class], manifest: &dyn Fn(Class) -> String) -> Files {
     let mut files = folder();
     files.put("connectors/source.yaml", SOURCE);
     // The first target owns the note: the source only fills it while it is blank.
@@ -421,7 +421,7 @@ fields:
     files
 }
 
-const MAIN: &str = "tenant: acme
+pub(crate) const MAIN: &str = "tenant: acme
 public_url: https://hub.example.com/
 store:
   folder: ./data

@@ -156,6 +156,7 @@ impl World {
                     as_of: self.wall(),
                     arrivals: vec![Arrival::Read(said)],
                     watched: false,
+                    posted: false,
                 };
                 self.after(20, Event::Input(MachineId::Intake, Input::Offer(offer)));
             }

@@ -116,7 +116,8 @@ macro_rules! conformance_suite {
                 operator_parking_holds, operators_hold_and_release, held_notifies_keep_their_line, lanes_go_up_while_open,
                 settling_an_older_level_puts_back, settling_nothing_is_harmless,
                 links_wake_in_order, notify_keeps_order, notify_reopened_goes_first, claims_page_through_in_order,
-                claims_keep_lanes_systems_and_tenants_apart, claims_say_when_to_look_again;
+                claims_keep_lanes_systems_and_tenants_apart, claims_say_when_to_look_again,
+                backlogs_are_counted_and_dated;
             questions: intents_keep_their_bytes, unfinished_intents_oldest_first, fetches_keep_the_newest_hint,
                 systems_keep_state_and_cursors, systems_keep_a_journal, messages_wait_for_links_and_deadlines, tenants_see_their_own_only;
             views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,

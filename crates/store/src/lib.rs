@@ -19,7 +19,7 @@ pub use browse::{Browse, Stats};
 pub use epoch::{Epoch, Reread, RestoreRow, Restored};
 pub use memory::Memory;
 pub use op::{Applied, Attempt, BulkJob, Decided, Fetch, Op, Require, SystemState, Unit};
-pub use query::{Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
+pub use query::{Backlog, Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 
 /// Called once with the answer, on any thread.

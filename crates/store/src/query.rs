@@ -47,6 +47,11 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
+    /// How much waits for each system, and since when. Costs the same however much it is.
+    Backlog {
+        /// Whose.
+        tenant: Tenant,
+    },
     /// Obligations of a system that an operator holds back, in the order of `seq`, after one.
     Held {
         /// Whose.
@@ -217,6 +222,17 @@ pub struct Claimed {
     pub next_due: Option<Wall>,
 }
 
+/// What waits for a system: part of the answer to [`Query::Backlog`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Backlog {
+    /// The target.
+    pub system: System,
+    /// Open obligations, held and parked ones included.
+    pub open: u64,
+    /// Per lane: the `due` of the first that can be claimed, or could be if it were due.
+    pub due: [Option<Wall>; 3],
+}
+
 /// An answer.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Rows {
@@ -226,6 +242,8 @@ pub enum Rows {
     Spoke(Vec<SpokeRow>),
     /// To [`Query::Claim`].
     Claim(Claimed),
+    /// To [`Query::Backlog`]: systems for which something is open, by name.
+    Backlog(Vec<Backlog>),
     /// To [`Query::Held`].
     Held(Vec<Head>),
     /// To [`Query::Intents`].

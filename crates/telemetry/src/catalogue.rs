@@ -55,6 +55,8 @@ pub enum Refused {
     Slow,
     /// No room: the hub is busy, draining, or its disk is full.
     Busy,
+    /// Too many deliveries wait for those it would go to.
+    Backlog,
     /// An idempotency key was used again in a way that cannot be served.
     KeyReused,
 }
@@ -73,6 +75,7 @@ impl Refused {
             Self::Unauthorised => "unauthorised",
             Self::Slow => "slow",
             Self::Busy => "busy",
+            Self::Backlog => "backlog",
             Self::KeyReused => "key_reused",
         }
     }
@@ -108,7 +111,8 @@ catalogue! {
     Count messages_duplicate "messages_duplicate" ["source"] "Messages seen before";
     Count messages_quarantined "messages_quarantined" ["source", "class"] "Messages kept for a person";
     Count messages_parked "messages_parked" ["source"] "Messages that wait for a link";
-    Count offers_refused "offers_refused" ["source"] "Offers refused because of pressure";
+    Count offers_refused "offers_refused" ["source", "cause"] "Offers refused because of pressure, by what was full";
+    Count reads_rested "reads_rested" ["source", "object", "cause"] "Listings that were put to rest because deliveries wait";
     Count records_merged "records_merged" ["entity", "source"] "New versions of records";
     Count decisions "decisions" ["kind", "entity", "source"] "Values or messages that were not simply merged";
     Count events "domain_events" ["kind"] "Domain events made";
@@ -147,6 +151,7 @@ catalogue! {
     Count bulk_records "bulk_records" ["system", "operation", "how"] "Records that were given to jobs at targets, and how those ended";
     Count links_rotten "links_rotten" ["system"] "Links that pointed at nothing and were dropped";
     Count unmapped_marks "unmapped_marks" [] "Facts of the hub that have no metric: a defect when not 0";
+    Level reads_resting "reads_resting" ["source", "object"] "1 while a listing rests because deliveries wait";
     Level in_flight "requests_in_flight" ["system"] "Requests on the wire";
     Level held "deliveries_held" ["system", "lane"] "Deliveries ready or waiting in memory";
     Level behind "backlog_in_store" ["system"] "1 when more is in the store than in memory";

@@ -77,10 +77,15 @@ impl Registry {
                 c.messages_parked.one([source.as_str()]);
                 one(&t.messages_parked);
             }
-            Mark::Refused { source } => {
-                c.offers_refused.one([source.as_str()]);
+            Mark::Refused { source, cause } => {
+                c.offers_refused.one([source.as_str(), cause]);
                 one(&t.refused);
             }
+            Mark::Rests { source, object, cause, .. } => {
+                c.reads_rested.one([source.as_str(), object.as_str(), cause]);
+                c.reads_resting.set([source.as_str(), object.as_str()], 1);
+            }
+            Mark::ReadsOn { source, object } => c.reads_resting.set([source.as_str(), object.as_str()], 0),
             Mark::Merged { entity, source, .. } => {
                 c.records_merged.one([entity.as_str(), source.as_str()]);
                 one(&t.merged);

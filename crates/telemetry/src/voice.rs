@@ -69,6 +69,13 @@ pub(crate) fn tell(tenant: &str, mark: &Mark) {
             let (class, detail) = (class.name(), shown(why));
             info!(target: "concord", tenant, %system, %object, class, detail, "listing failed; trying again");
         }
+        Mark::Rests { source, object, cause, why } => {
+            let detail = shown(why);
+            warn!(target: "concord", tenant, %source, %object, class = cause, detail, "it is not read for now");
+        }
+        Mark::ReadsOn { source, object } => {
+            info!(target: "concord", tenant, %source, %object, class = "backlog", "it is read again");
+        }
         Mark::Rereading { system } => {
             info!(
                 target: "concord", tenant, %system, class = "restored",

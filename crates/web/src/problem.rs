@@ -93,6 +93,11 @@ kinds! {
     /// A defect.
     INTERNAL = 500 "internal" "The hub failed to answer"
         "This is a defect in the hub or its store. The log has a line with the request's id.";
+    /// Deliveries must get through first.
+    BACKLOG = 503 "backlog" "Too many deliveries wait"
+        "What this would set going goes to systems for which more deliveries wait than `intake.backlog` of \
+         `concord.yaml` allows. Send again after `Retry-After`; nothing of this request was acknowledged. `concord \
+         system list` shows what waits, and for whom.";
     /// No room, or on its way down.
     BUSY = 503 "busy" "The hub takes nothing in just now"
         "It is under pressure, its disk is full, or it is stopping. Send again after `Retry-After`; nothing of this \

@@ -157,6 +157,11 @@ fn told(sheet: &Value, output: &Output) -> String {
     if sheet["releasing"] == true {
         line("what was held is going back into line".to_owned());
     }
+    let resting: Vec<&str> =
+        sheet["resting"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !resting.is_empty() {
+        line(format!("not read until those who wait for it keep up: {}", resting.join(", ")));
+    }
     if let Some(forecast) = sheet["forecast"].as_object() {
         let part = |name: &str| shown(forecast.get(name).unwrap_or(&Value::Null));
         line(format!(

@@ -72,6 +72,10 @@ pub(super) fn settings(was: &Settings, is: &Settings) -> Vec<String> {
     moves(&mut out, "intake.body_bytes_max", &old.body_bytes_max, &new.body_bytes_max, plain);
     moves(&mut out, "intake.rate_per_second", &old.rate_per_second, &new.rate_per_second, plain);
     moves(&mut out, "intake.burst", &old.burst, &new.burst, plain);
+    let (old, new) = (old.backlog, new.backlog);
+    moves(&mut out, "intake.backlog.age_max", &old.age_max, &new.age_max, plain);
+    moves(&mut out, "intake.backlog.open_max", &old.open_max, &new.open_max, plain);
+    moves(&mut out, "intake.backlog.total_max", &old.total_max, &new.total_max, plain);
     let clients = |of: &Settings| -> BTreeMap<String, _> {
         of.intake.clients.iter().map(|client| (client.name.clone(), client.clone())).collect()
     };

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
+use crate::settings::{
+    Backlog, Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings,
+};
 use crate::source::{
     BreakerSource, BucketSource, ConnectionSource, EntitySource, FieldSource, LimitsSource, RetrySource,
     RouteSource, RoutesSource, SpanSource, SystemSource, TimeoutsSource, WebhookSource, WindowSource,
@@ -38,6 +40,7 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("concord", "/properties/store/properties", keys::<StoreSettings>()),
         ("concord", "/properties/listeners/properties", keys::<Listeners>()),
         ("concord", "/properties/intake/properties", keys::<IntakeSettings>()),
+        ("concord", "/properties/intake/properties/backlog/properties", keys::<Backlog>()),
         ("concord", "/properties/intake/properties/clients/items/properties", keys::<Client>()),
         ("concord", "/properties/retention/properties", keys::<Retention>()),
         ("concord", "/$defs/lanes/properties", keys::<LaneWeights>()),

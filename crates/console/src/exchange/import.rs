@@ -201,9 +201,10 @@ impl Desk {
     async fn offer(&self, stated: Stated, news: bool) -> Result<(&'static str, Option<String>), Problem> {
         let source: System = stated.about.system.clone();
         let bytes = serde_json::to_vec(&stated).map_or(0, |bytes| bytes.len());
-        let taken = self.hub.offer(&source, vec![Arrival::Stated(Box::new(stated))], bytes).await;
+        let taken = self.hub.offer_posted(&source, vec![Arrival::Stated(Box::new(stated))], bytes).await;
+        let kind = |busy: &hub::Busy| if busy.backlog { kinds::BACKLOG } else { kinds::BUSY };
         let taken =
-            taken.map_err(|busy| Problem::new(kinds::BUSY, busy.why).retry_after(busy.retry_after))?;
+            taken.map_err(|busy| Problem::new(kind(&busy), busy.why).retry_after(busy.retry_after))?;
         Ok(match taken.into_iter().next().map(|taken| taken.how) {
             Some(TakenAs::Duplicate) => ("repeated", None),
             Some(TakenAs::Quarantined(why)) => ("quarantined", Some(why)),

@@ -34,6 +34,8 @@ pub(crate) struct Sheet {
     forced: Vec<ForcedRow>,
     /// Bulk jobs that run there.
     jobs: Vec<JobRow>,
+    /// Kinds of object that are not read from it: those for whom they would be read do not keep up.
+    resting: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<ForecastRow>,
 }
@@ -142,6 +144,7 @@ impl Sheet {
             releasing: standing.releasing,
             forced: standing.forced.iter().map(ForcedRow::of).collect(),
             jobs: described.jobs.iter().map(JobRow::of).collect(),
+            resting: described.resting.iter().map(ToString::to_string).collect(),
             forecast,
         }
     }

@@ -7,7 +7,8 @@ use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wa
 use ledger::{Intent, Lane, Subject};
 use rusqlite::params;
 use store::{
-    Claimed, Epoch, Fetch, Query, Reread, RestoreRow, Restored, Rows, SpokeAsk, SpokeRow, SystemState, rules,
+    Backlog, Claimed, Epoch, Fetch, Query, Reread, RestoreRow, Restored, Rows, SpokeAsk, SpokeRow,
+    SystemState, rules,
 };
 
 use super::{Reader, names_or};
@@ -16,7 +17,7 @@ use crate::rows::message::message;
 use crate::rows::obligation::{head, obligation};
 use crate::rows::record::{fact, record, shared_record};
 use crate::rows::shadow::shadow;
-use crate::rows::{subject_parts, wall, work};
+use crate::rows::{state, subject_parts, wall, work};
 use crate::sql::Sql;
 
 impl Reader<'_> {
@@ -31,6 +32,7 @@ impl Reader<'_> {
             Query::Claim { tenant, system, lane, after, due_by, limit } => {
                 self.claim(&tenant, &system, lane, (after, due_by), limit).map(Rows::Claim)
             }
+            Query::Backlog { tenant } => self.backlog(&tenant).map(Rows::Backlog),
             Query::Held { tenant, system, after, limit } => {
                 let (tenant, system) = names_or!(self, Rows::Held(vec![]); tenant.as_str(), system.as_str());
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -174,6 +176,31 @@ impl Reader<'_> {
             None
         };
         Ok(Claimed { heads, next_due })
+    }
+
+    fn backlog(&mut self, tenant: &Tenant) -> Outcome<Vec<Backlog>> {
+        let Some(number) = self.name(tenant.as_str())? else { return Ok(vec![]) };
+        let tallies = self.book.all(Sql::Tallies, [number], |row, desk| {
+            let name: i64 = row.get(0)?;
+            Ok((name, desk.names.system(name)?, state(row.get(1)?)?, row.get::<_, i64>(2)?))
+        })?;
+        let mut found: BTreeMap<System, Backlog> = BTreeMap::new();
+        for (name, system, state, count) in tallies {
+            if !state.is_open() || count <= 0 {
+                continue;
+            }
+            if let Some(known) = found.get_mut(&system) {
+                known.open += count.unsigned_abs();
+                continue;
+            }
+            let mut due = [None; 3];
+            for (due, lane) in due.iter_mut().zip(Lane::ALL) {
+                let params = (number, name, lane.number());
+                *due = self.book.one(Sql::FirstDue, params, |row, _| wall(row, 0))?;
+            }
+            found.insert(system.clone(), Backlog { system, open: count.unsigned_abs(), due });
+        }
+        Ok(found.into_values().collect())
     }
 
     fn fetches(

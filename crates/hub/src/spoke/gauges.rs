@@ -4,8 +4,8 @@ use canonical::Now;
 use dispatch::Change;
 
 use crate::mark::Mark;
-use crate::spoke::Spoke;
-use crate::turn::Turn;
+use crate::spoke::{Phase, Spoke};
+use crate::turn::{Effect, MachineId, Notice, Turn};
 
 /// While there is work, gauges are noted this often.
 const GAUGES_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
@@ -33,7 +33,20 @@ impl Spoke {
             });
         }
         let gauges = self.gauges(turn.now);
+        if let Mark::Gauges { breaker, paused, .. } = &gauges {
+            let at_work = self.phase == Phase::Running && *breaker == 0 && !paused;
+            self.say_at_work(at_work, turn);
+        }
         turn.note(gauges);
+    }
+
+    /// Tells intake, when it is another than it was told: what waits for a system that is not at work does not say that
+    /// it is slow.
+    fn say_at_work(&mut self, at_work: bool, turn: &mut Turn<'_>) {
+        if std::mem::replace(&mut self.said_at_work, at_work) != at_work {
+            let notice = Notice::AtWork(self.system.clone(), at_work);
+            turn.effect(Effect::Tell(MachineId::Intake, notice));
+        }
     }
 
     /// A breaker moved by itself, or by an operator's word: into the journal.

@@ -197,7 +197,8 @@ impl Spoke {
         let snapshot = self.dispatcher.as_ref().map(|dispatcher| dispatcher.snapshot(turn.now.mono));
         let state = SystemState { credential: None, ..self.state.clone() };
         let jobs = self.bulks.values().map(super::bulk::Bulk::described).collect();
-        let description = Description { now: turn.now, snapshot, state, forecast, jobs };
+        let resting = self.resting.iter().filter(|object| self.rests(object)).cloned().collect();
+        let description = Description { now: turn.now, snapshot, state, forecast, jobs, resting };
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 

@@ -105,6 +105,9 @@ impl Spoke {
         // Others say once that they have read again, and are waited for no longer than before.
         fresh.reread_others = std::mem::take(&mut self.reread_others);
         fresh.reread_until = self.reread_until;
+        // What intake was told, and has told.
+        fresh.said_at_work = self.said_at_work;
+        fresh.resting = std::mem::take(&mut self.resting);
         *self = fresh;
         turn.note(Mark::Configured { system: self.system.clone(), renewed: true });
         Self::answer(outside, Ok(()), turn);

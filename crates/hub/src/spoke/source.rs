@@ -62,8 +62,15 @@ pub(crate) enum Offered {
 }
 
 impl Spoke {
+    /// Whether a listing is not read just now. Its cursor stays, so that nothing is missed. After a restore everything is
+    /// read all the same: deliveries wait for it.
+    pub(crate) fn rests(&self, object: &Object) -> bool {
+        self.resting.contains(object) && !self.is_rereading()
+    }
+
     pub(crate) fn offer_polls(&mut self, now: Now) {
         let due = self.polls.iter().filter(|(_, poll)| !poll.busy && poll.due <= now.mono);
+        let due = due.filter(|(object, _)| !self.rests(object));
         let due: Vec<_> =
             due.map(|(object, poll)| (object.clone(), self.draw_of(&poll.call(object, now.wall)))).collect();
         let Some(dispatcher) = &mut self.dispatcher else { return };
@@ -88,7 +95,12 @@ impl Spoke {
     }
 
     pub(crate) fn poll(&mut self, object: Object, permit: Permit, turn: &mut Turn<'_>) {
-        let Some(poll) = self.polls.get(&object) else { return self.unused(permit, turn) };
+        let rests = self.rests(&object);
+        let Some(poll) = self.polls.get_mut(&object) else { return self.unused(permit, turn) };
+        if rests {
+            poll.busy = false;
+            return self.unused(permit, turn);
+        }
         let call = poll.call(&object, turn.now.wall);
         match self.connector.render(&call) {
             Ok(request) => self.send(request, Await::PollAnswer(object, turn.now.wall, permit, call), turn),
@@ -201,7 +213,15 @@ impl Spoke {
         let ticket = self.ticket();
         self.offers.insert(ticket, what);
         let source = self.system.clone();
-        turn.effect(Effect::Offer(Offer { ticket, origin, source, as_of, arrivals, watched: false }));
+        turn.effect(Effect::Offer(Offer {
+            ticket,
+            origin,
+            source,
+            as_of,
+            arrivals,
+            watched: false,
+            posted: false,
+        }));
     }
 
     /// Intake has it durably, or could not take it.

@@ -37,7 +37,7 @@ impl Network for Target {
 }
 
 /// The folder with a target: `erp` gets contacts.
-fn with_target() -> Configuration {
+pub(super) fn with_target(change: impl FnOnce(&mut Files)) -> Configuration {
     let mut files = Files::new();
     for (path, text) in FILES {
         files.put(path, *text);
@@ -55,6 +55,7 @@ fn with_target() -> Configuration {
         "routes/all.yaml",
         "routes:\n  - {route: contact.erp, kind: sync, entity: Contact, system: erp, mapping: contact.erp}\n",
     );
+    change(&mut files);
     match config::load(&files) {
         Ok(checked) => checked.configuration,
         Err(problems) => {
@@ -64,7 +65,7 @@ fn with_target() -> Configuration {
 }
 
 fn stage(after: Duration, status: u16) -> (Stage, Arc<Target>) {
-    let configuration = Arc::new(with_target());
+    let configuration = Arc::new(with_target(|_| {}));
     let target = Arc::new(Target { after: Mutex::new(after), status: Mutex::new(status) });
     let store = Arc::new(Memory::new());
     let tenant = configuration.tenant.clone();

@@ -48,6 +48,7 @@ async fn machines_reach_each_other() {
         as_of: Wall(3),
         arrivals: Vec::new(),
         watched: false,
+        posted: false,
     };
     let nobody = MachineId::Spoke(System::new("gone").expect("a name"));
     let (machine, mut told) = recorder(vec![Effect::Tell(nobody, Notice::FetchWanted), Effect::Offer(offer)]);

@@ -130,7 +130,8 @@ async fn room_is_kept_until_the_acknowledgement_not_until_the_caller_leaves() {
 
 #[tokio::test(start_paused = true)]
 async fn a_machines_own_refusal_reaches_the_caller() {
-    let busy = Busy { why: "the disk is full".to_owned(), retry_after: Duration::from_secs(9) };
+    let busy =
+        Busy { why: "the disk is full".to_owned(), retry_after: Duration::from_secs(9), backlog: false };
     let say = busy.clone();
     let intake = script(move |input, turn| {
         if let Input::Offer(offer) = input {

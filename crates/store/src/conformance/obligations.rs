@@ -6,7 +6,7 @@ use ledger::{Lane, Level, Obligation, ObligationKey, Reason, State, Waiting};
 
 use super::Backend;
 use super::make::*;
-use crate::{Claimed, Head, Op, Query, Rows, SpokeAsk};
+use crate::{Backlog, Claimed, Head, Op, Query, Rows, SpokeAsk};
 
 fn row(backend: &Backend, key: ObligationKey) -> Obligation {
     let ask = SpokeAsk { key, record: rec(1), object: object("customer"), references: vec![] };
@@ -362,4 +362,51 @@ pub fn claims_say_when_to_look_again(backend: &Backend) {
     assert_eq!((found.heads.len(), found.next_due), (2, None), "there may be more that is due");
     let found = claimed(backend, claim(30, 10));
     assert_eq!((found.heads.len(), found.next_due), (4, None));
+}
+
+/// A backlog counts everything that is open, and says of each lane since when its line waits: held and parked ones,
+/// and those behind another, are in no line.
+pub fn backlogs_are_counted_and_dated(backend: &Backend) {
+    let waits = || match backend.find(Query::Backlog { tenant: acme() }) {
+        Rows::Backlog(rows) => rows,
+        rows => panic!("not a backlog: {rows:?}"),
+    };
+    assert_eq!(waits(), []);
+    let due = |record, due, lane| Raise { due: at(due), lane, ..raise("r", record, 1) };
+    let mut foreign = due(9, 1, Lane::Critical);
+    foreign.key.tenant = other();
+    backend.apply(vec![
+        Op::Raise(due(1, 30, Lane::Standard)),
+        Op::Raise(due(2, 20, Lane::Standard)),
+        Op::Raise(due(3, 50, Lane::Bulk)),
+        Op::Raise(Raise { system: system("marketing"), ..due(4, 70, Lane::Critical) }),
+        Op::Raise(foreign),
+    ]);
+    backend.apply(vec![Op::Raise(Raise { due: at(60), ..notify("n", 1, 5) })]);
+    backend.apply(vec![Op::Raise(Raise { due: at(2), ..notify("n", 2, 5) })]);
+    let row = |name, open, due: [Option<i64>; 3]| Backlog {
+        system: system(name),
+        open,
+        due: due.map(|due| due.map(at)),
+    };
+    let marketing = row("marketing", 1, [Some(70), None, None]);
+    assert_eq!(waits(), [row("erp", 5, [None, Some(20), Some(50)]), marketing.clone()]);
+    // What an operator holds is open and in no line; what tries again is in line for later; what rests is gone.
+    let settle = |record, state, due, waiting| Op::Settle {
+        key: sync_key("r", record),
+        level: level(1),
+        reached: state == State::Delivered,
+        state,
+        attempts: 1,
+        due: at(due),
+        waiting,
+        reason: None,
+        at: at(90),
+    };
+    backend.apply(vec![
+        settle(2, State::Parked, 20, Some(Waiting::Operator)),
+        settle(1, State::Retrying, 65, None),
+        settle(3, State::Delivered, 50, None),
+    ]);
+    assert_eq!(waits(), [row("erp", 4, [None, Some(60), None]), marketing]);
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
 use intake::{Ask, Message, View};
-use ledger::{Intent, Lane, Subject, Waiting};
+use ledger::{Intent, Lane, Obligation, Subject, Waiting};
 
 use super::tables::Tables;
 use crate::epoch::{RestoreRow, Restored};
 use crate::op::{Fetch, SystemState};
-use crate::query::{Claimed, Query, Rows, SpokeAsk, SpokeRow};
+use crate::query::{Backlog, Claimed, Query, Rows, SpokeAsk, SpokeRow};
 use crate::rules;
 
 impl Tables {
@@ -23,6 +23,7 @@ impl Tables {
             Query::Claim { tenant, system, lane, after, due_by, limit } => {
                 Rows::Claim(self.claim(&tenant, &system, lane, (after, due_by), limit))
             }
+            Query::Backlog { tenant } => Rows::Backlog(self.backlog(&tenant)),
             Query::Held { tenant, system, after, limit } => {
                 let rows = self.obligations.rows.range(after.saturating_add(1)..).map(|(_, row)| row);
                 let held = rows.filter(|row| {
@@ -212,6 +213,24 @@ impl Tables {
         }
         let next_due = if heads.len() < limit { turns.next().map(|row| row.due) } else { None };
         Claimed { heads, next_due }
+    }
+
+    fn backlog(&self, tenant: &Tenant) -> Vec<Backlog> {
+        let mut found: BTreeMap<&System, u64> = BTreeMap::new();
+        let open = |row: &&Obligation| row.key.tenant == *tenant && row.state.is_open();
+        for row in self.obligations.rows.values().filter(open) {
+            *found.entry(&row.system).or_default() += 1;
+        }
+        let ever = Wall(i64::MAX);
+        let due = |system: &System, lane| {
+            self.claim(tenant, system, lane, (None, ever), 1).heads.first().map(|head| head.due)
+        };
+        let row = |(system, open): (&System, u64)| Backlog {
+            system: system.clone(),
+            open,
+            due: Lane::ALL.map(|lane| due(system, lane)),
+        };
+        found.into_iter().map(row).collect()
     }
 
     fn unfinished_of(&self, tenant: &Tenant, system: &System) -> Vec<Intent> {
