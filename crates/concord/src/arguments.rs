@@ -199,7 +199,7 @@ pub(crate) struct Demo {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Everything random comes from the seed: the same seed gives the same trace. In each run a source and \
-    four targets, one per idempotency class, live through edits, bursts, lost and late webhooks, outages, throttling, \
+    five targets, one per idempotency class, live through edits, bursts, lost and late webhooks, outages, throttling, \
     lost answers, crashes, full and failing disks, clock jumps and operators at work. What breaks an invariant of the \
     design ends the run; its seed is printed with a timeline, and the command ends with 1.\n\nA build with \
     `--features planted-bugs` also plants known bugs, one at a time, and fails unless each is caught as a breach of \

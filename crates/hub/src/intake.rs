@@ -28,7 +28,7 @@ use units::Batch;
 
 /// Most messages in one batch.
 const BATCH_MAX: usize = 512;
-/// Most bytes of messages waiting in memory before offers are refused (I19).
+/// From so many messages waiting in memory on, offers are refused (I19). Their bytes are bounded where offers are made.
 const QUEUE_MAX: usize = 8192;
 /// How soon an offer refused for pressure should come again.
 const BUSY_RETRY: Duration = Duration::from_secs(2);
