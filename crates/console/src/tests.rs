@@ -32,9 +32,24 @@ use store::{Memory, Op, Store as _, Unit};
 use tower::ServiceExt as _;
 use web::{Scope, Token, Tokens};
 
-/// Targets that take everything, and remember what they were sent.
+/// Targets that take everything, and remember what they were sent; except for paths that hold one of these texts.
 #[derive(Default)]
-struct Targets(Mutex<Vec<(System, String)>>);
+struct Targets(Mutex<Vec<(System, String)>>, Mutex<Vec<(String, Mood)>>);
+
+/// What becomes of a call.
+#[derive(Clone, Copy)]
+enum Mood {
+    /// It is answered with that status.
+    Says(u16),
+    /// It is never answered.
+    Hangs,
+}
+
+impl Targets {
+    fn from_now_on(&self, path: impl Into<String>, mood: Mood) {
+        self.1.lock().expect("not poisoned").push((path.into(), mood));
+    }
+}
 
 impl Network for Targets {
     fn send(
@@ -43,11 +58,17 @@ impl Network for Targets {
         request: runtime::Request,
     ) -> BoxFuture<Result<runtime::Response, runtime::Failure>> {
         self.0.lock().expect("not poisoned").push((system, format!("{} {}", request.method, request.path)));
+        let moods = self.1.lock().expect("not poisoned");
+        let status = match moods.iter().find(|(path, _)| request.path.contains(path)).map(|(_, mood)| *mood) {
+            Some(Mood::Hangs) => return Box::pin(std::future::pending()),
+            Some(Mood::Says(status)) => status,
+            None => 200,
+        };
         // Record 1 is there as 17; another gets its key as its id.
         let tail = request.path.rsplit('/').next().unwrap_or_default();
         let id = if tail == make::rec(1).to_string() { "17" } else { tail };
         let body = json!({"id": id}).to_string().into_bytes();
-        Box::pin(async { Ok(runtime::Response { status: 200, headers: Vec::new(), body }) })
+        Box::pin(async move { Ok(runtime::Response { status, headers: Vec::new(), body }) })
     }
 
     fn authorise(self: Arc<Self>, _: System) -> BoxFuture<Result<Fresh, runtime::AuthoriseError>> {

@@ -35,6 +35,22 @@ async fn a_group_is_tried_again_as_a_job() {
     assert_eq!((&list["items"][0]["id"], &list["next"]), (&plan["id"], &Value::Null));
 }
 
+/// What came up since a job began, where it works, is shown with it; what was there before is not.
+#[tokio::test]
+async fn a_job_shows_what_fails_anew_since_it_began() {
+    let bench = Bench::new();
+    let plan = plan(&bench, &json!({"action": "retry", "scope": {"group": "fp1_a"}})).await;
+    assert_eq!(plan["new_failures"], json!([]), "it has not begun");
+    let before = bench.get("/api/v1/groups?open=true").await;
+    assert!(before["items"].as_array().is_some_and(|groups| !groups.is_empty()), "{before}");
+    bench.targets.from_now_on("/customer/", Mood::Says(422));
+    bench.post(&format!("{}/apply", place(&plan)), &json!({"reason": "mended there"})).await;
+    let job = bench.until(&place(&plan), |job| job["state"] == "done" && job["failed"] == 1).await;
+    let [failure] = job["new_failures"].as_array().unwrap().as_slice() else { panic!("{job}") };
+    assert_eq!((&failure["system"], &failure["class"]), (&json!("erp"), &json!("validation")), "{failure}");
+    assert_ne!(failure["fingerprint"], "fp1_a", "that was there before: {failure}");
+}
+
 /// I16: a replay says the newest state again, once for each job.
 #[tokio::test]
 async fn a_replay_says_it_again() {

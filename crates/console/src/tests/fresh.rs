@@ -38,6 +38,40 @@ async fn what_cannot_be_read_is_stale_with_the_reason() {
     assert!(fresh(&sheet)["why"].as_str().unwrap().contains("paused"), "{sheet}");
 }
 
+/// I10: whatever ails the system, the question is answered in its time, with what is known and why it is no newer.
+#[tokio::test]
+async fn what_an_ailing_system_does_not_give_is_shown_as_it_is_known() {
+    for (mood, query, why) in [
+        (Mood::Hangs, "?fresh=crm&timeout=200ms", "it was not read in time"),
+        (Mood::Says(503), "?fresh=crm&timeout=10s", "the system did not give it"),
+    ] {
+        let bench = Bench::new();
+        bench.targets.from_now_on("/contacts/", mood);
+        let (status, sheet) = asked(&bench, query).await;
+        assert_eq!((status.as_u16(), &fresh(&sheet)["state"]), (200, &json!("stale")), "{sheet}");
+        let said = format!("{why}; it is tried again, and taken in when it comes");
+        assert_eq!(fresh(&sheet)["why"], said, "{sheet}");
+        assert_eq!(sheet["record"]["id"], make::rec(1).to_string(), "what is known is shown");
+        assert!(fresh(&sheet)["known_at"].is_string() && fresh(&sheet)["age_ms"].is_u64(), "{sheet}");
+        assert_eq!(fresh(&sheet)["object"], "contacts");
+    }
+}
+
+/// I12: a question opens no breaker.
+#[tokio::test]
+async fn behind_an_open_breaker_nothing_is_read_and_the_answer_says_so() {
+    let bench = Bench::new();
+    let force = json!({"to": "open", "operation": "read", "reason": "a test"});
+    let forced = bench.post("/api/v1/systems/crm/breaker", &force).await;
+    assert_eq!(forced.0, 200, "{forced:?}");
+    bench.until("/api/v1/systems", |page| page["items"][0]["breaker"] == "open").await;
+    let (status, sheet) = asked(&bench, "?fresh=crm&timeout=200ms").await;
+    assert_eq!((status.as_u16(), &fresh(&sheet)["state"]), (200, &json!("stale")), "{sheet}");
+    let said = "it was not read in time: its breaker is open; it is tried again, and taken in when it comes";
+    assert_eq!(fresh(&sheet)["why"], said, "{sheet}");
+    assert!(bench.targets.0.lock().expect("not poisoned").is_empty(), "nothing goes through it");
+}
+
 #[tokio::test]
 async fn slips_are_named() {
     let bench = Bench::new();
