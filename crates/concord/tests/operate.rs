@@ -11,7 +11,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use sandbox::{Kind, Options, Sandbox};
+use sandbox::{Fault, FaultKind, Kind, Options, Sandbox};
 use serde_json::Value;
 use support::command::{concord, json, until};
 use support::{Folder, SECRET, Target, now_s, request, say, signed};
@@ -118,6 +118,52 @@ async fn decides(folder: &Folder) {
     let other = "msg_0198c0de00007000800000000000000c";
     assert_eq!(code(folder, &["dead-letter", "retry", other, "--reason", "who?"]), Some(5));
     assert!(letters().as_array().unwrap().is_empty());
+}
+
+/// I3: a target keeps a failure under the key. One replay shows that, and a person is told so at once; what they order
+/// after their look is a new intent, which the target takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_a_failure_that_a_target_has_stored_is_a_persons_at_once() {
+    let options = Options { idempotency_ttl_ms: 600_000, ..Options::of(Kind::Sink) };
+    let sink = Sandbox::start(Kind::Sink, options).await.unwrap();
+    let folder = Folder::new(&[Target {
+        system: "alpha",
+        connector: "connectors/keyed.yaml",
+        object: "alpha",
+        address: sink.addr.to_string(),
+        more: "",
+        paths: ["name", "number", "version"],
+    }]);
+    // The plain one, but things are made with a key; and a doubt is over within seconds.
+    let keyed = include_str!("../../../connectors/http.yaml")
+        .replace("connector: http", "connector: keyed")
+        .replace("for: [create, update]", "for: [update]")
+        .replace("for: [notify]", "for: [create]")
+        .replace("processing_max: 10s", "processing_max: 200ms")
+        .replace("          path: /{object}\n", "          path: /{object}\n          timeout: 500ms\n");
+    folder.put("connectors/keyed.yaml", &keyed);
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    let book = || sink.lock().books().lanes.get("alpha").cloned().unwrap_or_default();
+    assert!(say(folder.ingress, "c1", 1));
+    until("what nobody keeps from it arrives", || book().received == 1).await;
+    sink.lock().add_fault(Fault::new(FaultKind::ErrorBefore { status: 500 }).on("POST", "/alpha").times(1));
+    assert!(say(folder.ingress, "c2", 1));
+    let letters = || json(&folder, &["dead-letter", "list"]);
+    until("it waits for a person", || letters().as_array().unwrap().len() == 1).await;
+    assert_eq!((book().received, book().replayed), (1, 1), "asked for once more, and no oftener");
+    let key = letters()[0]["key"].as_str().unwrap().to_owned();
+    for what in ["dead-letter", "delivery"] {
+        let shown = json(&folder, &[what, "get", &key]);
+        assert_eq!(shown["state"], "uncertain", "{shown:#}");
+        let why = shown["reason"]["message"].as_str().unwrap_or_else(|| panic!("{shown:#}"));
+        assert!(why.contains("repeats the failure that it stored under the idempotency key"), "{why}");
+        assert!(why.contains("if not, retry it, which uses a new key"), "{why}");
+    }
+    assert_eq!(code(&folder, &["dead-letter", "retry", &key, "--reason", "it is not there"]), Some(0));
+    until("the new intent arrives", || book().received == 2).await;
+    assert_eq!((book().replayed, book().duplicates), (1, 0), "under a key of its own");
+    until("nobody has to look any more", || letters().as_array().unwrap().is_empty()).await;
 }
 
 fn refuses_strangers(folder: &Folder) {

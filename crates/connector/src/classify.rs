@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::connector::Connector;
 use crate::exchange::{Failure, FailureKind, Reached, Response};
-use crate::plan::Rule;
+use crate::plan::{HeaderPlan, Rule};
 use crate::source::{CallKind, Transport};
 use crate::spec::Charge;
 
@@ -100,10 +100,17 @@ impl Connector {
                 let answer = Answer::new(response);
                 let mut outcome = self.of_answer(call, &answer, now);
                 outcome.remaining = self.remaining(call, response, now);
+                outcome.replayed = self.is_replayed(call, response);
                 outcome
             }
             Err(failure) => self.of_failure(call, failure),
         }
+    }
+
+    /// Whether it is the answer to an earlier request with the same key, given again.
+    fn is_replayed(&self, call: &Call, response: &Response) -> bool {
+        let plan = self.write_plan(call).filter(|_| call.kind() == CallKind::Write);
+        plan.and_then(|plan| plan.replayed.as_ref()).is_some_and(|header| header.stands_in(response))
     }
 
     /// The rules for a call, in their order.
@@ -231,11 +238,8 @@ impl Rule {
         if !self.transport.is_empty() || !(self.status.is_empty() || self.status.contains(&response.status)) {
             return false;
         }
-        if let Some((name, equals)) = &self.header {
-            match response.header(name) {
-                Some(value) if equals.as_deref().is_none_or(|wanted| wanted == value) => {}
-                _ => return false,
-            }
+        if self.header.as_ref().is_some_and(|header| !header.stands_in(response)) {
+            return false;
         }
         if self.json.is_some_and(|wanted| wanted != answer.json().is_some()) {
             return false;
@@ -246,6 +250,17 @@ impl Rule {
             return false;
         }
         self.text.is_empty() || self.text.iter().any(|text| answer.text().contains(text.as_str()))
+    }
+}
+
+impl HeaderPlan {
+    pub(crate) fn new(name: &str, equals: Option<&str>) -> Self {
+        Self { name: name.to_ascii_lowercase().into(), equals: equals.map(Into::into) }
+    }
+
+    fn stands_in(&self, response: &Response) -> bool {
+        let value = response.header(&self.name);
+        value.is_some_and(|value| self.equals.as_deref().is_none_or(|wanted| wanted == value))
     }
 }
 

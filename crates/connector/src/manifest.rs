@@ -111,7 +111,7 @@ fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
     let (what, hint) = match text.split_once(", expected ") {
         Some((what, expected)) if what.starts_with("unknown ") => {
             let word = what.split('`').nth(1).unwrap_or_default();
-            let names = expected.trim_start_matches("one of ").split([',', ' ']);
+            let names = expected.trim_start_matches("one of").split([',', ' ']);
             let names = names.map(|name| name.trim_matches('`')).filter(|name| !matches!(*name, "" | "or"));
             (what.to_owned(), Some(did_you_mean(word, names)))
         }

@@ -142,6 +142,8 @@ pub(crate) struct WritePlan {
     pub(crate) serves: Vec<Serves>,
     pub(crate) request: RequestPlan,
     pub(crate) answer: AnswerPlan,
+    /// What an answer carries that was stored under the key.
+    pub(crate) replayed: Option<HeaderPlan>,
     pub(crate) probe: Option<ProbePlan>,
     pub(crate) errors: Vec<Rule>,
     pub(crate) batch: Option<BatchPlan>,
@@ -340,12 +342,19 @@ impl Test {
     }
 }
 
+/// A header of an answer, in lower case, and what it must say; without that it must only be there.
+#[derive(Debug)]
+pub(crate) struct HeaderPlan {
+    pub(crate) name: Box<str>,
+    pub(crate) equals: Option<Box<str>>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) status: Vec<u16>,
     pub(crate) body: Option<Test>,
     pub(crate) text: Vec<String>,
-    pub(crate) header: Option<(Box<str>, Option<Box<str>>)>,
+    pub(crate) header: Option<HeaderPlan>,
     pub(crate) json: Option<bool>,
     pub(crate) transport: Vec<Transport>,
     pub(crate) calls: Vec<CallKind>,

@@ -320,7 +320,7 @@ pub(crate) struct WriteSource {
     #[serde(rename = "for")]
     pub(crate) serves: Vec<Serves>,
     /// How it can be repeated.
-    pub(crate) idempotency: IdempotencyClass,
+    pub(crate) idempotency: IdempotencySource,
     /// Whether it may carry only the difference.
     #[serde(default)]
     pub(crate) partial: bool,
@@ -346,6 +346,64 @@ pub(crate) struct WriteSource {
     /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
     #[serde(default)]
     pub(crate) serial_by: Option<String>,
+}
+
+/// How an operation can be repeated without a second effect; see [`IdempotencyClass`].
+#[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case", tag = "class", deny_unknown_fields)]
+pub(crate) enum IdempotencySource {
+    /// The target gives the first answer again for the same key.
+    NativeKey {
+        /// Seconds a key lives there.
+        ttl_s: u64,
+        /// How an answer says that it is given again; absent: it does not say.
+        #[serde(default)]
+        replayed: Option<ReplayedSource>,
+    },
+    /// Repeating it is harmless.
+    Upsert {},
+    /// Look first.
+    SearchFirst {
+        /// Milliseconds until the target's search sees a write.
+        index_lag_ms: u64,
+    },
+    /// Look when in doubt.
+    MarkerField {
+        /// Milliseconds until the target's search sees a write.
+        index_lag_ms: u64,
+    },
+    /// Nothing helps.
+    None {},
+}
+
+impl IdempotencySource {
+    /// The class, as all rooms know it.
+    pub(crate) const fn class(&self) -> IdempotencyClass {
+        match *self {
+            Self::NativeKey { ttl_s, .. } => IdempotencyClass::NativeKey { ttl_s },
+            Self::Upsert {} => IdempotencyClass::Upsert,
+            Self::SearchFirst { index_lag_ms } => IdempotencyClass::SearchFirst { index_lag_ms },
+            Self::MarkerField { index_lag_ms } => IdempotencyClass::MarkerField { index_lag_ms },
+            Self::None {} => IdempotencyClass::None,
+        }
+    }
+
+    /// How an answer says that it is given again.
+    pub(crate) const fn replayed(&self) -> Option<&ReplayedSource> {
+        match self {
+            Self::NativeKey { replayed, .. } => replayed.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// The header of an answer that the target had stored under the key; without `equals` it must only be there.
+#[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReplayedSource {
+    pub(crate) header: String,
+    #[serde(default)]
+    pub(crate) equals: Option<String>,
 }
 
 /// What an operation is chosen for.

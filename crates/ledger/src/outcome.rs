@@ -132,6 +132,10 @@ pub struct Outcome {
     pub unreached: bool,
     /// Of a batch that was refused whole, where that does not say that nothing of it was applied: the refusal's class.
     pub whole: Option<Class>,
+    /// The target says that it gives the answer to an earlier request with the same key again: it did nothing now, and
+    /// the answer says nothing of how it is now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
 }
 
 impl Outcome {
@@ -148,7 +152,22 @@ impl Outcome {
             remaining: None,
             unreached: false,
             whole: None,
+            replayed: false,
         }
+    }
+
+    /// Whether it is a failure that the target has stored under the key: it answers so for as long as it knows the key,
+    /// so that the same bytes can't become anything else.
+    #[must_use]
+    pub const fn is_stored_failure(&self) -> bool {
+        self.replayed && self.class.is_illness()
+    }
+
+    /// Whether it tells how the target is now. A replayed answer tells how it was; that it throttles is said by who
+    /// stands before all answers, stored ones too, and counts (I12).
+    #[must_use]
+    pub const fn tells_of_now(&self) -> bool {
+        !self.replayed || matches!(self.class, Class::RateLimited | Class::QuotaExhausted)
     }
 
     /// Whether a failure says something of the target only.

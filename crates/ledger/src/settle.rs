@@ -32,6 +32,10 @@
 //! nothing about the first. Then "retry" becomes "go on as in doubt" (the intent is finished as it was rendered,
 //! I3, I4), and where attempts are used up, or the refusal is not about the content, a person looks.
 //!
+//! A **stored failure** (uncertain or retryable, and the target says that it is a replay) of a native_key intent comes
+//! back for as long as the key lives: a person looks at once, and a retry by hand is a new intent. Of a batch, whose
+//! key stands for all of it, each is probed. It spends no attempt.
+//!
 //! Answer to a **probe**:
 //!
 //! | class | action |
@@ -94,7 +98,9 @@ impl RetryPolicy {
     #[must_use]
     pub const fn spends(&self, outcome: &Outcome, attempts: u32, trial: bool) -> bool {
         let half = if self.attempts_max < 4 { 1 } else { self.attempts_max / 2 };
-        outcome.class.spends_attempt() && (!outcome.is_the_targets(trial) || attempts < half)
+        outcome.class.spends_attempt()
+            && !outcome.is_stored_failure()
+            && (!outcome.is_the_targets(trial) || attempts < half)
     }
 }
 

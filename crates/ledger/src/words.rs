@@ -42,10 +42,30 @@ pub(crate) fn doubt(intent: &Intent, outcome: &Outcome) -> Reason {
     if keyed && outcome.refusal.status.is_some_and(|status| status >= 500) {
         text.push_str(". The target may be repeating an error it stored under the idempotency key");
     }
-    text.push_str(&format!(". Look in {} whether it is there: if so, discard this delivery with that reason; if not, retry it, which \
-         uses a new key",
-        intent.system));
+    text.push_str(&look_there(intent));
     reason(intent, Class::Uncertain, &outcome.refusal, text)
+}
+
+/// The target keeps a failure under the key, and gives it again whenever it is asked.
+pub(crate) fn stored(intent: &Intent, outcome: &Outcome) -> Reason {
+    let mut text = format!(
+        "{} repeats the failure that it stored under the idempotency key of {}, and will as long as it knows the key; \
+         it may or may not have carried it out",
+        intent.system,
+        what(intent)
+    );
+    quote(&mut text, intent, &outcome.refusal);
+    text.push_str(&look_there(intent));
+    reason(intent, Class::Uncertain, &outcome.refusal, text)
+}
+
+/// What a person does about a doubt: a new intent, but after a check only.
+fn look_there(intent: &Intent) -> String {
+    format!(
+        ". Look in {} whether it is there: if so, discard this delivery with that reason; if not, retry it, which uses \
+         a new key",
+        intent.system
+    )
 }
 
 /// Refused for good.

@@ -134,8 +134,8 @@ fn seeded_storms_of_batches_hold() {
                     fail_after: 40,
                     late: 60,
                     throttle: 30,
-                    slow: 0,
                     partial: 150,
+                    ..Faults::default()
                 },
                 crash_at: (0..seed % 5).map(|n| 50 + n * 37 + seed * 3).collect(),
                 heal_after: Duration::from_secs(4),

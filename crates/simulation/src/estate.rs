@@ -1,4 +1,4 @@
-//! The long run: a company's estate over hours. One source and four targets, people who edit, vendors that fall ill,
+//! The long run: a company's estate over hours. One source and five targets, people who edit, vendors that fall ill,
 //! crashes, full disks, failing disks and clock jumps; judged all the while by what is seen from outside.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -247,6 +247,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
             refuse: 3,
             vanish: 3,
             partial: 40,
+            ..Faults::default()
         },
         heal_after: span,
         end_after: end,

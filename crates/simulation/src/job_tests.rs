@@ -128,8 +128,8 @@ fn seeded_storms_of_jobs_hold() {
                     fail_after: 40,
                     late: 60,
                     throttle: 30,
-                    slow: 0,
                     partial: 150,
+                    ..Faults::default()
                 },
                 crash_at: (0..seed % 5).map(|n| 60 + n * 41 + seed * 3).collect(),
                 heal_after: Duration::from_secs(8),

@@ -61,13 +61,13 @@ impl Class {
             .replace(", created: {status: 201}", ""),
             Self::NativeKey => "      create:
         for: [create]
-        idempotency: {class: native_key, ttl_s: 86400}
+        idempotency: {class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}}
         processing_max: 1s
         request: {method: POST, path: /items, headers: {idempotency-key: \"{intent}\"}, json: \"{fields}\", timeout: 1s}
         answer: {id: {path: id}}
       update:
         for: [update]
-        idempotency: {class: native_key, ttl_s: 86400}
+        idempotency: {class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}}
         partial: true
         processing_max: 1s
         request: {method: PATCH, path: \"/items/{id}\", headers: {idempotency-key: \"{intent}\"}, json: \"{fields}\", timeout: 1s}

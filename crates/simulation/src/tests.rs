@@ -7,7 +7,7 @@ use canonical::System;
 
 use crate::scenario::of_attempts;
 use crate::testing::{assert_holds, calm, name, run_one};
-use crate::{Class, Faults, Options, Simulation, Vendor, configuration, judge, sayings};
+use crate::{Class, Faults, Options, Simulation, Vendor, batching, configuration, judge, sayings};
 
 fn run(class: Class, options: Options, records: usize, updates: usize, gap: Duration) -> (Simulation, u64) {
     run_one(Vendor::new(class), class, configuration(&[class]), sayings(records, updates, gap), options)
@@ -150,8 +150,7 @@ fn seeded_storms_hold() {
                     fail_after: 40,
                     late: 60,
                     throttle: 30,
-                    slow: 0,
-                    partial: 0,
+                    ..Faults::default()
                 },
                 crash_at: (0..seed % 5).map(|n| 50 + n * 37 + seed * 3).collect(),
                 heal_after: Duration::from_secs(4),
@@ -293,6 +292,58 @@ fn i3_a_person_ends_a_doubt() {
         run.run();
         assert_eq!(run.marked("OrderDone"), 3, "seed {seed}: {:?}", run.marks);
         assert_holds(&run, &format!("seed {seed}"), false);
+    }
+}
+
+/// I1, I3: a target keeps a failure under the key. It is asked for once more, says that it repeats itself, and a person
+/// looks: nobody makes a second effect, and a new intent brings what was not there.
+#[test]
+fn i3_a_stored_failure_is_a_persons_after_one_replay() {
+    const RECORDS: usize = 5;
+    let class = Class::NativeKey;
+    for (before, seed) in (0..6).map(|seed| (seed % 2 == 0, seed)) {
+        let (keep_before, keep_after) = if before { (1000, 0) } else { (0, 1000) };
+        let options = Options {
+            faults: Faults { keep_before, keep_after, ..Faults::default() },
+            heal_after: Duration::from_secs(2),
+            ..calm(seed)
+        };
+        let targets = [(name(class), Vendor::new(class))].into_iter().collect();
+        let said = sayings(RECORDS, 1, Duration::from_millis(20));
+        let mut run = Simulation::new(options, configuration(&[class]), said, targets);
+        if before {
+            // Who has looked, and found nothing.
+            run.retry_at(Duration::from_secs(60), &name(class));
+        }
+        run.run();
+        let what = format!("seed {seed}, before the effect: {before}; {:?}", run.marks);
+        assert_holds(&run, &what, false);
+        let target = &run.targets[&name(class)];
+        assert_eq!(target.objects.len(), RECORDS, "{what}");
+        assert_eq!(run.marked("NeedsPerson"), RECORDS as u64, "{what}");
+        // Once, once more, and, where it was not there, under a new key.
+        assert_eq!(target.calls.len(), RECORDS * if before { 3 } else { 2 }, "{what}");
+        assert_eq!(run.marked("Breaker"), 0, "{what}");
+    }
+}
+
+/// I1, I3: the key of a batch keeps a failure: nobody has to look, since each of it can be looked for.
+#[test]
+fn i3_a_failure_stored_for_a_batch_is_looked_for() {
+    let class = Class::NativeKey;
+    for seed in 0..6 {
+        let (keep_before, keep_after) = if seed % 2 == 0 { (1000, 0) } else { (0, 1000) };
+        let options = Options {
+            faults: Faults { keep_before, keep_after, ..Faults::default() },
+            heal_after: Duration::from_millis(100),
+            ..calm(seed)
+        };
+        let said = sayings(12, 1, Duration::from_millis(1));
+        let (run, _) = run_one(Vendor::new(class), class, batching(&[class]), said, options);
+        let what = format!("seed {seed}: {:?}", run.marks);
+        assert_holds(&run, &what, true);
+        assert!(run.marked("NeedsPerson") <= 1, "only who went alone: {what}");
+        assert!(run.marked("Resolved") > 4, "nothing was looked for: {what}");
     }
 }
 

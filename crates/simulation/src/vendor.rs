@@ -36,6 +36,10 @@ pub struct Faults {
     pub fail_before: u64,
     /// 500 after the effect.
     pub fail_after: u64,
+    /// Of a request with a key that is new: 500 before the effect, kept under the key.
+    pub keep_before: u64,
+    /// The same after the effect.
+    pub keep_after: u64,
     /// No answer, and the effect comes late.
     pub late: u64,
     /// 429 with Retry-After.
@@ -236,6 +240,12 @@ impl Vendor {
         if request.method != "GET" && hit(faults.late) {
             return Reply::Late(takes + random % 900_000);
         }
+        if self.is_new_key(request, now) {
+            let before = hit(faults.keep_before);
+            if before || hit(faults.keep_after) {
+                return Reply::Answer(self.keep_failure(request, !before, now), takes);
+            }
+        }
         if is_batch(request) && hit(faults.partial) {
             self.strike(random >> 8);
         }
@@ -292,6 +302,23 @@ impl Vendor {
         }
     }
 
+    fn is_new_key(&self, request: &Request, now: u64) -> bool {
+        let has_key = request.headers.iter().any(|(name, _)| name == "idempotency-key");
+        self.class == Class::NativeKey && has_key && !self.remembers(request, now)
+    }
+
+    /// Fails, with or without the effect, and keeps that answer under the request's key.
+    fn keep_failure(&mut self, request: &Request, effect: bool, now: u64) -> Response {
+        if effect {
+            self.apply(request, now);
+        }
+        let answer = response(500, &json!({"error": "kept"}));
+        if let Some((_, key)) = request.headers.iter().find(|(name, _)| name == "idempotency-key") {
+            self.keys.insert(key.clone(), (now, request.body.clone(), answer.clone()));
+        }
+        answer
+    }
+
     fn remembers(&self, request: &Request, now: u64) -> bool {
         let key = request.headers.iter().find(|(name, _)| name == "idempotency-key");
         let known = key.and_then(|(_, key)| self.keys.get(key));
@@ -307,7 +334,9 @@ impl Vendor {
         let known = self.remembers(request, now);
         if let Some((_, body, answer)) = self.keys.get(&key).filter(|_| known) {
             return if *body == request.body {
-                answer.clone()
+                let mut answer = answer.clone();
+                answer.headers.push(("idempotent-replayed".to_owned(), "true".to_owned()));
+                answer
             } else {
                 self.torn += 1;
                 response(422, &json!({"error": "same key, other body"}))

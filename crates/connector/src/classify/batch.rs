@@ -99,6 +99,10 @@ impl Connector {
             },
         };
         verdicts.call.remaining = self.left_of(&plan.request.charge, response, now);
+        let replayed = self.is_replayed(first, response);
+        for outcome in verdicts.each.iter_mut().chain([&mut verdicts.call]) {
+            outcome.replayed = replayed;
+        }
         verdicts
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Compiler;
 use crate::error::did_you_mean;
-use crate::plan::{FetchPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
+use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
 use crate::source::{ObjectSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
 use crate::template::Allowed;
@@ -157,26 +157,26 @@ impl Compiler<'_> {
             id: self.path(&probe.answer.id),
             order: probe.answer.order.as_ref().map(|order| self.order(order)),
         });
-        if matches!(source.idempotency, IdempotencyClass::SearchFirst { .. }) && probe.is_none() {
+        let class = source.idempotency.class();
+        if matches!(class, IdempotencyClass::SearchFirst { .. }) && probe.is_none() {
             self.error(
                 source.request.path.referenced,
                 format!("`{name}` is `search_first` and has no `probe`"),
                 "say how its effect is found, or choose another class",
             );
         }
-        if matches!(source.idempotency, IdempotencyClass::MarkerField { .. }) {
+        if matches!(class, IdempotencyClass::MarkerField { .. }) {
             self.check_mark(name, source, &request, probe.as_ref());
         }
         let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch));
-        let keyed =
-            matches!(source.idempotency, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
+        let keyed = matches!(class, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
         let spec = WriteSpec {
             name: Arc::from(name),
-            idempotency: self.idempotency(&source.idempotency),
+            idempotency: self.idempotency(&class),
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
-            by_key: match (&source.idempotency, &probe) {
+            by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),
                 (_, None) => true,
@@ -196,6 +196,10 @@ impl Compiler<'_> {
             serves: source.serves.clone(),
             request,
             answer: self.answer(&source.answer),
+            replayed: source
+                .idempotency
+                .replayed()
+                .map(|replayed| HeaderPlan::new(&replayed.header, replayed.equals.as_deref())),
             probe,
             errors: self.rules(&source.errors),
             batch: batch.map(|(_, plan)| plan),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Compiler;
 use crate::plan::{
-    AnswerPlan, CreatedPlan, ExistingPlan, IdPlan, Moment, Order, RefusalPlan, Rule, Test, WaitPlan,
+    AnswerPlan, CreatedPlan, ExistingPlan, HeaderPlan, IdPlan, Moment, Order, RefusalPlan, Rule, Test,
+    WaitPlan,
 };
 use crate::source::{
     AnswerSource, BodyTest, CreatedFrom, IdFrom, MomentSource, OrderSource, RefusalSource, RuleSource,
@@ -26,9 +27,10 @@ impl Compiler<'_> {
             status: when.status.clone(),
             body: when.body.as_ref().map(|test| self.test(test)),
             text: when.text.iter().map(|text| text.to_lowercase()).collect(),
-            header: when.header.as_ref().map(|header| {
-                (header.name.to_ascii_lowercase().into(), header.equals.as_deref().map(Into::into))
-            }),
+            header: when
+                .header
+                .as_ref()
+                .map(|header| HeaderPlan::new(&header.name, header.equals.as_deref())),
             json: when.json,
             transport: when.transport.clone(),
             calls: when.calls.clone(),

@@ -241,6 +241,22 @@ fn i3_only_a_declared_refusal_means_that_nothing_was_applied() {
     assert_eq!(one.each[0].class.name(), "validation");
 }
 
+/// A key stands for the whole batch: that its answer was stored is true of each.
+#[test]
+fn an_answer_that_a_batch_was_given_before_says_so_of_each() {
+    let replayed = |class: &str, status: u16, header: &str| {
+        let headers = vec![(header.to_owned(), "true".to_owned())];
+        let answer = Response { status, headers, body: json!([{"id": 1}]).to_string().into() };
+        let verdicts = bound(class, POSITION).classify_batch(&three(), &Ok(answer), NOW);
+        let mut each = verdicts.each.iter().map(|outcome| outcome.replayed);
+        assert!(each.all(|each| each == verdicts.call.replayed), "{verdicts:?}");
+        verdicts.call.replayed
+    };
+    let says = "native_key, ttl_s: 9, replayed: {header: X-Again}";
+    assert!(replayed(says, 500, "x-again") && replayed(says, 200, "x-again"));
+    assert!(!replayed(says, 500, "x-once") && !replayed("native_key, ttl_s: 9", 500, "x-again"));
+}
+
 #[test]
 fn i15_what_is_said_of_all_shows_a_value_of_none() {
     let yaml = manifest("upsert", POSITION)

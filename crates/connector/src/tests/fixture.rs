@@ -157,6 +157,9 @@ struct Answer {
     message: Option<String>,
     #[serde(default)]
     remaining: Option<(String, u64)>,
+    /// Whether it says that it was stored under the key; every other answer must not be taken for one.
+    #[serde(default)]
+    replayed: bool,
     /// What a page, object or identity must read as.
     #[serde(default)]
     reads: Option<Value>,
@@ -402,6 +405,7 @@ impl Answer {
             let found = outcome.remaining.map(|(bucket, left, _)| (bucket, left));
             assert_eq!(found, Some((bucket.clone(), *left)), "{at}");
         }
+        assert_eq!(outcome.replayed, self.replayed, "{at}");
         if let Some(reads) = &self.reads {
             assert_eq!(&read(connector, call, &response), reads, "{at}");
         }

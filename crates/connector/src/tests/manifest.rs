@@ -67,6 +67,11 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         ("method: PUT", "method: PTU", "toy.yaml:16:27: unknown variant `PTU`; did you mean `PUT`?"),
         ("class: upsert", "class: upset", "toy.yaml:15:23: unknown variant `upset`; did you mean `upsert`?"),
         (
+            "class: upsert",
+            "class: upsert, replayed: {header: x-again}",
+            "toy.yaml:15:9: unknown field `replayed`; there is none to choose from",
+        ),
+        (
             "per: 1s",
             "per: 1",
             "toy.yaml:8:35: `1` is not a span of time: write a number and a unit, such as `250ms`, `30s`, `5m`, `2h` or `1d`",

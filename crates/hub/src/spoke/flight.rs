@@ -241,6 +241,10 @@ impl Spoke {
             class: outcome.class,
             took,
         });
+        // How it was when the answer was stored does not weigh on how it is: neither a breaker nor the pace learns of it.
+        if !outcome.tells_of_now() {
+            return;
+        }
         let span = |wait: Wait| match wait {
             Wait::For(span) => span,
             Wait::Until(at) => at.since(turn.now.wall),

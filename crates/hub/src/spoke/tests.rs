@@ -182,6 +182,100 @@ fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeR
     }
 }
 
+/// I10: an answer that was stored under a key says how the target was: however many come, no breaker opens. Fresh ones
+/// open it.
+#[test]
+fn i10_replayed_failures_weigh_on_no_breaker() {
+    use dispatch::{BreakerState, BucketSet, Wanted};
+    use ledger::{Class, Lane, Outcome};
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    let _asks = turn(&mut spoke, Input::Start);
+    let answers = |spoke: &mut Spoke, outcome: &Outcome| {
+        for number in 0..100 {
+            let wanted = Wanted {
+                token: Token::Intent(store::conformance::make::int(number)),
+                lane: Lane::Standard,
+                lock: None,
+                due: canonical::Mono(0),
+                seq: 0,
+                operation: "notes".to_owned(),
+                buckets: BucketSet::default(),
+                cost: 1,
+                safe: true,
+                poison: false,
+                party: None,
+                serial: None,
+            };
+            let dispatcher = spoke.dispatcher.as_mut().unwrap();
+            dispatcher.offer(wanted);
+            let Some((_, permit)) = dispatcher.admit(canonical::Mono(0)) else { break };
+            let mut effects = Vec::new();
+            let mut turn = Turn::new(Now::default(), 1, &mut effects);
+            spoke.learn(&permit, "post", outcome, std::time::Duration::ZERO, &mut turn);
+            spoke.dispatcher.as_mut().unwrap().release(permit, canonical::Mono(0));
+        }
+        let shown = spoke.dispatcher.as_ref().unwrap().snapshot(canonical::Mono(0));
+        shown.breakers.iter().find(|breaker| breaker.operation == "notes").map(|breaker| breaker.state)
+    };
+    let fresh = Outcome::of(Class::Uncertain);
+    let stored = Outcome { replayed: true, ..fresh.clone() };
+    assert_eq!(answers(&mut spoke, &stored), Some(BreakerState::Closed));
+    assert!(matches!(answers(&mut spoke, &fresh), Some(BreakerState::Open { .. })));
+}
+
+/// The hours of a system's folder hold back its bulk lane, and no other: what is on it goes when they begin, and stays when
+/// they are over.
+#[test]
+fn the_bulk_lane_keeps_to_its_hours() {
+    use ledger::Lane;
+    use store::conformance::make;
+    let erp = "system: erp\nconnector: connectors/target.yaml\nconnection: {base_url: \"https://erp.example.com\"}\n\
+               bulk_window: {zone: UTC, open: [{from: \"22:00\", to: \"06:00\"}]}\n";
+    let config = configuration(Some(("systems/erp.yaml", erp)));
+    let mut spoke = Spoke::new(config, System::new("erp").unwrap()).unwrap();
+    // From noon on, in seconds.
+    let mut at = |seconds: i64, input: Input| {
+        let noon = Wall(12 * 3_600 * 1_000_000);
+        let since = std::time::Duration::from_secs(u64::try_from(seconds).unwrap());
+        let now = Now { mono: canonical::Mono(0) + since, wall: noon + since };
+        let mut effects = Vec::new();
+        spoke.handle(input, &mut Turn::new(now, 1, &mut effects));
+        effects
+    };
+    let head = |record: u64, lane: Lane| {
+        let raise = intake::Raise { lane, ..make::raise("r", record, 1) };
+        store::rules::head(&store::rules::first(&raise))
+    };
+    let judged = |effects: &[Effect]| -> Vec<canonical::RecordId> {
+        let asks = effects.iter().filter_map(|effect| match effect {
+            Effect::Find(_, Query::Spoke { asks, .. }) => Some(asks),
+            _ => None,
+        });
+        asks.flatten().map(|ask| ask.record).collect()
+    };
+    let state = asks(&at(0, Input::Start));
+    let intents = asks(&at(0, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
+    let claims = at(0, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
+    let mut went = Vec::new();
+    for effect in &claims {
+        let Effect::Find(ticket, Query::Claim { lane, .. }) = effect else { continue };
+        let heads = match lane {
+            Lane::Critical => vec![head(1, *lane)],
+            Lane::Standard => vec![head(2, *lane)],
+            Lane::Bulk => vec![head(3, *lane)],
+        };
+        let claimed = store::Claimed { heads, next_due: None };
+        went.extend(judged(&at(0, Input::Found(*ticket, Ok(Rows::Claim(claimed))))));
+    }
+    went.sort();
+    assert_eq!(went, [make::rec(1), make::rec(2)], "outside its hours the bulk lane waits");
+    assert_eq!(judged(&at(10 * 3_600 - 1, Input::Tick)), []);
+    assert_eq!(judged(&at(10 * 3_600, Input::Tick)), [make::rec(3)], "they have begun");
+    let raised = |record| Input::Told(Notice::Raised(vec![head(record, Lane::Bulk)]));
+    assert_eq!(judged(&at(18 * 3_600 - 1, raised(4))), [make::rec(4)], "they are not over");
+    assert_eq!(judged(&at(18 * 3_600, raised(5))), [], "they are");
+}
+
 const TARGET_OF_JOBS: &str = "connector: target
 version: \"1\"
 about: A target that takes jobs.

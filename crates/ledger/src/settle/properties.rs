@@ -26,10 +26,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         (0_u64..10_000).prop_map(|s| Some(Wait::For(seconds(s)))),
         (0_u64..10_000).prop_map(|s| Some(Wait::Until(MADE + seconds(s)))),
     ];
-    let flags = any::<(Option<bool>, bool)>();
+    let flags = any::<(Option<bool>, bool, bool)>();
     (prop::sample::select(ALL.to_vec()), wait, prop::option::of("[0-9]{0,3}"), flags).prop_map(
-        |(class, wait, external_id, (created, unreached))| Outcome {
+        |(class, wait, external_id, (created, unreached, replayed))| Outcome {
             unreached,
+            replayed,
             wait,
             external_id,
             created,
@@ -71,6 +72,11 @@ proptest! {
             }
             prop_assert!(*due >= intent.quiet_from());
         }
+        // To ask for a stored failure again is to hear it again.
+        let keyed = matches!(intent.class, IdempotencyClass::NativeKey { .. });
+        if keyed && !probe && outcome.is_stored_failure() {
+            prop_assert!(matches!(next, Next::Person(_)), "{next:?}");
+        }
         // What ends or starts anew does so only where nothing is in doubt.
         let doubtful = if probe { intent.sends > 0 } else { outcome.class == Class::Uncertain };
         let certain = matches!(outcome.class, Class::Absent);
@@ -107,7 +113,8 @@ proptest! {
             );
             let ill = matches!(outcome.class, Class::Uncertain | Class::Retryable);
             let outage = ill && (trial || outcome.unreached);
-            prop_assert_eq!(spent, counts && (!outage || attempts < (POLICY.attempts_max / 2).max(1)));
+            let stored = ill && outcome.replayed;
+            prop_assert_eq!(spent, counts && !stored && (!outage || attempts < (POLICY.attempts_max / 2).max(1)));
         }
     }
 

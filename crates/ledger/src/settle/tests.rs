@@ -491,6 +491,44 @@ fn a_stored_server_error_is_named() {
     assert!(reason(&next).unwrap().message.contains("repeating an error it stored"));
 }
 
+/// I3: a failure that the target says it has stored is no other answer however often it is asked for. A person looks at
+/// once, may make a new intent after that, and no attempt is spent.
+#[test]
+fn i3_a_replayed_failure_goes_to_a_person_at_once() {
+    for class in [Class::Uncertain, Class::Retryable] {
+        let mut outcome = Outcome { replayed: true, ..Outcome::of(class) };
+        outcome.refusal.status = Some(500);
+        for sends in 1..3 {
+            let intent = Intent { sends, ..create(KEYED) };
+            let Next::Person(reason) = settle(write(&intent), &outcome) else { panic!("{class:?}") };
+            assert_eq!(
+                reason.message,
+                "erp repeats the failure that it stored under the idempotency key of `create` of customers, and will as \
+                 long as it knows the key; it may or may not have carried it out (HTTP 500). Look in erp whether it is \
+                 there: if so, discard this delivery with that reason; if not, retry it, which uses a new key"
+            );
+            assert_eq!(reason.class, "uncertain");
+        }
+        assert!(!POLICY.spends(&outcome, 0, false) && POLICY.spends(&Outcome::of(class), 0, false));
+        // A key stands for a whole batch: each of it can be looked for, when a look shows what was done.
+        let intent = member(KEYED);
+        assert_eq!(settle(write(&intent), &outcome), Next::Probe { due: intent.visible_from() });
+        // Fresh ones, and those of targets that know no key, go on as ever.
+        let fresh = Outcome { replayed: false, ..outcome.clone() };
+        let next = settle(write(&create(KEYED)), &fresh);
+        assert!(matches!(next, Next::Resend { .. } | Next::Retry { .. }), "{next:?}");
+        let next = settle(write(&create(IdempotencyClass::Upsert)), &outcome);
+        assert!(matches!(next, Next::Resend { .. } | Next::Retry { .. }), "{next:?}");
+    }
+    // What is no failure is what it was at first.
+    for (class, is) in
+        [(Class::Applied, "delivered"), (Class::Validation, "dead"), (Class::RateLimited, "wait")]
+    {
+        let outcome = Outcome { replayed: true, ..Outcome::of(class) };
+        assert_eq!(name(&settle(write(&create(KEYED)), &outcome)), is, "{class:?}");
+    }
+}
+
 #[test]
 fn i15_a_long_quote_is_cut_and_cleaned() {
     let mut outcome = Outcome::because(Class::Validation, "x\ty".repeat(1000));

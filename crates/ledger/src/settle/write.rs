@@ -10,6 +10,9 @@ use crate::recover::{Recovery, way_on};
 use crate::words;
 
 pub(super) fn settle(at: Settling<'_>, outcome: &Outcome) -> Next {
+    if outcome.is_stored_failure() && at.is_keyed() {
+        return stored(at, outcome);
+    }
     match outcome.class {
         Class::Applied if outcome.created == Some(true) && at.is_update() => Next::LinkRot,
         Class::Applied => Next::Delivered,
@@ -84,8 +87,7 @@ fn refused(at: Settling<'_>, outcome: &Outcome) -> Next {
 /// Somebody else wrote; or, for a key in doubt, our own first send is still at work under the same key. A new
 /// rendering has a new key and would be a second effect.
 fn conflict(at: Settling<'_>, outcome: &Outcome) -> Next {
-    let keyed = matches!(at.intent.class, IdempotencyClass::NativeKey { .. });
-    if keyed && at.earlier_doubt() {
+    if at.is_keyed() && at.earlier_doubt() {
         again(at, outcome, pace::short(at, outcome))
     } else if at.exhausted(outcome) {
         Next::Dead(words::exhausted(at.intent, outcome, at.attempts))
@@ -103,9 +105,20 @@ fn doubtful(at: Settling<'_>, outcome: &Outcome) -> Next {
         IdempotencyClass::None if planted::is(Bug::BlindCreate) => Next::Resend { due: at.now },
         IdempotencyClass::None => Next::Person(words::doubt(at.intent, outcome)),
         _ if at.exhausted(outcome) => Next::Person(words::doubt(at.intent, outcome)),
-        // A server error stored under a native key comes back for every resend: attempts run out, a person looks.
+        // A server error stored under a native key comes back for every resend. Where the target does not say that it
+        // is one (`stored`), attempts run out, a person looks.
         _ => go_on(at, pace::back_off(at, outcome)),
     }
+}
+
+/// A failure that is kept under the key: to ask again is to hear it again. Whether the first send had an effect it does
+/// not say, so that a new key could be a second one: a person looks first. Of a batch each can be looked for.
+fn stored(at: Settling<'_>, outcome: &Outcome) -> Next {
+    if at.is_alone() {
+        return Next::Person(words::stored(at.intent, outcome));
+    }
+    let asked = pace::asked(at, outcome).unwrap_or_default();
+    Next::Probe { due: at.intent.visible_from().max(at.now + asked) }
 }
 
 /// On with an intent in doubt, not before `due`.
@@ -121,6 +134,11 @@ impl Settling<'_> {
     /// Whether the object was known there when the write was rendered.
     pub(super) fn is_update(&self) -> bool {
         self.intent.external_id.is_some()
+    }
+
+    /// Whether the target knows it by a key.
+    fn is_keyed(&self) -> bool {
+        matches!(self.intent.class, IdempotencyClass::NativeKey { .. })
     }
 
     fn is_alone(&self) -> bool {
