@@ -32,7 +32,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
     ///
     /// `wait` is how long the target asked to be left alone; `remaining` the name of a limit, the calls left in it,
     /// and how long until it is full again, as its headers say; `took` how long the call took. A replayed answer (a
-    /// stored one, under a native key) says nothing about the target's health: give its permit back without this.
+    /// stored one, under a native key) says nothing about the target's health: give its permit back without this, unless
+    /// it throttles.
     pub fn learn(
         &mut self,
         permit: &Permit,
