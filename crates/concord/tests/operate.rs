@@ -156,7 +156,7 @@ async fn i3_a_failure_that_a_target_has_stored_is_a_persons_at_once() {
     for what in ["dead-letter", "delivery"] {
         let shown = json(&folder, &[what, "get", &key]);
         assert_eq!(shown["state"], "uncertain", "{shown:#}");
-        let why = shown["reason"]["message"].as_str().unwrap_or_else(|| panic!("{shown:#}"));
+        let why = shown["reason"].as_str().unwrap_or_else(|| panic!("{shown:#}"));
         assert!(why.contains("repeats the failure that it stored under the idempotency key"), "{why}");
         assert!(why.contains("if not, retry it, which uses a new key"), "{why}");
     }

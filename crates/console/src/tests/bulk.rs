@@ -41,7 +41,7 @@ async fn a_job_shows_what_fails_anew_since_it_began() {
     let bench = Bench::new();
     let plan = plan(&bench, &json!({"action": "retry", "scope": {"group": "fp1_a"}})).await;
     assert_eq!(plan["new_failures"], json!([]), "it has not begun");
-    let before = bench.get("/api/v1/groups?open=true").await;
+    let before = bench.get("/api/v1/dead-letters/groups").await;
     assert!(before["items"].as_array().is_some_and(|groups| !groups.is_empty()), "{before}");
     bench.targets.from_now_on("/customer/", Mood::Says(422));
     bench.post(&format!("{}/apply", place(&plan)), &json!({"reason": "mended there"})).await;

@@ -76,6 +76,10 @@ impl Spoke {
             }
         }
         let breaker = snapshot.iter().flat_map(|s| &s.breakers).map(|breaker| severity(breaker.state)).max();
+        // One that is forced open before anything was wanted of its operation is not among them.
+        let mut forced = self.dispatcher.iter().flat_map(dispatch::Dispatcher::forced);
+        let breaker =
+            if forced.any(|(_, forced)| forced == dispatch::Forced::Open) { Some(2) } else { breaker };
         Mark::Gauges {
             system: self.system.clone(),
             in_flight: snapshot.as_ref().map_or(0, |s| s.in_flight),

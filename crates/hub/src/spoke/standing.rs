@@ -193,6 +193,8 @@ impl Spoke {
             return Self::answer(outside, Err(text), turn);
         }
         dispatcher.force(operation.as_deref(), forced, turn.now.mono);
+        // Gauges tell of it at once, also where nothing is under way.
+        self.said_idle = false;
         let what = match forced {
             Some(Forced::Open) => "breaker_forced_open",
             Some(Forced::Closed) => "breaker_forced_closed",

@@ -1,5 +1,7 @@
 //! What a spoke does with orders while it does not know yet what it knew, and with what it finds at a start.
 
+use std::time::Duration;
+
 use canonical::{Entity, Now, RouteId, System};
 use store::{HeldPart, Hold, Rows, StandingOrders, SystemState};
 
@@ -232,48 +234,57 @@ fn the_bulk_lane_keeps_to_its_hours() {
     let erp = "system: erp\nconnector: connectors/target.yaml\nconnection: {base_url: \"https://erp.example.com\"}\n\
                bulk_window: {zone: UTC, open: [{from: \"22:00\", to: \"06:00\"}]}\n";
     let config = configuration(Some(("systems/erp.yaml", erp)));
-    let mut spoke = Spoke::new(config, System::new("erp").unwrap()).unwrap();
-    // From noon on, in seconds.
-    let mut at = |seconds: i64, input: Input| {
-        let noon = Wall(12 * 3_600 * 1_000_000);
-        let since = std::time::Duration::from_secs(u64::try_from(seconds).unwrap());
-        let now = Now { mono: canonical::Mono(0) + since, wall: noon + since };
-        let mut effects = Vec::new();
-        spoke.handle(input, &mut Turn::new(now, 1, &mut effects));
-        effects
-    };
     let head = |record: u64, lane: Lane| {
-        let raise = intake::Raise { lane, ..make::raise("r", record, 1) };
+        let raise = intake::Raise { lane, due: Wall(0), ..make::raise("r", record, 1) };
         store::rules::head(&store::rules::first(&raise))
     };
-    let judged = |effects: &[Effect]| -> Vec<canonical::RecordId> {
-        let asks = effects.iter().filter_map(|effect| match effect {
-            Effect::Find(_, Query::Spoke { asks, .. }) => Some(asks),
-            _ => None,
-        });
-        asks.flatten().map(|ask| ask.record).collect()
-    };
-    let state = asks(&at(0, Input::Start));
-    let intents = asks(&at(0, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
-    let claims = at(0, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
-    let mut went = Vec::new();
-    for effect in &claims {
-        let Effect::Find(ticket, Query::Claim { lane, .. }) = effect else { continue };
-        let heads = match lane {
-            Lane::Critical => vec![head(1, *lane)],
-            Lane::Standard => vec![head(2, *lane)],
-            Lane::Bulk => vec![head(3, *lane)],
+    // What of a standard and a bulk delivery is judged so many seconds after noon, and what after so many more.
+    let goes = |seconds: i64, more: i64| {
+        let mut spoke = Spoke::new(Arc::clone(&config), System::new("erp").unwrap()).unwrap();
+        let mut judged = Vec::new();
+        let mut at = |seconds: i64, input: Input| {
+            let (noon, since) = (Wall(12 * 3_600_000_000), Duration::from_secs(seconds.unsigned_abs()));
+            let now = Now { mono: canonical::Mono(0) + since, wall: noon + since };
+            let (mut all, mut inputs) = (Vec::new(), vec![input]);
+            while let Some(input) = inputs.pop() {
+                let mut effects = Vec::new();
+                spoke.handle(input, &mut Turn::new(now, 1, &mut effects));
+                for effect in &effects {
+                    match effect {
+                        // The store holds nothing more.
+                        Effect::Find(ticket, Query::Claim { .. }) => {
+                            let none = store::Claimed { heads: Vec::new(), next_due: None };
+                            inputs.push(Input::Found(*ticket, Ok(Rows::Claim(none))));
+                        }
+                        Effect::Find(_, Query::Spoke { asks, .. }) => {
+                            judged.extend(asks.iter().map(|ask| ask.record));
+                        }
+                        _ => {}
+                    }
+                }
+                all.append(&mut effects);
+            }
+            all
         };
-        let claimed = store::Claimed { heads, next_due: None };
-        went.extend(judged(&at(0, Input::Found(*ticket, Ok(Rows::Claim(claimed))))));
+        let state = asks(&at(seconds, Input::Start));
+        let intents = asks(&at(seconds, Input::Found(state, Ok(Rows::System(None, BTreeMap::new(), None)))));
+        at(seconds, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
+        at(seconds, Input::Told(Notice::Raised(vec![head(1, Lane::Standard), head(2, Lane::Bulk)])));
+        at(seconds + more, Input::Tick);
+        judged.sort();
+        judged
+    };
+    let (standard, both) = (vec![make::rec(1)], vec![make::rec(1), make::rec(2)]);
+    for (seconds, more, expected) in [
+        (0, 60, &standard),
+        (10 * 3_600 - 61, 60, &standard),
+        (10 * 3_600 - 61, 61, &both),
+        (10 * 3_600, 0, &both),
+        (18 * 3_600 - 1, 0, &both),
+        (18 * 3_600, 60, &standard),
+    ] {
+        assert_eq!(goes(seconds, more), *expected, "{seconds} seconds after noon, and {more} more");
     }
-    went.sort();
-    assert_eq!(went, [make::rec(1), make::rec(2)], "outside its hours the bulk lane waits");
-    assert_eq!(judged(&at(10 * 3_600 - 1, Input::Tick)), []);
-    assert_eq!(judged(&at(10 * 3_600, Input::Tick)), [make::rec(3)], "they have begun");
-    let raised = |record| Input::Told(Notice::Raised(vec![head(record, Lane::Bulk)]));
-    assert_eq!(judged(&at(18 * 3_600 - 1, raised(4))), [make::rec(4)], "they are not over");
-    assert_eq!(judged(&at(18 * 3_600, raised(5))), [], "they are");
 }
 
 const TARGET_OF_JOBS: &str = "connector: target
