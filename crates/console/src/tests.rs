@@ -46,7 +46,7 @@ enum Mood {
 }
 
 impl Targets {
-    fn from_now_on(&self, path: impl Into<String>, mood: Mood) {
+    fn behave(&self, path: impl Into<String>, mood: Mood) {
         self.1.lock().expect("not poisoned").push((path.into(), mood));
     }
 }

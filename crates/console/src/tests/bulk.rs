@@ -43,7 +43,7 @@ async fn a_job_shows_what_fails_anew_since_it_began() {
     assert_eq!(plan["new_failures"], json!([]), "it has not begun");
     let before = bench.get("/api/v1/dead-letters/groups").await;
     assert!(before["items"].as_array().is_some_and(|groups| !groups.is_empty()), "{before}");
-    bench.targets.from_now_on("/customer/", Mood::Says(422));
+    bench.targets.behave("/customer/", Mood::Says(422));
     bench.post(&format!("{}/apply", place(&plan)), &json!({"reason": "mended there"})).await;
     let job = bench.until(&place(&plan), |job| job["state"] == "done" && job["failed"] == 1).await;
     let [failure] = job["new_failures"].as_array().unwrap().as_slice() else { panic!("{job}") };

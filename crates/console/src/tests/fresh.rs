@@ -46,7 +46,7 @@ async fn what_an_ailing_system_does_not_give_is_shown_as_it_is_known() {
         (Mood::Says(503), "?fresh=crm&timeout=10s", "the system did not give it"),
     ] {
         let bench = Bench::new();
-        bench.targets.from_now_on("/contacts/", mood);
+        bench.targets.behave("/contacts/", mood);
         let (status, sheet) = asked(&bench, query).await;
         assert_eq!((status.as_u16(), &fresh(&sheet)["state"]), (200, &json!("stale")), "{sheet}");
         let said = format!("{why}; it is tried again, and taken in when it comes");
