@@ -14,7 +14,28 @@ mod world;
 
 use std::time::Duration;
 
-use crate::{BreakerSpec, BucketSpec, Limits, Scope};
+use canonical::Mono;
+use ledger::Lane;
+
+use crate::{BreakerSpec, BucketSet, BucketSpec, Limits, Scope, Wanted};
+
+/// A write that can be repeated, due at once, of a record that has not failed.
+fn plain<T>(token: T, seq: i64, now: Mono) -> Wanted<T> {
+    Wanted {
+        token,
+        lane: Lane::Standard,
+        lock: None,
+        due: now,
+        seq,
+        operation: "write".to_owned(),
+        buckets: BucketSet::NONE,
+        cost: 1,
+        safe: true,
+        poison: false,
+        party: None,
+        serial: None,
+    }
+}
 
 /// Four slots, no bucket, a breaker that opens at half of four calls for 1 s.
 fn limits() -> Limits {

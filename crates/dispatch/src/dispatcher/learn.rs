@@ -107,8 +107,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     /// Whether a call that was admitted may still go: the target may have asked since to be left alone (I12).
     #[must_use]
     pub fn may_go(&self, permit: &Permit, now: Mono) -> bool {
-        let mut drawn = self.numbers(permit.call).into_iter();
-        self.closed_until <= now && drawn.all(|number| self.buckets[number].closed_until() <= now)
+        self.quiet_until(permit.call, now).is_none()
     }
 
     /// Until when a call that draws from these must leave the target alone, because it asked for that (I12).

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use canonical::Mono;
-use ledger::{Class, Lane};
+use ledger::Class;
 
-use super::limits;
 use super::script::check;
-use crate::{BreakerSpec, BucketSet, Dispatcher, Limits, Wanted};
+use super::{limits, plain};
+use crate::{BreakerSpec, Dispatcher, Limits};
 
 #[test]
 fn i12_a_breaker_opens_tries_and_closes() {
@@ -287,20 +287,7 @@ fn i10_a_trial_is_an_outage_until_somebody_is_served() {
     let mut call = |later: u64, class: Class| {
         now = now + Duration::from_secs(later);
         token += 1;
-        dispatcher.offer(Wanted {
-            token,
-            lane: Lane::Standard,
-            lock: None,
-            due: now,
-            seq: i64::from(token),
-            operation: "write things".to_owned(),
-            buckets: BucketSet::NONE,
-            cost: 1,
-            safe: true,
-            poison: false,
-            party: None,
-            serial: None,
-        });
+        dispatcher.offer(plain(token, i64::from(token), now));
         let (_, permit) = dispatcher.admit(now).unwrap();
         let trial = permit.is_trial();
         dispatcher.learn(&permit, class, None, None, Duration::ZERO, now);

@@ -7,7 +7,7 @@ use ledger::{Class, Lane};
 use proptest::prelude::*;
 
 use super::script::check;
-use super::{bucket, limits};
+use super::{bucket, limits, plain};
 use crate::{BucketSet, BucketSpec, Dispatcher, Limits, Scope, Wanted};
 
 /// 20 calls a second for the account, and 2 searches, which do not count there.
@@ -243,20 +243,8 @@ const SETS: [&[&str]; 5] =
 type Token = (usize, Lane, i64);
 
 fn wish(dispatcher: &Dispatcher<Token>, (set, lane, seq): Token, cost: u32) -> Wanted<Token> {
-    Wanted {
-        token: (set, lane, seq),
-        lane,
-        lock: None,
-        due: Mono(0),
-        seq,
-        operation: "write".into(),
-        buckets: dispatcher.draw(SETS[set].iter().copied()),
-        cost,
-        safe: true,
-        poison: false,
-        party: None,
-        serial: None,
-    }
+    let buckets = dispatcher.draw(SETS[set].iter().copied());
+    Wanted { lane, buckets, cost, ..plain((set, lane, seq), seq, Mono(0)) }
 }
 
 proptest! {
@@ -409,20 +397,7 @@ fn slots_come_back_where_every_call_draws_from_a_single_limit() {
         token += 1;
         now = now + Duration::from_millis(300);
         let buckets = dispatcher.draw(["search"]);
-        dispatcher.offer(Wanted {
-            token,
-            lane: Lane::Standard,
-            lock: None,
-            due: now,
-            seq: i64::from(token),
-            operation: "read".into(),
-            buckets,
-            cost: 1,
-            safe: true,
-            poison: false,
-            party: None,
-            serial: None,
-        });
+        dispatcher.offer(Wanted { operation: "read".into(), buckets, ..plain(token, i64::from(token), now) });
         let (_, permit) = dispatcher.admit(now).unwrap();
         dispatcher.learn(&permit, Class::Applied, None, None, took, now);
         dispatcher.release(permit, now);
