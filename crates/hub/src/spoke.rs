@@ -5,6 +5,7 @@
 //! settled (committed). Nothing is sent before its intent is durable; an intent that may have reached the target is
 //! finished as it was rendered before anything newer goes.
 
+mod adopt;
 mod again;
 mod answers;
 mod batch;

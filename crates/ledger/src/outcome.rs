@@ -98,6 +98,17 @@ pub enum Wait {
     Until(Wall),
 }
 
+impl Wait {
+    /// How long that is, from `now` on.
+    #[must_use]
+    pub fn from(self, now: Wall) -> Duration {
+        match self {
+            Self::For(wait) => wait,
+            Self::Until(then) => then.since(now),
+        }
+    }
+}
+
 /// What a target said when it refused. Never holds field values.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Refusal {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use canonical::{Mono, Wall};
 use connector::{Call, Failure, JobStep, Response, Stands};
 use dispatch::{Permit, Wanted};
-use ledger::{Class, Intent, Lane, Outcome, Wait};
+use ledger::{Class, Intent, Lane, Outcome};
 use store::{Query, SpokeRow};
 
 use crate::mark::Mark;
@@ -220,11 +220,7 @@ impl Spoke {
             let why = format!("what came of its job can't be read: {}", outcome.refusal.message);
             return self.over(number, permit, How::Overdue, Outcome::because(Class::Uncertain, why), turn);
         }
-        let asked = match outcome.wait {
-            Some(Wait::For(asked)) => asked,
-            Some(Wait::Until(at)) => at.since(turn.now.wall),
-            None => Duration::ZERO,
-        };
+        let asked = outcome.wait.map_or(Duration::ZERO, |wait| wait.from(turn.now.wall));
         let pause = backoff(bulk.failures, entropy).max(asked);
         self.release(permit, turn);
         self.offer_look(number, turn.now.mono + pause);

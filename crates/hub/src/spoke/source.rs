@@ -164,8 +164,8 @@ impl Spoke {
         let Some(poll) = self.polls.get_mut(object) else { return };
         poll.failures = poll.failures.saturating_add(1);
         let mut pause = backoff(poll.failures, entropy).max(poll.every.min(READ_RETRY.1));
-        if let Some(Wait::For(asked)) = wait {
-            pause = pause.max(asked);
+        if let Some(asked) = wait {
+            pause = pause.max(asked.from(turn.now.wall));
         }
         poll.due = turn.now.mono + pause;
         poll.busy = false;
@@ -392,8 +392,8 @@ impl Spoke {
             return self.give_up_fetch(external, connector::Garbled { what, place }, turn.now.wall, turn);
         }
         let mut pause = backoff(attempts.max(1), turn.entropy());
-        if let Some(Wait::For(asked)) = wait {
-            pause = pause.max(asked.min(READ_RETRY.1));
+        if let Some(asked) = wait {
+            pause = pause.max(asked.from(turn.now.wall).min(READ_RETRY.1));
         }
         let due = turn.now.wall + pause;
         self.fetching.remove(&external);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use canonical::{Mono, Now, Object, Wall};
 use connector::{Call, Failure, Response};
 use dispatch::{BucketSet, Dispatcher, WAIT_MAX};
-use ledger::{Class, Intent, Recovery, State, Wait};
+use ledger::{Class, Intent, Recovery, State};
 use planted::Bug;
 use store::{Op, Query, SpokeRow, SystemState, Unit};
 
@@ -248,10 +248,7 @@ impl Spoke {
                 );
             }
             _ => {
-                let asked = outcome.wait.map(|wait| match wait {
-                    Wait::For(span) => span,
-                    Wait::Until(at) => at.since(turn.now.wall),
-                });
+                let asked = outcome.wait.map(|wait| wait.from(turn.now.wall));
                 self.wait_to_connect(&outcome.refusal.message, asked, turn);
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use canonical::Wall;
 
 use super::{RetryPolicy, Settling};
-use crate::outcome::{Outcome, Wait};
+use crate::outcome::Outcome;
 
 /// A throttled target that does not say for how long: ten seconds, the most common short window.
 const THROTTLE_DEFAULT: Duration = Duration::from_secs(10);
@@ -14,11 +14,7 @@ const QUOTA_DEFAULT: Duration = Duration::from_secs(15 * 60);
 
 /// What the target asked for, at most `wait_max`.
 pub(super) fn asked(at: Settling<'_>, outcome: &Outcome) -> Option<Duration> {
-    let wait = match outcome.wait? {
-        Wait::For(wait) => wait,
-        Wait::Until(then) => then.since(at.now),
-    };
-    Some(wait.min(at.policy.wait_max))
+    outcome.wait.map(|wait| wait.from(at.now).min(at.policy.wait_max))
 }
 
 /// When a throttled call may be made again: never earlier than asked, a little later so that not all come at once.
