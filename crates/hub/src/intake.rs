@@ -261,6 +261,9 @@ impl Intake {
             (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
                 let config = Arc::clone(items.first().map_or(&self.config, |item| &item.config));
                 let mut batch = units::decide_batch(&config, &mut view, items, turn);
+                for item in batch.unasked().into_iter().rev() {
+                    self.queue.push_front(item);
+                }
                 let commit = self.ticket();
                 if planted::is(Bug::AckBeforeSync) {
                     let how = crate::turn::TakenAs::Accepted;

@@ -1,21 +1,29 @@
 //! The decision on one message: identity, then order, then existence, then the merge field by field.
 
-use canonical::{Alive, Fields, Marks, Record, RecordId};
+use canonical::{Alive, ExternalRef, Fields, Marks, Record, RecordId};
 use planted::Bug;
 
+use crate::grave::Grave;
 use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::merge;
 use crate::raise;
+use crate::repoint::repoint;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Verdict};
 use crate::view::View;
 
 /// Decides on one message and updates the view, so that the next message of the batch sees its effects.
 #[must_use]
 pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Verdict {
+    if let Some(into) = &incoming.merged_into {
+        return merged_there(context, view, incoming, into);
+    }
     let (id, link) = match identity::resolve(context, view, incoming) {
         Identity::Record { record, link } => (record, link),
-        Identity::Nobody => return Verdict::Accept(Box::default()),
+        Identity::Nobody => return nobody(view, incoming),
+        Identity::Look => {
+            return Verdict::Accept(Box::new(Accepted { refetch: true, ..Accepted::default() }));
+        }
         Identity::Wait => return Verdict::Wait,
         Identity::Quarantine(reason) => return Verdict::Quarantine(reason),
     };
@@ -46,6 +54,29 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         accepted.link = Some(link);
     }
     apply(view, incoming, &accepted);
+    Verdict::Accept(Box::new(accepted))
+}
+
+/// A vendor merged an object into another: the link follows, and what is left is told what the record says.
+fn merged_there(context: Context<'_>, view: &mut View, incoming: &Incoming, into: &ExternalRef) -> Verdict {
+    let mut verdict = repoint(context, view, incoming, into);
+    if let Verdict::Accept(accepted) = &mut verdict {
+        let record = accepted.about.and_then(|id| view.records.get(&id)).cloned();
+        if let Some(record) = record.filter(|record| record.alive == Alive::Live) {
+            raise::revert(context, incoming, &record, accepted);
+        }
+        apply(view, incoming, accepted);
+    }
+    verdict
+}
+
+/// It is about an object that no record has: of its end, it is kept that it ended.
+fn nobody(view: &mut View, incoming: &Incoming) -> Verdict {
+    let mut accepted = Accepted::default();
+    if incoming.deleted {
+        accepted.buried = Some(Grave { at: incoming.as_of, order: incoming.version() });
+        apply(view, incoming, &accepted);
+    }
     Verdict::Accept(Box::new(accepted))
 }
 
@@ -86,7 +117,10 @@ fn changed(
     after.updated_at = context.now;
     accepted.facts = raise::facts(context, incoming, before, &mut after);
     raise::raises(context, incoming, before, &after, accepted);
-    let old = before.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
+    // A tombstone has none: at its revival they all come back.
+    let standing = before.filter(|record| record.alive == Alive::Live);
+    let old =
+        standing.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
     let new = match after.alive {
         Alive::Live => identity::match_values(context.schema, &after.fields),
         _ => Vec::new(),
@@ -129,10 +163,13 @@ fn delete(
         && context.schema.on_delete == canonical::schema::OnDelete::Archive;
     if !counts {
         accepted.unlink = Some(link.clone());
-        let rule = format!(
-            "{source} may not delete a {}: the object is unlinked, the record stays",
-            context.schema.entity
-        );
+        accepted.buried = Some(Grave { at: incoming.as_of, order: incoming.version() });
+        let entity = &context.schema.entity;
+        let rule = if context.schema.deleters.contains(source) {
+            format!("a deletion of a {entity} only unlinks: the record stays")
+        } else {
+            format!("{source} may not delete a {entity}: the object is unlinked, the record stays")
+        };
         accepted.decisions.push(decision(context, incoming, &record, DecisionKind::Rejected, &rule));
         return None;
     }
@@ -163,6 +200,10 @@ pub(crate) fn decision(
 
 /// Lets the rest of the batch see this decision.
 fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
+    if let Some(grave) = accepted.buried {
+        let key = (incoming.about.system.clone(), Grave::name(&incoming.about));
+        view.seen.insert(key, grave.bytes());
+    }
     let Some(id) = accepted.about else { return };
     if let Some((record, _)) = &accepted.record {
         let entity = record.entity.clone();
@@ -179,14 +220,14 @@ fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
         }
         view.records.insert(id, record.clone());
     }
-    if let Some(link) = &accepted.link {
-        view.linked.insert((link.record, link.system.clone(), link.object.clone()), link.external_id.clone());
-        view.links.insert(link.external(), link.clone());
-    }
     if let Some(link) = &accepted.unlink {
         view.linked.remove(&(link.record, link.system.clone(), link.object.clone()));
         view.links.remove(&link.external());
         view.shadows.remove(&(id, incoming.about.system.clone(), incoming.about.object.clone()));
+    }
+    if let Some(link) = &accepted.link {
+        view.linked.insert((link.record, link.system.clone(), link.object.clone()), link.external_id.clone());
+        view.links.insert(link.external(), link.clone());
     }
     if let Some((shadow, _)) = &accepted.shadow {
         let mut shadow = shadow.clone();

@@ -8,6 +8,7 @@ use planted::Bug;
 use serde_json::Value;
 
 use crate::decide::link_for;
+use crate::grave::{Grave, Risen};
 use crate::link::Link;
 use crate::merge::superseded;
 use crate::verdict::{Context, Incoming};
@@ -19,6 +20,8 @@ pub(crate) enum Identity {
     Record { record: RecordId, link: Option<Link> },
     /// Nobody: a deletion of something never linked, or a late sight of what is no longer linked.
     Nobody,
+    /// Only a look at the object can tell.
+    Look,
     /// A create of that entity is open there.
     Wait,
     /// A person must say.
@@ -70,6 +73,23 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
     }
     if incoming.deleted {
         return Identity::Nobody;
+    }
+    if let Some(grave) = Grave::seen(view, about) {
+        match grave.risen(incoming) {
+            Risen::Yes => {}
+            Risen::No => return Identity::Nobody,
+            Risen::Unclear if incoming.fetchable => return Identity::Look,
+            Risen::Unclear => {
+                return quarantine(
+                    "gone",
+                    format!(
+                        "{about} is known to be gone, and this does not say whether it is from before or after: \
+                         see in {} whether it is there; retry if it is, discard if not",
+                        about.system
+                    ),
+                );
+            }
+        }
     }
     let mut found = matching(context.schema, view, incoming).into_iter();
     match (found.next(), found.next()) {
@@ -147,7 +167,7 @@ fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
 }
 
 /// Follows aliases. Bounded: an alias never points at an alias for long, and a loop must not hang intake.
-fn survivor(view: &View, mut id: RecordId) -> RecordId {
+pub(crate) fn survivor(view: &View, mut id: RecordId) -> RecordId {
     for _ in 0..8 {
         match view.records.get(&id).map(|record| &record.alive) {
             Some(Alive::Merged { into }) => id = *into,
@@ -157,13 +177,19 @@ fn survivor(view: &View, mut id: RecordId) -> RecordId {
     id
 }
 
+/// The record that an object stands for, as far as it is linked.
+#[must_use]
+pub fn referred(view: &View, object: &ExternalRef) -> Option<RecordId> {
+    view.links.get(object).map(|link| survivor(view, link.record))
+}
+
 /// Translates the source's ids of referenced objects into records, or names the first that is not linked.
 pub(crate) fn references(view: &View, incoming: &Incoming) -> Result<Vec<(Field, RecordId)>, ExternalRef> {
     incoming
         .references
         .iter()
-        .map(|(field, object)| match view.links.get(object) {
-            Some(link) => Ok((field.clone(), survivor(view, link.record))),
+        .map(|(field, object)| match referred(view, object) {
+            Some(record) => Ok((field.clone(), record)),
             None => Err(object.clone()),
         })
         .collect()

@@ -1,12 +1,14 @@
 //! Accept decisions: dedupe, identity, order, ownership, facts; what waits for a backlog. Pure: a view comes in, a verdict goes out.
 
 mod decide;
+mod grave;
 mod identity;
 mod link;
 mod merge;
 mod message;
 mod pressure;
 mod raise;
+mod repoint;
 mod restored;
 mod verdict;
 mod view;
@@ -15,7 +17,8 @@ mod view;
 mod tests;
 
 pub use decide::decide;
-pub use identity::{match_values, subject};
+pub use grave::Grave;
+pub use identity::{match_values, referred, subject};
 pub use link::Link;
 pub use message::{Message, MessageState};
 pub use pressure::{Bounds, Cause, Door, Feed, Pressure, Waiting};

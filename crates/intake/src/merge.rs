@@ -213,6 +213,13 @@ fn judge(
         return if is_empty(value) { Judgement::Leave } else { Judgement::Take };
     }
     let (kind, rule) = match spec.on_conflict {
+        OnConflict::Revert if !raise::reaches(context, incoming) => (
+            DecisionKind::Rejected,
+            format!(
+                "{owner} owns {field}: on_conflict revert, but no route writes {} there",
+                incoming.about.object
+            ),
+        ),
         OnConflict::Reject => (DecisionKind::Rejected, format!("{owner} owns {field}: on_conflict reject")),
         OnConflict::Revert if may_counter_write(context, record, field) => {
             (DecisionKind::Reverted, format!("{owner} owns {field}: on_conflict revert"))
@@ -278,7 +285,13 @@ fn extend(incoming: &Incoming, record: &mut Record) -> bool {
     let mut changed = false;
     let newest = record.marks.get(&incoming.about.system);
     let newest = newest.and_then(|marks| marks.fields.values().copied().chain(marks.object).max());
-    let counts = !incoming.silent || newest.is_none_or(|newest| incoming.order > Some(newest));
+    let counts = match (incoming.order, newest) {
+        (_, None) => true,
+        (Some(order), Some(newest)) => {
+            order > newest || order == newest && (incoming.read || !incoming.silent)
+        }
+        (None, Some(_)) => !incoming.silent,
+    };
     if !incoming.extensions.is_empty() {
         let kept = record.extensions.entry(incoming.about.system.clone()).or_default();
         for (name, value) in &incoming.extensions {

@@ -155,18 +155,26 @@ fn concerned(context: Context<'_>, route: &Route, before: Option<&Record>, after
     passes(&after.fields) || left() || forgotten()
 }
 
+/// The routes that write the object that a message is about.
+fn own<'a>(context: Context<'a>, incoming: &Incoming) -> impl Iterator<Item = &'a &'a Route> {
+    let (system, object) = (incoming.about.system.clone(), incoming.about.object.clone());
+    context.routes.iter().filter(move |route| {
+        route.kind == RouteKind::Sync && route.system == system && route.object == object
+    })
+}
+
+/// Whether any route writes the object that a message is about.
+pub(crate) fn reaches(context: Context<'_>, incoming: &Incoming) -> bool {
+    own(context, incoming).next().is_some()
+}
+
 /// After a refused edit that is to be reverted: the source's own object must be told again.
 pub(crate) fn revert(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
     let reverted = accepted.decisions.iter().any(|decision| decision.kind == DecisionKind::Reverted);
     if !reverted && !accepted.untold {
         return;
     }
-    let own = context.routes.iter().filter(|route| {
-        route.kind == RouteKind::Sync
-            && route.system == incoming.about.system
-            && route.object == incoming.about.object
-    });
-    for route in own {
+    for route in own(context, incoming) {
         accepted.raises.push(raise(context, incoming, record, route, Subject::Record(record.id), true));
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
+mod identity;
 mod late;
 mod restored;
 mod silent;
@@ -160,6 +161,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         about: external(from, id),
         instance: "account-1".into(),
         deleted: false,
+        merged_into: None,
         matches: match_values(&schema(), &fields),
         seen_paths: fields.clone(),
         fields,

@@ -9,6 +9,7 @@ use canonical::{
 use ledger::{Lane, ObligationKey, Reason, Route, Shadow};
 use serde::{Deserialize, Serialize};
 
+use crate::grave::Grave;
 use crate::link::Link;
 
 /// What became of one field's value, or of a whole message, that was not simply merged. Recorded, never a log
@@ -28,6 +29,8 @@ pub enum DecisionKind {
     Echo,
     /// A person ordered a delivery to say something else than the record.
     Edited,
+    /// The object was merged into another one there: the link follows it.
+    Repointed,
 }
 
 impl DecisionKind {
@@ -41,6 +44,7 @@ impl DecisionKind {
             Self::Stale => "stale",
             Self::Echo => "echo",
             Self::Edited => "edited",
+            Self::Repointed => "repointed",
         }
     }
 }
@@ -113,6 +117,8 @@ pub struct Incoming {
     pub instance: String,
     /// Deleted there, with proof.
     pub deleted: bool,
+    /// Merged there into this object, with proof.
+    pub merged_into: Option<ExternalRef>,
     /// Canonical values in normal form.
     pub fields: Fields,
     /// References by the source's ids: field → object there.
@@ -208,6 +214,10 @@ pub struct Accepted {
     pub untold: bool,
     /// A doubt that a fetch settles.
     pub refetch: bool,
+    /// Another object whose state is wanted.
+    pub wanted: Option<ExternalRef>,
+    /// The object is gone and no link says so: what was said before that and comes late makes nothing new.
+    pub buried: Option<Grave>,
     /// The record it is about, changed or not.
     pub about: Option<RecordId>,
 }

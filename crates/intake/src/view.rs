@@ -12,6 +12,8 @@ use crate::link::Link;
 pub struct Ask {
     /// The source's id of the message with the source: asks whether it was seen, and with which content hash.
     pub event: Option<(System, String)>,
+    /// The name of the object's grave, with the system: see [`crate::Grave`].
+    pub grave: Option<(System, String)>,
     /// Objects whose links, records, shadows and open intents are needed: the message's own first.
     pub objects: Vec<ExternalRef>,
     /// Match keys: entity, key name, value in comparing form. Asks which records have them.

@@ -1,6 +1,9 @@
 //! What a shadow keeps: an object's values at the written paths, flat; and what such a memory would read as.
 
-use canonical::Fields;
+use std::collections::BTreeMap;
+
+use canonical::{Field, Fields};
+use serde_json::Value;
 
 use crate::mapping::Mapping;
 use crate::path::Found;
@@ -22,15 +25,29 @@ impl Mapping {
     }
 
     /// The canonical values that a flat memory of the object, path to value, would read as. Fields whose path it
-    /// does not have or whose value does not fit are left out, and so are references.
+    /// does not have or whose value does not fit are left out, and so are references to an object: see
+    /// [`Self::recall_references`].
     #[must_use]
     pub fn recall(&self, memory: &Fields) -> Fields {
         let mut fields = Fields::new();
-        for row in self.inner.ins.iter().filter(|row| row.reference.is_none()) {
-            if let Ok(Said::Value(value)) = row.recall(memory) {
+        for row in &self.inner.ins {
+            if let Ok(Said::Value(value)) = row.recall(memory)
+                && (row.reference.is_none() || value.is_null())
+            {
                 fields.insert(row.field.as_str().to_owned(), value);
             }
         }
         fields
+    }
+
+    /// The ids of objects there that such a memory refers to, by field.
+    #[must_use]
+    pub fn recall_references(&self, memory: &Fields) -> BTreeMap<Field, String> {
+        let rows = self.inner.ins.iter().filter(|row| row.reference.is_some());
+        let recalled = rows.filter_map(|row| match row.recall(memory) {
+            Ok(Said::Value(Value::String(id))) => Some((row.field.clone(), id)),
+            _ => None,
+        });
+        recalled.collect()
     }
 }

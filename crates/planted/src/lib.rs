@@ -101,6 +101,13 @@ bugs! {
     SeenAgainIsNew = "seen_again_is_new", "I16";
     /// What is merged into a record lowers its version.
     MergeLowersVersion = "merge_lowers_version", "I10";
+    /// A write whose answer was lost is taken for done once something newer goes in its place: what it put right there
+    /// is not said again.
+    LostRevert = "lost_revert", "I5";
+    /// What is hinted at while an object is read is taken for part of that reading.
+    LaterHintIsLost = "later_hint_is_lost", "I1";
+    /// Questions are answered from units that are not synced yet.
+    UnsyncedIsRead = "unsynced_is_read", "I2";
     /// A replay tells what was told before, although the target can't know it again.
     ReplayTellsTwice = "replay_tells_twice", "I3";
     /// A job is written down without how far it has come.
@@ -147,6 +154,19 @@ pub fn plant(bug: Option<Bug>) {
     PLANTED.with(|planted| planted.set(bug));
     #[cfg(not(feature = "armed"))]
     let _ = bug;
+}
+
+/// Does something as if none were planted: judges must not see what they judge by its own light.
+pub fn without<T>(act: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "armed")]
+    {
+        let planted = PLANTED.with(std::cell::Cell::take);
+        let out = act();
+        plant(planted);
+        out
+    }
+    #[cfg(not(feature = "armed"))]
+    act()
 }
 
 /// Whether that bug is planted in this thread.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use planted::Bug;
 
 use crate::estate::{self, Mode, Violation};
-use crate::{jobs, overtaken};
+use crate::{batches, hints, jobs, overtaken};
 
 /// Lines of the timeline that are shown of a violation.
 const LINES_MAX: usize = 40;
@@ -79,8 +79,9 @@ const HUNT_SPAN: Duration = Duration::from_secs(20 * 60);
 pub const SOMETIMES_AFTER: Duration = Duration::from_secs(5 * 3600);
 
 /// What must have happened in a campaign, or it has not looked there.
-const SOMETIMES: [&str; 52] = [
+const SOMETIMES: [&str; 53] = [
     "Accepted",
+    "Authorised",
     "Batch",
     "BulkBegan",
     "BulkEnded",
@@ -135,7 +136,7 @@ const SOMETIMES: [&str; 52] = [
 ];
 
 /// Faults that must have happened.
-const FAULTS: [&str; 20] = [
+const FAULTS: [&str; 21] = [
     "answers_lost",
     "brownout",
     "clock_jump",
@@ -151,6 +152,7 @@ const FAULTS: [&str; 20] = [
     "replayed",
     "slow",
     "throttling",
+    "token_expired",
     "thrown_away",
     "webhook_late",
     "webhook_lost",
@@ -204,6 +206,12 @@ pub fn hunt(bug: Bug) -> Hunt {
 fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     if bug == Bug::OvertakenIsNew {
         return overtaken::broken(seed);
+    }
+    if bug == Bug::LaterHintIsLost {
+        return hints::broken(seed);
+    }
+    if bug == Bug::SplitInDoubt {
+        return batches::broken(seed);
     }
     if matches!(bug, Bug::SubmittedIsDone | Bug::RunningJobForgotten) {
         return jobs::broken(bug, seed);

@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Say(usize),
     /// Somebody at a target writes its note on every object, and the target says so.
     Annotate { system: System, note: String },
+    /// Somebody changes an object at a system, which says nothing of it itself.
+    Change { system: System, id: u64, value: u64 },
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
     /// A person passes over everything that is open at a target.
@@ -346,6 +348,7 @@ impl Simulation {
                 self.tell(&system);
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
+            Event::Change { system, id, value } => self.change_there(&system, id, value),
             Event::Retry(system) => self.retry(&system),
             Event::Skip(system) => self.skip(&system),
             Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),

@@ -69,6 +69,10 @@ pub(crate) enum Happening {
     Burst,
     /// One record opens and closes many times in a row.
     Swing,
+    /// A token is over.
+    Expire,
+    /// Many things change at once, among them that one.
+    Flurry(u64),
     /// Somebody takes back what was changed at the source.
     TakeBack(u64, BTreeMap<String, Value>),
     /// Somebody edits at a target.
@@ -226,6 +230,10 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
             let vendor = match *name {
                 files::UP => vendor.strict(),
                 files::MARKED => vendor.with_moods(Moods { seed, ..MOODS }),
+                files::TELLING => {
+                    let (size, per) = files::LIMITS[1];
+                    vendor.telling(size, per * 1_000_000)
+                }
                 _ => vendor,
             };
             (system(name), vendor)
@@ -350,6 +358,7 @@ impl Simulation {
             (Happening::Replay, CALM),
             (Happening::Ill, CALM),
             (Happening::Refuse, CALM),
+            (Happening::Expire, CALM),
             // While the first load is under way.
             (Happening::Crash, CALM / 3),
             (Happening::Full, CALM * 3),
@@ -425,7 +434,12 @@ impl Simulation {
                 self.burst();
                 self.again(happening, 240);
             }
+            Happening::Expire => {
+                self.expire();
+                self.again(happening, 300);
+            }
             Happening::Swing => self.swing(),
+            Happening::Flurry(id) => self.flurry(id),
             Happening::TakeBack(id, fields) => self.take_back(id, fields),
             Happening::EditThere(target, id, field) => self.edits_there(&target, id, field),
             Happening::Person => {

@@ -5,10 +5,12 @@
 mod backlog_tests;
 #[cfg(test)]
 mod batch_tests;
+mod batches;
 mod campaign;
 mod checks;
 mod driver;
 mod estate;
+mod hints;
 #[cfg(test)]
 mod intake_tests;
 #[cfg(test)]

@@ -48,6 +48,11 @@ impl Simulation {
                 self.at(self.now + latency, Event::Arrive { system, ticket, request, life });
             }
             Effect::Authorise(ticket) => {
+                if let MachineId::Spoke(system) = id
+                    && let Some(vendor) = self.targets.get_mut(system)
+                {
+                    vendor.expire(false);
+                }
                 let input = Input::Authorised { ticket, result: Ok(Ok(1)) };
                 self.at(self.now + 1_000, Event::Input(id.clone(), input));
             }

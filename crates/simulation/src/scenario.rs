@@ -203,7 +203,9 @@ pub(crate) fn with_batch(writes: &str, operation: &str, batch: &str) -> String {
 /// What the vendors' answers mean.
 pub(crate) const ERRORS: &str = "errors:
   - {when: {status: [429]}, class: rate_limited, wait: {header: retry-after, default: 1s}}
+  - {when: {status: [403], text: [too many]}, class: rate_limited, wait: {default: 1s}}
   - {when: {status: [404]}, class: not_found}
+  - {when: {status: [409], text: [in flight]}, class: locked, wait: {default: 500ms}}
   - {when: {status: [409]}, class: duplicate, existing_id: {path: id}}
   - {when: {status: [400, 422]}, class: validation}
 ";
@@ -337,6 +339,18 @@ pub(crate) fn where_both_create(class: Class) -> Arc<Configuration> {
     files.put("model/thing.yaml", entity);
     let mapping = target_mapping(name).replace("path: key}", "path: key, direction: out}");
     files.put(&format!("mappings/thing.{name}.yaml"), mapping);
+    loaded(&files)
+}
+
+/// A source that only hints at its things: each is read.
+pub(crate) fn hinting(class: Class) -> Arc<Configuration> {
+    let mut files = files(&[class], &|class: Class| class.manifest(false));
+    let source = SOURCE.replace("seen: state", "seen: hint").replace(
+        "    shape: {id: id, order: {path: order}}\n",
+        "    shape: {id: id, order: {path: revision, form: number}}
+    fetch: {request: {method: GET, path: \"/things/{id}\", timeout: 1s}}\n",
+    );
+    files.put("connectors/source.yaml", source);
     loaded(&files)
 }
 

@@ -448,3 +448,13 @@ fn i6_a_restore_that_trusts_its_shadows_is_caught() {
     let hunt = crate::hunt(planted::Bug::RestoreIsTrusted);
     assert!(hunt.caught(), "{hunt:?}");
 }
+
+/// I1: what is hinted at while an object is read is read again.
+#[test]
+fn i1_what_is_hinted_at_during_a_reading_is_read_again() {
+    for seed in 0..40 {
+        assert_eq!(crate::hints::broken(seed), None, "seed {seed}");
+    }
+    let hunt = crate::hunt(planted::Bug::LaterHintIsLost);
+    assert!(hunt.caught(), "{hunt:?}");
+}

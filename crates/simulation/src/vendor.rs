@@ -18,6 +18,8 @@ pub use self::jobs::Moods;
 
 /// How long a throttled vendor asks to be left alone, in microseconds.
 const CLOSED_FOR: u64 = 1_000_000;
+/// The header that says what is left.
+pub(crate) const LEFT: &str = "x-left";
 /// The longest a request and its answer travel, in microseconds.
 const TRAVEL_MAX: u64 = 60_000;
 /// Objects on one page of a listing.
@@ -42,7 +44,7 @@ pub struct Faults {
     pub keep_after: u64,
     /// No answer, and the effect comes late.
     pub late: u64,
-    /// 429 with Retry-After.
+    /// 429 with Retry-After; now and then without, or a mere 403.
     pub throttle: u64,
     /// The answer takes almost as long as it may.
     pub slow: u64,
@@ -124,6 +126,12 @@ pub struct Vendor {
     keys: BTreeMap<String, (u64, Vec<u8>, Response)>,
     /// How long it remembers a key.
     key_life: Option<u64>,
+    /// Keys of requests that it has taken and not answered yet.
+    in_flight: BTreeSet<String>,
+    /// Whether the token that it is called with is over.
+    expired: bool,
+    /// The limit whose rest its answers tell: so many calls in so many microseconds.
+    tells: Option<(u64, u64)>,
     /// Every effect in order.
     pub(crate) effects: Vec<Effect>,
     /// Requests by time, in virtual microseconds.
@@ -169,6 +177,9 @@ impl Vendor {
             objects: BTreeMap::new(),
             keys: BTreeMap::new(),
             key_life: None,
+            in_flight: BTreeSet::new(),
+            expired: false,
+            tells: None,
             effects: Vec::new(),
             calls: Vec::new(),
             looks: 0,
@@ -195,8 +206,24 @@ impl Vendor {
         self
     }
 
+    /// Each answer says what is left of that limit, as far as it is this caller's.
+    pub(crate) const fn telling(mut self, size: u64, per: u64) -> Self {
+        self.tells = Some((size, per));
+        self
+    }
+
+    /// The token that it is called with is over, or a fresh one is there.
+    pub(crate) const fn expire(&mut self, expired: bool) {
+        self.expired = expired;
+    }
+
     pub(crate) fn serve(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
-        let reply = self.answer(request, now, random, faults);
+        let mut reply = self.answer(request, now, random, faults);
+        if let (Reply::Answer(answer, _), Some((size, per))) = (&mut reply, self.tells) {
+            let used = self.calls.iter().rev().take_while(|at| **at + per > now).count() as u64;
+            let left = size.saturating_sub(used).to_string();
+            answer.headers.push((LEFT.to_owned(), left));
+        }
         let failed = match &reply {
             Reply::Answer(answer, after) => answer.status >= 500 || *after > request.timeout_ms * 1_000,
             Reply::Refused | Reply::Lost(_) | Reply::Late(_) => true,
@@ -229,15 +256,19 @@ impl Vendor {
             self.ignored = self.closed_at.unwrap_or(0);
         }
         if hit(faults.throttle) {
-            self.closed_at = Some(now);
-            let mut answer = response(429, &json!({"error": "slow down"}));
-            answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
-            return Reply::Answer(answer, takes);
+            return Reply::Answer(self.throttled(now, random), takes);
+        }
+        if self.expired {
+            return Reply::Answer(response(401, &json!({"error": "that token is over"})), takes);
+        }
+        if key(request).is_some_and(|key| self.in_flight.contains(key)) {
+            return Reply::Answer(response(409, &json!({"error": "in flight"})), takes);
         }
         if hit(faults.fail_before) {
             return Reply::Answer(response(500, &json!({"error": "before"})), takes);
         }
         if request.method != "GET" && hit(faults.late) {
+            self.in_flight.extend(key(request).filter(|_| self.class == Class::NativeKey).map(str::to_owned));
             return Reply::Late(takes + random % 900_000);
         }
         if self.is_new_key(request, now) {
@@ -260,9 +291,25 @@ impl Vendor {
         Reply::Answer(answer, takes)
     }
 
+    fn throttled(&mut self, now: u64, random: u64) -> Response {
+        match random >> 40 & 7 {
+            0 => response(403, &json!({"error": "too many"})),
+            1 => response(429, &json!({"error": "slow down"})),
+            _ => {
+                self.closed_at = Some(now);
+                let mut answer = response(429, &json!({"error": "slow down"}));
+                answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
+                answer
+            }
+        }
+    }
+
     /// What the request does, and the answer it would get.
     pub(crate) fn apply(&mut self, request: &Request, now: u64) -> Response {
         self.work(now);
+        if let Some(key) = key(request) {
+            self.in_flight.remove(key);
+        }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let mut parts = path.trim_matches('/').splitn(2, '/');
         let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -303,8 +350,7 @@ impl Vendor {
     }
 
     fn is_new_key(&self, request: &Request, now: u64) -> bool {
-        let has_key = request.headers.iter().any(|(name, _)| name == "idempotency-key");
-        self.class == Class::NativeKey && has_key && !self.remembers(request, now)
+        self.class == Class::NativeKey && key(request).is_some() && !self.remembers(request, now)
     }
 
     /// Fails, with or without the effect, and keeps that answer under the request's key.
@@ -313,22 +359,20 @@ impl Vendor {
             self.apply(request, now);
         }
         let answer = response(500, &json!({"error": "kept"}));
-        if let Some((_, key)) = request.headers.iter().find(|(name, _)| name == "idempotency-key") {
-            self.keys.insert(key.clone(), (now, request.body.clone(), answer.clone()));
+        if let Some(key) = key(request) {
+            self.keys.insert(key.to_owned(), (now, request.body.clone(), answer.clone()));
         }
         answer
     }
 
     fn remembers(&self, request: &Request, now: u64) -> bool {
-        let key = request.headers.iter().find(|(name, _)| name == "idempotency-key");
-        let known = key.and_then(|(_, key)| self.keys.get(key));
+        let known = key(request).and_then(|key| self.keys.get(key));
         known.is_some_and(|(since, ..)| self.key_life.is_none_or(|life| now < since + life))
     }
 
     /// The same key gets the same answer, and no second effect, as long as it is remembered.
     fn keyed(&mut self, request: &Request, now: u64, effect: impl FnOnce(&mut Self) -> Response) -> Response {
-        let mut keys = request.headers.iter().filter(|(name, _)| name == "idempotency-key");
-        let Some((_, key)) = keys.next().cloned() else {
+        let Some(key) = key(request).map(str::to_owned) else {
             return response(400, &json!({"error": "no key"}));
         };
         let known = self.remembers(request, now);
@@ -480,6 +524,12 @@ impl Vendor {
         let items: Vec<Value> = changed.take(PAGE).filter_map(|(id, _)| self.shown(*id)).collect();
         response(200, &json!({"items": items}))
     }
+}
+
+/// The idempotency key that a request carries.
+fn key(request: &Request) -> Option<&str> {
+    let mut keys = request.headers.iter().filter(|(name, _)| name == "idempotency-key");
+    keys.next().map(|(_, key)| key.as_str())
 }
 
 fn is_batch(request: &Request) -> bool {

@@ -43,12 +43,13 @@ impl Reader<'_> {
         systems: &mut BTreeSet<&'a System>,
         view: &mut View,
     ) -> Outcome<()> {
-        let Some((source, event_id)) = &ask.event else { return Ok(()) };
-        systems.insert(source);
-        let Some(number) = self.name(source.as_str())? else { return Ok(()) };
-        let hash = self.book.one(Sql::SeenHash, (tenant, number, event_id), |row, _| Ok(row.get(0)?))?;
-        if let Some(hash) = hash {
-            view.seen.insert((source.clone(), event_id.clone()), hash);
+        for (source, event_id) in ask.event.iter().chain(&ask.grave) {
+            systems.insert(source);
+            let Some(number) = self.name(source.as_str())? else { continue };
+            let hash = self.book.one(Sql::SeenHash, (tenant, number, event_id), |row, _| Ok(row.get(0)?))?;
+            if let Some(hash) = hash {
+                view.seen.insert((source.clone(), event_id.clone()), hash);
+            }
         }
         Ok(())
     }

@@ -287,8 +287,9 @@ fn fill(
         return;
     };
     item.ask.objects.push(about.clone());
+    item.ask.grave = Some((about.system.clone(), intake::Grave::name(&about)));
     let empty = canonical::Fields::new();
-    let (fields, deleted) = match &observation.seen {
+    let (fields, gone) = match &observation.seen {
         Seen::Hint => {
             item.task = if fetchable {
                 Task::Fetch(about)
@@ -303,11 +304,16 @@ fn fill(
         Seen::Deleted | Seen::Merged { .. } => (&empty, true),
     };
     // Pushed state without an order of its own cannot be placed: it is a hint, where the object can be read.
-    if !read && !deleted && observation.order.is_none() && fetchable {
+    if !read && !gone && observation.order.is_none() && fetchable {
         item.task = Task::Fetch(about);
         return;
     }
-    let patch = match if deleted { Ok(mapping::Patch::default()) } else { mapping.normalise(fields) } {
+    let merged_into = match &observation.seen {
+        Seen::Merged { into } => Some(ExternalRef { id: into.clone(), ..about.clone() }),
+        _ => None,
+    };
+    item.ask.objects.extend(merged_into.clone());
+    let patch = match if gone { Ok(mapping::Patch::default()) } else { mapping.normalise(fields) } {
         Ok(patch) => patch,
         Err(misfit) => {
             let mut why = reason("misfit", format!("{about}: {misfit}"));
@@ -331,9 +337,10 @@ fn fill(
     }
     // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
     let stamped = observation.order.is_none();
-    let order = observation.order.or((!deleted).then(|| OrderToken(as_of.micros())));
+    let order = observation.order.or((!gone).then(|| OrderToken(as_of.micros())));
     let incoming = Incoming {
-        deleted,
+        deleted: gone && merged_into.is_none(),
+        merged_into,
         seen_paths: writer.map_or_else(canonical::Fields::new, |writer| writer.observe(fields)),
         fields: patch.fields,
         references,
@@ -373,6 +380,7 @@ fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: 
     let fetchable =
         config.systems.get(&about.system).is_some_and(|system| system.connector.can_fetch(&about.object));
     item.ask.objects.push(about.clone());
+    item.ask.grave = Some((about.system.clone(), intake::Grave::name(&about)));
     let matches = ask_for_matches(item, schema, &fields);
     item.ask.creating = Some((schema.entity.clone(), about.system.clone(), about.object.clone()));
     let incoming = Incoming {
@@ -409,6 +417,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         about,
         instance: instance.to_owned(),
         deleted: false,
+        merged_into: None,
         seen_paths: canonical::Fields::new(),
         fields: canonical::Fields::new(),
         references: Vec::new(),

@@ -21,6 +21,8 @@ const CREATE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     built: Vec<Built>,
+    /// What the view does not say enough about: to be asked about once more.
+    unasked: Vec<Item>,
 }
 
 /// One unit under construction, and whom it answers.
@@ -139,6 +141,10 @@ fn decide_item(
         Task::Merge(merge) => {
             let merge = *merge;
             let mut incoming = merge.incoming;
+            if names_referred(view, &merge.schema, &mut incoming, &mut item) {
+                batch.unasked.push(item);
+                return;
+            }
             recall(view, &merge.schema, &merge.mapping, &mut incoming, turn.now.wall);
             let routes: Vec<&Route> = config.routes_of(&merge.schema.entity).iter().map(|r| &**r).collect();
             let context = Context {
@@ -152,7 +158,8 @@ fn decide_item(
             };
             match intake::decide(context, view, &incoming) {
                 Verdict::Accept(accepted) => {
-                    return accept(config, item, &incoming, *accepted, batch, by_record, turn);
+                    let (tenant, entity) = (&config.tenant, &merge.schema.entity);
+                    return accept(tenant, entity, item, &incoming, *accepted, batch, by_record, turn);
                 }
                 Verdict::Park { waiting } => {
                     return park(config, item, Some(waiting), batch, turn);
@@ -165,6 +172,36 @@ fn decide_item(
     let mut built = Built::default();
     built.keep(item, state, why, turn);
     batch.built.push(built);
+}
+
+/// A match key may name the record that a field refers to, which only the view tells. Says whether the store has to be
+/// asked who has such a key.
+fn names_referred(
+    view: &View,
+    schema: &canonical::EntitySchema,
+    incoming: &mut Incoming,
+    item: &mut Item,
+) -> bool {
+    let refers = |field: &canonical::Field| {
+        let kind = schema.fields.get(field).map(|spec| &spec.kind);
+        matches!(kind, Some(canonical::FieldType::Reference(_)))
+    };
+    let by_reference = schema.match_keys.iter().any(|key| key.fields.iter().any(refers));
+    if !by_reference || incoming.references.is_empty() || view.links.contains_key(&incoming.about) {
+        return false;
+    }
+    let mut fields = incoming.fields.clone();
+    for (field, object) in &incoming.references {
+        if let Some(record) = intake::referred(view, object) {
+            fields.insert(field.as_str().to_owned(), record.to_string().into());
+        }
+    }
+    incoming.matches = intake::match_values(schema, &fields);
+    let entity = &schema.entity;
+    let asked = incoming.matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone()));
+    let lacking: Vec<_> = asked.filter(|key| !item.ask.matches.contains(key)).collect();
+    item.ask.matches.extend(lacking.iter().cloned());
+    !lacking.is_empty()
 }
 
 /// What our last writes there, and the one on its way, would read as.
@@ -189,7 +226,7 @@ fn recall(
     }
     let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
     if let Some(shadow) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id)) {
-        incoming.known = mapping.recall(&shadow.fields);
+        incoming.known = recalled(view, mapping, incoming, &shadow.fields);
         let open = view.intents.get(&key);
         // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
         // value was certain, somebody has put it back.
@@ -203,17 +240,39 @@ fn recall(
                 && shadow.wrote_lately(path, value, now)
         });
         let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
-        incoming.lately = mapping.recall(&lately);
+        incoming.lately = recalled(view, mapping, incoming, &lately);
         if !incoming.read {
             incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
         }
     }
     if let Some(intent) = view.intents.get(&key) {
-        incoming.writing = mapping.recall(&intent.fields);
+        incoming.writing = recalled(view, mapping, incoming, &intent.fields);
         if planted::is(Bug::WritingIsForgotten) {
             incoming.writing.clear();
         }
     }
+}
+
+/// What a memory of the object would read as. Of its references those that the message has too: they are the same record.
+fn recalled(
+    view: &View,
+    mapping: &mapping::Mapping,
+    incoming: &Incoming,
+    memory: &canonical::Fields,
+) -> canonical::Fields {
+    let mut fields = mapping.recall(memory);
+    if incoming.references.is_empty() {
+        return fields;
+    }
+    let referred = mapping.recall_references(memory);
+    for (field, object) in &incoming.references {
+        if referred.get(field) == Some(&object.id)
+            && let Some(record) = intake::referred(view, object)
+        {
+            fields.insert(field.as_str().to_owned(), record.to_string().into());
+        }
+    }
+    fields
 }
 
 /// A message that waits: for a link, or for an open create.
@@ -247,8 +306,10 @@ fn park(
     batch.built.push(built);
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a different fact about the message")]
 fn accept(
-    config: &Configuration,
+    tenant: &canonical::Tenant,
+    entity: &canonical::Entity,
     item: Item,
     incoming: &Incoming,
     accepted: Accepted,
@@ -268,7 +329,7 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
-    built.merge(config, incoming, accepted, turn.now.wall);
+    built.merge(tenant, entity, incoming, accepted, turn.now.wall);
     built.keep(item, MessageState::Accepted, None, turn);
     if let Some((_, taken)) = built.items.last_mut() {
         taken.raised = raised;
@@ -285,15 +346,26 @@ fn raised(accepted: &Accepted) -> Vec<Raised> {
 
 impl Built {
     /// The operations of one accepted message, folded with the earlier ones about the same record.
-    fn merge(&mut self, config: &Configuration, incoming: &Incoming, accepted: Accepted, now: Wall) {
-        let tenant = &config.tenant;
+    fn merge(
+        &mut self,
+        tenant: &canonical::Tenant,
+        entity: &canonical::Entity,
+        incoming: &Incoming,
+        accepted: Accepted,
+        now: Wall,
+    ) {
+        if let Some(grave) = accepted.buried {
+            let (source, event_id) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
+            let tenant = tenant.clone();
+            self.ops.push(Op::Seen { tenant, source, event_id, hash: grave.bytes(), at: now });
+        }
+        for external in accepted.refetch.then(|| incoming.about.clone()).into_iter().chain(accepted.wanted) {
+            self.fetch(tenant.clone(), external, incoming.trace.clone(), now);
+        }
         let Some(id) = accepted.about else { return };
         for decision in &accepted.decisions {
-            let source = decision.system.clone();
-            let entity = accepted.record.as_ref().map(|(record, _)| record.entity.clone());
-            if let Some(entity) = entity {
-                self.marks.push(Mark::Decided { kind: decision.kind.name(), entity, source });
-            }
+            let (entity, source) = (entity.clone(), decision.system.clone());
+            self.marks.push(Mark::Decided { kind: decision.kind.name(), entity, source });
         }
         if let Some((record, before)) = accepted.record {
             if record.version != before {
@@ -340,10 +412,6 @@ impl Built {
         }
         self.ops.extend(accepted.raises.into_iter().map(Op::Raise));
         self.ops.extend(accepted.decisions.into_iter().map(Op::PutDecision));
-        if accepted.refetch {
-            let trace = incoming.trace.clone();
-            self.fetch(config.tenant.clone(), incoming.about.clone(), trace, now);
-        }
     }
 
     fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
@@ -451,6 +519,11 @@ impl Batch {
                 ops: std::mem::take(&mut built.ops),
             })
             .collect()
+    }
+
+    /// What is to be asked about once more.
+    pub(super) fn unasked(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.unasked)
     }
 
     /// Everything in it, undecided again.

@@ -161,6 +161,18 @@ impl Spoke {
             there.is_none_or(|id| shadow.is_of(id))
         }));
         settlement.obligation = row.obligation.or(settlement.obligation);
+        let made = settlement.outcome.external_id.as_deref().filter(|_| intent.external_id.is_none());
+        if let (Some(made), Some(linked)) = (made, row.link.as_deref())
+            && made != linked
+            && matches!(settlement.ending, Ending::Delivered | Ending::Found)
+        {
+            let message = format!(
+                "{} made {}/{made} of it, but {}/{linked} was there by then and stands for the record: \
+                 merge the two there, then retry",
+                self.system, intent.object, intent.object
+            );
+            settlement.ending = Ending::Dead(super::plan::reason("duplicate", message));
+        }
         if settlement.conflicts > CONFLICTS_MAX {
             let message = format!(
                 "{} answered with an object that is linked to another record: merge the two by hand, then retry",
@@ -308,8 +320,14 @@ impl Spoke {
         now: Wall,
     ) {
         let Some(link) = self.link(intent, external_id, now) else { return };
-        if let Some(old) = self.link(intent, settlement.linked.clone(), now) {
-            unit.ops.push(Op::DropLink(old));
+        match self.link(intent, settlement.linked.clone(), now) {
+            Some(old) => unit.ops.push(Op::DropLink(old)),
+            // Somebody's object may have been taken for the record's while ours was made: then there are two.
+            None => unit.require.push(Require::NotYetLinked {
+                record: intent.record,
+                system: self.system.clone(),
+                object: intent.object.clone(),
+            }),
         }
         unit.require.push(Require::Unlinked { tenant: link.tenant.clone(), external: link.external() });
         unit.ops.push(Op::PutLink(link));

@@ -253,7 +253,9 @@ impl Simulation {
 
     /// Everything for every target is replayed once more.
     pub(super) fn replay_all(&mut self, round: u32) {
-        if round != ROUNDS[0] {
+        if round == ROUNDS[0] {
+            self.judge_targets();
+        } else {
             let there = self.there();
             if let Some(estate) = &mut self.estate {
                 estate.bulk.once = Some(there);

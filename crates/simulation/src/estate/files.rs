@@ -31,6 +31,8 @@ pub(crate) const TARGETS: [(&str, Class); 5] = [
 
 /// Seconds that `keyed` remembers a key.
 pub(crate) const KEY_LIFE_S: u64 = 60;
+/// Its answers say what is left of the longer limit.
+pub(crate) const TELLING: &str = FINDER;
 /// The limits of every system: calls in so many seconds.
 pub(crate) const LIMITS: [(u64, u64); 2] = [(40, 10), (150, 60)];
 /// Deliveries that go in one call at most.
@@ -88,15 +90,19 @@ creators: [src]
 deleters: [src]
 ";
 
-fn limits() -> String {
+/// Targets whose tokens are over now and then.
+pub(crate) const TOKENS: [&str; 2] = [KEYED, MARKED];
+
+fn limits(name: &str) -> String {
     let [(burst, burst_s), (minute, minute_s)] = LIMITS;
+    let told = if name == TELLING { format!(", remaining: {}", crate::vendor::LEFT) } else { String::new() };
     format!(
         "limits:
   concurrency: 4
   every_call: [burst, minute]
   buckets:
     burst: {{size: {burst}, per: {burst_s}s}}
-    minute: {{size: {minute}, per: {minute_s}s}}
+    minute: {{size: {minute}, per: {minute_s}s{told}}}
 "
     )
 }
@@ -135,7 +141,7 @@ about: A simulated source.
     - {{match: \"*\", object: things, seen: state}}
 objects:
 {}{}{ERRORS}",
-        limits(),
+        limits(SOURCE),
         source_kind("things"),
         source_kind("groups"),
     )
@@ -252,13 +258,18 @@ fn target(name: &str, class: Class) -> String {
         FINDER | BLIND => "identity:\n  request: {method: GET, path: /account, timeout: 1s}\n  path: id\n",
         _ => "",
     };
+    let auth = if TOKENS.contains(&name) {
+        "auth:\n  default: {oauth2_client_credentials: {token: /token, client_id: id, client_secret: secret}}\n"
+    } else {
+        ""
+    };
     format!(
         "connector: {name}
 version: \"1\"
 about: A simulated target.
-{}{identity}objects:
+{}{identity}{auth}objects:
 {kinds}{ERRORS}",
-        limits()
+        limits(name)
     )
 }
 
@@ -275,6 +286,7 @@ fn mapping(system: &str) -> String {
         let direction = if back.contains(&field) { "both" } else { "out" };
         rows += &format!("  - {{field: {field}, path: {field}, direction: {direction}}}\n");
     }
+    let group = if back.contains(&"label") { "both" } else { "out" };
     format!(
         "mapping: thing.{system}
 version: 1
@@ -282,7 +294,7 @@ entity: Thing
 system: {system}
 object: items
 fields:
-{rows}  - {{field: group, path: group, direction: out, ref: {{entity: Group, object: groups}}}}
+{rows}  - {{field: group, path: group, direction: {group}, ref: {{entity: Group, object: groups}}}}
 "
     )
 }
@@ -376,12 +388,14 @@ fn written(which: usize) -> Arc<Configuration> {
         let (concurrency, open_for) = if one && name == FINDER { (2, 8) } else { (4, 5) };
         let base = if other && name == KEYED { 900 } else { 500 };
         files.put(&format!("connectors/{name}.yaml"), target(name, class));
+        let secrets =
+            if TOKENS.contains(&name) { ", secrets: {id: {env: ID}, secret: {env: SECRET}}" } else { "" };
         files.put(
             &format!("systems/{name}.yaml"),
             format!(
                 "system: {name}
 connector: connectors/{name}.yaml
-connection: {{base_url: \"https://{name}.example.com\"}}
+connection: {{base_url: \"https://{name}.example.com\"{secrets}}}
 limits: {{window: {WINDOW}, concurrency: {concurrency}}}
 breaker: {{open_for: {open_for}s, open_for_max: 40s}}
 retry: {{base: {base}ms, cap: 20s, attempts_max: 10}}

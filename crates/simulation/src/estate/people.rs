@@ -16,6 +16,8 @@ use crate::outside::HEEDLESS;
 const TRAVEL: (u64, u64) = (20_000, 400_000);
 /// A late one at most so many.
 const LATE: u64 = 25_000_000;
+/// Things that change beside one of them.
+const FLURRY: usize = 7;
 
 type Values = BTreeMap<String, Value>;
 
@@ -184,6 +186,17 @@ impl Simulation {
         for _ in 0..count {
             let value = self.serial();
             self.source_change(id, BTreeMap::from([("value".to_owned(), json!(value))]));
+        }
+    }
+
+    /// Many things change at once, among them that one.
+    pub(super) fn flurry(&mut self, id: u64) {
+        let things = self.estate.as_ref().map(|estate| estate.things.clone()).unwrap_or_default();
+        let others = things.iter().copied().filter(|thing| *thing != id);
+        let there = things.contains(&id).then_some(id);
+        for thing in others.take(FLURRY).chain(there) {
+            let value = self.serial();
+            self.source_change(thing, BTreeMap::from([("value".to_owned(), json!(value))]));
         }
     }
 

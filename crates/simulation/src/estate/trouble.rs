@@ -110,6 +110,17 @@ impl Simulation {
         self.count("thrown_away");
     }
 
+    /// The token of a target is over before its time.
+    pub(super) fn expire(&mut self) {
+        let place = usize::try_from(self.between(0, files::TOKENS.len() as u64)).unwrap_or(0);
+        let chosen = system(files::TOKENS[place]);
+        self.count("token_expired");
+        self.remember(&format!("! the token of {chosen} is over"));
+        if let Some(vendor) = self.targets.get_mut(&chosen) {
+            vendor.expire(true);
+        }
+    }
+
     /// A target finds a record invalid, for a while.
     pub(super) fn refuse_one(&mut self) {
         let chosen = self.some_ill();
@@ -124,7 +135,21 @@ impl Simulation {
             vendor.refused.insert(key.clone());
         }
         let last = self.between(30_000_000, 300_000_000);
+        if chosen.as_str() == files::UP {
+            self.refuse_among_others(&chosen, id);
+        }
         self.at(self.now + last, Event::Happen(Happening::Take(chosen, key)));
+    }
+
+    /// What is found invalid waits with others while its target is down, so that they go together.
+    fn refuse_among_others(&mut self, chosen: &System, id: u64) {
+        self.count("down");
+        self.remember(&format!("! {chosen} falls ill: down"));
+        self.sick.insert(chosen.clone(), Faults { refuse: 1000, ..Faults::default() });
+        let soon = self.between(1_000_000, 6_000_000);
+        self.at(self.now + soon, Event::Happen(Happening::Flurry(id)));
+        let last = self.between(10_000_000, 25_000_000);
+        self.at(self.now + last, Event::Happen(Happening::Well(chosen.clone())));
     }
 
     pub(super) fn take(&mut self, chosen: &System, key: &str) {

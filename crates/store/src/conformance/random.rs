@@ -427,7 +427,8 @@ impl Dice {
         let creating = (entity("Contact"), system("erp"), object("customer"));
         let matched = (entity("Contact"), "email".to_owned(), self.id().to_owned());
         Ask {
-            event: self.some(event),
+            event: self.some(event.clone()),
+            grave: self.some(event),
             objects: (0..self.below(3)).map(|_| external(self.system(), self.object(), self.id())).collect(),
             matches: self.some(matched).into_iter().collect(),
             creating: self.some(creating),

@@ -158,7 +158,7 @@ impl Tables {
             Op::DoneFetch { tenant, external, started } => {
                 let key = (tenant, external);
                 let Some(mut row) = self.fetches.get(&key).cloned() else { return };
-                if rules::fetched(&mut row, started) {
+                if rules::fetched(&mut row, started) || planted::is(Bug::LaterHintIsLost) {
                     self.fetches.remove(&key);
                 } else {
                     self.fetches.put(&key, row);

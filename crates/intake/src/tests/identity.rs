@@ -1,0 +1,151 @@
+//! Which record it is: what is gone, what was merged there, what comes back.
+
+use super::*;
+
+fn gone(from: &str, id: &str, order: i64) -> Incoming {
+    Incoming { deleted: true, matches: Vec::new(), ..said(from, id, order, json!({})) }
+}
+
+fn pushed(from: &str, id: &str, order: i64, values: Value) -> Incoming {
+    Incoming { read: false, complete: false, ..said(from, id, order, values) }
+}
+
+fn merged(from: &str, id: &str, into: &str) -> Incoming {
+    Incoming {
+        merged_into: Some(external(from, into)),
+        matches: Vec::new(),
+        ..pushed(from, id, 9, json!({}))
+    }
+}
+
+/// I3: a deletion that overtakes the create leaves nothing to be made of it.
+#[test]
+fn i3_a_deletion_that_overtakes_its_create_makes_nothing() {
+    let mut world = World::new();
+    let end = world.accept(&gone("crm", "1", 5));
+    assert!(end.buried.is_some() && end.record.is_none());
+    let late = world.accept(&pushed("crm", "1", 4, json!({"name": "Ada"})));
+    assert!(late.record.is_none() && late.link.is_none() && world.view.records.is_empty());
+    // It was restored there.
+    let again = world.accept(&pushed("crm", "1", 6, json!({"name": "Ada"})));
+    assert!(again.record.is_some());
+}
+
+/// What has no place in the source's order is looked at; where that can't be, a person says.
+#[test]
+fn what_does_not_say_whether_it_is_from_before_the_end_is_looked_at() {
+    let mut world = World::new();
+    world.accept(&Incoming { order: None, ..gone("crm", "1", 5) });
+    let unplaced = Incoming { stamped: true, ..pushed("crm", "1", 4, json!({"name": "Ada"})) };
+    let doubt = world.accept(&unplaced);
+    assert!(doubt.refetch && doubt.record.is_none());
+    let Verdict::Quarantine(why) = world.decide(&Incoming { fetchable: false, ..unplaced.clone() }) else {
+        panic!("not quarantined")
+    };
+    assert_eq!(why.class, "gone");
+    let happened = Incoming { occurred_at: Some(Wall(6_000)), ..unplaced };
+    assert!(world.accept(&happened).record.is_some());
+    let read = World::new().accept(&said("crm", "1", 6, json!({"name": "Ada"})));
+    assert!(read.record.is_some());
+}
+
+/// An object whose record stays when it goes is not linked again by what was said before.
+#[test]
+fn what_was_unlinked_is_not_linked_again_by_a_late_word() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    let end = world.accept(&gone("erp", "9", 6));
+    assert!(end.unlink.is_some() && end.buried.is_some());
+    let late = world.accept(&pushed("erp", "9", 5, json!({"email": "a@x.org", "hold": true})));
+    assert!(late.link.is_none() && late.record.is_none());
+}
+
+/// A merge at a vendor moves the link: nothing is deleted, nothing archived.
+#[test]
+fn a_merge_there_moves_the_link() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org"})));
+    let moved = world.accept(&merged("crm", "1", "2"));
+    assert!(moved.record.is_none() && moved.facts.is_empty());
+    assert_eq!(moved.link.as_ref().unwrap().external_id, "2");
+    assert_eq!(moved.unlink.as_ref().unwrap().external_id, "1");
+    assert_eq!(moved.wanted, Some(external("crm", "2")));
+    assert_eq!(moved.decisions[0].kind, DecisionKind::Repointed);
+    // What is left there is told what the record says.
+    assert_eq!(raised(&moved), ["to-crm"]);
+    assert_eq!(world.only().alive, Alive::Live);
+    // The object that is gone stays gone, and the one that stays is the record's.
+    assert!(world.accept(&pushed("crm", "1", 8, json!({"name": "Late"}))).record.is_none());
+    let next = world.accept(&said("crm", "2", 10, json!({"name": "Grace"})));
+    assert_eq!(
+        (next.record.unwrap().0.fields["name"].clone(), world.view.records.len()),
+        (json!("Grace"), 1)
+    );
+    // Said again, it changes nothing.
+    let again = world.accept(&merged("crm", "1", "2"));
+    assert!(again.link.is_none() && again.unlink.is_none());
+}
+
+#[test]
+fn a_merge_of_an_object_that_nobody_has_only_looks_at_what_is_left() {
+    let mut world = World::new();
+    let accepted = world.accept(&merged("crm", "1", "2"));
+    assert_eq!((accepted.wanted, accepted.about), (Some(external("crm", "2")), None));
+    assert!(world.accept(&pushed("crm", "1", 8, json!({"name": "Late"}))).record.is_none());
+}
+
+#[test]
+fn a_merge_of_two_that_stand_for_two_records_needs_a_person() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("crm", "2", 1, json!({"email": "b@x.org"})));
+    let Verdict::Quarantine(why) = world.decide(&merged("crm", "1", "2")) else { panic!("not quarantined") };
+    assert_eq!(why.class, "merged_there");
+    for id in world.view.records.keys() {
+        assert!(why.message.contains(&id.to_string()), "{}", why.message);
+    }
+    assert_eq!(world.view.links.len(), 2);
+}
+
+/// A record that comes back is found by its keys again.
+#[test]
+fn a_record_that_comes_back_has_its_match_keys_again() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&gone("crm", "1", 2));
+    assert!(world.view.matches.values().all(Vec::is_empty));
+    let back = world.accept(&said("crm", "1", 3, json!({"email": "a@x.org"})));
+    assert_eq!(back.matches_added.len(), 1);
+    let linked = world.accept(&said("erp", "9", 4, json!({"email": "a@x.org"})));
+    assert!(linked.link.is_some() && world.view.records.len() == 1);
+}
+
+/// I4: what only a system knows is not written over by an older word of it.
+#[test]
+fn i4_an_older_word_does_not_write_over_extensions() {
+    let mut world = World::new();
+    let with = |order, tier: &str, read| Incoming {
+        extensions: fields(json!({"tier": tier})),
+        read,
+        complete: read,
+        ..said("crm", "1", order, json!({"name": "Ada"}))
+    };
+    world.accept(&with(5, "gold", true));
+    assert!(world.accept(&with(4, "silver", false)).record.is_none());
+    assert_eq!(world.only().extensions[&system("crm")]["tier"], "gold");
+    world.accept(&with(6, "lead", false));
+    assert_eq!(world.only().extensions[&system("crm")]["tier"], "lead");
+}
+
+/// Nothing is said to be reverted where nothing can write it back.
+#[test]
+fn an_edit_where_no_route_leads_is_refused_not_reverted() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    world.routes.retain(|route| route.system != system("erp"));
+    let edit = world.accept(&said("erp", "9", 2, json!({"email": "b@x.org"})));
+    assert_eq!(edit.decisions[0].kind, DecisionKind::Rejected);
+    assert!(edit.raises.is_empty());
+}
