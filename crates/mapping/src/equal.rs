@@ -49,6 +49,35 @@ impl Mapping {
         }
     }
 
+    /// What a value at a written path comes to once all that does not count is taken off it: two values have the same
+    /// form where [`Self::equal_at`] holds. For what is remembered as digests.
+    #[must_use]
+    pub fn form(&self, path: &str, value: &Value) -> Value {
+        if is_empty(value) {
+            return Value::Null;
+        }
+        let Some(row) = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at)) else {
+            return value.clone();
+        };
+        let Some(meaning) = row.meaning(value.clone()) else {
+            return row.equal.map_or_else(|| value.clone(), |equal| formed(equal, value.clone()));
+        };
+        match row.equal {
+            None => meaning,
+            Some(Equal::Rounded) => match row.render(meaning.clone()) {
+                Ok(Origin::Value(rendered)) => row.meaning(rendered).unwrap_or(meaning),
+                _ => meaning,
+            },
+            Some(equal) => formed(equal, meaning),
+        }
+    }
+
+    /// The forms of all values of an object that is written.
+    #[must_use]
+    pub fn forms(&self, written: &Fields) -> Fields {
+        written.iter().map(|(path, value)| (path.clone(), self.form(path, value))).collect()
+    }
+
     /// Replaces each projected value that means the same as what the system is seen to hold by the latter, so
     /// that a plain comparison shows only real differences. `seen` is flat, by path, like the projection. What is
     /// seen at a path that is written no more and is to be cleared becomes null.
@@ -85,6 +114,20 @@ impl OutRow {
             Some(Equal::Rounded) => rendered(one).is_some_and(|one| Some(one) == rendered(other)),
             Some(equal) => same_text(equal, one, other),
         }
+    }
+}
+
+/// A text without what does not count in it.
+fn formed(equal: Equal, value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(match equal {
+            Equal::CaseInsensitive => fold(&text),
+            Equal::Trimmed => text.trim().to_owned(),
+            Equal::Folded => fold(text.trim()),
+            Equal::Rounded => text,
+        }),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| formed(equal, item)).collect()),
+        other => other,
     }
 }
 

@@ -145,7 +145,9 @@ fn decide_item(
                 batch.unasked.push(item);
                 return;
             }
-            recall(view, &merge.schema, &merge.mapping, &mut incoming, turn.now.wall);
+            let writer = config.outbound(&item.source, &incoming.about.object).map(|(mapping, _)| mapping);
+            let mappings = (&*merge.mapping, writer.map(|writer| &**writer));
+            recall(view, &merge.schema, mappings, &mut incoming, turn.now.wall);
             let routes: Vec<&Route> = config.routes_of(&merge.schema.entity).iter().map(|r| &**r).collect();
             let context = Context {
                 tenant: &config.tenant,
@@ -208,7 +210,7 @@ fn names_referred(
 fn recall(
     view: &View,
     schema: &canonical::EntitySchema,
-    mapping: &mapping::Mapping,
+    (mapping, writer): (&mapping::Mapping, Option<&mapping::Mapping>),
     incoming: &mut Incoming,
     now: Wall,
 ) {
@@ -237,7 +239,7 @@ fn recall(
         let lately = incoming.seen_paths.iter().filter(|(path, value)| {
             may_be_ours(path)
                 && shadow.fields.get(*path) != Some(*value)
-                && shadow.wrote_lately(path, value, now)
+                && writer.is_some_and(|writer| shadow.wrote_lately(path, &writer.form(path, value), now))
         });
         let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
         incoming.lately = recalled(view, mapping, incoming, &lately);
@@ -261,6 +263,15 @@ fn recalled(
     memory: &canonical::Fields,
 ) -> canonical::Fields {
     let mut fields = mapping.recall(memory);
+    // What only looks different from what is remembered is what is remembered.
+    for (name, known) in &mut fields {
+        if let (Some(value), Ok(field)) = (incoming.fields.get(name), canonical::Field::new(name.as_str()))
+            && value != known
+            && mapping.equal_on(&field, value, known)
+        {
+            known.clone_from(value);
+        }
+    }
     if incoming.references.is_empty() {
         return fields;
     }

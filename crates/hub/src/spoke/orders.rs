@@ -245,7 +245,7 @@ impl Spoke {
             });
             shadow.doubt(&write.fields);
             // When it shows there after all, it is nobody's edit (I6).
-            shadow.remember(&write.fields, turn.now.wall);
+            shadow.remember(&self.forms(&intent, &write.fields), turn.now.wall);
             unit.ops.push(Op::PutShadow(shadow));
         }
         if self.doubts.remove(&intent.id).is_some()

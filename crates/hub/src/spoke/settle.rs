@@ -241,7 +241,7 @@ impl Spoke {
                     shadow.doubt(&intent.fields);
                 }
                 if settlement.outcome.token.is_none() {
-                    shadow.remember(&intent.fields, now);
+                    shadow.remember(&self.forms(intent, &intent.fields), now);
                 }
                 shadow.token = settlement.outcome.token.or(shadow.token).max(shadow.token);
                 shadow.written_at = Some(now);
@@ -260,7 +260,7 @@ impl Spoke {
                 let (revision, edits) = (old.revision, std::mem::take(&mut shadow.edits));
                 shadow = Shadow { revision, recent, edits, ..self.blank(intent.record, &intent.object) };
                 // What an earlier send of it left there.
-                shadow.remember(&intent.fields, now);
+                shadow.remember(&self.forms(intent, &intent.fields), now);
                 shadow.external_id.clone_from(&external_id);
                 if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
@@ -274,11 +274,11 @@ impl Spoke {
             // An earlier send of it may have been applied: what it said is not known there any more.
             Ending::Person(_) | Ending::Converge if sync => {
                 shadow.doubt(&intent.fields);
-                shadow.remember(&intent.fields, now);
+                shadow.remember(&self.forms(intent, &intent.fields), now);
             }
             Ending::Dead(_) if sync && intent.sends > 1 => {
                 shadow.doubt(&intent.fields);
-                shadow.remember(&intent.fields, now);
+                shadow.remember(&self.forms(intent, &intent.fields), now);
             }
             Ending::Refetch => {
                 if let Some(id) = external_id {
@@ -331,6 +331,15 @@ impl Spoke {
         }
         unit.require.push(Require::Unlinked { tenant: link.tenant.clone(), external: link.external() });
         unit.ops.push(Op::PutLink(link));
+    }
+
+    /// What was written, as it is known again when it comes back.
+    pub(crate) fn forms(&self, intent: &ledger::Intent, written: &canonical::Fields) -> canonical::Fields {
+        let route = self.config.route(&intent.obligation.route);
+        match route.and_then(|route| self.config.mapping_of(route)) {
+            Some(mapping) => mapping.forms(written),
+            None => written.clone(),
+        }
     }
 
     fn link(&self, intent: &ledger::Intent, external_id: Option<String>, now: Wall) -> Option<Link> {

@@ -11,6 +11,7 @@ fn compare(row: &str, table: Vec<(Value, Value, bool)>) {
     for (one, other, same) in table {
         assert_eq!(mapping.equal_at("x", &one, &other), same, "{row}: {one} {other}");
         assert_eq!(mapping.equal_at("x", &other, &one), same, "{row}: {other} {one}");
+        assert_eq!(mapping.form("x", &one) == mapping.form("x", &other), same, "{row}: {one} {other}");
     }
 }
 
