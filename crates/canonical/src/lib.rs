@@ -13,8 +13,8 @@ pub mod value;
 pub use event::{CloudEvent, EventEnvelopeError, Fact};
 pub use ids::{EventId, IntentId, JobId, MessageId, RecordId, RouteId};
 pub use name::{Entity, Field, NameError, Object, System, Tenant};
-pub use record::{Alive, ExternalRef, Marks, OrderToken, Provenance, Record};
-pub use schema::{Condition, EntitySchema, FieldSpec, FieldType, OnConflict, PiiClass};
+pub use record::{Alive, ExternalRef, Marks, Open, OpenKind, OrderToken, Provenance, Record};
+pub use schema::{Condition, EntitySchema, FieldSpec, FieldType, OnConflict, Ownership, PiiClass};
 pub use time::{Mono, Now, Wall};
 pub use value::Fields;
 

@@ -1,12 +1,15 @@
 //! Records: one canonical instance with its fields, where each value came from, and what each source last said.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ids::{EventId, RecordId};
 use crate::name::{Entity, Field, Object, System, Tenant};
+use crate::schema::EntitySchema;
 use crate::time::Wall;
 use crate::value::Fields;
 
@@ -51,6 +54,48 @@ pub struct Provenance {
     pub at: Wall,
     /// The version of the mapping that read it.
     pub mapping: u32,
+    /// When that system says that its object changed, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Wall>,
+}
+
+/// Something about a field that is not settled: meanwhile what stands at that system is left alone.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Open {
+    /// What.
+    pub kind: OpenKind,
+    /// The system that says otherwise.
+    pub system: System,
+    /// What it says.
+    pub value: Value,
+    /// What the record had when it opened.
+    pub base: Value,
+    /// Since when.
+    pub since: Wall,
+}
+
+/// Why a field is not settled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenKind {
+    /// It was written back too often: somebody or something there keeps changing it. A person must say.
+    Frozen,
+    /// The owner is told what another proposes, and has not answered.
+    Proposed,
+    /// Nobody can tell which of two values is the newer one. A person must say.
+    Conflict,
+}
+
+impl OpenKind {
+    /// Its name, as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Proposed => "proposed",
+            Self::Conflict => "conflict",
+        }
+    }
 }
 
 /// Whether a record stands.
@@ -103,6 +148,9 @@ pub struct Record {
     /// Automatic counter-writes lately: bounds `revert` (per field: window start and count).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counter_writes: BTreeMap<Field, (Wall, u32)>,
+    /// What is not settled, by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub open: BTreeMap<Field, Open>,
     /// Domain events that have fired, as `kind/occurrence`: a flapping source makes one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub occurrences: BTreeSet<String>,
@@ -110,6 +158,36 @@ pub struct Record {
     pub created_at: Wall,
     /// When its newest version was merged.
     pub updated_at: Wall,
+}
+
+impl Record {
+    /// Fields of which nothing is said to that system, and what stands there is left alone, until somebody settles them.
+    pub fn held_at<'a>(&'a self, system: &'a System) -> impl Iterator<Item = &'a Field> {
+        self.open.iter().filter(move |(_, open)| open.system == *system).map(|(field, _)| field)
+    }
+
+    /// What others propose to that system, for fields that it owns.
+    pub fn proposed_to<'a>(
+        &'a self,
+        system: &'a System,
+        schema: &'a EntitySchema,
+    ) -> impl Iterator<Item = (&'a Field, &'a Open)> {
+        let owns = move |field: &Field| {
+            let spec = schema.fields.get(field);
+            spec.and_then(|spec| spec.owner_in(&self.fields)) == Some(system)
+        };
+        self.open.iter().filter(move |(field, open)| open.kind == OpenKind::Proposed && owns(field))
+    }
+
+    /// The values that are to be said to that system: the record's, but what others propose to it as the owner.
+    #[must_use]
+    pub fn said_to(&self, system: &System, schema: &EntitySchema) -> Cow<'_, Fields> {
+        let mut fields = Cow::Borrowed(&self.fields);
+        for (field, open) in self.proposed_to(system, schema) {
+            fields.to_mut().insert(field.as_str().to_owned(), open.value.clone());
+        }
+        fields
+    }
 }
 
 /// What one system has said about one record, in that system's own order.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,15 +52,64 @@ impl fmt::Display for FieldType {
     }
 }
 
-/// What becomes of a non-owner's edit.
+/// What becomes of an edit by another system than the owner; for the last four, of any two values that differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
-    /// The owner's value stands; the edit is recorded, nothing is written back.
+    /// The owner's value stands; the edit is recorded, and nothing is written back for it alone.
     #[default]
     Reject,
     /// The owner's value stands and is written back to the system that differs (bounded, then frozen).
     Revert,
+    /// The owner's value stands, and the edit is written to the owner's system, which takes it or says otherwise.
+    Propose,
+    /// What changed last by the systems' own clocks counts. Within the clocks' skew the owner's value counts, then that of
+    /// the first of `prefer`, else the one that is there; what cannot be told waits for a person.
+    Latest,
+    /// The smaller of the two counts. What the owner itself says replaces it.
+    Min,
+    /// The greater of the two counts. What the owner itself says replaces it.
+    Max,
+    /// Both count: a set has what either has. What the owner itself says replaces it.
+    Union,
+}
+
+impl OnConflict {
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Revert => "revert",
+            Self::Propose => "propose",
+            Self::Latest => "latest",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Union => "union",
+        }
+    }
+
+    /// Whether two systems' values are brought together by a rule, so that the outcome is written to the owner, too.
+    #[must_use]
+    pub const fn merges(self) -> bool {
+        matches!(self, Self::Latest | Self::Min | Self::Max | Self::Union)
+    }
+
+    /// Whether it says something of a field that nobody owns.
+    #[must_use]
+    pub const fn needs_no_owner(self) -> bool {
+        self.merges()
+    }
+}
+
+/// Whose value wins while a record is in some state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ownership {
+    /// The system.
+    pub owner: System,
+    /// All must hold of the record.
+    pub when: Vec<Condition>,
 }
 
 /// How personal a field is.
@@ -80,8 +130,13 @@ pub enum PiiClass {
 pub struct FieldSpec {
     /// Its type.
     pub kind: FieldType,
-    /// The system whose value wins. `None`: any system that may write it, newest merged value wins.
+    /// The system whose value wins, where none of `owners` says otherwise. `None`: any system that may write it, newest
+    /// merged value wins.
     pub owner: Option<System>,
+    /// Whose value wins while the record is in some state: the first whose conditions hold.
+    pub owners: Vec<Ownership>,
+    /// Of two values that changed at the same time, that of the first of these counts (`latest`).
+    pub prefer: Vec<System>,
     /// What becomes of another system's edit.
     pub on_conflict: OnConflict,
     /// How personal it is.
@@ -92,6 +147,41 @@ pub struct FieldSpec {
     pub chars_max: Option<usize>,
     /// An explicit `format: email`.
     pub email: bool,
+}
+
+impl FieldSpec {
+    /// A field that nobody owns and that is not personal.
+    #[must_use]
+    pub const fn of(kind: FieldType) -> Self {
+        Self {
+            kind,
+            owner: None,
+            owners: Vec::new(),
+            prefer: Vec::new(),
+            on_conflict: OnConflict::Reject,
+            pii: PiiClass::None,
+            choices: None,
+            chars_max: None,
+            email: false,
+        }
+    }
+
+    /// Whose value wins in a record with these fields.
+    #[must_use]
+    pub fn owner_in(&self, fields: &crate::value::Fields) -> Option<&System> {
+        self.moved_to(fields).map(|ownership| &ownership.owner).or(self.owner.as_ref())
+    }
+
+    /// The rule that moves it away from its usual owner, in a record with these fields.
+    #[must_use]
+    pub fn moved_to(&self, fields: &crate::value::Fields) -> Option<&Ownership> {
+        self.owners.iter().find(|rule| rule.when.iter().all(|condition| condition.holds(fields)))
+    }
+
+    /// All systems whose value may win at some time.
+    pub fn possible_owners(&self) -> impl Iterator<Item = &System> {
+        self.owners.iter().map(|rule| &rule.owner).chain(&self.owner)
+    }
 }
 
 /// A key that finds a record no link points at.
@@ -190,6 +280,8 @@ pub struct EntitySchema {
     pub document: Value,
     /// How many automatic counter-writes a field bears per `counter_write_window` before it freezes.
     pub counter_writes_max: u32,
+    /// By how much the clocks of two systems may differ: changes closer than that have no order (`latest`).
+    pub clock_skew: Duration,
 }
 
 impl EntitySchema {

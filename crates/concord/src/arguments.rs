@@ -225,6 +225,9 @@ pub(crate) struct Sim {
     /// Plant this bug only, and tell how it is caught
     #[arg(long, value_name = "NAME", conflicts_with = "no_bugs")]
     pub(crate) bug: Option<planted::Bug>,
+    /// Lines of a failing seed's timeline that are shown
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub(crate) lines: usize,
     /// Plant no bugs, although this build has them
     #[arg(long)]
     pub(crate) no_bugs: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use canonical::schema::{FactRule, MatchKey, OnDelete};
-use canonical::{Condition, Entity, Field, Object, OnConflict, PiiClass, System};
+use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
 use guard::address::Allowed;
 use ledger::{Lane, OnExit, RouteKind};
 use serde::Deserialize;
@@ -34,16 +34,23 @@ pub(crate) struct EntitySource {
     pub(crate) events: Vec<FactRule>,
     #[serde(default = "counter_writes")]
     pub(crate) counter_writes_max: u32,
+    #[serde(default)]
+    pub(crate) clock_skew: Option<Period>,
 }
 
 /// Who decides about a field, and how personal it is.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FieldSource {
     #[serde(default)]
     pub(crate) owner: Option<System>,
+    /// Whose it is while the record is in some state, before `owner`.
+    #[serde(default)]
+    pub(crate) owners: Vec<Ownership>,
     #[serde(default)]
     pub(crate) on_conflict: Option<OnConflict>,
+    #[serde(default)]
+    pub(crate) prefer: Vec<System>,
     #[serde(default)]
     pub(crate) pii: PiiClass,
 }

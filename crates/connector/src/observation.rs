@@ -38,6 +38,9 @@ pub struct Observation {
     pub event_id: Option<String>,
     /// When it happened, as the source says.
     pub occurred_at: Option<Wall>,
+    /// When the object last changed, by its system's clock, where that is what orders its states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Wall>,
     /// A W3C trace id, when the source sent one.
     pub trace: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Object, OrderToken};
+use canonical::{Object, OrderToken, Wall};
 use ledger::Class;
 use serde_json::Value;
 
@@ -99,6 +99,11 @@ impl Order {
     pub(crate) fn read(&self, value: &Value) -> Option<OrderToken> {
         let read = self.moment.read(value)?;
         Some(OrderToken(if self.moment.form.is_time() { self.unit.of_micros(read) } else { read }))
+    }
+
+    /// The moment that orders it, where it is one.
+    pub(crate) fn moment(&self, value: &Value) -> Option<Wall> {
+        self.moment.form.is_time().then(|| self.moment.read(value)).flatten().map(Wall)
     }
 }
 

@@ -204,6 +204,7 @@ impl Connector {
             order: None,
             event_id: None,
             occurred_at: None,
+            changed_at: None,
             trace: None,
         };
         // The vendor's own way of saying it counts as much as a 404 by id.
@@ -263,6 +264,7 @@ impl Shape {
         let external_id =
             self.id.text_at(&value).ok_or_else(|| garbled("there is no id", place(&self.id)))?;
         let order = self.order.as_ref().and_then(|order| order.read(&value));
+        let changed_at = self.order.as_ref().and_then(|order| order.moment(&value));
         let seen = if self.deleted.as_ref().is_some_and(|test| test.holds(&value)) {
             Seen::Deleted
         } else if let Some(into) = self.merged_into.as_ref().and_then(|path| path.text_at(&value)) {
@@ -277,6 +279,7 @@ impl Shape {
             order,
             event_id: None,
             occurred_at: None,
+            changed_at,
             trace: None,
         })
     }

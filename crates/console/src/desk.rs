@@ -6,11 +6,12 @@ use std::time::Duration;
 use canonical::{EventId, Fact, JobId, MessageId, Object, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
-use intake::Message;
+use intake::{Decision, Message};
 use ledger::{Action, Group, Intent, Job, Lane, Obligation, ObligationKey, Scope, Tally};
 use runtime::{Handle, OrderError};
 use store::browse::{
-    DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter, Page, RecordSheet, SystemCounts,
+    DecisionFilter, DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter, Page,
+    RecordSheet, SystemCounts,
 };
 use store::{Attempt, Change, StoreError, SystemState};
 use web::{Problem, kinds};
@@ -63,6 +64,13 @@ impl Desk {
     pub(crate) async fn event(&self, id: EventId) -> Result<Option<Fact>, Problem> {
         match self.look(Look::Event(id)).await? {
             Page::Events(mut rows) => Ok(rows.pop().map(|(_, fact)| fact)),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    pub(crate) async fn decisions(&self, filter: DecisionFilter) -> Result<Vec<(i64, Decision)>, Problem> {
+        match self.look(Look::Decisions(filter)).await? {
+            Page::Decisions(rows) => Ok(rows),
             other => Err(crossed(&other)),
         }
     }
@@ -221,6 +229,7 @@ pub(crate) fn crossed(page: &Page) -> Problem {
     let kind = match page {
         Page::Deliveries(_) => "deliveries",
         Page::Delivery(_) => "a delivery",
+        Page::Decisions(_) => "decisions",
         Page::Events(_) => "events",
         Page::Messages(_) => "messages",
         Page::Record(_) => "a record",

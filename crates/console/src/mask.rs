@@ -60,6 +60,11 @@ impl<'c> Mask<'c> {
         fields.iter().map(shown).collect()
     }
 
+    /// One field's value, as it may be shown.
+    pub(crate) fn value(&self, entity: &Entity, field: &str, value: &Value) -> Value {
+        hidden(value, self.hides(entity, field))
+    }
+
     /// Values that no schema describes.
     pub(crate) fn undeclared(&self, fields: &Fields) -> Fields {
         fields.iter().map(|(name, value)| (name.clone(), hidden(value, !self.open))).collect()

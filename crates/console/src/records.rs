@@ -1,6 +1,8 @@
 //! Records: all that is known of one, for people who ask why.
 
+pub(crate) mod explain;
 mod fresh;
+pub(crate) mod settle;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -156,7 +158,7 @@ fn record(desk: &Desk, row: &Record, mask: &Mask<'_>) -> RecordRow {
         let from = row.provenance.get(name.as_str());
         let spec = schema.and_then(|schema| schema.fields.get(name.as_str()));
         let about = FieldRow {
-            owner: spec.and_then(|spec| spec.owner.as_ref()).map(ToString::to_string),
+            owner: spec.and_then(|spec| spec.owner_in(&row.fields)).map(ToString::to_string),
             system: from.map(|from| from.system.to_string()),
             event: from.map(|from| from.event.to_string()),
             at: from.map(|from| time(from.at)),

@@ -253,6 +253,7 @@ fn quarantined(number: u64) -> Message {
         order: Some(canonical::OrderToken(9)),
         event_id: Some(format!("e{number}")),
         occurred_at: None,
+        changed_at: None,
         trace: None,
     };
     Message {

@@ -130,9 +130,9 @@ statements! {
     PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
 
-    PutDecision = "INSERT INTO decision (record, seq, body) \
-        VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM decision WHERE record = ?1), ?2)";
-    DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
+    PutDecision = "INSERT INTO decision (tenant, system, kind, record, number, body) \
+        VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) + 1 FROM decision WHERE record = ?4), ?5)";
+    DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY number DESC LIMIT ?2";
 
     Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
     ObligationAt = "SELECT ", obligation!(), " FROM obligation WHERE seq = ?1";
@@ -311,9 +311,9 @@ statements! {
         WHERE o.subject = intent.subject AND o.route = intent.route AND o.tenant = intent.tenant AND o.kind = intent.kind) \
         FROM intent WHERE record = ?1 AND id = ?2";
     DropIntent = "DELETE FROM intent WHERE record = ?1 AND id = ?2";
-    OldDecisions = "SELECT seq, body FROM decision WHERE record = ?1 ORDER BY seq LIMIT ?2";
-    DecisionAt = "SELECT body FROM decision WHERE record = ?1 AND seq = ?2";
-    DropDecision = "DELETE FROM decision WHERE record = ?1 AND seq = ?2";
+    OldDecisions = "SELECT number, body FROM decision WHERE record = ?1 ORDER BY number LIMIT ?2";
+    DecisionAt = "SELECT body FROM decision WHERE record = ?1 AND number = ?2";
+    DropDecision = "DELETE FROM decision WHERE record = ?1 AND number = ?2";
     OldGroups = "SELECT seq, body FROM failure_group INDEXED BY failure_group_left \
         WHERE tenant = ?1 AND something = 0 AND seq > ?2 ORDER BY seq LIMIT ?3";
     DropGroup = "DELETE FROM failure_group WHERE seq = ?1";

@@ -301,9 +301,14 @@ impl Intake {
 
     fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
         if let Some((outside, made)) = self.orders.remove(&ticket) {
+            for receipt in result.iter().flatten() {
+                if let Receipt::Done(heads) = receipt {
+                    spread(heads, turn);
+                }
+            }
             let ack = match (result, made) {
                 (Ok(receipts), _) if receipts.contains(&Receipt::Conflict) => {
-                    Ack::Refused("the message is not quarantined any more: look at it again".to_owned())
+                    Ack::Refused("it has moved meanwhile: look at it again".to_owned())
                 }
                 (Ok(_), Some(id)) => {
                     let how = crate::turn::TakenAs::Accepted;
@@ -405,7 +410,7 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(&self.config.tenant, order, turn) {
+        match units::order(&self.config, order, turn) {
             Ok((unit, made)) => {
                 let ticket = self.ticket();
                 self.orders.insert(ticket, (outside, made));
@@ -413,6 +418,17 @@ impl Intake {
             }
             Err(why) => turn.effect(Effect::Ack(outside, Ack::Refused(why))),
         }
+    }
+}
+
+/// Tells the spokes what an order raised or woke.
+fn spread(heads: &[store::Head], turn: &mut Turn<'_>) {
+    let mut by_system: BTreeMap<System, Vec<store::Head>> = BTreeMap::new();
+    for head in heads {
+        by_system.entry(head.system.clone()).or_default().push(head.clone());
+    }
+    for (system, heads) in by_system {
+        turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::Raised(heads)));
     }
 }
 

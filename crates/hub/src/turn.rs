@@ -285,6 +285,17 @@ pub enum Order {
         /// Who and why.
         reason: String,
     },
+    /// Settle what is open about a field of a record: what counts is what the record has, or what the other system says.
+    Settle {
+        /// The record as it was read: when it has moved since, nothing is settled.
+        record: Box<canonical::Record>,
+        /// The field.
+        field: canonical::Field,
+        /// What counts.
+        choice: intake::Choice,
+        /// Who and why.
+        reason: String,
+    },
     /// Try a dead delivery again, with other values at some paths for the level that is wanted of it.
     Edit {
         /// Which.

@@ -45,6 +45,7 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     let stands = accepted.record.as_ref().map(|(record, _)| record.clone()).or_else(|| before.clone());
     if let Some(record) = stands {
         raise::revert(context, incoming, &record, &mut accepted);
+        raise::tell(context, incoming, &record, &mut accepted);
     }
     // A link is only worth having to a record that stands; a new object that changed nothing still links.
     if let Some(link) = link
@@ -94,6 +95,7 @@ fn blank(context: Context<'_>, incoming: &Incoming, id: RecordId) -> Record {
         marks: Default::default(),
         extensions: Default::default(),
         counter_writes: Default::default(),
+        open: Default::default(),
         occurrences: Default::default(),
         // When it was first heard of, however long the message then waited.
         created_at: context.now.min(incoming.as_of),

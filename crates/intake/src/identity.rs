@@ -125,6 +125,10 @@ fn matching(schema: &EntitySchema, view: &View, incoming: &Incoming) -> BTreeSet
 fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId) -> Identity {
     let about = &incoming.about;
     if let Some(other) = view.linked.get(&(record, about.system.clone(), about.object.clone())) {
+        // A late word about what is gone looks the same: only what is there is a duplicate.
+        if !incoming.read && incoming.fetchable {
+            return Identity::Look;
+        }
         return quarantine(
             "duplicate_there",
             format!(

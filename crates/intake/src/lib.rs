@@ -1,5 +1,6 @@
 //! Accept decisions: dedupe, identity, order, ownership, facts; what waits for a backlog. Pure: a view comes in, a verdict goes out.
 
+mod conflict;
 mod decide;
 mod grave;
 mod identity;
@@ -16,6 +17,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use conflict::{Choice, compare, settle};
 pub use decide::decide;
 pub use grave::Grave;
 pub use identity::{match_values, referred, subject};

@@ -1,21 +1,17 @@
 //! The merge, field by field: the source's order, then ownership, then the field's policy.
 
-use std::time::Duration;
-
 use canonical::value::is_empty;
-use canonical::{Alive, Field, FieldSpec, OnConflict, OrderToken, Provenance, Record, RecordId};
+use canonical::{Alive, Field, Fields, OnConflict, OrderToken, Provenance, Record, RecordId, System};
 use ledger::Shadow;
 use planted::Bug;
 use serde_json::Value;
 
+use crate::conflict::{self, Judgement, Word};
 use crate::decide::decision;
 use crate::raise;
 use crate::restored;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
 use crate::view::View;
-
-/// Counter-writes are counted over this window.
-const COUNTER_WRITE_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Merges a message into the record. Returns the record when anything changed.
 pub(crate) fn merge(
@@ -38,35 +34,40 @@ pub(crate) fn merge(
     let superseded = superseded(view, incoming, record.id);
     let first_sight = restored::first_sight(context, view, incoming, &record);
     let mut stale = false;
-    let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
-    let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
-    for (name, value) in values.chain(links) {
-        let Some((field, spec)) = context.schema.fields.get_key_value(name) else { continue };
+    let before = (!conditional(context).is_empty()).then(|| record.fields.clone());
+    for (field, value) in said(context, incoming, &references) {
+        let Some(spec) = context.schema.fields.get(field) else { continue };
+        let (name, value) = (field.as_str(), &value);
         let known = record.fields.get(name);
         let mark = record.marks.get(&incoming.about.system).and_then(|marks| marks.of(field));
         let age = age(order, mark, incoming.read);
         if age == Age::Older && known.is_some() {
-            stale = stale || known != Some(&value);
+            stale = stale || known != Some(value);
             continue;
         }
-        if age == Age::Tie && known.is_some_and(|known| *known != value) {
+        if age == Age::Tie && known.is_some_and(|known| known != value) {
             // The source's clock is too coarse to tell: look at what is there now.
             accepted.refetch = accepted.refetch || incoming.fetchable;
             if incoming.fetchable {
                 continue;
             }
         }
-        if known == Some(&value) {
+        let word = Word { context, incoming, field, spec, value };
+        if known == Some(value) {
+            conflict::agrees(&word, &mut record, accepted);
             continue;
         }
-        match judge(context, incoming, (superseded, first_sight), &mut record, field, spec, &value, accepted)
-        {
-            Judgement::Take => {
+        match judge(&word, (superseded, first_sight), &mut record, accepted) {
+            Judgement::Take(value) => {
+                conflict::answered(&word, &value, &mut record, accepted);
                 take(context, incoming, &mut record, field, value);
                 changed = true;
             }
             Judgement::Leave => {}
         }
+    }
+    if let Some(before) = before.filter(|_| changed && !fresh) {
+        moved_ownership(context, incoming, &before, &record, accepted);
     }
     if stale {
         accepted.decisions.push(decision(
@@ -140,11 +141,6 @@ fn age(order: Option<OrderToken>, mark: Option<OrderToken>, read: bool) -> Age {
     }
 }
 
-enum Judgement {
-    Take,
-    Leave,
-}
-
 /// Whether our own last write there may have come after the state that this message shows.
 pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> bool {
     let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
@@ -159,18 +155,14 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
     }
 }
 
-/// Who may say this? Owner's value wins; a blank owner value accepts the first that is not blank.
-#[expect(clippy::too_many_arguments, reason = "each is a different fact about the value")]
+/// Who may say this? The owner's value wins; a blank owner value accepts the first that is not blank.
 fn judge(
-    context: Context<'_>,
-    incoming: &Incoming,
+    word: &Word<'_>,
     (superseded, first_sight): (bool, bool),
     record: &mut Record,
-    field: &Field,
-    spec: &FieldSpec,
-    value: &Value,
     accepted: &mut Accepted,
 ) -> Judgement {
+    let Word { context, incoming, field, spec, value } = *word;
     let source = &incoming.about.system;
     let name = field.as_str();
     let blank = record.fields.get(name).is_none_or(is_empty);
@@ -180,10 +172,10 @@ fn judge(
         accepted.refetch = true;
         return Judgement::Leave;
     }
-    let own = spec.owner.as_ref() == Some(source)
+    let own = spec.owner_in(&record.fields) == Some(source) && spec.on_conflict != OnConflict::Latest
         || planted::is(Bug::CreatorOwns) && context.schema.creators.contains(source);
     if own {
-        return Judgement::Take;
+        return Judgement::Take(value.clone());
     }
     if lately || incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
         // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
@@ -208,61 +200,71 @@ fn judge(
         accepted.decisions.push(Decision { field: Some(field.clone()), ..stale });
         return Judgement::Leave;
     }
-    let Some(owner) = &spec.owner else { return Judgement::Take };
-    if blank {
-        return if is_empty(value) { Judgement::Leave } else { Judgement::Take };
+    if !blank {
+        return word.judge(record, accepted);
     }
-    let (kind, rule) = match spec.on_conflict {
-        OnConflict::Revert if !raise::reaches(context, incoming) => (
-            DecisionKind::Rejected,
-            format!(
-                "{owner} owns {field}: on_conflict revert, but no route writes {} there",
-                incoming.about.object
-            ),
-        ),
-        OnConflict::Reject => (DecisionKind::Rejected, format!("{owner} owns {field}: on_conflict reject")),
-        OnConflict::Revert if may_counter_write(context, record, field) => {
-            (DecisionKind::Reverted, format!("{owner} owns {field}: on_conflict revert"))
-        }
-        OnConflict::Revert => (
-            DecisionKind::Frozen,
-            format!(
-                "{owner} owns {field}: on_conflict revert, but {} counter-writes within the hour: \
-                 frozen until somebody looks who keeps changing it in {source}",
-                context.schema.counter_writes_max
-            ),
-        ),
-    };
-    accepted.decisions.push(Decision {
-        tenant: context.tenant.clone(),
-        record: record.id,
-        field: Some(field.clone()),
-        system: source.clone(),
-        kind,
-        version: record.version,
-        rule,
-        at: context.now,
+    let Some(owner) = spec.owner_in(&record.fields) else { return Judgement::Take(value.clone()) };
+    if is_empty(value) {
+        return Judgement::Leave;
+    }
+    if record.version > 0 {
+        let rule = format!("{owner} owns {field} and has none: the first value counts");
+        let filled = decision(context, incoming, record, DecisionKind::Filled, &rule);
+        accepted.decisions.push(Decision { field: Some(field.clone()), ..filled });
+    }
+    Judgement::Take(value.clone())
+}
+
+/// Fields whose owner depends on the record's state.
+fn conditional(context: Context<'_>) -> Vec<&Field> {
+    let fields = context.schema.fields.iter();
+    fields.filter(|(_, spec)| !spec.owners.is_empty()).map(|(field, _)| field).collect()
+}
+
+/// What a message says, by field: first what does not depend on the record's state, so that whose the rest is follows
+/// from what the message makes of it, in whatever order its fields stand.
+fn said<'a>(
+    context: Context<'a>,
+    incoming: &Incoming,
+    references: &[(Field, RecordId)],
+) -> Vec<(&'a Field, Value)> {
+    let values = incoming.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let links = references.iter().map(|(field, id)| (field.as_str(), Value::String(id.to_string())));
+    let known = values.chain(links).filter_map(|(name, value)| {
+        let (field, spec) = context.schema.fields.get_key_value(name)?;
+        Some((field, spec, value))
     });
-    Judgement::Leave
+    let (mut first, then): (Vec<_>, Vec<_>) = known.partition(|(_, spec, _)| spec.owners.is_empty());
+    first.extend(then);
+    first.into_iter().map(|(field, _, value)| (field, value)).collect()
+}
+
+/// A field whose owner is another one now: from here on its word counts, which is asked for.
+fn moved_ownership(
+    context: Context<'_>,
+    incoming: &Incoming,
+    before: &Fields,
+    record: &Record,
+    accepted: &mut Accepted,
+) {
+    for field in conditional(context) {
+        let Some(spec) = context.schema.fields.get(field) else { continue };
+        let (was, is) = (spec.owner_in(before), spec.owner_in(&record.fields));
+        if was == is {
+            continue;
+        }
+        let named = |owner: Option<&System>| owner.map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        let rule = format!("it was {}'s, and is {}'s from now on", named(was), named(is));
+        let moved = decision(context, incoming, record, DecisionKind::Moved, &rule);
+        accepted.decisions.push(Decision { field: Some(field.clone()), ..moved });
+        accepted.reread.extend(is.filter(|is| **is != incoming.about.system).cloned());
+    }
 }
 
 /// Whether another system has said this field after that state was known: each source's order places only its own.
 fn said_later(incoming: &Incoming, record: &Record, field: &Field) -> bool {
     let here = record.provenance.get(field);
     here.is_some_and(|here| here.system != incoming.about.system && here.at > incoming.as_of)
-}
-
-/// Automatic counter-writes are bounded per record, field and window.
-fn may_counter_write(context: Context<'_>, record: &mut Record, field: &Field) -> bool {
-    let (since, count) = record.counter_writes.entry(field.clone()).or_insert((context.now, 0));
-    if context.now.since(*since) > COUNTER_WRITE_WINDOW {
-        (*since, *count) = (context.now, 0);
-    }
-    if *count >= context.schema.counter_writes_max {
-        return false;
-    }
-    *count += 1;
-    true
 }
 
 fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &Field, value: Value) {
@@ -275,6 +277,7 @@ fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &
             // What is said again was said then.
             at: if incoming.silent { incoming.as_of.min(context.now) } else { context.now },
             mapping: incoming.mapping,
+            changed: incoming.changed_at,
         },
     );
 }

@@ -1,7 +1,7 @@
 //! What follows from a change: facts with occurrence keys, and the levels that systems must now reach.
 
 use canonical::schema::FactRule;
-use canonical::{Alive, EventId, Fact, Fields, Record, RouteId};
+use canonical::{Alive, EventId, Fact, Fields, Record, RouteId, System};
 use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
 use planted::Bug;
 
@@ -166,6 +166,56 @@ fn own<'a>(context: Context<'a>, incoming: &Incoming) -> impl Iterator<Item = &'
 /// Whether any route writes the object that a message is about.
 pub(crate) fn reaches(context: Context<'_>, incoming: &Incoming) -> bool {
     own(context, incoming).next().is_some()
+}
+
+/// Whether any route writes to that system what the context's entity is there.
+pub(crate) fn leads_to(context: Context<'_>, system: &System) -> bool {
+    context.routes.iter().any(|route| route.kind == RouteKind::Sync && route.system == *system)
+}
+
+/// Systems that are told once more: proposed to, or turned down.
+pub(crate) fn tell(context: Context<'_>, incoming: &Incoming, record: &Record, accepted: &mut Accepted) {
+    let told = context.routes.iter().filter(|route| {
+        route.kind == RouteKind::Sync
+            && accepted.tell.contains(&route.system)
+            && concerned(context, route, None, record)
+    });
+    let raises: Vec<Raise> =
+        told.map(|route| raise(context, incoming, record, route, Subject::Record(record.id), true)).collect();
+    accepted.raises.extend(raises);
+}
+
+/// After a person settled a field: the system that said otherwise is told, and when its value counts, all are.
+pub(crate) fn settled(
+    context: Context<'_>,
+    record: &Record,
+    system: &System,
+    all: bool,
+    accepted: &mut Accepted,
+) {
+    let sync = context.routes.iter().filter(|route| route.kind == RouteKind::Sync);
+    for route in sync.filter(|route| all || route.system == *system) {
+        if concerned(context, route, None, record) {
+            accepted.raises.push(Raise {
+                key: ObligationKey {
+                    tenant: context.tenant.clone(),
+                    route: RouteId(route.id.0.clone()),
+                    subject: Subject::Record(record.id),
+                },
+                system: route.system.clone(),
+                object: route.object.clone(),
+                entity: record.entity.clone(),
+                record: record.id,
+                lane: route.lane,
+                version: record.version,
+                again: true,
+                due: context.now,
+                at: context.now,
+                trace: String::new(),
+                replay: None,
+            });
+        }
+    }
 }
 
 /// After a refused edit that is to be reverted: the source's own object must be told again.

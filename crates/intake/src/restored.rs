@@ -40,7 +40,7 @@ pub(crate) fn first_sight(context: Context<'_>, view: &View, incoming: &Incoming
 /// Whether a differing value of a first sight is left alone: another owns the field, or said something since.
 pub(crate) fn stays(context: Context<'_>, record: &Record, field: &Field, spec: &FieldSpec) -> bool {
     let told = record.provenance.get(field).map(|provenance| provenance.at);
-    spec.owner.is_some() || told.is_some_and(|at| Some(at) > context.restored_at)
+    spec.possible_owners().next().is_some() || told.is_some_and(|at| Some(at) > context.restored_at)
 }
 
 /// Whether a record may have been told after the backup was taken, and the store forgot: it is new, or heard of for the

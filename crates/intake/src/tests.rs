@@ -1,5 +1,6 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
+mod conflict;
 mod identity;
 mod late;
 mod restored;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use canonical::schema::{FactRule, MatchKey, OnDelete};
 use canonical::{
     Alive, Condition, Entity, EntitySchema, EventId, ExternalRef, Field, FieldSpec, FieldType, Fields,
-    Object, OnConflict, OrderToken, PiiClass, Record, RecordId, RouteId, System, Tenant, Wall,
+    Object, OnConflict, OrderToken, Record, RecordId, RouteId, System, Tenant, Wall,
 };
 use ledger::{Lane, OnExit, Route, RouteKind, Shadow};
 use proptest::prelude::*;
@@ -30,7 +31,7 @@ fn object(name: &str) -> Object {
 
 fn spec(kind: FieldType, owner: Option<&str>, on_conflict: OnConflict) -> FieldSpec {
     let owner = owner.map(system);
-    FieldSpec { kind, owner, on_conflict, pii: PiiClass::None, choices: None, chars_max: None, email: false }
+    FieldSpec { owner, on_conflict, ..FieldSpec::of(kind) }
 }
 
 /// Contact: the CRM owns the name, the ERP the credit hold (reverted), marketing the consent (rejected); the note is
@@ -71,6 +72,7 @@ fn schema() -> EntitySchema {
         }],
         document: Value::Null,
         counter_writes_max: 2,
+        clock_skew: std::time::Duration::from_secs(5),
     }
 }
 
@@ -171,6 +173,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         stamped: false,
         as_of: Wall(order * 1_000),
         occurred_at: None,
+        changed_at: None,
         read: true,
         complete: true,
         fetchable: true,
@@ -271,7 +274,7 @@ fn revert_says_it_again_to_the_editor_until_it_freezes() {
     }
     let reverted = (DecisionKind::Reverted, true);
     let frozen = (DecisionKind::Frozen, false);
-    assert_eq!(outcomes, [reverted, reverted, frozen, frozen]);
+    assert_eq!(outcomes, [reverted, reverted, frozen, (DecisionKind::Rejected, false)]);
     assert_eq!(world.only().fields["email"], "a@x.org");
 }
 

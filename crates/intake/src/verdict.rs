@@ -21,12 +21,28 @@ pub enum DecisionKind {
     Rejected,
     /// A non-owner's edit was refused and the owner's value is written back.
     Reverted,
-    /// Reverting stopped: too many in the window. An item opens.
+    /// Counter-writes stopped: too many in the window. An item opens.
     Frozen,
     /// Older than what is known: only fields never seen were filled.
     Stale,
     /// Our own write coming back.
     Echo,
+    /// The owner has no value: another system's was taken.
+    Filled,
+    /// Brought together with what the record had, by the field's policy.
+    Merged,
+    /// The owner is told what another system proposes. An item opens.
+    Proposed,
+    /// The owner took what was proposed.
+    Accepted,
+    /// The owner did not take what was proposed: the proposer is told what counts.
+    Declined,
+    /// Nobody can tell which of two values is the newer one. An item opens.
+    Conflict,
+    /// What was open about a field is no more: a person said so, or the systems agree again.
+    Settled,
+    /// The field has another owner from now on.
+    Moved,
     /// A person ordered a delivery to say something else than the record.
     Edited,
     /// The object was merged into another one there: the link follows it.
@@ -34,6 +50,25 @@ pub enum DecisionKind {
 }
 
 impl DecisionKind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Rejected,
+        Self::Reverted,
+        Self::Frozen,
+        Self::Stale,
+        Self::Echo,
+        Self::Filled,
+        Self::Merged,
+        Self::Proposed,
+        Self::Accepted,
+        Self::Declined,
+        Self::Conflict,
+        Self::Settled,
+        Self::Moved,
+        Self::Edited,
+        Self::Repointed,
+    ];
+
     /// Its name, as stored and shown.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -43,6 +78,14 @@ impl DecisionKind {
             Self::Frozen => "frozen",
             Self::Stale => "stale",
             Self::Echo => "echo",
+            Self::Filled => "filled",
+            Self::Merged => "merged",
+            Self::Proposed => "proposed",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Conflict => "conflict",
+            Self::Settled => "settled",
+            Self::Moved => "moved",
             Self::Edited => "edited",
             Self::Repointed => "repointed",
         }
@@ -135,6 +178,8 @@ pub struct Incoming {
     pub as_of: Wall,
     /// When it happened there.
     pub occurred_at: Option<Wall>,
+    /// When the object last changed, by its system's clock.
+    pub changed_at: Option<Wall>,
     /// It is a read of the object as it stands (fetched or polled), not something pushed: ties are taken.
     pub read: bool,
     /// It names the whole object: what it does not name was not touched since.
@@ -212,6 +257,10 @@ pub struct Accepted {
     pub decisions: Vec<Decision>,
     /// What it said otherwise was left alone, and is to be told there once more.
     pub untold: bool,
+    /// Systems that are told once more, whatever they were told before.
+    pub tell: BTreeSet<System>,
+    /// Systems whose word on the record is asked for: a field is theirs now.
+    pub reread: BTreeSet<System>,
     /// A doubt that a fetch settles.
     pub refetch: bool,
     /// Another object whose state is wanted.

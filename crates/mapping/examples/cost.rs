@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use canonical::schema::{OnDelete, PiiClass};
-use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, Fields, OnConflict};
+use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, Fields};
 use mapping::{Mapping, MappingSource};
 use serde_json::{Value, json};
 
@@ -45,15 +45,7 @@ const OTHERS: [(&str, &str, FieldType); 12] = [
 ];
 
 fn schema() -> EntitySchema {
-    let spec = |kind| FieldSpec {
-        kind,
-        owner: None,
-        on_conflict: OnConflict::Reject,
-        pii: PiiClass::Basic,
-        choices: None,
-        chars_max: None,
-        email: false,
-    };
+    let spec = |kind| FieldSpec { pii: PiiClass::Basic, ..FieldSpec::of(kind) };
     let texts = TEXTS.iter().map(|(name, _, _)| (*name, spec(FieldType::Text)));
     let others = OTHERS.iter().map(|(name, _, kind)| (*name, spec(kind.clone())));
     EntitySchema {
@@ -68,6 +60,7 @@ fn schema() -> EntitySchema {
         facts: Vec::new(),
         document: json!({}),
         counter_writes_max: 3,
+        clock_skew: std::time::Duration::from_secs(5),
     }
 }
 

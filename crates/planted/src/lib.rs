@@ -101,17 +101,17 @@ bugs! {
     SeenAgainIsNew = "seen_again_is_new", "I16";
     /// What is merged into a record lowers its version.
     MergeLowersVersion = "merge_lowers_version", "I10";
-    /// A write whose answer was lost is taken for done once something newer goes in its place: what it put right there
-    /// is not said again.
-    LostRevert = "lost_revert", "I5";
+    /// A write whose answer was lost is taken for done once something newer goes in its place: what stands there instead is
+    /// taken for an edit, and what it put right is not said again.
+    LostRevert = "lost_revert", "I6";
     /// What is hinted at while an object is read is taken for part of that reading.
     LaterHintIsLost = "later_hint_is_lost", "I1";
     /// Questions are answered from units that are not synced yet.
     UnsyncedIsRead = "unsynced_is_read", "I2";
     /// A replay tells what was told before, although the target can't know it again.
     ReplayTellsTwice = "replay_tells_twice", "I3";
-    /// A job is written down without how far it has come.
-    JobForgetsItsPlace = "job_forgets_its_place", "I16";
+    /// A job is written down without how far it has come, so that it does again what it has done.
+    JobForgetsItsPlace = "job_forgets_its_place", "I1";
     /// A job that is held goes on.
     HeldJobGoesOn = "held_job_goes_on", "I12";
     /// The wall clock is followed wherever it jumps, so that what is due comes too late, or too early.

@@ -8,9 +8,6 @@ use planted::Bug;
 use crate::estate::{self, Mode, Violation};
 use crate::{batches, hints, jobs, overtaken};
 
-/// Lines of the timeline that are shown of a violation.
-const LINES_MAX: usize = 40;
-
 /// What one seed came to.
 #[derive(Clone, Debug)]
 pub struct SeedReport {
@@ -37,17 +34,17 @@ pub struct SeedReport {
 /// Runs the estate of a seed, with faults for `span`. What breaks an invariant ends it.
 #[must_use]
 pub fn run_seed(seed: u64, mode: Mode, span: Duration) -> SeedReport {
-    report(seed, mode, span, false)
+    report(seed, mode, span, None)
 }
 
-/// The same again, with the timeline of what broke.
+/// The same again, with the last lines of the timeline of what broke, so many at most.
 #[must_use]
-pub fn explain(seed: u64, mode: Mode, span: Duration) -> SeedReport {
-    report(seed, mode, span, true)
+pub fn explain(seed: u64, mode: Mode, span: Duration, lines: usize) -> SeedReport {
+    report(seed, mode, span, Some(lines))
 }
 
-fn report(seed: u64, mode: Mode, span: Duration, diary: bool) -> SeedReport {
-    let mut run = estate::build(seed, mode, span, diary);
+fn report(seed: u64, mode: Mode, span: Duration, lines: Option<usize>) -> SeedReport {
+    let mut run = estate::build(seed, mode, span, lines.is_some());
     let steps = run.run();
     if run.estate.as_ref().is_some_and(|estate| estate.violations.is_empty()) {
         run.judge_estate();
@@ -57,7 +54,7 @@ fn report(seed: u64, mode: Mode, span: Duration, diary: bool) -> SeedReport {
     let Some(estate) = run.estate.take() else { unreachable!("an estate was built") };
     let violation = estate.violations.first().cloned();
     let about = violation.as_ref().map_or("", |violation| violation.about.as_str());
-    let timeline = if diary { estate.lines_about(about, LINES_MAX) } else { Vec::new() };
+    let timeline = lines.map(|lines| estate.lines_about(about, lines)).unwrap_or_default();
     SeedReport {
         seed,
         violation,
@@ -230,9 +227,9 @@ const fn mode_of(bug: Bug) -> Mode {
 
 /// The timeline of what broke first in a hunt.
 #[must_use]
-pub fn explain_hunt(hunt: &Hunt) -> Vec<String> {
+pub fn explain_hunt(hunt: &Hunt, lines: usize) -> Vec<String> {
     planted::plant(Some(hunt.bug));
-    let timeline = explain(hunt.seeds, mode_of(hunt.bug), HUNT_SPAN).timeline;
+    let timeline = explain(hunt.seeds, mode_of(hunt.bug), HUNT_SPAN, lines).timeline;
     planted::plant(None);
     timeline
 }

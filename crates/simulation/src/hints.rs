@@ -65,6 +65,7 @@ fn hint(id: u64, value: u64) -> Observation {
         order: None,
         event_id: Some(format!("{id}/{value}")),
         occurred_at: None,
+        changed_at: None,
         trace: None,
     }
 }

@@ -122,6 +122,7 @@ impl Simulation {
             order: Some(OrderToken(now.micros())),
             event_id: Some(event_id),
             occurred_at: Some(now),
+            changed_at: None,
             trace: None,
         };
         self.push(HEEDLESS, system, observation, after);

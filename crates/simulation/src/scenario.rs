@@ -505,6 +505,7 @@ pub fn sayings(records: usize, updates: usize, gap: Duration) -> Vec<(Duration, 
                     order: Some(OrderToken(value)),
                     event_id: Some(format!("{id}/{value}")),
                     occurred_at: None,
+                    changed_at: None,
                     trace: None,
                 },
             ));

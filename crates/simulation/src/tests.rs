@@ -424,7 +424,7 @@ fn i3_a_restored_backup_doubles_nothing_and_all_agree_in_the_end() {
             report.violation,
             None,
             "seed {seed}: {:#?}",
-            crate::explain(seed, crate::Mode::Restore, span).timeline
+            crate::explain(seed, crate::Mode::Restore, span, 40).timeline
         );
         for mark in ["Restored", "Reread", "Reopened"] {
             assert!(report.marks.contains_key(mark), "seed {seed} had no {mark}: {:?}", report.marks);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use canonical::{
     Entity, EventId, Fact, JobId, MessageId, Object, Record, RecordId, RouteId, System, Tenant, Wall,
 };
-use intake::{Decision, Link, Message, MessageState};
+use intake::{Decision, DecisionKind, Link, Message, MessageState};
 use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,19 @@ pub struct MessageFilter {
     pub source: Option<System>,
     /// States.
     pub states: Vec<MessageState>,
+    /// Positions below this one.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A filter over decisions.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct DecisionFilter {
+    /// Kinds; empty means any.
+    pub kinds: Vec<DecisionKind>,
+    /// The system whose message it was.
+    pub system: Option<System>,
     /// Positions below this one.
     pub before: Option<i64>,
     /// At most so many.
@@ -210,6 +223,8 @@ pub enum Look {
     Events(EventFilter),
     /// One event; answered with [`Page::Events`].
     Event(EventId),
+    /// Decisions about all records; answered with [`Page::Decisions`].
+    Decisions(DecisionFilter),
     /// Messages; answered with [`Page::Messages`].
     Messages(MessageFilter),
     /// One message; answered with [`Page::Messages`].
@@ -271,6 +286,8 @@ pub enum Page {
     Delivery(Option<(Obligation, Vec<Intent>, Vec<Attempt>)>),
     /// Events with their positions.
     Events(Vec<(i64, Fact)>),
+    /// Decisions with their positions.
+    Decisions(Vec<(i64, Decision)>),
     /// Messages with their positions.
     Messages(Vec<(i64, Message)>),
     /// A record.
@@ -299,6 +316,7 @@ impl Look {
         match self {
             Self::Deliveries(filter) => filter.before.as_mut(),
             Self::Events(filter) => filter.before.as_mut(),
+            Self::Decisions(filter) => filter.before.as_mut(),
             Self::Messages(filter) => filter.before.as_mut(),
             Self::Groups(filter) => filter.before.as_mut(),
             Self::Jobs(filter) => filter.before.as_mut(),
@@ -325,6 +343,7 @@ impl Page {
         match self {
             Self::Deliveries(rows) => all(rows),
             Self::Events(rows) => all(rows),
+            Self::Decisions(rows) => all(rows),
             Self::Messages(rows) => all(rows),
             Self::Changes(rows) => all(rows),
             Self::Groups(rows) => all(rows),

@@ -125,6 +125,7 @@ macro_rules! conformance_suite {
                 nothing_is_found_in_an_empty_store;
             epochs: the_newest_restore_counts, everything_linked_is_fetched;
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
+                decisions_are_filtered,
                 messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted, applied_configurations_are_kept,
                 a_footprint_counts_what_hangs_on_a_part,
                 records_are_walked_with_their_links;

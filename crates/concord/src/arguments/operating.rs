@@ -119,6 +119,43 @@ pub(crate) enum Record {
         #[command(flatten)]
         mask: Mask,
     },
+    /// Why a record is as it is: of each field its owner, where its value came from, and what was refused
+    Explain {
+        /// The record's id (also as ENTITY/ID), or SYSTEM:ID for the object's id in a system
+        #[arg(value_name = "ID|SYSTEM:ID")]
+        id: String,
+        /// Only this field, with all that was decided about it
+        #[arg(long, value_name = "FIELD")]
+        field: Option<String>,
+        #[command(flatten)]
+        mask: Mask,
+    },
+    /// Settle what is open about a field: frozen, proposed, or in conflict
+    Settle {
+        /// The record's id (also as ENTITY/ID), or SYSTEM:ID for the object's id in a system
+        #[arg(value_name = "ID|SYSTEM:ID")]
+        id: String,
+        /// The field
+        #[arg(long, value_name = "FIELD")]
+        field: String,
+        /// What counts: what the record has, or what the other system says, which then is told to all
+        #[arg(long, value_name = "WHICH", value_parser = ["record", "other"])]
+        take: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// List what was refused, reverted, proposed or left open, newest first, of all records
+    Violations {
+        /// Only of these kinds [default: rejected,reverted,frozen,proposed,declined,conflict]
+        #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+        kind: Vec<String>,
+        /// Only by this system
+        #[arg(long, value_name = "SYSTEM")]
+        system: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
 }
 
 /// Deliveries.

@@ -1,35 +1,88 @@
-//! `concord record get`: all that is known of one record, for people who ask why.
+//! `concord record`: all that is known of one record, why it is so, and what is to count.
+
+mod explain;
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::arguments::Record;
-use crate::commands::event::unmasked;
+use crate::commands::event::{paged, unmasked};
 use crate::exit::Exit;
-use crate::operator::Operator;
+use crate::operator::{Operator, listed};
 use crate::output::{Column, Output, Paint, shown};
 use crate::settings::Settings;
 
-/// Shows a record.
+/// What is a violation when nothing else is asked for.
+const VIOLATIONS: &str = "rejected,reverted,frozen,proposed,declined,conflict";
+
+const DECISIONS: [Column; 6] = [
+    ("AT", "/at"),
+    ("WHAT", "/kind"),
+    ("RECORD", "/record"),
+    ("FIELD", "/field"),
+    ("SYSTEM", "/system"),
+    ("WHY", "/rule"),
+];
+
+/// Shows, explains or settles.
 pub(crate) fn run(given: Record, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
-    let Record::Get { id, fresh, mask } = given;
     let operator = Operator::of(settings)?;
-    let sheet = match id.split_once(':') {
-        Some((system, external)) => {
-            let mut query = vec![("system", system.to_owned()), ("external_id", external.to_owned())];
-            query.extend(unmasked(&mask));
-            query.extend(fresh.map(|system| ("fresh", system)));
-            operator.get(&["records"], &query)?
-        }
-        None => {
+    match given {
+        Record::Get { id, fresh, mask } => {
             let mut query: Vec<(&str, String)> = unmasked(&mask).into_iter().collect();
             query.extend(fresh.map(|system| ("fresh", system)));
-            operator.get(&["records", &id], &query)?
+            let sheet = sheet(&operator, &id, query)?;
+            output.one(&sheet, |output| sheet_text(&sheet, output));
         }
-    };
-    output.one(&sheet, |output| sheet_text(&sheet, output));
+        Record::Explain { id, field, mask } => {
+            let id = record_id(&operator, &id)?;
+            let mut query: Vec<(&str, String)> = unmasked(&mask).into_iter().collect();
+            let one = field.is_some();
+            query.extend(field.map(|field| ("field", field)));
+            let why = operator.get(&["records", &id, "explain"], &query)?;
+            output.one(&why, |output| explain::text(&why, one, output));
+        }
+        Record::Settle { id, field, take, reason } => {
+            let id = record_id(&operator, &id)?;
+            let body = json!({"field": field, "take": take, "reason": reason});
+            operator.post(&["records", &id, "settle"], &body)?;
+            let why = operator.get(&["records", &id, "explain"], &[("field", field)])?;
+            output.one(&why, |output| explain::text(&why, true, output));
+        }
+        Record::Violations { kind, system, page } => {
+            let kinds = if kind.is_empty() { VIOLATIONS.to_owned() } else { kind.join(",") };
+            let mut query = paged(&page);
+            query.push(("kind", kinds));
+            query.extend(system.map(|system| ("system", system)));
+            listed(operator.get(&["decisions"], &query)?, &DECISIONS, output);
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// Everything about a record, by its id or an object's.
+fn sheet(operator: &Operator, id: &str, mut query: Vec<(&str, String)>) -> anyhow::Result<Value> {
+    match id.split_once(':') {
+        Some((system, external)) => {
+            query.extend([("system", system.to_owned()), ("external_id", external.to_owned())]);
+            operator.get(&["records"], &query)
+        }
+        None => operator.get(&["records", bare(id)], &query),
+    }
+}
+
+/// The id of a record that is named by it, with or without its type, or by an object.
+fn record_id(operator: &Operator, id: &str) -> anyhow::Result<String> {
+    if !id.contains(':') {
+        return Ok(bare(id).to_owned());
+    }
+    let found = sheet(operator, id, Vec::new())?;
+    Ok(shown(found.pointer("/record/id").unwrap_or(&Value::Null)))
+}
+
+fn bare(id: &str) -> &str {
+    id.rsplit_once('/').map_or(id, |(_, id)| id)
 }
 
 const PARTS: [(&str, &str, &[Column]); 6] = [

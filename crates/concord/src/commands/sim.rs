@@ -68,7 +68,7 @@ pub(crate) fn run(given: &Sim, output: &Output) -> anyhow::Result<Exit> {
     campaign.hunts = work(given.from, 0, mode, span, &bugs, &|| true, output).hunts;
     let summary = summary(&campaign, cpu);
     output.one(&summary, |output| shown(&summary, output));
-    tell(&campaign, mode, span, output);
+    tell(&campaign, mode, span, given.lines, output);
     for (key, what) in [("never_happened", "never happened"), ("too_thin", "too little happened")] {
         let names: Vec<&str> =
             summary[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -247,12 +247,12 @@ fn shown(summary: &Value, output: &Output) -> String {
 }
 
 /// What failed, with a timeline, and the verdict.
-fn tell(campaign: &Campaign, mode: Mode, span: Duration, output: &Output) {
+fn tell(campaign: &Campaign, mode: Mode, span: Duration, lines: usize, output: &Output) {
     for report in &campaign.reports {
         let Some(broken) = &report.violation else { continue };
         let word = output.paint_talk(Paint::Bad, broken.invariant);
         output.always(&format!("seed {}: {word}: {}", report.seed, broken.what));
-        for line in simulation::explain(report.seed, mode, span).timeline {
+        for line in simulation::explain(report.seed, mode, span, lines).timeline {
             output.always(&line);
         }
     }
@@ -267,7 +267,7 @@ fn tell(campaign: &Campaign, mode: Mode, span: Duration, output: &Output) {
         let word = output.paint_talk(Paint::Bad, "missed");
         output.always(&format!("{word}: {} should break {}; {seen}", hunt.bug, hunt.bug.invariant()));
         if hunt.violation.is_some() {
-            simulation::explain_hunt(hunt).iter().for_each(|line| output.always(line));
+            simulation::explain_hunt(hunt, lines).iter().for_each(|line| output.always(line));
         }
     }
     if !planted::ARMED {

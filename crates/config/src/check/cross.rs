@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{Entity, Object, OnConflict, System};
+use canonical::{Entity, Field, FieldSpec, Object, OnConflict, System};
 use ledger::RouteKind;
 use mapping::{Direction, suggest};
 
@@ -36,6 +36,7 @@ impl Checks {
         }
         self.nothing_written_to_owners_only(entities, mappings);
         if complete && !self.problems.iter().any(Problem::is_error) {
+            self.policies_reach(entities, mappings, routes);
             self.everything_is_used(entities, mappings, routes, systems);
         }
     }
@@ -65,19 +66,23 @@ impl Checks {
     ) {
         for (entity, declared) in entities {
             for (field, spec) in &declared.schema.fields {
-                let Some(owner) = &spec.owner else { continue };
-                let reads = mappings.values().any(|m| {
-                    m.mapping.entity() == entity
-                        && m.mapping.system() == owner
-                        && m.mapping.in_fields().any(|read| read == field)
-                });
-                if !reads {
-                    let what = format!("`{owner}` owns `{field}`, but no mapping reads it from there");
-                    let hint = format!(
-                        "add a row for `{field}` to a mapping of {entity} and `{owner}`, or change the owner"
-                    );
-                    let path = ["fields", field.as_str(), "owner"];
-                    self.problems.push(declared.document.problem(&path, what).hint(hint));
+                for (place, owner) in owners(spec) {
+                    let reads = mappings.values().any(|m| {
+                        m.mapping.entity() == entity
+                            && m.mapping.system() == owner
+                            && m.mapping.in_fields().any(|read| read == field)
+                    });
+                    if !reads {
+                        let what = format!("`{owner}` owns `{field}`, but no mapping reads it from there");
+                        let hint = format!(
+                            "add a row for `{field}` to a mapping of {entity} and `{owner}`, or change the owner"
+                        );
+                        let path: Vec<&str> = ["fields", field.as_str()]
+                            .into_iter()
+                            .chain(place.iter().map(String::as_str))
+                            .collect();
+                        self.problems.push(declared.document.problem(&path, what).hint(hint));
+                    }
                 }
             }
         }
@@ -165,12 +170,63 @@ impl Checks {
                 let Some(spec) = row.field.as_ref().and_then(|field| entity.schema.fields.get(field)) else {
                     continue;
                 };
-                let own = spec.owner.as_ref() == Some(declared.mapping.system());
-                if own && row.direction == Direction::Out && spec.on_conflict != OnConflict::Revert {
+                let mut owners = spec.possible_owners().peekable();
+                let system = declared.mapping.system();
+                let own = owners.peek().is_some() && owners.all(|owner| owner == system);
+                let written = spec.on_conflict.merges()
+                    || matches!(spec.on_conflict, OnConflict::Revert | OnConflict::Propose);
+                if own && row.direction == Direction::Out && !written {
                     let what = "this row writes a field to the system that owns it: that happens when the object is \
                                 created, and never again";
                     let hint = "remove the row, or let it read (`direction: both`)";
                     let path = ["fields", &i.to_string(), "field"];
+                    self.problems.push(declared.document.problem(&path, what).hint(hint).warning());
+                }
+            }
+        }
+    }
+
+    /// What is to be reverted must be writable where it is edited; what is proposed, where its owner is.
+    fn policies_reach(
+        &mut self,
+        entities: &BTreeMap<Entity, DeclaredEntity>,
+        mappings: &BTreeMap<String, DeclaredMapping>,
+        routes: &[DeclaredRoute],
+    ) {
+        let written = |entity: &Entity, field: &Field, system: &System| {
+            routes.iter().any(|r| {
+                let route = &r.route;
+                let mapping = mappings.get(&route.mapping).map(|declared| &declared.mapping);
+                route.kind == RouteKind::Sync
+                    && (&route.entity, &route.system) == (entity, system)
+                    && mapping.is_some_and(|mapping| mapping.out_fields().any(|out| out == field))
+            })
+        };
+        for (entity, declared) in entities {
+            for (field, spec) in &declared.schema.fields {
+                let owners: Vec<&System> = spec.possible_owners().collect();
+                let editors = mappings.values().map(|declared| &declared.mapping).filter(|mapping| {
+                    mapping.entity() == entity && mapping.in_fields().any(|read| read == field)
+                });
+                let what = match spec.on_conflict {
+                    OnConflict::Revert => editors
+                        .map(|mapping| mapping.system())
+                        .find(|system| !owners.contains(system) && !written(entity, field, system))
+                        .map(|system| {
+                            format!(
+                                "an edit in `{system}` cannot be reverted: no route writes `{field}` there"
+                            )
+                        }),
+                    OnConflict::Propose => {
+                        owners.into_iter().find(|owner| !written(entity, field, owner)).map(|owner| {
+                            format!("nothing can be proposed to `{owner}`: no route writes `{field}` there")
+                        })
+                    }
+                    _ => None,
+                };
+                if let Some(what) = what {
+                    let hint = "add a sync route whose mapping writes it there, or say `on_conflict: reject`";
+                    let path = ["fields", field.as_str(), "on_conflict"];
                     self.problems.push(declared.document.problem(&path, what).hint(hint).warning());
                 }
             }
@@ -217,4 +273,12 @@ impl Checks {
             }
         }
     }
+}
+
+/// All who may own a field, with the places where they are named.
+fn owners(spec: &FieldSpec) -> Vec<(Vec<String>, &System)> {
+    let moving = spec.owners.iter().enumerate();
+    let moving =
+        moving.map(|(i, rule)| (vec!["owners".to_owned(), i.to_string(), "owner".to_owned()], &rule.owner));
+    moving.chain(spec.owner.iter().map(|owner| (vec!["owner".to_owned()], owner))).collect()
 }

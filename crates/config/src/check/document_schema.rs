@@ -1,7 +1,7 @@
 //! An entity's JSON Schema document: the subset that Concord can hold to, read into field types.
 
 use canonical::value::normal;
-use canonical::{Entity, Field, FieldSpec, FieldType, OnConflict, PiiClass};
+use canonical::{Entity, Field, FieldSpec, FieldType, PiiClass};
 use serde_json::Value;
 
 use crate::check::Checks;
@@ -104,12 +104,10 @@ impl Checks {
         }
         Ok(FieldSpec {
             email: text(&entry.node, "format") == Some("email"),
-            kind,
-            owner: None,
-            on_conflict: OnConflict::Reject,
             pii: PiiClass::Basic,
             choices,
             chars_max: chars_max.and_then(|chars| usize::try_from(chars).ok()),
+            ..FieldSpec::of(kind)
         })
     }
 

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use canonical::schema::{FactRule, MatchKey};
-use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, System};
+use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, OnConflict, Ownership, System};
 
 use crate::check::{Checks, Written};
 use crate::document::Document;
-use crate::source::EntitySource;
+use crate::source::{EntitySource, FieldSource};
 use mapping::suggest;
+
+/// By how much two systems' clocks may differ where the file does not say.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// An entity and where it is declared.
 pub(crate) struct DeclaredEntity {
@@ -57,6 +61,7 @@ impl Checks {
             facts: Vec::new(),
             document: source.schema.clone(),
             counter_writes_max: source.counter_writes_max,
+            clock_skew: source.clock_skew.map_or(CLOCK_SKEW, |skew| skew.0),
         };
         self.required(document, &source, &mut schema);
         self.owners(document, &source, &mut schema);
@@ -93,17 +98,88 @@ impl Checks {
             }
             if let Some(owner) = &wanted.owner {
                 self.known_system(document, &["fields", name.as_str(), "owner"], owner);
-            } else if wanted.on_conflict.is_some() {
-                let what = "`on_conflict` means nothing without an owner";
-                let hint = "say whose value wins: `owner: crm`";
-                self.problems
-                    .push(document.problem(&["fields", name.as_str(), "on_conflict"], what).hint(hint));
             }
+            let mut owners = wanted.owners.clone();
+            self.moving_owners(document, name, &mut owners, source, schema);
+            for (j, system) in wanted.prefer.iter().enumerate() {
+                self.known_system(document, &["fields", name.as_str(), "prefer", &j.to_string()], system);
+            }
+            self.policy(document, name, wanted, schema);
             if let Some(spec) = schema.fields.get_mut(name) {
                 spec.owner.clone_from(&wanted.owner);
+                spec.owners = owners;
+                spec.prefer.clone_from(&wanted.prefer);
                 spec.on_conflict = wanted.on_conflict.unwrap_or_default();
                 spec.pii = wanted.pii;
             }
+        }
+    }
+
+    /// Ownership that moves with the record's state: known systems, conditions on fields whose own owner does not move.
+    fn moving_owners(
+        &mut self,
+        document: &Document,
+        name: &Field,
+        owners: &mut [Ownership],
+        source: &EntitySource,
+        schema: &EntitySchema,
+    ) {
+        for (j, rule) in owners.iter_mut().enumerate() {
+            let at = j.to_string();
+            let path = ["fields", name.as_str(), "owners", &at];
+            self.known_system(document, &[path[0], path[1], path[2], path[3], "owner"], &rule.owner);
+            if rule.when.is_empty() {
+                let what = "this moves the field always";
+                let hint = "say `owner:` for that, or add a condition";
+                self.problems.push(document.problem(&path, what).hint(hint));
+            }
+            let when = [path[0], path[1], path[2], path[3], "when"];
+            self.conditions(document, &when, &mut rule.when, schema);
+            for (k, condition) in rule.when.iter().enumerate() {
+                let moves = source.fields.get(&condition.field).is_some_and(|other| !other.owners.is_empty());
+                if moves {
+                    let what = format!("whose `{}` is depends on the record, too", condition.field);
+                    let hint = "use a field that always has the same owner: else it could never be settled whose they are";
+                    let k = k.to_string();
+                    let at = [path[0], path[1], path[2], path[3], "when", &k, "field"];
+                    self.problems.push(document.problem(&at, what).hint(hint));
+                }
+            }
+        }
+    }
+
+    /// A policy fits the field's type, and has what it needs.
+    fn policy(&mut self, document: &Document, name: &Field, wanted: &FieldSource, schema: &EntitySchema) {
+        let path = ["fields", name.as_str(), "on_conflict"];
+        let kind = schema.fields.get(name).map(|spec| &spec.kind);
+        let owned = wanted.owner.is_some() || !wanted.owners.is_empty();
+        let mut flaw = |what: String, hint: &str| {
+            self.problems.push(document.problem(&path, what).hint(hint));
+        };
+        let ordered =
+            matches!(kind, Some(FieldType::Integer | FieldType::Decimal | FieldType::Date | FieldType::Time));
+        match wanted.on_conflict {
+            Some(policy) if !owned && !policy.needs_no_owner() => {
+                flaw(
+                    "`on_conflict` means nothing without an owner".to_owned(),
+                    "say whose value wins: `owner: crm`",
+                );
+            }
+            Some(policy @ (OnConflict::Min | OnConflict::Max)) if !ordered => flaw(
+                format!("`{}` is for what has an order, and `{name}` has none", policy.name()),
+                "use it for numbers, dates and times",
+            ),
+            Some(OnConflict::Union) if !matches!(kind, Some(FieldType::List { set: true })) => flaw(
+                format!("`union` is for sets, and `{name}` is none"),
+                "make it a list with `uniqueItems: true`",
+            ),
+            policy if !wanted.prefer.is_empty() && policy != Some(OnConflict::Latest) => {
+                let what = "`prefer` only says who counts of two that changed at the same time";
+                let path = ["fields", name.as_str(), "prefer"];
+                let hint = "add `on_conflict: latest`, or remove it";
+                self.problems.push(document.problem(&path, what).hint(hint));
+            }
+            _ => {}
         }
     }
 

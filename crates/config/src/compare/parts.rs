@@ -116,6 +116,10 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
         let mut parts = Vec::new();
         moves(&mut parts, "type", &old.kind, &new.kind, plain);
         moves(&mut parts, "owner", &old.owner, &new.owner, or_none);
+        if old.owners != new.owners {
+            parts.push("when it is whose".to_owned());
+        }
+        moves(&mut parts, "prefer", &old.prefer, &new.prefer, |systems| listed(systems));
         moves(&mut parts, "on_conflict", &old.on_conflict, &new.on_conflict, word);
         moves(&mut parts, "pii", &old.pii, &new.pii, word);
         if old.choices != new.choices {
@@ -128,6 +132,7 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
     moves(&mut out, "creators", &was.creators, &is.creators, |systems| listed(systems));
     moves(&mut out, "deleters", &was.deleters, &is.deleters, |systems| listed(systems));
     moves(&mut out, "on_delete", &was.on_delete, &is.on_delete, word);
+    moves(&mut out, "clock_skew", &was.clock_skew, &is.clock_skew, |skew| format!("{skew:?}"));
     let keys = |of: &EntitySchema| -> BTreeMap<String, _> {
         of.match_keys.iter().map(|key| (key.name.clone(), key.clone())).collect()
     };

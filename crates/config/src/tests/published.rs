@@ -46,6 +46,11 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("concord", "/$defs/lanes/properties", keys::<LaneWeights>()),
         ("entity", "/properties", keys::<EntitySource>()),
         ("entity", "/properties/fields/additionalProperties/properties", keys::<FieldSource>()),
+        (
+            "entity",
+            "/properties/fields/additionalProperties/properties/owners/items/properties",
+            keys::<canonical::Ownership>(),
+        ),
         ("entity", "/properties/events/items/properties", keys::<canonical::schema::FactRule>()),
         ("entity", "/$defs/condition/properties", keys::<canonical::Condition>()),
         ("routes", "/properties", keys::<RoutesSource>()),

@@ -30,11 +30,16 @@ impl WebhookPlan {
             Seen::Hint => None,
             _ => self.order.as_ref().and_then(|order| order.read(message)),
         };
+        let changed_at = match &seen {
+            Seen::Hint => None,
+            _ => self.order.as_ref().and_then(|order| order.moment(message)),
+        };
         Ok(Some(Observation {
             object,
             external_id,
             seen,
             order,
+            changed_at,
             event_id: self.event_id(message),
             occurred_at: self.occurred_at.as_ref().and_then(|moment| moment.read(message)).map(Wall),
             trace: self.trace.as_ref().and_then(|path| trace_id(&path.text_at(message)?)),
@@ -183,6 +188,7 @@ pub(super) fn cloud_event(rules: &[Kind], event: &CloudEvent) -> Result<Option<O
         // Unique together (CloudEvents 1.0, section 3.1.1).
         event_id: Some(format!("{}#{}", event.source, event.id)),
         occurred_at: time.map(Wall),
+        changed_at: None,
         trace: event.traceparent.as_deref().and_then(trace_id),
     }))
 }

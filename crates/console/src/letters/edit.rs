@@ -233,6 +233,7 @@ fn by_hand(message: &Message, given: &Different) -> Result<Observation, Problem>
         order: None,
         event_id: None,
         occurred_at: None,
+        changed_at: None,
         trace: Some(message.trace.clone()),
     })
 }

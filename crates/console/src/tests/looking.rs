@@ -105,6 +105,37 @@ async fn a_record_tells_where_everything_came_from_and_went() {
 }
 
 #[tokio::test]
+async fn a_record_is_explained_field_by_field() {
+    let bench = Bench::new();
+    let why = bench.get(&format!("/api/v1/records/{}/explain", make::rec(1))).await;
+    let field = |name: &str| {
+        let fields = why["fields"].as_array().unwrap();
+        fields.iter().find(|field| field["field"] == name).unwrap().clone()
+    };
+    let email = field("email");
+    assert_eq!((&email["owner"], &email["source"]), (&json!("crm"), &json!("crm")));
+    assert_eq!((&email["value"], &email["masked"]), (&json!("[masked]"), &json!(true)));
+    assert_eq!((&email["watermark"], &email["changed_at"]), (&json!(9), &json!(make::at(1).to_string())));
+    assert_eq!(email["decisions"][0]["kind"], "rejected");
+    let name = field("name");
+    let open = (&name["open"]["kind"], &name["open"]["system"], &name["open"]["value"]);
+    assert_eq!(open, (&json!("frozen"), &json!("erp"), &json!("[masked]")));
+    assert_eq!(why["watermarks"]["crm"], 1);
+    let one = bench.get(&format!("/api/v1/records/{}/explain?field=email", make::rec(1))).await;
+    assert_eq!(one["fields"].as_array().unwrap().len(), 1);
+    let path = format!("/api/v1/records/{}/explain?field=emial", make::rec(1));
+    let (status, wrong) = bench.ask("GET", &path, Some("t-read"), "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(wrong["detail"].as_str().unwrap().contains("has no field emial"), "{wrong}");
+
+    let all = bench.get("/api/v1/decisions?kind=rejected,frozen").await;
+    assert_eq!((&all["items"][0]["kind"], &all["items"][0]["field"]), (&json!("rejected"), &json!("email")));
+    assert_eq!(bench.get("/api/v1/decisions?kind=conflict").await["items"], json!([]));
+    let (status, _) = bench.ask("GET", "/api/v1/decisions?kind=sorted", Some("t-read"), "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn dead_letters_are_deliveries_and_messages_in_groups() {
     let bench = Bench::new();
     let page = bench.get("/api/v1/dead-letters").await;

@@ -33,7 +33,13 @@ fn contact(number: u64, version: i64) -> Record {
         let name = format!("field_{at:02}");
         made.fields
             .insert(name.clone(), json!(format!("value {at} of {number}, some forty characters long.")));
-        let source = Provenance { system: system("crm"), event: evt(number), at: Wall(version), mapping: 1 };
+        let source = Provenance {
+            system: system("crm"),
+            event: evt(number),
+            at: Wall(version),
+            mapping: 1,
+            changed: None,
+        };
         made.provenance.insert(field(&name), source);
     }
     made

@@ -3,12 +3,12 @@
 //! Which index serves a filter is chosen here, by what was asked: the planner keeps no statistics.
 
 use canonical::{Fact, System};
-use intake::Message;
+use intake::{Decision, Message};
 use ledger::{Obligation, State};
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 use store::Change;
-use store::browse::{DeliveryFilter, EventFilter, LIST_ROWS_MAX, MessageFilter};
+use store::browse::{DecisionFilter, DeliveryFilter, EventFilter, LIST_ROWS_MAX, MessageFilter};
 
 use super::Reader;
 use crate::book::Desk;
@@ -153,6 +153,27 @@ impl<'c> Reader<'c> {
         }
         filter.page(wanted.before, wanted.limit);
         self.list(filter, fact)
+    }
+
+    pub(super) fn decided(
+        &mut self,
+        tenant: Option<i64>,
+        wanted: &DecisionFilter,
+    ) -> Outcome<Vec<(i64, Decision)>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let mut filter = Filter::new("SELECT seq, body FROM decision NOT INDEXED");
+        filter.and("tenant = ?", [Value::from(tenant)]);
+        if let Some(system) = &wanted.system {
+            let Some(number) = self.name(system.as_str())? else { return Ok(vec![]) };
+            filter.and("system = ?", [Value::from(number)]);
+        }
+        if !wanted.kinds.is_empty() {
+            let marks = vec!["?"; wanted.kinds.len()].join(", ");
+            let kinds = wanted.kinds.iter().map(|kind| Value::from(kind.name().to_owned()));
+            filter.and(&format!("kind IN ({marks})"), kinds);
+        }
+        filter.page(wanted.before, wanted.limit);
+        self.list(filter, |row, _| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "decision")?)))
     }
 
     pub(super) fn messages(

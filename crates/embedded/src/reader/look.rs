@@ -40,6 +40,7 @@ impl Reader<'_> {
                 let found = self.book.one(Sql::Fact, (event.as_bytes(), number), fact)?;
                 Ok(Page::Events(found.into_iter().collect()))
             }
+            Look::Decisions(filter) => self.decided(number, &filter).map(Page::Decisions),
             Look::Messages(filter) => self.messages(number, &filter).map(Page::Messages),
             Look::Message(id) => {
                 let found = self.book.one(Sql::Message, (id.as_bytes(), number), message)?;

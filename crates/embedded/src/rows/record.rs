@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use canonical::{Alive, EventId, Fact, Field, Fields, Marks, Provenance, Record, RecordId, System, Wall};
+use canonical::{
+    Alive, EventId, Fact, Field, Fields, Marks, Open, Provenance, Record, RecordId, System, Wall,
+};
 use intake::Link;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,8 @@ struct RecordDocument<'r> {
     extensions: Cow<'r, BTreeMap<System, Fields>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     counter_writes: Cow<'r, BTreeMap<Field, (Wall, u32)>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    open: Cow<'r, BTreeMap<Field, Open>>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     occurrences: Cow<'r, BTreeSet<String>>,
 }
@@ -50,6 +54,7 @@ pub(crate) fn record_document(record: &Record) -> Outcome<Vec<u8>> {
         marks: Cow::Borrowed(&record.marks),
         extensions: Cow::Borrowed(&record.extensions),
         counter_writes: Cow::Borrowed(&record.counter_writes),
+        open: Cow::Borrowed(&record.open),
         occurrences: Cow::Borrowed(&record.occurrences),
     };
     document(&sealed, "record")
@@ -90,6 +95,7 @@ pub(crate) fn shared_record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Arc<R
         marks: sealed.marks.into_owned(),
         extensions: sealed.extensions.into_owned(),
         counter_writes: sealed.counter_writes.into_owned(),
+        open: sealed.open.into_owned(),
         occurrences: sealed.occurrences.into_owned(),
         created_at: wall(row, 5)?,
         updated_at: wall(row, 6)?,

@@ -118,12 +118,17 @@ CREATE TABLE fact (
 ) STRICT;
 CREATE INDEX fact_record ON fact (record, seq);
 
+-- number: counts up by record
 CREATE TABLE decision (
+    seq    INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    system INTEGER NOT NULL,
+    kind   TEXT NOT NULL,
     record BLOB NOT NULL,
-    seq    INTEGER NOT NULL,
-    body   TEXT NOT NULL,
-    PRIMARY KEY (record, seq)
-) STRICT, WITHOUT ROWID;
+    number INTEGER NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX decision_record ON decision (record, number);
 
 -- Obligations.
 -- kind: 0 a record's newest state, 1 one event

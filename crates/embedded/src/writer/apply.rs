@@ -140,7 +140,10 @@ impl Desk<'_, '_> {
             Op::Raise(raise) => self.raise(raise, heads),
             Op::PutDecision(decision) => {
                 let body = rows::to_text(decision, "decision")?;
-                self.book.run(Sql::PutDecision, (decision.record.as_bytes(), body)).map(drop)
+                let tenant = self.name(decision.tenant.as_str())?;
+                let system = self.name(decision.system.as_str())?;
+                let params = (tenant, system, decision.kind.name(), decision.record.as_bytes(), body);
+                self.book.run(Sql::PutDecision, params).map(drop)
             }
             Op::PutIntent(intent) => self.put_intent(intent),
             Op::Settle { key, level, reached, state, attempts, due, waiting, reason, at } => {

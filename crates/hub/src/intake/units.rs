@@ -160,8 +160,8 @@ fn decide_item(
             };
             match intake::decide(context, view, &incoming) {
                 Verdict::Accept(accepted) => {
-                    let (tenant, entity) = (&config.tenant, &merge.schema.entity);
-                    return accept(tenant, entity, item, &incoming, *accepted, batch, by_record, turn);
+                    let entity = &merge.schema.entity;
+                    return accept(config, entity, item, &incoming, *accepted, batch, by_record, turn);
                 }
                 Verdict::Park { waiting } => {
                     return park(config, item, Some(waiting), batch, turn);
@@ -319,7 +319,7 @@ fn park(
 
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the message")]
 fn accept(
-    tenant: &canonical::Tenant,
+    config: &Configuration,
     entity: &canonical::Entity,
     item: Item,
     incoming: &Incoming,
@@ -340,11 +340,18 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
-    built.merge(tenant, entity, incoming, accepted, turn.now.wall);
+    built.merge(config, entity, Some(incoming), accepted, turn.now.wall);
     built.keep(item, MessageState::Accepted, None, turn);
     if let Some((_, taken)) = built.items.last_mut() {
         taken.raised = raised;
     }
+}
+
+/// The kinds of objects of a system that can be read by id.
+fn readable(config: &Configuration, system: &System) -> Vec<(System, canonical::Object)> {
+    let Some(known) = config.systems.get(system) else { return Vec::new() };
+    let objects = config.inbound_objects(system).filter(|object| known.connector.can_fetch(object));
+    objects.map(|object| (system.clone(), object.clone())).collect()
 }
 
 /// What a message raised, for the one who watches it.
@@ -359,19 +366,16 @@ impl Built {
     /// The operations of one accepted message, folded with the earlier ones about the same record.
     fn merge(
         &mut self,
-        tenant: &canonical::Tenant,
+        config: &Configuration,
         entity: &canonical::Entity,
-        incoming: &Incoming,
+        incoming: Option<&Incoming>,
         accepted: Accepted,
         now: Wall,
     ) {
-        if let Some(grave) = accepted.buried {
-            let (source, event_id) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
-            let tenant = tenant.clone();
-            self.ops.push(Op::Seen { tenant, source, event_id, hash: grave.bytes(), at: now });
-        }
-        for external in accepted.refetch.then(|| incoming.about.clone()).into_iter().chain(accepted.wanted) {
-            self.fetch(tenant.clone(), external, incoming.trace.clone(), now);
+        let tenant = &config.tenant;
+        let trace = incoming.map(|incoming| incoming.trace.clone()).unwrap_or_default();
+        if let Some(incoming) = incoming {
+            self.ends(tenant, incoming, &accepted, now);
         }
         let Some(id) = accepted.about else { return };
         for decision in &accepted.decisions {
@@ -380,11 +384,9 @@ impl Built {
         }
         if let Some((record, before)) = accepted.record {
             if record.version != before {
-                self.marks.push(Mark::Merged {
-                    entity: record.entity.clone(),
-                    source: incoming.about.system.clone(),
-                    trace: incoming.trace.clone(),
-                });
+                let source = incoming.map(|incoming| incoming.about.system.clone());
+                let (entity, trace) = (record.entity.clone(), trace.clone());
+                self.marks.extend(source.map(|source| Mark::Merged { entity, source, trace }));
             }
             let entity = record.entity.clone();
             match self.record_at {
@@ -423,6 +425,24 @@ impl Built {
         }
         self.ops.extend(accepted.raises.into_iter().map(Op::Raise));
         self.ops.extend(accepted.decisions.into_iter().map(Op::PutDecision));
+        let objects: Vec<_> = accepted.reread.iter().flat_map(|system| readable(config, system)).collect();
+        if !objects.is_empty() {
+            self.fetches.extend(accepted.reread);
+            self.ops.push(Op::WantFetchOf { tenant: tenant.clone(), record: id, objects, at: now, trace });
+        }
+    }
+
+    /// What is gone is buried, and what only a look can tell is to be read.
+    fn ends(&mut self, tenant: &canonical::Tenant, incoming: &Incoming, accepted: &Accepted, now: Wall) {
+        if let Some(grave) = accepted.buried {
+            let (source, event_id) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
+            let tenant = tenant.clone();
+            self.ops.push(Op::Seen { tenant, source, event_id, hash: grave.bytes(), at: now });
+        }
+        let again = accepted.refetch.then_some(&incoming.about);
+        for external in again.into_iter().chain(&accepted.wanted) {
+            self.fetch(tenant.clone(), external.clone(), incoming.trace.clone(), now);
+        }
     }
 
     fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
@@ -574,11 +594,11 @@ impl Batch {
 
 /// The unit of an operator's order to intake, and the message that it makes.
 pub(super) fn order(
-    tenant: &canonical::Tenant,
+    config: &Configuration,
     order: Order,
     turn: &mut Turn<'_>,
 ) -> Result<(Unit, Option<MessageId>), String> {
-    let tenant = tenant.clone();
+    let tenant = config.tenant.clone();
     let now = turn.now.wall;
     let op = match order {
         Order::Retake { message, reason: why } => {
@@ -596,9 +616,42 @@ pub(super) fn order(
             let id = MessageId::from_parts(now, turn.wide_entropy());
             return Ok((correction(message, *corrected, &why, id, now), Some(id)));
         }
+        Order::Settle { record, field, choice, reason } => {
+            return Ok((settled(config, &record, &field, &choice, &reason, turn)?, None));
+        }
         other => return Err(format!("intake does not take this order: {other:?}")),
     };
     Ok((Unit { require: Vec::new(), ops: vec![op] }, None))
+}
+
+/// The unit that settles a field of a record.
+fn settled(
+    config: &Configuration,
+    record: &canonical::Record,
+    field: &canonical::Field,
+    choice: &intake::Choice,
+    why: &str,
+    turn: &mut Turn<'_>,
+) -> Result<Unit, String> {
+    let schema = config
+        .entities
+        .get(&record.entity)
+        .ok_or_else(|| format!("the configuration has no entity {} any more", record.entity))?;
+    let routes: Vec<&Route> = config.routes_of(&schema.entity).iter().map(|route| &**route).collect();
+    let now = turn.now.wall;
+    let context = Context {
+        tenant: &config.tenant,
+        schema,
+        routes: &routes,
+        now,
+        event: EventId::from_parts(now, turn.wide_entropy()),
+        fresh: RecordId::from_parts(now, turn.wide_entropy()),
+        restored_at: None,
+    };
+    let accepted = intake::settle(context, record, field, choice, why)?;
+    let mut built = Built::default();
+    built.merge(config, &schema.entity, None, accepted, now);
+    Ok(Unit { require: built.require, ops: built.ops })
 }
 
 /// What came stays as it is, given up for the correction; the correction is taken in as what came would have been.

@@ -170,7 +170,7 @@ impl Spoke {
                 known.join(", ")
             ));
         }
-        let own = self.own_paths(mapping, schema);
+        let own = self.own_paths(mapping, schema, Some(record));
         if let Some(path) = values.keys().find(|path| own.contains(path.as_str())) {
             return Err(format!(
                 "{path} carries a field that {} owns: no delivery writes it (I5); correct it there",

@@ -232,7 +232,7 @@ impl Spoke {
         if let Some(field) = lacking {
             return skip("incomplete", format!("the record has no {field} yet, which its schema requires"));
         }
-        let mut projection = match mapping.project(&record.fields, links) {
+        let mut projection = match mapping.project(&record.said_to(&self.system, schema), links) {
             Ok(projection) => projection,
             Err(error) => return self.unfit(&error, mapping),
         };
@@ -274,8 +274,10 @@ impl Spoke {
             shadow.difference(&projection.fields, &BTreeSet::new())
         };
         if link.is_some() {
-            // No write carries a field to its owner (I5): there the owner's value stands.
-            let own = self.own_paths(mapping, schema);
+            // No write carries a field to its owner (I5): there the owner's value stands. Nor does one touch what is not
+            // settled there.
+            let mut own = self.own_paths(mapping, schema, Some(record));
+            own.extend(self.held_paths(mapping, record));
             difference.retain(|path, _| !own.contains(path.as_str()));
             if difference.is_empty() {
                 return skip("no_change", "the target has it already");
@@ -342,15 +344,34 @@ impl Spoke {
         }
     }
 
-    /// Paths of this mapping that carry a field which the target's system owns.
-    pub(crate) fn own_paths<'a>(&self, mapping: &'a Mapping, schema: &EntitySchema) -> BTreeSet<&'a str> {
-        let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
-        rows.filter(|row| {
-            let spec = row.field.and_then(|field| schema.fields.get(field));
-            spec.is_some_and(|spec| spec.owner.as_ref() == Some(&self.system))
+    /// Paths of this mapping that carry a field which the target's system owns, in that record or in any. What is brought
+    /// together by a rule, and what is proposed to the owner, is written there all the same.
+    pub(crate) fn own_paths<'a>(
+        &self,
+        mapping: &'a Mapping,
+        schema: &EntitySchema,
+        record: Option<&Record>,
+    ) -> BTreeSet<&'a str> {
+        paths_of(mapping, |field| {
+            let Some(spec) = schema.fields.get(field).filter(|spec| !spec.on_conflict.merges()) else {
+                return false;
+            };
+            let Some(record) = record else {
+                return spec.possible_owners().any(|owner| *owner == self.system);
+            };
+            let proposed =
+                record.open.get(field).is_some_and(|open| open.kind == canonical::OpenKind::Proposed);
+            spec.owner_in(&record.fields) == Some(&self.system) && !proposed
         })
-        .map(|row| row.path)
-        .collect()
+    }
+
+    /// Paths of this mapping whose field is not settled at the target's system.
+    fn held_paths<'a>(&self, mapping: &'a Mapping, record: &Record) -> BTreeSet<&'a str> {
+        if record.open.is_empty() {
+            return BTreeSet::new();
+        }
+        let held: BTreeSet<&canonical::Field> = record.held_at(&self.system).collect();
+        paths_of(mapping, |field| held.contains(field))
     }
 
     /// A record that the mapping can't bring over.
@@ -404,6 +425,12 @@ impl Spoke {
         let unit = Unit { require: resting.require, ops: vec![op] };
         self.outbox.push((unit, After::Rested { head, due, parked }));
     }
+}
+
+/// Paths that carry such a field.
+fn paths_of(mapping: &Mapping, is: impl Fn(&canonical::Field) -> bool) -> BTreeSet<&str> {
+    let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
+    rows.filter(|row| row.field.is_some_and(&is)).map(|row| row.path).collect()
 }
 
 /// A record that left the filter, or is deleted.

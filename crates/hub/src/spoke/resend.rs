@@ -112,7 +112,7 @@ impl Spoke {
             return Some("the record was linked or unlinked there");
         }
         let mapping = self.config.mapping_of(route)?;
-        let own = self.own_paths(mapping, schema);
+        let own = self.own_paths(mapping, schema, Some(record));
         let said = intent.fields.keys().any(|path| own.contains(path.as_str()));
         if !said {
             return None;
@@ -120,7 +120,7 @@ impl Spoke {
         let links = |_: &canonical::Entity, object: &canonical::Object, id: &canonical::RecordId| {
             row.links.get(&(*id, object.clone())).cloned()
         };
-        let now = mapping.project(&record.fields, &links).ok()?;
+        let now = mapping.project(&record.said_to(&self.system, schema), &links).ok()?;
         let differs = own.iter().any(|path| match (intent.fields.get(*path), now.fields.get(*path)) {
             (Some(then), Some(now)) => !mapping.equal_at(path, then, now),
             (then, now) => then.is_some() != now.is_some(),

@@ -273,8 +273,12 @@ impl Spoke {
         let Some(schema) = self.config.entities.get(&route.entity) else { return true };
         let read = self.config.inbound(&self.system, &route.object).is_some();
         let written = mapping.lineage().into_iter().filter(|row| row.direction.writes());
-        let mut owners = written.filter_map(|row| Some(&schema.fields.get(row.field?)?.owner));
-        owners.any(|owner| owner.as_ref().map_or(read, |owner| *owner == self.system))
+        let mut specs = written.filter_map(|row| schema.fields.get(row.field?));
+        specs.any(|spec| {
+            let mut owners = spec.possible_owners();
+            let nobody = spec.possible_owners().next().is_none();
+            if nobody { read } else { owners.any(|owner| *owner == self.system) }
+        })
     }
 
     fn told_before(

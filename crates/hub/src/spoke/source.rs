@@ -420,6 +420,7 @@ fn gone(external: &ExternalRef) -> Observation {
         order: None,
         event_id: None,
         occurred_at: None,
+        changed_at: None,
         trace: None,
     }
 }

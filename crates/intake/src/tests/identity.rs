@@ -108,6 +108,21 @@ fn a_merge_of_two_that_stand_for_two_records_needs_a_person() {
     assert_eq!(world.view.links.len(), 2);
 }
 
+/// What is pushed may be about an object that is gone: only one that is there is a duplicate.
+#[test]
+fn a_second_object_of_a_record_is_looked_at_before_it_is_a_duplicate() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    let late = world.accept(&pushed("erp", "8", 2, json!({"email": "a@x.org"})));
+    assert!(late.refetch && late.link.is_none());
+    assert!(world.accept(&gone("erp", "8", 3)).buried.is_some());
+    let Verdict::Quarantine(why) = world.decide(&said("erp", "7", 4, json!({"email": "a@x.org"}))) else {
+        panic!("not quarantined")
+    };
+    assert_eq!(why.class, "duplicate_there");
+}
+
 /// A record that comes back is found by its keys again.
 #[test]
 fn a_record_that_comes_back_has_its_match_keys_again() {

@@ -3,22 +3,14 @@
 use std::collections::BTreeMap;
 
 use canonical::schema::{OnDelete, PiiClass};
-use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, Fields, OnConflict};
+use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, Fields};
 use serde_json::{Value, json};
 
 use crate::{Lookup, Mapping, MappingError, MappingSource, Misfit, Patch, ProjectError, Projection};
 
 /// Fields called by their kind.
 pub(super) fn schema() -> EntitySchema {
-    let spec = |kind| FieldSpec {
-        kind,
-        owner: None,
-        on_conflict: OnConflict::Reject,
-        pii: PiiClass::Basic,
-        choices: None,
-        chars_max: None,
-        email: false,
-    };
+    let spec = |kind| FieldSpec { pii: PiiClass::Basic, ..FieldSpec::of(kind) };
     let text = || spec(FieldType::Text);
     let fields = [
         ("text", text()),
@@ -51,6 +43,7 @@ pub(super) fn schema() -> EntitySchema {
         facts: Vec::new(),
         document: json!({}),
         counter_writes_max: 3,
+        clock_skew: std::time::Duration::from_secs(5),
     }
 }
 

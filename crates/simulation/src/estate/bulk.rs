@@ -170,7 +170,7 @@ impl Simulation {
         // What a message says is worth having, unless it is about nobody's object.
         let give_up = match group.kind {
             GroupKind::Message => group.why.class == "not_a_creator",
-            GroupKind::Delivery => !self.may_be_restored() && self.between(0, 2) == 0,
+            GroupKind::Delivery => !self.may_be_restored() && self.between(0, 3) > 0,
         };
         Some((if give_up { Action::Discard } else { Action::Retry }, scope))
     }

@@ -272,6 +272,7 @@ impl Simulation {
             order: number.map(OrderToken),
             event_id: Some(format!("{kind}/{id}/{}", self.events_so_far())),
             occurred_at: None,
+            changed_at: None,
             trace: None,
         }
     }

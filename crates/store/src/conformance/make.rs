@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::{
     Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks, MessageId, Object,
-    OrderToken, Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
+    Open, OpenKind, OrderToken, Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
 };
 use intake::{Decision, DecisionKind, Link, Message, MessageState, Raise};
 use ledger::{
@@ -121,8 +121,17 @@ pub fn fields(name: &str) -> Fields {
 #[must_use]
 pub fn record(number: u64, version: i64) -> Record {
     let provenance = |field_name: &str| {
-        let from = Provenance { system: system("crm"), event: evt(number), at: at(version), mapping: 3 };
+        let changed = Some(at(version));
+        let from =
+            Provenance { system: system("crm"), event: evt(number), at: at(version), mapping: 3, changed };
         (field(field_name), from)
+    };
+    let open = Open {
+        kind: OpenKind::Frozen,
+        system: system("erp"),
+        value: json!("theirs"),
+        base: json!(null),
+        since: at(1),
     };
     let marks = Marks { object: Some(OrderToken(version)), fields: [(field("email"), OrderToken(9))].into() };
     Record {
@@ -137,6 +146,7 @@ pub fn record(number: u64, version: i64) -> Record {
         marks: [(system("crm"), marks)].into(),
         extensions: [(system("crm"), fields("extension"))].into(),
         counter_writes: [(field("name"), (at(1), 2))].into(),
+        open: [(field("name"), open)].into(),
         occurrences: BTreeSet::from(["LeadConverted/1".to_owned()]),
         created_at: at(1),
         updated_at: at(version),

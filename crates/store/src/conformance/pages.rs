@@ -7,8 +7,8 @@ use super::Backend;
 use super::make::*;
 use crate::Op;
 use crate::browse::{
-    DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, RecordFilter, SHEET_ROWS_MAX,
-    SystemCounts,
+    DecisionFilter, DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, RecordFilter,
+    SHEET_ROWS_MAX, SystemCounts,
 };
 use crate::op::SystemState;
 
@@ -129,6 +129,33 @@ pub fn events_are_filtered(backend: &Backend) {
         other => panic!("not events: {other:?}"),
     };
     assert_eq!((one(2), one(4)), (vec![lead], vec![]));
+}
+
+/// Decisions of all records by kind, system and position.
+pub fn decisions_are_filtered(backend: &Backend) {
+    let of = |number, kind, from: &str| intake::Decision { system: system(from), ..decision(number, kind) };
+    let made = [
+        of(1, DecisionKind::Rejected, "crm"),
+        of(2, DecisionKind::Frozen, "erp"),
+        of(1, DecisionKind::Stale, "crm"),
+    ];
+    backend.apply(made.clone().map(Op::PutDecision).to_vec());
+    let all = || DecisionFilter { limit: 9, ..DecisionFilter::default() };
+    let some = |filter| match backend.look(&acme(), Look::Decisions(filter)) {
+        Page::Decisions(rows) => rows,
+        other => panic!("not decisions: {other:?}"),
+    };
+    let only = |filter| some(filter).into_iter().map(|(_, row)| row).collect::<Vec<_>>();
+    let [first, second, third] = made;
+    assert_eq!(only(all()), [third.clone(), second.clone(), first.clone()]);
+    let kinds = vec![DecisionKind::Rejected, DecisionKind::Frozen];
+    assert_eq!(only(DecisionFilter { kinds, ..all() }), [second.clone(), first.clone()]);
+    assert_eq!(only(DecisionFilter { system: Some(system("erp")), ..all() }), [second]);
+    assert_eq!(only(DecisionFilter { system: Some(system("unheard")), ..all() }), []);
+    let newest = some(DecisionFilter { limit: 1, ..all() });
+    assert_eq!(newest[0].1, third);
+    let older = DecisionFilter { before: Some(newest[0].0), system: Some(system("crm")), ..all() };
+    assert_eq!(only(older), [first]);
 }
 
 /// Messages by source, state and position.

@@ -271,6 +271,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Deliveries(rows) => rows.is_empty(),
         Page::Delivery(row) => row.is_none(),
         Page::Events(rows) => rows.is_empty(),
+        Page::Decisions(rows) => rows.is_empty(),
         Page::Messages(rows) => rows.is_empty(),
         Page::Record(sheet) => sheet.is_none(),
         Page::Changes(rows) => rows.is_empty(),

@@ -11,7 +11,9 @@ use serde_json::json;
 
 use super::Backend;
 use super::make::*;
-use crate::browse::{DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter};
+use crate::browse::{
+    DecisionFilter, DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter,
+};
 use crate::epoch::{Epoch, Reread};
 use crate::op::{Attempt, Decided, Fetch, SystemState};
 use crate::retention::{OldRow, Retained};
@@ -449,7 +451,7 @@ impl Dice {
         let before = self.number(20);
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
-        match self.below(13) {
+        match self.below(14) {
             8 => Look::Jobs(JobFilter { id: self.some(job(0)), before, limit }),
             9 => Look::Groups(GroupFilter {
                 system: self.some(system("erp")),
@@ -477,6 +479,12 @@ impl Dice {
             11 => {
                 Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system(self.system())] }
             }
+            12 => Look::Decisions(DecisionFilter {
+                kinds: if self.maybe() { vec![] } else { vec![DecisionKind::Frozen] },
+                system: self.some(system("crm")),
+                before,
+                limit,
+            }),
             _ => Look::Systems,
         }
     }

@@ -104,6 +104,8 @@ impl Tables {
             Op::PutDecision(decision) => {
                 let all = (decision.record, i64::MIN)..=(decision.record, i64::MAX);
                 let last = self.decisions.range(all).next_back().map_or(0, |((_, last), _)| *last);
+                let position = self.decided.last_key_value().map_or(1, |(last, _)| last + 1);
+                self.decided.insert(position, (decision.record, last + 1));
                 self.decisions.insert((decision.record, last + 1), decision);
             }
             Op::PutIntent(intent) => self.put_intent(intent),

@@ -8,8 +8,8 @@ use ledger::{Intent, ObligationKey, State};
 
 use super::tables::Tables;
 use crate::browse::{
-    DeliveryFilter, EventFilter, FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX, Look, MessageFilter,
-    OPEN_COUNT_MAX, Page, RecordFilter, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
+    DecisionFilter, DeliveryFilter, EventFilter, FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX, Look,
+    MessageFilter, OPEN_COUNT_MAX, Page, RecordFilter, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
 };
 use crate::op::{Applied, SystemState};
 
@@ -24,6 +24,7 @@ impl Tables {
                     self.facts.at.get(&event).and_then(|at| Some((*at, self.facts.rows.get(at)?.clone())));
                 Page::Events(at.into_iter().filter(|(_, fact)| fact.tenant == *tenant).collect())
             }
+            Look::Decisions(filter) => Page::Decisions(self.decided(tenant, &filter)),
             Look::Messages(filter) => Page::Messages(self.messages(tenant, &filter)),
             Look::Message(id) => {
                 let at = self.messages.at.get(&id);
@@ -113,6 +114,17 @@ impl Tables {
                 && filter.record.is_none_or(|record| fact.record == record)
                 && filter.source.as_ref().is_none_or(|source| fact.source == *source)
         })
+    }
+
+    fn decided(&self, tenant: &Tenant, filter: &DecisionFilter) -> Vec<(i64, intake::Decision)> {
+        let rows = self.decided.range(..filter.before.unwrap_or(i64::MAX)).rev();
+        let rows = rows.filter_map(|(at, key)| Some((*at, self.decisions.get(key)?)));
+        let wanted = rows.filter(|(_, decision)| {
+            decision.tenant == *tenant
+                && (filter.kinds.is_empty() || filter.kinds.contains(&decision.kind))
+                && filter.system.as_ref().is_none_or(|system| decision.system == *system)
+        });
+        wanted.take(filter.limit.min(LIST_ROWS_MAX)).map(|(at, decision)| (at, decision.clone())).collect()
     }
 
     fn messages(&self, tenant: &Tenant, filter: &MessageFilter) -> Vec<(i64, intake::Message)> {

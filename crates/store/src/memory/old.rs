@@ -273,6 +273,7 @@ impl Tables {
                 let found = self.decisions.get(&(*record, *number));
                 if found.is_some_and(|found| found.tenant == *tenant && found.at < before) {
                     self.decisions.remove(&(*record, *number));
+                    self.decided.retain(|_, key| *key != (*record, *number));
                 }
             }
             OldRow::Group(kind, name) => {

@@ -127,6 +127,8 @@ pub(super) struct Tables {
     pub(super) attempts: BTreeMap<i64, (Option<RecordId>, Attempt)>,
     /// By record, and the number there.
     pub(super) decisions: BTreeMap<(RecordId, i64), Decision>,
+    /// Their positions among all.
+    pub(super) decided: BTreeMap<i64, (RecordId, i64)>,
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,

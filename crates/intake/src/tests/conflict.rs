@@ -1,0 +1,284 @@
+//! Policies: who counts where two systems say different things, and what waits for a person.
+
+use canonical::schema::Ownership;
+use canonical::{Open, OpenKind};
+
+use super::*;
+use crate::{Choice, settle};
+
+/// A contact whose fields follow one policy each: `score` the smaller, `limit` the greater, `tags` both, `phone` the
+/// latest, `title` is proposed to the CRM.
+fn world() -> World {
+    let mut world = World::new();
+    let mut add = |name: &str, kind, owner, policy| {
+        world.schema.fields.insert(field(name), spec(kind, owner, policy));
+    };
+    add("score", FieldType::Integer, None, OnConflict::Min);
+    add("limit", FieldType::Decimal, Some("erp"), OnConflict::Max);
+    add("tags", FieldType::List { set: true }, None, OnConflict::Union);
+    add("phone", FieldType::Text, None, OnConflict::Latest);
+    add("title", FieldType::Text, Some("crm"), OnConflict::Propose);
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("marketing", "m", 1, json!({"email": "a@x.org"})));
+    world
+}
+
+fn id(from: &str) -> &'static str {
+    match from {
+        "crm" => "1",
+        "erp" => "9",
+        _ => "m",
+    }
+}
+
+fn says(from: &str, order: i64, values: Value) -> Incoming {
+    said(from, id(from), order, values)
+}
+
+/// The same, changed there at that second by that system's clock.
+fn changed(from: &str, order: i64, second: i64, values: Value) -> Incoming {
+    let mut said = says(from, order, values);
+    said.changed_at = Some(Wall(second * 1_000_000));
+    said.as_of = Wall(1_000_000_000 + order);
+    said
+}
+
+fn kinds(accepted: &Accepted) -> Vec<&'static str> {
+    accepted.decisions.iter().map(|decision| decision.kind.name()).collect()
+}
+
+fn value(world: &World, name: &str) -> Value {
+    world.only().fields.get(name).cloned().unwrap_or_default()
+}
+
+fn open(world: &World, name: &str) -> Option<Open> {
+    world.only().open.get(&field(name)).cloned()
+}
+
+#[test]
+fn the_smaller_the_greater_and_both_count_in_whatever_order() {
+    let words = [
+        ("crm", json!({"score": 5, "limit": "100", "tags": ["a", "b"]})),
+        ("erp", json!({"score": 3, "limit": "20", "tags": ["b", "c"]})),
+        ("marketing", json!({"score": 9, "limit": "300.5", "tags": []})),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+        let mut world = world();
+        // The owner's own word replaces; here nobody but the others has a limit to say.
+        world.schema.fields.get_mut(&field("limit")).unwrap().owner = None;
+        for (turn, which) in order.into_iter().enumerate() {
+            let (from, values) = &words[which];
+            world.accept(&says(from, 10 + turn as i64, values.clone()));
+        }
+        assert_eq!(value(&world, "score"), 3, "{order:?}");
+        assert_eq!(value(&world, "limit"), "300.5", "{order:?}");
+        assert_eq!(value(&world, "tags"), json!(["a", "b", "c"]), "{order:?}");
+    }
+}
+
+#[test]
+fn who_says_less_is_told_and_an_owner_replaces() {
+    let mut world = world();
+    world.accept(&says("erp", 2, json!({"limit": "100"})));
+    let less = world.accept(&says("crm", 2, json!({"limit": "40"})));
+    assert_eq!(kinds(&less), ["merged"]);
+    assert_eq!(raised(&less), ["to-crm"]);
+    assert_eq!(value(&world, "limit"), "100");
+    let more = world.accept(&says("crm", 3, json!({"limit": "140"})));
+    assert!(raised(&more).contains(&"to-erp".to_owned()));
+    assert_eq!(value(&world, "limit"), "140");
+    world.accept(&says("erp", 3, json!({"limit": "10"})));
+    assert_eq!(value(&world, "limit"), "10");
+}
+
+#[test]
+fn what_changed_last_counts_whenever_it_arrives() {
+    for late in [false, true] {
+        let mut world = world();
+        let early = changed("crm", 10, 100, json!({"phone": "old"}));
+        let newer = changed("erp", 10, 120, json!({"phone": "new"}));
+        let (first, second) = if late { (newer, early) } else { (early, newer) };
+        world.accept(&first);
+        let last = world.accept(&second);
+        assert_eq!(value(&world, "phone"), "new");
+        assert_eq!(kinds(&last), [if late { "stale" } else { "merged" }]);
+        // Who has the older one is told.
+        assert!(raised(&last).contains(&"to-crm".to_owned()));
+    }
+}
+
+#[test]
+fn within_the_clocks_skew_the_owner_counts_then_the_preferred_then_the_first() {
+    let both = |world: &mut World| {
+        world.accept(&changed("crm", 10, 100, json!({"phone": "crm"})));
+        world.accept(&changed("erp", 10, 105, json!({"phone": "erp"})));
+        value(world, "phone")
+    };
+    assert_eq!(both(&mut world()), "crm");
+    let mut preferred = world();
+    preferred.schema.fields.get_mut(&field("phone")).unwrap().prefer = vec![system("erp"), system("crm")];
+    assert_eq!(both(&mut preferred), "erp");
+    preferred.schema.fields.get_mut(&field("phone")).unwrap().owner = Some(system("crm"));
+    let mut owned = preferred;
+    owned.view = world().view;
+    assert_eq!(both(&mut owned), "crm");
+    // One microsecond beyond, the clocks tell.
+    let mut beyond = world();
+    beyond.accept(&changed("crm", 10, 100, json!({"phone": "crm"})));
+    let mut later = changed("erp", 10, 105, json!({"phone": "erp"}));
+    later.changed_at = Some(Wall(105_000_001));
+    beyond.accept(&later);
+    assert_eq!(value(&beyond, "phone"), "erp");
+}
+
+#[test]
+fn what_no_clock_can_tell_waits_for_a_person_and_nothing_moves() {
+    let mut world = world();
+    world.accept(&changed("crm", 10, 100, json!({"phone": "crm"})));
+    let silent = world.accept(&says("erp", 10, json!({"phone": "erp"})));
+    assert_eq!((kinds(&silent), raised(&silent)), (vec!["conflict"], vec![]));
+    assert_eq!(value(&world, "phone"), "crm");
+    let waits = open(&world, "phone").unwrap();
+    assert_eq!((waits.kind, waits.system, waits.value), (OpenKind::Conflict, system("erp"), json!("erp")));
+    // Said again, it is the same conflict.
+    assert!(world.accept(&says("erp", 11, json!({"phone": "erp"}))).decisions.is_empty());
+    let mut ahead = changed("erp", 12, 0, json!({"phone": "mine"}));
+    ahead.changed_at = Some(Wall(ahead.as_of.0 + 3_600_000_000));
+    assert_eq!(kinds(&world.accept(&ahead)), ["conflict"]);
+    // A newer word settles it.
+    assert_eq!(kinds(&world.accept(&changed("crm", 13, 900, json!({"phone": "crm 2"})))), ["settled"]);
+    assert_eq!((value(&world, "phone"), open(&world, "phone")), (json!("crm 2"), None));
+}
+
+#[test]
+fn a_proposal_is_told_to_the_owner_who_takes_it_or_not() {
+    let mut world = world();
+    world.schema.counter_writes_max = 3;
+    world.accept(&says("crm", 2, json!({"title": "Dr"})));
+    let proposed = world.accept(&says("erp", 2, json!({"title": "Prof"})));
+    assert_eq!((kinds(&proposed), raised(&proposed)), (vec!["proposed"], vec!["to-crm".to_owned()]));
+    assert!(proposed.facts.is_empty() && value(&world, "title") == "Dr");
+    let schema = world.schema.clone();
+    assert_eq!(world.only().said_to(&system("crm"), &schema)["title"], "Prof");
+    assert_eq!(world.only().said_to(&system("erp"), &schema)["title"], "Dr");
+    assert_eq!(world.only().held_at(&system("erp")).count(), 1);
+    // The owner's old state is no answer.
+    assert!(world.accept(&says("crm", 3, json!({"title": "Dr"}))).decisions.is_empty());
+    let taken = world.accept(&says("crm", 4, json!({"title": "Prof"})));
+    assert_eq!((kinds(&taken), open(&world, "title")), (vec!["accepted"], None));
+    assert_eq!(value(&world, "title"), "Prof");
+
+    world.accept(&says("erp", 5, json!({"title": "King"})));
+    let declined = world.accept(&says("crm", 6, json!({"title": "Dr"})));
+    assert_eq!((kinds(&declined), open(&world, "title")), (vec!["declined"], None));
+    assert!(raised(&declined).contains(&"to-erp".to_owned()));
+
+    // It had what was proposed, and has its own again.
+    world.accept(&says("erp", 7, json!({"title": "Queen"})));
+    let back =
+        Incoming { known: fields(json!({"title": "Queen"})), ..says("crm", 8, json!({"title": "Dr"})) };
+    let declined = world.accept(&back);
+    assert_eq!((kinds(&declined), raised(&declined)), (vec!["declined"], vec!["to-erp".to_owned()]));
+}
+
+#[test]
+fn a_proposal_without_a_way_to_the_owner_is_refused() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"title": "Dr"})));
+    world.routes.retain(|route| route.system != system("crm"));
+    let refused = world.accept(&says("erp", 2, json!({"title": "Prof"})));
+    assert_eq!((kinds(&refused), open(&world, "title")), (vec!["rejected"], None));
+}
+
+/// Whoever keeps changing it is left alone until a person has settled it, however long that takes.
+#[test]
+fn what_is_frozen_stays_so_until_it_is_settled() {
+    let mut world = world();
+    let hour = 3_600_000_000;
+    let edit = |world: &mut World, turn: i64, at: i64| {
+        let mut said = says("erp", turn, json!({"email": format!("{turn}@x.org")}));
+        said.as_of = Wall(at);
+        let accepted = world.accept(&said);
+        (kinds(&accepted), raised(&accepted))
+    };
+    for turn in 2..4 {
+        assert_eq!(edit(&mut world, turn, turn), (vec!["reverted"], vec!["to-erp".to_owned()]));
+    }
+    assert_eq!(edit(&mut world, 4, 4), (vec!["frozen"], vec![]));
+    assert_eq!(edit(&mut world, 5, 3 * hour), (vec!["rejected"], vec![]));
+    assert_eq!(open(&world, "email").unwrap().value, "5@x.org");
+    // The owner's next value does not thaw it.
+    world.accept(&says("crm", 9, json!({"email": "new@x.org"})));
+    assert_eq!(open(&world, "email").unwrap().kind, OpenKind::Frozen);
+    let routes: Vec<&Route> = world.routes.iter().collect();
+    let tenant = Tenant::new("acme").unwrap();
+    let context = Context {
+        tenant: &tenant,
+        schema: &world.schema,
+        routes: &routes,
+        now: Wall(4 * hour),
+        event: EventId::from_parts(Wall(1), 1),
+        fresh: RecordId::from_parts(Wall(1), 1),
+        restored_at: None,
+    };
+    let record = world.only();
+    let kept = settle(context, record, &field("email"), &Choice::Record, "ann: it was a script").unwrap();
+    let (settled, before) = kept.record.clone().unwrap();
+    assert_eq!((settled.version, before, settled.open.len()), (record.version, record.version, 0));
+    assert_eq!(raised(&kept), ["to-erp"]);
+    let taken = settle(context, record, &field("email"), &Choice::Other, "ann: they are right").unwrap();
+    let (settled, before) = taken.record.clone().unwrap();
+    assert_eq!((settled.version, settled.fields["email"].clone()), (before + 1, json!("5@x.org")));
+    assert_eq!(raised(&taken), ["to-crm", "to-erp", "to-marketing"]);
+    assert!(settle(context, record, &field("name"), &Choice::Record, "ann: why").is_err());
+}
+
+#[test]
+fn what_agrees_again_is_settled() {
+    let mut world = world();
+    world.accept(&changed("crm", 10, 100, json!({"phone": "crm"})));
+    world.accept(&says("erp", 10, json!({"phone": "erp"})));
+    let version = world.only().version;
+    let agreed = world.accept(&says("erp", 11, json!({"phone": "crm"})));
+    assert_eq!((kinds(&agreed), open(&world, "phone")), (vec!["settled"], None));
+    assert_eq!(agreed.record.unwrap().0.version, version);
+}
+
+/// A lead belongs to the CRM until an order exists.
+fn leads() -> World {
+    let mut world = world();
+    let stage = spec(FieldType::Text, Some("crm"), OnConflict::Reject);
+    world.schema.fields.insert(field("stage"), stage);
+    let mut address = spec(FieldType::Text, Some("crm"), OnConflict::Reject);
+    let ordered =
+        Condition { field: field("hold"), equals: Some(json!(true)), one_of: None, not: None, present: None };
+    address.owners = vec![Ownership { owner: system("erp"), when: vec![ordered] }];
+    world.schema.fields.insert(field("address"), address);
+    world
+}
+
+#[test]
+fn ownership_moves_with_the_record() {
+    let mut world = leads();
+    world.accept(&says("crm", 2, json!({"address": "Here 1"})));
+    assert_eq!(kinds(&world.accept(&says("erp", 2, json!({"address": "There 2"})))), ["rejected"]);
+    // One message that moves it and uses it: what it says of itself counts first, in whatever order its fields stand.
+    let moves = world.accept(&says("erp", 3, json!({"address": "There 3", "hold": true})));
+    assert_eq!(kinds(&moves), ["moved"]);
+    assert_eq!(value(&world, "address"), "There 3");
+    assert_eq!(kinds(&world.accept(&says("crm", 3, json!({"address": "Here 4"})))), ["rejected"]);
+    // And back: its owner is asked for its word.
+    let back = world.accept(&says("erp", 4, json!({"hold": false})));
+    assert_eq!(kinds(&back), ["moved"]);
+    assert_eq!(back.reread.into_iter().collect::<Vec<_>>(), [system("crm")]);
+    world.accept(&says("crm", 5, json!({"address": "Here 5"})));
+    assert_eq!(value(&world, "address"), "Here 5");
+}
+
+#[test]
+fn a_blank_owner_value_takes_the_first_and_says_so() {
+    let mut world = world();
+    let filled = world.accept(&says("erp", 2, json!({"title": "Dr"})));
+    assert_eq!((kinds(&filled), value(&world, "title")), (vec!["filled"], json!("Dr")));
+}
