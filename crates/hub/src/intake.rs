@@ -4,6 +4,8 @@
 //! with the load and a lone message waits for nobody.
 
 mod backlog;
+#[cfg(test)]
+mod echo_tests;
 mod prepare;
 #[cfg(test)]
 mod tests;

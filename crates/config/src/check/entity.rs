@@ -128,11 +128,6 @@ impl Checks {
             let at = j.to_string();
             let path = ["fields", name.as_str(), "owners", &at];
             self.known_system(document, &[path[0], path[1], path[2], path[3], "owner"], &rule.owner);
-            if rule.when.is_empty() {
-                let what = "this moves the field always";
-                let hint = "say `owner:` for that, or add a condition";
-                self.problems.push(document.problem(&path, what).hint(hint));
-            }
             let when = [path[0], path[1], path[2], path[3], "when"];
             self.conditions(document, &when, &mut rule.when, schema);
             for (k, condition) in rule.when.iter().enumerate() {

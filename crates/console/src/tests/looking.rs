@@ -119,7 +119,7 @@ async fn a_record_is_explained_field_by_field() {
     assert_eq!(email["decisions"][0]["kind"], "rejected");
     let name = field("name");
     let open = (&name["open"]["kind"], &name["open"]["system"], &name["open"]["value"]);
-    assert_eq!(open, (&json!("frozen"), &json!("erp"), &json!("[masked]")));
+    assert_eq!(open, (&json!("frozen"), &json!("crm"), &json!("theirs")));
     assert_eq!(why["watermarks"]["crm"], 1);
     let one = bench.get(&format!("/api/v1/records/{}/explain?field=email", make::rec(1))).await;
     assert_eq!(one["fields"].as_array().unwrap().len(), 1);

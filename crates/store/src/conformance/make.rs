@@ -128,7 +128,7 @@ pub fn record(number: u64, version: i64) -> Record {
     };
     let open = Open {
         kind: OpenKind::Frozen,
-        system: system("erp"),
+        system: system("crm"),
         value: json!("theirs"),
         base: json!(null),
         since: at(1),

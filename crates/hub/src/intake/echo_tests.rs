@@ -1,0 +1,272 @@
+//! What Concord wrote is known when it comes back, however the vendor writes it: as it is, late, superseded, or in one
+//! message with a real edit (I6).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use canonical::{ExternalRef, Fields, Mono, Now, Object, OrderToken, Record, RecordId, System, Wall};
+use config::{Configuration, Files};
+use connector::{Observation, Seen};
+use intake::{Decision, Link, View};
+use ledger::Shadow;
+use serde_json::{Value, json};
+use store::Op;
+
+use super::prepare;
+use super::units;
+use crate::turn::{Arrival, Effect, Origin, Turn};
+
+const NOW: Wall = Wall(1_800_000_000_000_000);
+
+/// A CRM that owns everything, and an ERP that writes texts in capitals, with blanks around, rounds and moves times.
+fn configuration() -> Arc<Configuration> {
+    let mut files = Files::new();
+    let field = |name: &str, kind: &str| format!("    {name}: {kind}\n");
+    let schema: String = [
+        field("name", "{type: string}"),
+        field("code", "{type: string}"),
+        field("amount", "{type: string, format: decimal}"),
+        field("since", "{type: string, format: date-time}"),
+        field("account", "{type: string, format: record, x-entity: Account}"),
+    ]
+    .concat();
+    let owned = ["name", "code", "amount", "since", "account"]
+        .map(|name| format!("  {name}: {{owner: crm, pii: none}}\n"))
+        .concat();
+    for (path, text) in [
+        (
+            "concord.yaml",
+            "tenant: acme\npublic_url: https://hub.example.com/\nstore: {folder: ./data, root_key: {file: ./root.key}}\n\
+             listeners: {ingress: \"127.0.0.1:4000\", operator: \"127.0.0.1:4001\"}\n"
+                .to_owned(),
+        ),
+        (
+            "model/deal.yaml",
+            format!(
+                "entity: Deal\nversion: 1\nschema:\n  type: object\n  properties:\n{schema}fields:\n{owned}creators: [crm]\n"
+            ),
+        ),
+        (
+            "model/account.yaml",
+            "entity: Account\nversion: 1\nschema: {type: object, properties: {name: {type: string}}}\n\
+             fields: {name: {owner: crm, pii: none}}\ncreators: [crm]\n"
+                .to_owned(),
+        ),
+        ("connectors/source.yaml", connector("source", "deals", "accounts")),
+        ("connectors/target.yaml", connector("target", "orders", "customers")),
+        (
+            "systems/crm.yaml",
+            "system: crm\nconnector: connectors/source.yaml\nconnection: {base_url: \"https://crm.example.com\"}\n\
+             webhook: {secrets: [{env: CRM}]}\n"
+                .to_owned(),
+        ),
+        (
+            "systems/erp.yaml",
+            "system: erp\nconnector: connectors/target.yaml\nconnection: {base_url: \"https://erp.example.com\"}\n\
+             webhook: {secrets: [{env: ERP}]}\n"
+                .to_owned(),
+        ),
+        ("mappings/deal.crm.yaml", mapping("crm", "deals", "accounts", "in")),
+        ("mappings/deal.erp.yaml", mapping("erp", "orders", "customers", "both")),
+        ("mappings/account.crm.yaml", account("crm", "accounts", "in")),
+        ("mappings/account.erp.yaml", account("erp", "customers", "both")),
+        (
+            "routes/all.yaml",
+            "routes:\n  - {route: deals, kind: sync, entity: Deal, system: erp, object: orders, mapping: deal.erp}\n  \
+             - {route: accounts, kind: sync, entity: Account, system: erp, object: customers, mapping: account.erp}\n"
+                .to_owned(),
+        ),
+    ] {
+        files.put(path, text);
+    }
+    let shown = |problems: Vec<config::Problem>| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    Arc::new(config::load(&files).unwrap_or_else(|problems| panic!("{}", shown(problems))).configuration)
+}
+
+fn connector(name: &str, one: &str, other: &str) -> String {
+    let object = |name: &str| {
+        format!(
+            "  {name}:\n    shape: {{id: id, order: {{path: order, form: number}}}}\n    writes:\n      put:\n        \
+             for: [create, update]\n        idempotency: {{class: upsert}}\n        processing_max: 1s\n        \
+             request: {{method: PUT, path: \"/{name}/{{key}}\", json: \"{{fields}}\", timeout: 1s}}\n        \
+             answer: {{id: {{path: id}}}}\n"
+        )
+    };
+    format!(
+        "connector: {name}\nversion: \"1\"\nabout: A system.\nwebhook:\n  scheme: {{preset: hmac}}\n  id: [id]\n  \
+         kind: kind\n  object_id: object.id\n  fields: object\n  rules: [{{match: \"*\", object: {one}, seen: state}}]\n\
+         objects:\n{}{}",
+        object(one),
+        object(other)
+    )
+}
+
+fn mapping(system: &str, object: &str, accounts: &str, direction: &str) -> String {
+    let rows = [
+        "field: name, path: name, equal: folded",
+        "field: code, path: code, equal: trimmed",
+        "field: amount, path: amount, transform: [{decimal: {scale: 1, round: half_up}}], equal: rounded",
+        "field: since, path: since, transform: [time]",
+    ];
+    let rows: String = rows.iter().map(|row| format!("  - {{{row}, direction: {direction}}}\n")).collect();
+    format!(
+        "mapping: deal.{system}\nversion: 1\nentity: Deal\nsystem: {system}\nobject: {object}\nfields:\n{rows}  \
+         - {{field: account, path: account, ref: {{entity: Account, object: {accounts}}}, direction: {direction}}}\n"
+    )
+}
+
+fn account(system: &str, object: &str, direction: &str) -> String {
+    format!(
+        "mapping: account.{system}\nversion: 1\nentity: Account\nsystem: {system}\nobject: {object}\nfields:\n  \
+         - {{field: name, path: name, direction: {direction}}}\n"
+    )
+}
+
+fn rec(number: u128) -> RecordId {
+    RecordId::from_parts(Wall(1_000_000), number << 16)
+}
+
+fn external(object: &str, id: &str) -> ExternalRef {
+    let system = System::new("erp").unwrap();
+    ExternalRef { system, object: Object::new(object).unwrap(), id: id.to_owned() }
+}
+
+fn fields(value: Value) -> Fields {
+    value.as_object().unwrap().clone()
+}
+
+/// What the record says, and how the ERP had it after an earlier write.
+fn record() -> Value {
+    json!({"name": "Grace", "code": "n", "amount": "7.5", "since": "2026-05-01T10:00:00Z", "account": rec(3).to_string()})
+}
+fn written() -> Value {
+    json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c2"})
+}
+
+/// The record 1 stands for order o1 there; accounts 2 and 3 for customers c2 and c3.
+fn view(shadow: Shadow) -> View {
+    let tenant = canonical::Tenant::new("acme").unwrap();
+    let erp = System::new("erp").unwrap();
+    let mut view = View { tenant: Some(tenant.clone()), ..View::default() };
+    for (number, object, id, entity) in
+        [(1, "orders", "o1", "Deal"), (2, "customers", "c2", "Account"), (3, "customers", "c3", "Account")]
+    {
+        let about = external(object, id);
+        let link = Link {
+            tenant: tenant.clone(),
+            system: erp.clone(),
+            instance: String::new(),
+            object: about.object.clone(),
+            external_id: id.to_owned(),
+            entity: canonical::Entity::new(entity).unwrap(),
+            record: rec(number),
+            created_at: Wall(1),
+        };
+        view.links.insert(about, link);
+    }
+    let made = store_record(&tenant);
+    view.records.insert(made.id, made);
+    view.shadows.insert((rec(1), erp, Object::new("orders").unwrap()), shadow);
+    view
+}
+
+fn store_record(tenant: &canonical::Tenant) -> Record {
+    Record {
+        tenant: tenant.clone(),
+        entity: canonical::Entity::new("Deal").unwrap(),
+        id: rec(1),
+        version: 4,
+        schema: 1,
+        alive: canonical::Alive::Live,
+        fields: fields(record()),
+        provenance: BTreeMap::new(),
+        marks: BTreeMap::new(),
+        extensions: BTreeMap::new(),
+        counter_writes: BTreeMap::new(),
+        open: BTreeMap::new(),
+        occurrences: Default::default(),
+        created_at: Wall(1),
+        updated_at: Wall(2),
+    }
+}
+
+fn shadow(there: Value) -> Shadow {
+    let tenant = canonical::Tenant::new("acme").unwrap();
+    let (system, object) = (System::new("erp").unwrap(), Object::new("orders").unwrap());
+    let mut shadow = Shadow::blank(tenant, rec(1), system, object);
+    shadow.external_id = Some("o1".to_owned());
+    shadow.fields = fields(there);
+    shadow.revision = 3;
+    shadow
+}
+
+/// What is decided when the ERP says that.
+fn decided(shadow: Shadow, says: Value) -> Vec<Decision> {
+    let config = configuration();
+    let mut effects: Vec<Effect> = Vec::new();
+    let mut turn = Turn::new(Now { mono: Mono(1), wall: NOW }, 7, &mut effects);
+    let observation = Observation {
+        object: Object::new("orders").unwrap(),
+        external_id: "o1".to_owned(),
+        seen: Seen::State { fields: fields(says) },
+        order: Some(OrderToken(50)),
+        event_id: Some("e1".to_owned()),
+        occurred_at: None,
+        changed_at: None,
+        trace: None,
+    };
+    let source = System::new("erp").unwrap();
+    let arrival = Arrival::Read(observation);
+    let item = prepare::prepare(&config, "", &source, &Origin::Pushed, NOW, 1, 0, arrival, &mut turn);
+    let mut batch = units::decide_batch(&config, &mut view(shadow), vec![item], &mut turn);
+    let ops = batch.units().into_iter().flat_map(|unit| unit.ops);
+    ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None }).collect()
+}
+
+fn refused(decisions: &[Decision]) -> Vec<String> {
+    decisions.iter().filter_map(|decision| decision.field.as_ref().map(ToString::to_string)).collect()
+}
+
+/// The same as was written, as vendors write it.
+fn reformatted() -> Value {
+    json!({"name": " ADA ", "code": " x ", "amount": "2.30", "since": "2026-01-01T12:00:00+02:00", "account": "c2"})
+}
+
+#[test]
+fn what_stands_there_still_is_no_edit_however_it_is_written() {
+    assert_eq!(refused(&decided(shadow(written()), written())), Vec::<String>::new());
+    assert_eq!(refused(&decided(shadow(written()), reformatted())), Vec::<String>::new());
+    assert_eq!(refused(&decided(shadow(reformatted()), written())), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_written_lately_and_is_superseded_is_no_edit_however_it_is_written() {
+    let config = configuration();
+    let object = Object::new("orders").unwrap();
+    let (mapping, _) = config.outbound(&System::new("erp").unwrap(), &object).unwrap();
+    let mut later = shadow(
+        json!({"name": "Bea", "code": "y", "amount": "9", "since": "2026-03-01T10:00:00Z", "account": "c3"}),
+    );
+    later.remember(&mapping.forms(&fields(written())), Wall(NOW.0 - 1_000_000));
+    assert_eq!(refused(&decided(later.clone(), written())), Vec::<String>::new());
+    assert_eq!(refused(&decided(later, reformatted())), Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_among_what_is_known_is_an_edit() {
+    for name in ["name", "code", "amount", "since"] {
+        let mut says = reformatted();
+        says[name] = match name {
+            "amount" => json!("2.4"),
+            "since" => json!("2026-01-01T10:00:01Z"),
+            _ => json!("somebody's"),
+        };
+        assert_eq!(refused(&decided(shadow(written()), says)), [name]);
+    }
+    // Another customer than the one that was written, and than the record's.
+    let there = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c3"});
+    let says = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c2"});
+    assert_eq!(refused(&decided(shadow(there), says)), ["account"]);
+}
