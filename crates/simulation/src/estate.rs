@@ -24,7 +24,7 @@ mod trouble;
 mod watch;
 
 /// Lines of the diary that are kept.
-const DIARY_MAX: usize = 60_000;
+const DIARY_MAX: usize = 1_000_000;
 /// How long everything has, after the last fault, to come to rest.
 pub(crate) const HEALING: Duration = Duration::from_secs(1_500);
 /// How long the last two replays have after that, and how much more per time of faults: the estate grows.

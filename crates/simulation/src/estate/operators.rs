@@ -1,13 +1,15 @@
 //! What operators do: hold a system and let it go on, try again, give up. They look at the targets before they decide,
 //! as the runbook says.
 
-use canonical::System;
+use std::collections::BTreeSet;
+
+use canonical::{RecordId, System};
 use dispatch::Forced;
 use hub::{Delivery, Input, MachineId, Notice, Order, Ticket};
-use intake::MessageState;
+use intake::{Choice, DecisionKind, MessageState};
 use ledger::{IntentState, Obligation, State, Subject};
 use serde_json::json;
-use store::browse::{DeliveryFilter, Look, MessageFilter, Page};
+use store::browse::{DecisionFilter, DeliveryFilter, Look, MessageFilter, Page};
 use store::{Browse as _, HeldPart};
 
 use super::{Happening, Standing, files, system};
@@ -136,6 +138,7 @@ impl Simulation {
                 }
             }
         }
+        self.settle_open();
         let filter =
             MessageFilter { states: vec![MessageState::Quarantined], limit: 200, ..MessageFilter::default() };
         let Some(Page::Messages(messages)) = self.page(Look::Messages(filter)) else { return };
@@ -153,6 +156,36 @@ impl Simulation {
             };
             let input = Input::Told(Notice::Do(ticket, order));
             self.at(self.now + 50, Event::Input(MachineId::Intake, input));
+        }
+    }
+
+    /// What was written back too often is looked at, and counts as the record has it.
+    fn settle_open(&mut self) {
+        let filter =
+            DecisionFilter { kinds: vec![DecisionKind::Frozen], limit: 200, ..DecisionFilter::default() };
+        let Some(Page::Decisions(frozen)) = self.page(Look::Decisions(filter)) else { return };
+        let records: BTreeSet<RecordId> = frozen.iter().map(|(_, decision)| decision.record).collect();
+        for id in records {
+            let Some(Page::Record(Some(sheet))) = self.page(Look::Record(id)) else { continue };
+            for field in sheet.record.open.keys() {
+                if !self.healed() && self.between(0, 10) >= 6 {
+                    continue;
+                }
+                let Some(estate) = &mut self.estate else { return };
+                estate.next_order += 1;
+                let ticket = Ticket(estate.next_order);
+                let order = Order::Settle {
+                    record: Box::new(sheet.record.clone()),
+                    field: field.clone(),
+                    choice: Choice::Record,
+                    reason: "ann: the owner's counts".to_owned(),
+                };
+                self.did("OperatorSettled");
+                self.at(
+                    self.now + 50,
+                    Event::Input(MachineId::Intake, Input::Told(Notice::Do(ticket, order))),
+                );
+            }
         }
     }
 
