@@ -81,9 +81,29 @@ fn looks(folder: &Folder, delivery: &Value) {
     for part in ["Company", "Links", "Shadows", "Deliveries", "Timeline"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    explains(folder, &text(&delivery["record"]), &external);
     assert_eq!(code(folder, &["event", "get", "evt_0198c0de00007000800000000000000b"]), Some(5));
     assert_eq!(code(folder, &["record", "get", "alpha:nobody"]), Some(5));
     assert_eq!(code(folder, &["delivery", "list", "--state", "sideways"]), Some(64));
+}
+
+/// Why a record is as it is, and that nothing is to be settled.
+fn explains(folder: &Folder, record: &str, external: &str) {
+    let why = json(folder, &["record", "explain", &format!("Company/{record}")]);
+    assert_eq!(why, json(folder, &["record", "explain", external]), "by its id, or an object's");
+    let fields = why["fields"].as_array().unwrap();
+    let number = fields.iter().find(|field| field["field"] == "number").unwrap();
+    assert_eq!((&number["value"], &number["source"]), (&"c1".into(), &"shop".into()));
+    assert_eq!(number["systems"][0]["system"], "alpha");
+    let shown = concord(folder, &["record", "explain", record, "--field", "number"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for part in ["number  c1", "owner", "said by    shop", "What each system has", "alpha"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert_eq!(code(folder, &["record", "explain", record, "--field", "nmber"]), Some(64));
+    let settle = ["record", "settle", record, "--field", "number", "--take", "record", "--reason", "a test"];
+    assert_eq!(code(folder, &settle), Some(6), "nothing is open");
+    assert_eq!(json(folder, &["record", "violations"]), serde_json::json!([]));
 }
 
 /// A paused system is told nothing, and everything afterwards.

@@ -304,6 +304,7 @@ impl Compare<'_> {
         was.kind == ledger::RouteKind::Sync
             && (was.filter != is.filter
                 || was.on_exit != is.on_exit
+                || was.on_delete != is.on_delete
                 || digest(self.runs, was) != digest(self.next, is))
     }
 }

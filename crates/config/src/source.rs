@@ -83,6 +83,8 @@ pub(crate) struct RouteSource {
     pub(crate) filter: Vec<Condition>,
     #[serde(default)]
     pub(crate) on_exit: Option<OnExit>,
+    #[serde(default)]
+    pub(crate) on_delete: Option<OnExit>,
 }
 
 /// `systems/*.yaml`: one connected system.

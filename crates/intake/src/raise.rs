@@ -2,7 +2,7 @@
 
 use canonical::schema::FactRule;
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId, System};
-use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
+use ledger::{ObligationKey, Route, RouteKind, Subject};
 use planted::Bug;
 
 use crate::restored;
@@ -151,7 +151,7 @@ fn concerned(context: Context<'_>, route: &Route, before: Option<&Record>, after
     let passes = |fields: &Fields| route.filter.iter().all(|condition| condition.holds(fields));
     let left =
         || before.is_some_and(|record| passes(&record.fields)) && !planted::is(Bug::FilterLeftSilently);
-    let forgotten = || route.on_exit != OnExit::Keep && restored::may_be_forgotten(context, before);
+    let forgotten = || route.exits().next().is_some() && restored::may_be_forgotten(context, before);
     passes(&after.fields) || left() || forgotten()
 }
 

@@ -89,6 +89,7 @@ fn route(id: &str, to: &str, kind: RouteKind) -> Route {
         lane: Lane::Standard,
         filter: Vec::new(),
         on_exit: OnExit::Keep,
+        on_delete: OnExit::Keep,
     }
 }
 

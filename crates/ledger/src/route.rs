@@ -67,4 +67,19 @@ pub struct Route {
     pub filter: Vec<Condition>,
     /// What happens when they no longer hold.
     pub on_exit: OnExit,
+    /// What happens to an object whose record is deleted.
+    pub on_delete: OnExit,
+}
+
+impl Route {
+    /// What happens to the object of a record that is no longer to be there: the record stands, or is deleted.
+    #[must_use]
+    pub const fn exit(&self, stands: bool) -> OnExit {
+        if stands { self.on_exit } else { self.on_delete }
+    }
+
+    /// The ways in which an object may have to leave.
+    pub fn exits(&self) -> impl Iterator<Item = OnExit> {
+        [self.on_exit, self.on_delete].into_iter().filter(|exit| *exit != OnExit::Keep)
+    }
 }

@@ -37,6 +37,7 @@ impl Checks {
         self.nothing_written_to_owners_only(entities, mappings);
         if complete && !self.problems.iter().any(Problem::is_error) {
             self.policies_reach(entities, mappings, routes);
+            self.deletions_reach(entities, routes);
             self.everything_is_used(entities, mappings, routes, systems);
         }
     }
@@ -229,6 +230,25 @@ impl Checks {
                     let path = ["fields", field.as_str(), "on_conflict"];
                     self.problems.push(declared.document.problem(&path, what).hint(hint).warning());
                 }
+            }
+        }
+    }
+
+    /// Where a system may delete records, each route says what becomes of their objects.
+    fn deletions_reach(&mut self, entities: &BTreeMap<Entity, DeclaredEntity>, routes: &[DeclaredRoute]) {
+        for declared in routes {
+            let route = &declared.route;
+            let Some(entity) = entities.get(&route.entity).map(|entity| &entity.schema) else { continue };
+            let others = entity.deleters.iter().any(|deleter| *deleter != route.system);
+            let archives = entity.on_delete == canonical::schema::OnDelete::Archive;
+            if route.kind == RouteKind::Sync && others && archives && !declared.ends {
+                let what = format!(
+                    "a deleted {} stays in `{}`: the route does not say what becomes of it there",
+                    route.entity, route.system
+                );
+                let hint = "say it: `on_delete:` with `keep`, `archive`, `delete` or `unsubscribe`";
+                let problem = declared.document.problem(&declared.path("route"), what);
+                self.problems.push(problem.hint(hint).warning());
             }
         }
     }

@@ -19,6 +19,8 @@ pub(crate) struct DeclaredRoute {
     /// Its position in its file.
     pub(crate) at: String,
     pub(crate) route: Route,
+    /// It says what becomes of objects whose record is no longer to be there.
+    pub(crate) ends: bool,
 }
 
 /// What happens to records in general, as events: `contact.created`.
@@ -50,8 +52,9 @@ impl Checks {
                     self.problems.push(document.problem(&["routes", &at, "route"], what).hint(hint));
                     continue;
                 }
+                let ends = source.on_delete.is_some() || source.on_exit.is_some();
                 if let Some(route) = self.route(&document, &at, source, entities, mappings) {
-                    routes.push(DeclaredRoute { document: document.clone(), at, route });
+                    routes.push(DeclaredRoute { document: document.clone(), at, route, ends });
                 }
             }
         }
@@ -106,6 +109,7 @@ impl Checks {
             lane: source.lane,
             filter: source.filter,
             on_exit: source.on_exit.unwrap_or(OnExit::Keep),
+            on_delete: source.on_delete.or(source.on_exit).unwrap_or(OnExit::Keep),
         })
     }
 
@@ -203,6 +207,10 @@ impl Checks {
                 self.problems.push(document.key_problem(&["routes", at, "on_exit"], what).hint("remove it"));
             }
             _ => {}
+        }
+        if source.kind == RouteKind::Notify && source.on_delete.is_some() {
+            let what = "`on_delete` means nothing on a `notify` route: an event is over when it was told";
+            self.problems.push(document.key_problem(&["routes", at, "on_delete"], what).hint("remove it"));
         }
     }
 }

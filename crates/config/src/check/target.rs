@@ -72,7 +72,12 @@ impl Checks {
                     let problem = declared.document.problem(&declared.path("mapping"), what);
                     self.problems.push(problem.hint(hint));
                 }
-                if let Some(operation) = route.on_exit.operation().filter(|operation| !can_exit(operation)) {
+                for (key, exit) in [("on_exit", route.on_exit), ("on_delete", route.on_delete)] {
+                    let lacking = exit.operation().filter(|operation| !can_exit(operation));
+                    let Some(operation) = lacking.filter(|_| key == "on_exit" || exit != route.on_exit)
+                    else {
+                        continue;
+                    };
                     let what = format!(
                         "the connector `{}` has no `{operation}` on `{}`",
                         connector.name(),
@@ -84,7 +89,7 @@ impl Checks {
                         .collect();
                     let hint =
                         format!("use {}", can.into_iter().chain(["keep"]).collect::<Vec<_>>().join(" or "));
-                    let problem = declared.document.problem(&declared.path("on_exit"), what);
+                    let problem = declared.document.problem(&declared.path(key), what);
                     self.problems.push(problem.hint(hint));
                 }
             }

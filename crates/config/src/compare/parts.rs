@@ -272,6 +272,7 @@ pub(super) fn route(was: &Route, is: &Route) -> Vec<String> {
         out.push("filter".to_owned());
     }
     moves(&mut out, "on_exit", &was.on_exit, &is.on_exit, word);
+    moves(&mut out, "on_delete", &was.on_delete, &is.on_delete, word);
     out
 }
 

@@ -178,3 +178,30 @@ async fn a_hub_on_its_way_down_says_so() {
     let status = bench.get("/api/v1/status").await;
     assert_eq!((&status["ready"], &status["not_ready"]), (&json!(false), &json!("the hub is stopping")));
 }
+
+#[tokio::test]
+async fn what_is_open_about_a_field_is_settled_once() {
+    let bench = Bench::new();
+    let path = format!("/api/v1/records/{}/settle", make::rec(1));
+    let order = |take: &str, reason: &str| json!({"field": "name", "take": take, "reason": reason});
+    let (status, problem) = bench.post(&path, &order("other", "")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+    let (status, _) = bench.post(&path, &order("theirs", "they asked us to")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, sheet) = bench.post(&path, &order("other", "they asked us to")).await;
+    assert_eq!(status, StatusCode::OK, "{sheet}");
+    assert_eq!(
+        (&sheet["record"]["version"], &sheet["record"]["fields"]["name"]),
+        (&json!(2), &json!("theirs"))
+    );
+    let why = bench.get(&format!("/api/v1/records/{}/explain?field=name", make::rec(1))).await;
+    assert_eq!((&why["fields"][0]["open"], &why["fields"][0]["source"]), (&Value::Null, &json!("crm")));
+    let decided = &why["fields"][0]["decisions"][0];
+    assert_eq!(decided["kind"], "settled");
+    assert!(decided["rule"].as_str().unwrap().ends_with("they asked us to"), "{decided}");
+    let (status, _) = bench.post(&path, &order("record", "again")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    // Everybody is told what counts now.
+    let told = bench.get(&format!("/api/v1/deliveries?record={}", make::rec(1))).await;
+    assert!(told["items"].as_array().unwrap().iter().any(|row| row["wanted"] == "v2+1"), "{told}");
+}

@@ -442,7 +442,7 @@ fn leave(
     mapping: &Mapping,
     stands: bool,
 ) -> Plan {
-    let exit = if stands || route.on_exit != OnExit::Keep { route.on_exit } else { OnExit::Keep };
+    let exit = route.exit(stands);
     let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
     let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
         return skip("outside", why);

@@ -131,9 +131,12 @@ impl Spoke {
     /// The exit an intent carries out, if it is one.
     pub(crate) fn exit_of(&self, intent: &Intent) -> Option<OnExit> {
         let route: &Route = self.config.route(&intent.obligation.route)?;
-        let operation = route.on_exit.operation().filter(|_| route.kind == RouteKind::Sync)?;
-        let spec = self.connector.choose(&intent.object, true, Some(operation))?;
-        (*spec.name == *intent.operation).then_some(route.on_exit)
+        let mut exits = route.exits().filter(|_| route.kind == RouteKind::Sync);
+        exits.find(|exit| {
+            let spec =
+                exit.operation().and_then(|name| self.connector.choose(&intent.object, true, Some(name)));
+            spec.is_some_and(|spec| *spec.name == *intent.operation)
+        })
     }
 
     /// Closed unsent: its fields are unknown there until the newest level has gone.

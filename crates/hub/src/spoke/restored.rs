@@ -247,7 +247,7 @@ impl Spoke {
         // What is not to be there, and would be left there if it were, is nobody's question. Nor is everything that a
         // source which is not listed says for days: of what has left the filter by then, most never was within.
         let listed = self.is_listed(record.provenance.values().map(|from| &from.system));
-        if !goes && (route.on_exit == OnExit::Keep || !listed) {
+        if !goes && (route.exit(record.alive == Alive::Live) == OnExit::Keep || !listed) {
             return None;
         }
         let spec = self.connector.choose(object, false, None)?;

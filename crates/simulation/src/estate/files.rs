@@ -31,6 +31,8 @@ pub(crate) const TARGETS: [(&str, Class); 5] = [
 
 /// Seconds that `keyed` remembers a key.
 pub(crate) const KEY_LIFE_S: u64 = 60;
+/// Where a thing that is deleted is archived.
+pub(crate) const ENDING: [&str; 3] = [UP, KEYED, MARKED];
 /// Its answers say what is left of the longer limit.
 pub(crate) const TELLING: &str = FINDER;
 /// The limits of every system: calls in so many seconds.
@@ -349,8 +351,11 @@ fn routes() -> String {
     let mut routes = "routes:\n".to_owned();
     for (system, _) in TARGETS {
         let lane = if system == FINDER { "bulk" } else { "standard" };
-        let filter =
-            if system == KEYED { ", filter: [{field: active, equals: true}], on_exit: archive" } else { "" };
+        let filter = match system {
+            KEYED => ", filter: [{field: active, equals: true}], on_exit: archive",
+            _ if ENDING.contains(&system) => ", on_delete: archive",
+            _ => "",
+        };
         routes += &format!(
             "  - {{route: thing.{system}, kind: sync, entity: Thing, system: {system}, object: items, \
              mapping: thing.{system}, lane: {lane}{filter}}}

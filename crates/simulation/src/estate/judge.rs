@@ -121,6 +121,9 @@ impl Simulation {
                 || target.as_str() != files::KEYED
                 || item.fields.get("active") == Some(&json!(true));
             let what = match held.as_slice() {
+                [_] if item.gone && kind == "items" && files::ENDING.contains(&target.as_str()) => {
+                    Some(("I8", "is still there, although it is deleted".to_owned()))
+                }
                 [] | [_] if item.gone => continue,
                 [] if !wanted => continue,
                 [_] if !wanted => Some(("I8", "is still there, although it left the filter".to_owned())),
