@@ -1,5 +1,7 @@
 //! When two values count as the same although they differ: what keeps lossy rows from echoing for ever.
 
+use std::collections::BTreeSet;
+
 use canonical::value::is_empty;
 use canonical::{Field, Fields};
 use serde_json::Value;
@@ -41,7 +43,8 @@ impl Mapping {
         };
         let Some(equal) = row.equal else { return false };
         if equal != Equal::Rounded {
-            return same_text(equal, one, other);
+            // A set is in the order of its texts, which is another one once those do not count as they are.
+            return same_text(equal, one, other) || (row.check.is_set() && same_set(equal, one, other));
         }
         match row.twin.and_then(|twin| self.inner.outs.get(twin)) {
             Some(twin) => twin.alike(one, other),
@@ -129,6 +132,15 @@ fn formed(equal: Equal, value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(|item| formed(equal, item)).collect()),
         other => other,
     }
+}
+
+/// Whether two lists hold the same texts, in whatever order and however often.
+fn same_set(equal: Equal, one: &Value, other: &Value) -> bool {
+    let texts = |value: &Value| -> Option<BTreeSet<String>> {
+        let items = value.as_array()?.iter();
+        items.map(|item| formed(equal, item.clone()).as_str().map(str::to_owned)).collect()
+    };
+    texts(one).is_some_and(|one| Some(one) == texts(other))
 }
 
 fn same_text(equal: Equal, one: &Value, other: &Value) -> bool {

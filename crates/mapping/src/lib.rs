@@ -12,12 +12,14 @@ mod equal;
 mod error;
 mod example;
 mod flaw;
+mod lineage;
 mod lookup;
 mod mapping;
 mod normalise;
 mod observe;
 mod path;
 mod project;
+mod roundtrip;
 mod row;
 mod shape;
 pub mod source;
@@ -28,10 +30,12 @@ mod tests;
 
 pub use error::{ExampleFailure, LookupError, MappingError};
 pub use flaw::{Misfit, ProjectError, Why};
+pub use lineage::{How, Lineage};
 pub use lookup::Lookup;
-pub use mapping::{Lineage, Mapping, Reference};
+pub use mapping::{Mapping, Reference};
 pub use normalise::{Patch, UnresolvedRef};
 pub use project::{MissingLink, Projection};
+pub use roundtrip::{Disproof, Proof};
 pub use source::{
     Ambiguous, BooleanForm, DateForm, DecimalForm, Direction, Equal, ExampleSource, LookupUse, MappingSource,
     OnAbsent, OnEmpty, OnRemoved, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,

@@ -8,6 +8,7 @@ mod moments;
 mod policies;
 mod properties;
 mod references;
+mod roundtrip;
 mod support;
 mod transforms;
 mod written;
