@@ -8,6 +8,7 @@
 
 mod check;
 mod compile;
+mod coverage;
 mod equal;
 mod error;
 mod example;
@@ -28,6 +29,7 @@ pub mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::Coverage;
 pub use error::{ExampleFailure, LookupError, MappingError};
 pub use flaw::{Misfit, ProjectError, Why};
 pub use lineage::{How, Lineage};

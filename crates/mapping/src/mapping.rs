@@ -145,6 +145,12 @@ impl Mapping {
         all.into_iter()
     }
 
+    /// How many examples the file has.
+    #[must_use]
+    pub fn examples(&self) -> usize {
+        self.inner.examples.len()
+    }
+
     /// Runs the examples of the file. Empty: all come out as they say.
     #[must_use]
     pub fn run_examples(&self) -> Vec<ExampleFailure> {

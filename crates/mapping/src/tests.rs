@@ -1,6 +1,7 @@
 //! What mappings do, by tables and by properties.
 
 mod compiling;
+mod coverage;
 mod equality;
 mod examples;
 mod lookups;
