@@ -10,7 +10,7 @@ use crate::mapping::Mapping;
 use crate::project::Projection;
 use crate::row::{Origin, OutRow};
 use crate::source::{Equal, OnRemoved};
-use crate::step::fold;
+use crate::step::{Step, fold, phone};
 
 impl Mapping {
     /// Whether two values at a written path mean the same: they are equal, both are empty, or they read to the
@@ -42,6 +42,9 @@ impl Mapping {
             return false;
         };
         let Some(equal) = row.equal else { return false };
+        if equal == Equal::Phone {
+            return same_phone(&row.steps, one, other);
+        }
         if equal != Equal::Rounded {
             // A set is in the order of its texts, which is another one once those do not count as they are.
             return same_text(equal, one, other) || (row.check.is_set() && same_set(equal, one, other));
@@ -115,6 +118,7 @@ impl OutRow {
         match self.equal {
             None => false,
             Some(Equal::Rounded) => rendered(one).is_some_and(|one| Some(one) == rendered(other)),
+            Some(Equal::Phone) => same_phone(&self.steps, one, other),
             Some(equal) => same_text(equal, one, other),
         }
     }
@@ -127,10 +131,18 @@ fn formed(equal: Equal, value: Value) -> Value {
             Equal::CaseInsensitive => fold(&text),
             Equal::Trimmed => text.trim().to_owned(),
             Equal::Folded => fold(text.trim()),
-            Equal::Rounded => text,
+            Equal::Rounded | Equal::Phone => text,
         }),
         Value::Array(items) => Value::Array(items.into_iter().map(|item| formed(equal, item)).collect()),
         other => other,
+    }
+}
+
+/// Whether two texts are one telephone number, as the row's steps read them.
+fn same_phone(steps: &[Step], one: &Value, other: &Value) -> bool {
+    match (phone(steps), one, other) {
+        (Some(phone), Value::String(one), Value::String(other)) => phone.alike(one, other),
+        _ => false,
     }
 }
 
@@ -149,7 +161,7 @@ fn same_text(equal: Equal, one: &Value, other: &Value) -> bool {
             Equal::CaseInsensitive => fold(one) == fold(other),
             Equal::Trimmed => one.trim() == other.trim(),
             Equal::Folded => fold(one.trim()) == fold(other.trim()),
-            Equal::Rounded => false,
+            Equal::Rounded | Equal::Phone => false,
         },
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_text(equal, one, other))

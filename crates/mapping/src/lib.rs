@@ -40,5 +40,6 @@ pub use project::{MissingLink, Projection};
 pub use roundtrip::{Disproof, Proof};
 pub use source::{
     Ambiguous, BooleanForm, DateForm, DecimalForm, Direction, Equal, ExampleSource, LookupUse, MappingSource,
-    OnAbsent, OnEmpty, OnRemoved, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,
+    OnAbsent, OnEmpty, OnRemoved, OnUnmapped, PhoneForm, RefUse, Rounding, RowSource, TimeForm, Transform,
+    Written,
 };

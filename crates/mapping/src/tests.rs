@@ -6,6 +6,7 @@ mod equality;
 mod examples;
 mod lookups;
 mod moments;
+mod phones;
 mod policies;
 mod properties;
 mod references;

@@ -75,6 +75,7 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("mapping", "/$defs/transform/anyOf/1/properties/boolean/properties", keys::<mapping::BooleanForm>()),
         ("mapping", "/$defs/transform/anyOf/1/properties/date/properties", keys::<mapping::DateForm>()),
         ("mapping", "/$defs/transform/anyOf/1/properties/time/properties", keys::<mapping::TimeForm>()),
+        ("mapping", "/$defs/transform/anyOf/1/properties/phone/properties", keys::<mapping::PhoneForm>()),
     ];
     for (schema, pointer, known) in cases {
         assert_eq!(published(schema, pointer), known, "{schema} {pointer}");

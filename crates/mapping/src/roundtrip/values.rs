@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Pair, Witness};
 use crate::check::Check;
 use crate::row::Said;
+use crate::step::phone;
 
 /// How many values are made for a row.
 const MADE: usize = 64;
@@ -72,6 +73,11 @@ impl Pair<'_> {
             cells.chain(keys).map(|value| (Witness::Table, value)).collect();
         let mut dice = Dice::of(self.mapping.digest(), self.at);
         tried.extend(made(check, &mut dice).into_iter().map(|value| (Witness::Made, value)));
+        if let Some(phone) = phone(&self.read.steps) {
+            let numbers = phone.samples(|| dice.pick(&['0', '2', '3', '5', '6', '9'], '2'));
+            let fitting = numbers.into_iter().filter_map(|number| check.apply(json!(number)).ok());
+            tried.extend(fitting.map(|value| (Witness::Made, value)));
+        }
         for (index, example) in self.mapping.inner.examples.iter().enumerate() {
             let held = example.canonical.get(self.read.field.as_str()).cloned();
             let held = held.and_then(|value| check.apply(value).ok());

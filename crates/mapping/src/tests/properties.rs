@@ -110,7 +110,7 @@ pub(super) fn lossy() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)>
     ]
 }
 
-fn check<T: std::fmt::Debug>(strategy: &BoxedStrategy<T>, test: impl Fn(T)) {
+pub(super) fn check<T: std::fmt::Debug>(strategy: &BoxedStrategy<T>, test: impl Fn(T)) {
     let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(strategy, |value| {
         test(value);
