@@ -7,8 +7,13 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 /// Folders of a configuration, with the kind of their files.
-const FOLDERS: [(&str, &str); 4] =
-    [("model", "entity"), ("mappings", "mapping"), ("routes", "routes"), ("systems", "system")];
+const FOLDERS: [(&str, &str); 5] = [
+    ("model", "entity"),
+    ("mappings", "mapping"),
+    ("routes", "routes"),
+    ("systems", "system"),
+    ("connectors", "connector"),
+];
 
 /// Writes a schema.
 pub(crate) fn run(given: &Schema, output: &Output) -> anyhow::Result<Exit> {

@@ -93,6 +93,23 @@ fn every_schema_is_one_and_names_itself() {
     }
 }
 
+#[test]
+fn the_manifests_that_come_with_the_hub_are_as_their_schema_says() {
+    let (_, text) = crate::schemas().iter().find(|(name, _)| *name == "connector").unwrap();
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(text).unwrap()).unwrap();
+    let mut names = 0;
+    for name in connector::Manifest::builtin_names() {
+        let text = connector::Manifest::builtin(name).unwrap();
+        let manifest = Node::parse(text).unwrap().to_json();
+        let errors: Vec<String> = schema.iter_errors(&manifest).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+        let wrong = Node::parse(&text.replacen("\nabout:", "\nabuot:", 1)).unwrap().to_json();
+        assert!(!schema.is_valid(&wrong), "{name}");
+        names += 1;
+    }
+    assert!(names > 5);
+}
+
 /// Every key of every table says what it is for: editors show it.
 fn described(schema: &Value, at: &str) {
     for (key, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
