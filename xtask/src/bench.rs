@@ -34,8 +34,12 @@ pub(crate) enum Bench {
     Isolation(isolation::Isolation),
     /// A million waiting deliveries: claims beside those with a thousand, memory, start.
     Backlog(backlog::Backlog),
-    /// A record of 25 fields mapped, beside the same by hand.
-    Mapping,
+    /// An account of 25 fields read, beside the same by hand.
+    Mapping {
+        /// `table` or `json`.
+        #[arg(long, default_value = "table")]
+        output: String,
+    },
     /// A part of a benchmark, as a process of its own.
     #[command(hide = true)]
     Part {
@@ -125,10 +129,10 @@ pub(crate) fn run(bench: Bench, root: &Path) -> Result<ExitCode> {
         Bench::Fanout(options) => fanout(&options, root),
         Bench::Isolation(options) => isolation::run(&options, root),
         Bench::Backlog(options) => backlog::run(&options, root),
-        Bench::Mapping => {
+        Bench::Mapping { output } => {
             let mut cargo = std::process::Command::new("cargo");
             cargo
-                .args(["run", "--release", "--quiet", "-p", "mapping", "--example", "cost"])
+                .args(["run", "--release", "--quiet", "-p", "mapping", "--example", "cost", "--", &output])
                 .current_dir(root);
             Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

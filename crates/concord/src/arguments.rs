@@ -1,6 +1,7 @@
 //! The command line as types. Texts here are what `--help` shows.
 
 mod bulk;
+mod mapping;
 mod operating;
 mod running;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
+pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
 pub(crate) use operating::{DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System};
 pub(crate) use running::{Apply, ConfigOf, Folder, PlanOf, Up};
 
@@ -84,8 +86,13 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Show the hub at work between three sandbox systems, through outages, with a proof at the end
     Demo(Demo),
-    /// Check a configuration folder: every file, every reference, every mapping's examples
+    /// Check a configuration folder: every file, every reference, every mapping's examples and two-way rows
     Check(Folder),
+    /// Mappings of a folder: test them, try them on a sample, see what feeds what
+    #[command(subcommand)]
+    Mapping(Mapping),
+    /// Write the JSON Schema of a configuration file to stdout, for editors
+    Schema(Schema),
     /// Run a configuration folder
     Up(Up),
     /// Show what a changed folder would do to the running hub, its records and its traffic

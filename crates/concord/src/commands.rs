@@ -12,11 +12,14 @@ mod event;
 mod export;
 mod job;
 pub(crate) mod key;
+mod lineage;
+mod mapping;
 mod plan;
 mod record;
 mod restore;
 mod retention;
 pub(crate) mod sandbox;
+mod schema;
 mod sim;
 mod system;
 mod up;
@@ -32,6 +35,8 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
     match command {
         Command::Demo(given) => demo::run(&given, settings, output),
         Command::Check(given) => check::run(&given, settings, output),
+        Command::Mapping(given) => mapping::run(given, settings, output),
+        Command::Schema(given) => schema::run(&given, output),
         Command::Up(given) => up::run(&given, settings, output),
         Command::Plan(given) => plan::run(&given, settings, output),
         Command::Apply(given) => apply::run(&given, settings, output),

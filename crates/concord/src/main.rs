@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod cost;
 mod crash;
 mod demo;
 mod environment;

@@ -11,10 +11,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 28] = [
+const TOPICS: [&str; 33] = [
     "",
     "demo",
     "check",
+    "mapping",
+    "mapping test",
+    "mapping try",
+    "mapping lineage",
+    "schema",
     "up",
     "plan",
     "apply",

@@ -11,6 +11,7 @@ mod mapping;
 mod route;
 mod system;
 mod target;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,6 +27,7 @@ use crate::shape::Shape;
 use crate::tree::Yaml;
 use crate::words::SecretRef;
 use ::mapping::suggest;
+pub use trial::{Trial, Trials, trials};
 
 /// A file read as its type.
 pub(crate) struct Written<T> {

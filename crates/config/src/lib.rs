@@ -22,7 +22,7 @@ mod tree;
 mod typed;
 mod words;
 
-pub use check::{load, load_folder};
+pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
 pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
 pub use files::Files;

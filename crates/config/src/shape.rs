@@ -30,15 +30,18 @@ pub(crate) struct Found {
     pub(crate) fault: Fault,
 }
 
-const TEXTS: [(&str, &str); 5] = [
+/// The first ones in the order of [`Shape`]. Manifests have a reader of their own, in the room of connectors.
+const TEXTS: [(&str, &str); 6] = [
     ("concord", include_str!("../../../schemas/concord.schema.json")),
     ("entity", include_str!("../../../schemas/entity.schema.json")),
     ("mapping", include_str!("../../../schemas/mapping.schema.json")),
     ("routes", include_str!("../../../schemas/routes.schema.json")),
     ("system", include_str!("../../../schemas/system.schema.json")),
+    ("connector", include_str!("../../../schemas/connector.schema.json")),
 ];
 
-/// The published JSON Schemas of the files, by their names: `concord`, `entity`, `mapping`, `routes`, `system`.
+/// The published JSON Schemas of the files, by their names: `concord`, `entity`, `mapping`, `routes`, `system`,
+/// `connector`.
 #[must_use]
 pub fn schemas() -> &'static [(&'static str, &'static str)] {
     &TEXTS
@@ -50,7 +53,7 @@ struct Compiled {
 }
 
 static COMPILED: LazyLock<Vec<Compiled>> =
-    LazyLock::new(|| TEXTS.iter().map(|(_, text)| compile(text)).collect());
+    LazyLock::new(|| TEXTS.iter().take(Shape::System as usize + 1).map(|(_, text)| compile(text)).collect());
 
 #[expect(clippy::expect_used, reason = "part of the program; a test compiles each")]
 fn compile(text: &str) -> Compiled {

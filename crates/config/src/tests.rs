@@ -8,4 +8,5 @@ mod published;
 mod secrets;
 mod tenants;
 mod together;
+mod trials;
 mod yaml;

@@ -5,6 +5,8 @@
 mod answer;
 mod batch;
 mod listing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -83,7 +83,9 @@ impl<'c> Mask<'c> {
             if mapping.system() != system || mapping.object() != object || mapping.entity() != entity {
                 continue;
             }
-            for arrow in mapping.lineage().iter().filter(|arrow| arrow.path == path) {
+            // What is kept as an extension has no field that says how personal it is.
+            let arrows = mapping.lineage().into_iter().filter(|arrow| !arrow.is_extension());
+            for arrow in arrows.filter(|arrow| arrow.path == path) {
                 if arrow.field.is_some_and(|field: &Field| self.hides(entity, field.as_str())) {
                     return hidden(value, true);
                 }

@@ -38,6 +38,21 @@ impl Check {
         self.choices.as_deref()
     }
 
+    /// The longest text, in characters, where there is a bound.
+    pub(crate) fn chars_max(&self) -> Option<usize> {
+        self.chars_max
+    }
+
+    /// Whether texts are email addresses.
+    pub(crate) fn is_email(&self) -> bool {
+        self.email
+    }
+
+    /// Whether its lists are sets.
+    pub(crate) fn is_set(&self) -> bool {
+        matches!(self.kind, FieldType::List { set: true })
+    }
+
     /// A value that is not null, in normal form.
     pub(crate) fn apply(&self, value: Value) -> Result<Value, Flaw> {
         self.unambiguous(&value)?;

@@ -195,8 +195,9 @@ impl Compiler<'_> {
             self.errors.sort_by_key(|error| error.row);
             return Err(self.errors);
         }
-        let ins: Vec<InRow> = self.ins.into_iter().map(|(_, row)| row).collect();
-        let outs: Vec<OutRow> = self.outs.into_iter().filter_map(|(_, row, _)| row).collect();
+        let (ins_at, ins): (Vec<usize>, Vec<InRow>) = self.ins.into_iter().unzip();
+        let outs = self.outs.into_iter().filter_map(|(at, row, _)| Some((at, row?)));
+        let (outs_at, outs): (Vec<usize>, Vec<OutRow>) = outs.unzip();
         let source = self.source;
         let used: BTreeSet<&Field> =
             ins.iter().map(|row| &row.field).chain(outs.iter().flat_map(OutRow::fields)).collect();
@@ -215,6 +216,9 @@ impl Compiler<'_> {
             extensions,
             removed: source.removed.clone(),
             examples: source.examples.clone(),
+            rows: source.fields.clone(),
+            ins_at,
+            outs_at,
         })
     }
 }

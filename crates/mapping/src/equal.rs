@@ -1,5 +1,7 @@
 //! When two values count as the same although they differ: what keeps lossy rows from echoing for ever.
 
+use std::collections::BTreeSet;
+
 use canonical::value::is_empty;
 use canonical::{Field, Fields};
 use serde_json::Value;
@@ -8,7 +10,7 @@ use crate::mapping::Mapping;
 use crate::project::Projection;
 use crate::row::{Origin, OutRow};
 use crate::source::{Equal, OnRemoved};
-use crate::step::fold;
+use crate::step::{Step, fold, phone};
 
 impl Mapping {
     /// Whether two values at a written path mean the same: they are equal, both are empty, or they read to the
@@ -40,8 +42,12 @@ impl Mapping {
             return false;
         };
         let Some(equal) = row.equal else { return false };
+        if equal == Equal::Phone {
+            return same_phone(&row.steps, one, other);
+        }
         if equal != Equal::Rounded {
-            return same_text(equal, one, other);
+            // A set is in the order of its texts, which is another one once those do not count as they are.
+            return same_text(equal, one, other) || (row.check.is_set() && same_set(equal, one, other));
         }
         match row.twin.and_then(|twin| self.inner.outs.get(twin)) {
             Some(twin) => twin.alike(one, other),
@@ -112,6 +118,7 @@ impl OutRow {
         match self.equal {
             None => false,
             Some(Equal::Rounded) => rendered(one).is_some_and(|one| Some(one) == rendered(other)),
+            Some(Equal::Phone) => same_phone(&self.steps, one, other),
             Some(equal) => same_text(equal, one, other),
         }
     }
@@ -124,11 +131,28 @@ fn formed(equal: Equal, value: Value) -> Value {
             Equal::CaseInsensitive => fold(&text),
             Equal::Trimmed => text.trim().to_owned(),
             Equal::Folded => fold(text.trim()),
-            Equal::Rounded => text,
+            Equal::Rounded | Equal::Phone => text,
         }),
         Value::Array(items) => Value::Array(items.into_iter().map(|item| formed(equal, item)).collect()),
         other => other,
     }
+}
+
+/// Whether two texts are one telephone number, as the row's steps read them.
+fn same_phone(steps: &[Step], one: &Value, other: &Value) -> bool {
+    match (phone(steps), one, other) {
+        (Some(phone), Value::String(one), Value::String(other)) => phone.alike(one, other),
+        _ => false,
+    }
+}
+
+/// Whether two lists hold the same texts, in whatever order and however often.
+fn same_set(equal: Equal, one: &Value, other: &Value) -> bool {
+    let texts = |value: &Value| -> Option<BTreeSet<String>> {
+        let items = value.as_array()?.iter();
+        items.map(|item| formed(equal, item.clone()).as_str().map(str::to_owned)).collect()
+    };
+    texts(one).is_some_and(|one| Some(one) == texts(other))
 }
 
 fn same_text(equal: Equal, one: &Value, other: &Value) -> bool {
@@ -137,7 +161,7 @@ fn same_text(equal: Equal, one: &Value, other: &Value) -> bool {
             Equal::CaseInsensitive => fold(one) == fold(other),
             Equal::Trimmed => one.trim() == other.trim(),
             Equal::Folded => fold(one.trim()) == fold(other.trim()),
-            Equal::Rounded => false,
+            Equal::Rounded | Equal::Phone => false,
         },
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_text(equal, one, other))

@@ -173,8 +173,8 @@ fn is_flat(known: &[Path], key: &str) -> bool {
     known.iter().any(|path| path.as_str() == key)
 }
 
-/// The paths of all leaves that no written path covers.
-fn leaves(value: &Value, keys: &mut Vec<String>, known: &[Path], unknown: &mut Vec<String>) {
+/// The paths of all leaves that none of these covers.
+pub(crate) fn leaves(value: &Value, keys: &mut Vec<String>, known: &[Path], unknown: &mut Vec<String>) {
     let here = || keys.iter().map(String::as_str);
     if !keys.is_empty() && known.iter().any(|path| path.keys().eq(here())) {
         return;
@@ -185,7 +185,7 @@ fn leaves(value: &Value, keys: &mut Vec<String>, known: &[Path], unknown: &mut V
         _ => Vec::new(),
     };
     if children.is_empty() && !keys.is_empty() {
-        unknown.push(keys.join("."));
+        unknown.push(Path::written(keys));
     }
     for (key, child) in children {
         keys.push(key);

@@ -8,16 +8,19 @@
 
 mod check;
 mod compile;
+mod coverage;
 mod equal;
 mod error;
 mod example;
 mod flaw;
+mod lineage;
 mod lookup;
 mod mapping;
 mod normalise;
 mod observe;
 mod path;
 mod project;
+mod roundtrip;
 mod row;
 mod shape;
 pub mod source;
@@ -26,13 +29,17 @@ pub mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::Coverage;
 pub use error::{ExampleFailure, LookupError, MappingError};
 pub use flaw::{Misfit, ProjectError, Why};
+pub use lineage::{How, Lineage};
 pub use lookup::Lookup;
-pub use mapping::{Lineage, Mapping, Reference};
+pub use mapping::{Mapping, Reference};
 pub use normalise::{Patch, UnresolvedRef};
 pub use project::{MissingLink, Projection};
+pub use roundtrip::{Disproof, Proof};
 pub use source::{
     Ambiguous, BooleanForm, DateForm, DecimalForm, Direction, Equal, ExampleSource, LookupUse, MappingSource,
-    OnAbsent, OnEmpty, OnRemoved, OnUnmapped, RefUse, Rounding, RowSource, TimeForm, Transform, Written,
+    OnAbsent, OnEmpty, OnRemoved, OnUnmapped, PhoneForm, RefUse, Rounding, RowSource, TimeForm, Transform,
+    Written,
 };

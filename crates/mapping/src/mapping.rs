@@ -11,7 +11,7 @@ use crate::error::{ExampleFailure, MappingError};
 use crate::lookup::Lookup;
 use crate::path::Path;
 use crate::row::{InRow, OutRow, Source};
-use crate::source::{Direction, ExampleSource, MappingSource, OnRemoved};
+use crate::source::{ExampleSource, MappingSource, OnRemoved, RowSource};
 use crate::{compile, example};
 
 /// A field table, checked against its entity and resolved. Clones share it.
@@ -40,17 +40,10 @@ pub(crate) struct Inner {
     pub(crate) by_path: BTreeMap<String, usize>,
     /// Read field to its place in `ins`.
     pub(crate) by_field: BTreeMap<Field, usize>,
-}
-
-/// One arrow between a path and a field.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Lineage<'a> {
-    /// In the system's object.
-    pub path: &'a str,
-    /// In the entity. `None`: a constant.
-    pub field: Option<&'a Field>,
-    /// Which way values go.
-    pub direction: Direction,
+    /// The rows as they are written, and where in the file those of `ins` and `outs` stand.
+    pub(crate) rows: Vec<RowSource>,
+    pub(crate) ins_at: Vec<usize>,
+    pub(crate) outs_at: Vec<usize>,
 }
 
 /// A field that refers to a record by another object's id.
@@ -152,28 +145,10 @@ impl Mapping {
         all.into_iter()
     }
 
-    /// Every arrow between a path and a field, in the order of the file: which field feeds what, and which
-    /// path fed it. Rows that join several give one arrow each.
+    /// How many examples the file has.
     #[must_use]
-    pub fn lineage(&self) -> Vec<Lineage<'_>> {
-        let mut rows = Vec::new();
-        for row in &self.inner.ins {
-            let direction = if row.twin.is_some() { Direction::Both } else { Direction::In };
-            let more = row.more.iter().flat_map(|joined| joined.parts.iter().skip(1));
-            for path in std::iter::once(&row.path).chain(more) {
-                rows.push(Lineage { path: path.as_str(), field: Some(&row.field), direction });
-            }
-        }
-        for row in self.inner.outs.iter().filter(|row| row.direction == Direction::Out) {
-            for field in row.fields() {
-                let path = row.path.as_str();
-                rows.push(Lineage { path, field: Some(field), direction: Direction::Out });
-            }
-        }
-        for (path, _) in &self.inner.constants {
-            rows.push(Lineage { path: path.as_str(), field: None, direction: Direction::Out });
-        }
-        rows
+    pub fn examples(&self) -> usize {
+        self.inner.examples.len()
     }
 
     /// Runs the examples of the file. Empty: all come out as they say.

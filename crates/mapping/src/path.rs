@@ -88,6 +88,12 @@ impl Path {
         &self.text
     }
 
+    /// Keys as they are written as one path.
+    pub(crate) fn written(keys: &[String]) -> String {
+        let escaped = keys.iter().map(|key| key.replace('\\', r"\\").replace('.', r"\."));
+        escaped.collect::<Vec<_>>().join(".")
+    }
+
     /// Its keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.first.as_str()).chain(self.rest.iter().map(|segment| segment.key.as_str()))
@@ -142,6 +148,7 @@ mod tests {
         assert_eq!(keys("email"), ["email"]);
         assert_eq!(keys("properties.email"), ["properties", "email"]);
         assert_eq!(keys(r"a\.b.c\\d.ü 1"), ["a.b", r"c\d", "ü 1"]);
+        assert_eq!(Path::written(&keys(r"a\.b.c\\d.ü 1")), r"a\.b.c\\d.ü 1");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::flaw::{Flaw, Why};
 use crate::lookup::Table;
 use crate::path::{Found, Path};
-use crate::source::{Direction, Equal, OnAbsent, OnEmpty};
+use crate::source::{Equal, OnAbsent, OnEmpty};
 use crate::step::Step;
 
 /// What the other side is told.
@@ -235,7 +235,6 @@ pub(crate) struct OutRow {
     pub(crate) back: Option<Table>,
     pub(crate) policies: Policies,
     pub(crate) equal: Option<Equal>,
-    pub(crate) direction: Direction,
 }
 
 impl OutRow {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use transform::{
-    Ambiguous, BooleanForm, ConcatForm, DateForm, DecimalForm, EdgeForm, ListForm, Rounding, SplitForm,
-    TimeForm, Transform, Written,
+    Ambiguous, BooleanForm, ConcatForm, DateForm, DecimalForm, EdgeForm, ListForm, PhoneForm, Rounding,
+    SplitForm, TimeForm, Transform, Written,
 };
 
 /// A versioned field table between an entity and one kind of object in one system.
@@ -170,6 +170,8 @@ pub enum Equal {
     Folded,
     /// Digits beyond what the row writes do not matter.
     Rounded,
+    /// How a telephone number is written does not matter, read with the row's `phone`.
+    Phone,
 }
 
 impl Equal {
@@ -181,6 +183,7 @@ impl Equal {
             Self::Trimmed => "trimmed",
             Self::Folded => "folded",
             Self::Rounded => "rounded",
+            Self::Phone => "phone",
         }
     }
 }

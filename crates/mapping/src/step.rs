@@ -2,6 +2,7 @@
 
 mod decimal;
 mod moment;
+mod phone;
 mod text;
 
 use canonical::value::kind_of;
@@ -13,6 +14,7 @@ use crate::source::{Equal, Transform};
 
 pub(crate) use decimal::{Amount, exact};
 pub(crate) use moment::{Day, Moment, iso_date};
+pub(crate) use phone::Phone;
 pub(crate) use text::fold;
 
 /// One transform, ready to run.
@@ -32,6 +34,7 @@ pub(crate) enum Step {
     Date(Day),
     Time(Moment),
     List { separator: String },
+    Phone(Phone),
 }
 
 /// Why a transform cannot be compiled: which option, what, and what would be right.
@@ -82,6 +85,7 @@ impl Step {
             Transform::Boolean(form) => Self::boolean(&form.yes, &form.no)?,
             Transform::Date(form) => Self::Date(Day::compile(form)?),
             Transform::Time(form) => Self::Time(Moment::compile(form)?),
+            Transform::Phone(form) => Self::Phone(Phone::compile(form)?),
             Transform::List(form) => {
                 let separator = filled("separator", &form.separator)?;
                 if separator.trim().is_empty() {
@@ -111,6 +115,7 @@ impl Step {
         match self {
             Self::Trim | Self::Lower | Self::Upper | Self::Title => (Shape::Text, Shape::Text),
             Self::Prefix { .. } | Self::Suffix { .. } | Self::Split { .. } => (Shape::Text, Shape::Text),
+            Self::Phone(_) => (Shape::Text, Shape::Text),
             Self::Number => (Shape::Text, Shape::Integer),
             Self::Text => (Shape::Number, Shape::Text),
             Self::Decimal(_) => (Shape::Text, Shape::Decimal),
@@ -148,6 +153,7 @@ impl Step {
         match self {
             Self::Trim => Some(Equal::Trimmed),
             Self::Lower | Self::Upper | Self::Title => Some(Equal::CaseInsensitive),
+            Self::Phone(_) => Some(Equal::Phone),
             Self::Decimal(amount) if amount.rounds() => Some(Equal::Rounded),
             Self::Time(moment) if moment.is_coarse() => Some(Equal::Rounded),
             _ => None,
@@ -182,6 +188,7 @@ impl Step {
             Self::Date(day) => day.read(&value),
             Self::Time(moment) => moment.read(&value),
             Self::List { separator } => text::list_from(value, separator),
+            Self::Phone(phone) => phone.bring(value),
         }
     }
 
@@ -209,6 +216,7 @@ impl Step {
             Self::Date(day) => day.write(&value),
             Self::Time(moment) => moment.write(&value),
             Self::List { separator } => text::list_to(&value, separator),
+            Self::Phone(phone) => phone.bring(value),
         }
     }
 
@@ -227,6 +235,14 @@ impl Step {
             _ => text,
         }))
     }
+}
+
+/// The telephone numbers that a row brings into one form, where it does.
+pub(crate) fn phone(steps: &[Step]) -> Option<&Phone> {
+    steps.iter().find_map(|step| match step {
+        Step::Phone(phone) => Some(phone),
+        _ => None,
+    })
 }
 
 /// A whole number, from either of its forms.

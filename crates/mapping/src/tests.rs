@@ -1,13 +1,16 @@
 //! What mappings do, by tables and by properties.
 
 mod compiling;
+mod coverage;
 mod equality;
 mod examples;
 mod lookups;
 mod moments;
+mod phones;
 mod policies;
 mod properties;
 mod references;
+mod roundtrip;
 mod support;
 mod transforms;
 mod written;

@@ -62,7 +62,8 @@ pub(crate) fn tell(problems: &[Problem], output: &Output) {
     }
 }
 
-fn document(problem: &Problem) -> Value {
+/// A problem as data.
+pub(crate) fn document(problem: &Problem) -> Value {
     json!({
         "file": problem.file,
         "line": problem.line,
@@ -73,7 +74,8 @@ fn document(problem: &Problem) -> Value {
     })
 }
 
-fn counted(count: usize, word: &str) -> String {
+/// A number of things, as people write it.
+pub(crate) fn counted(count: usize, word: &str) -> String {
     let plural = match (count, word.strip_suffix('y')) {
         (1, _) => word.to_owned(),
         (_, Some(stem)) => format!("{stem}ies"),

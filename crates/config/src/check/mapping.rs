@@ -1,10 +1,10 @@
-//! `mappings/*.yaml`: field tables, compiled against their entities, and their examples run.
+//! `mappings/*.yaml`: field tables, compiled against their entities, their examples run, and their two-way rows proven.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use canonical::{Entity, Object, System};
-use mapping::{Direction, ExampleFailure, Lookup, Mapping, MappingError, MappingSource, Transform};
+use mapping::{Direction, Disproof, ExampleFailure, Lookup, Mapping, MappingError, MappingSource, Transform};
 
 use crate::check::entity::DeclaredEntity;
 use crate::check::{Checks, Written};
@@ -29,9 +29,7 @@ impl Checks {
         let mut mappings: BTreeMap<String, DeclaredMapping> = BTreeMap::new();
         for Written { document, value: source } in written {
             if let Some(other) = mappings.get(&source.mapping) {
-                let what = format!("the mapping `{}` is declared twice", source.mapping);
-                let hint = format!("it stands in {} too: keep one", other.document.file());
-                self.problems.push(document.problem(&["mapping"], what).hint(hint));
+                self.twice(&document, &source.mapping, other.document.file());
                 continue;
             }
             if let Some(mapping) = self.mapping(&document, &source, entities, lookups) {
@@ -43,7 +41,15 @@ impl Checks {
         mappings
     }
 
-    fn mapping(
+    /// A name that another file has given to a mapping.
+    pub(super) fn twice(&mut self, document: &Document, name: &str, other: &str) {
+        let what = format!("the mapping `{name}` is declared twice");
+        let hint = format!("it stands in {other} too: keep one");
+        self.problems.push(document.problem(&["mapping"], what).hint(hint));
+    }
+
+    /// Compiles one and tests it. One whose tests fail still is one: what refers to it is not wrong.
+    pub(super) fn mapping(
         &mut self,
         document: &Document,
         source: &MappingSource,
@@ -63,8 +69,10 @@ impl Checks {
         match Mapping::compile(source, schema, lookups) {
             Ok(mapping) => {
                 let failures = mapping.run_examples();
+                let disproofs = mapping.prove();
                 self.problems.extend(failures.iter().map(|failure| example_problem(document, failure)));
-                (known && failures.is_empty()).then_some(mapping)
+                self.problems.extend(disproofs.iter().map(|disproof| row_problem(document, disproof)));
+                known.then_some(mapping)
             }
             Err(errors) => {
                 self.problems.extend(errors.iter().map(|error| mapping_problem(document, error)));
@@ -119,14 +127,23 @@ fn keys(text: &str) -> Vec<&str> {
 }
 
 fn mapping_problem(document: &Document, error: &MappingError) -> Problem {
-    let row = error.row.map(|row| row.to_string());
-    let mut path: Vec<&str> = row.iter().flat_map(|row| ["fields", row.as_str()]).collect();
-    path.extend(keys(&error.key));
-    let problem = document.problem(&path, error.message.clone());
+    let problem = at_row(document, error.row, &error.key, &error.message);
     match &error.hint {
         Some(hint) => problem.hint(hint.clone()),
         None => problem,
     }
+}
+
+/// A row that goes both ways and loses something.
+fn row_problem(document: &Document, disproof: &Disproof) -> Problem {
+    at_row(document, Some(disproof.row), &disproof.key, &disproof.message).hint(disproof.hint.clone())
+}
+
+fn at_row(document: &Document, row: Option<usize>, key: &str, what: &str) -> Problem {
+    let row = row.map(|row| row.to_string());
+    let mut path: Vec<&str> = row.iter().flat_map(|row| ["fields", row.as_str()]).collect();
+    path.extend(keys(key));
+    document.problem(&path, what)
 }
 
 fn example_problem(document: &Document, failure: &ExampleFailure) -> Problem {

@@ -222,7 +222,11 @@ pub(super) fn mapping(was: &Mapping, is: &Mapping) -> Vec<String> {
         let rows = of.lineage();
         rows.iter()
             .map(|row| {
-                let field = row.field.map_or("a constant", |field| field.as_str());
+                let field = match (row.field, row.is_extension()) {
+                    (Some(field), _) => field.as_str(),
+                    (None, true) => "an extension",
+                    (None, false) => "a constant",
+                };
                 match row.direction {
                     Direction::Both => format!("{} ↔ {field}", row.path),
                     Direction::In => format!("{} → {field}", row.path),

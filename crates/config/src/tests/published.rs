@@ -80,6 +80,7 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("mapping", "/$defs/transform/anyOf/1/properties/boolean/properties", keys::<mapping::BooleanForm>()),
         ("mapping", "/$defs/transform/anyOf/1/properties/date/properties", keys::<mapping::DateForm>()),
         ("mapping", "/$defs/transform/anyOf/1/properties/time/properties", keys::<mapping::TimeForm>()),
+        ("mapping", "/$defs/transform/anyOf/1/properties/phone/properties", keys::<mapping::PhoneForm>()),
     ];
     for (schema, pointer, known) in cases {
         assert_eq!(published(schema, pointer), known, "{schema} {pointer}");
@@ -95,6 +96,23 @@ fn every_schema_is_one_and_names_itself() {
         assert!(document["$id"].as_str().unwrap().ends_with(&format!("/{name}.schema.json")));
         described(&document, name);
     }
+}
+
+#[test]
+fn the_manifests_that_come_with_the_hub_are_as_their_schema_says() {
+    let (_, text) = crate::schemas().iter().find(|(name, _)| *name == "connector").unwrap();
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(text).unwrap()).unwrap();
+    let mut names = 0;
+    for name in connector::Manifest::builtin_names() {
+        let text = connector::Manifest::builtin(name).unwrap();
+        let manifest = Node::parse(text).unwrap().to_json();
+        let errors: Vec<String> = schema.iter_errors(&manifest).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+        let wrong = Node::parse(&text.replacen("\nabout:", "\nabuot:", 1)).unwrap().to_json();
+        assert!(!schema.is_valid(&wrong), "{name}");
+        names += 1;
+    }
+    assert!(names > 5);
 }
 
 /// Every key of every table says what it is for: editors show it.

@@ -300,7 +300,6 @@ impl<'a> Draft<'a> {
                 back: tables.back,
                 policies: policies.clone(),
                 equal: row.equal,
-                direction: row.direction,
             };
             out.policies.default = written_default(&out, row)?;
             Some(out)

@@ -84,10 +84,15 @@ pub(super) fn writing(
 pub(super) fn losses(row: &RowSource, steps: &[Step], kind: Shape) -> Result<(), Fault> {
     let textual = matches!(kind, Shape::Text | Shape::Raw | Shape::List);
     let rounds = steps.iter().any(|step| step.loses() == Some(Equal::Rounded));
+    let phones = steps.iter().any(|step| step.loses() == Some(Equal::Phone));
     match row.equal {
         Some(Equal::Rounded) if !rounds => {
             let hint = "drop it, or declare `round` or a format with fewer digits";
             return Err(Fault::new("equal", "nothing is rounded here", hint));
+        }
+        Some(Equal::Phone) if !phones => {
+            let hint = "drop it, or read numbers with `{phone: {country: DE}}`";
+            return Err(Fault::new("equal", "no telephone numbers are read here", hint));
         }
         Some(equal) if equal != Equal::Rounded && !textual => {
             let message = format!("`{}` compares texts, and this is {kind}", equal.as_str());
@@ -103,12 +108,16 @@ pub(super) fn losses(row: &RowSource, steps: &[Step], kind: Shape) -> Result<(),
     let loses = |what| kept && steps.iter().any(|step| step.loses() == Some(what));
     let needed = match (loses(Equal::CaseInsensitive), loses(Equal::Trimmed)) {
         _ if rounds => Equal::Rounded,
+        // What a number is read from keeps neither case nor white space.
+        _ if phones && kept => Equal::Phone,
         (true, true) => Equal::Folded,
         (true, false) => Equal::CaseInsensitive,
         (false, true) => Equal::Trimmed,
         (false, false) => return Ok(()),
     };
-    if row.equal == Some(needed) || (row.equal == Some(Equal::Folded) && needed != Equal::Rounded) {
+    if row.equal == Some(needed)
+        || (row.equal == Some(Equal::Folded) && !matches!(needed, Equal::Rounded | Equal::Phone))
+    {
         return Ok(());
     }
     let lossy = steps.iter().zip(&row.transform).find(|(step, _)| step.loses().is_some());

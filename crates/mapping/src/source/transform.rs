@@ -41,6 +41,9 @@ pub enum Transform {
     Time(TimeForm),
     /// The system has one text with separators, the record a list of texts.
     List(ListForm),
+    /// The system writes telephone numbers in one of many ways, the record has E.164; either way. Loses how they were
+    /// written.
+    Phone(PhoneForm),
 }
 
 /// What `prefix` and `suffix` take off when reading and put on when writing.
@@ -193,9 +196,17 @@ pub struct ListForm {
     pub separator: String,
 }
 
+/// How telephone numbers are read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhoneForm {
+    /// The country that numbers without a calling code are of: two letters of ISO 3166, such as `DE`.
+    pub country: String,
+}
+
 const NAMES: &[&str] = &[
     "trim", "lower", "upper", "title", "prefix", "suffix", "split", "concat", "number", "text", "decimal",
-    "boolean", "date", "time", "list",
+    "boolean", "date", "time", "list", "phone",
 ];
 
 impl Transform {
@@ -218,6 +229,7 @@ impl Transform {
             Self::Date(_) => "date",
             Self::Time(_) => "time",
             Self::List(_) => "list",
+            Self::Phone(_) => "phone",
         }
     }
 
@@ -243,6 +255,7 @@ impl Transform {
                 ));
             }
             "list" => return Err(E::custom("`list` needs options: `{list: {separator: \";\"}}`")),
+            "phone" => return Err(E::custom("`phone` needs options: `{phone: {country: DE}}`")),
             _ => {
                 return Err(E::custom(format_args!("`{name}` needs options: `{{{name}: {{text: \"x\"}}}}`")));
             }
@@ -264,6 +277,7 @@ impl Transform {
             "date" => Self::Date(options(map)?),
             "time" => Self::Time(options(map)?),
             "list" => Self::List(options(map)?),
+            "phone" => Self::Phone(options(map)?),
             _ => {
                 return Err(A::Error::custom(format_args!("`{name}` takes no options: write only its name")));
             }
@@ -316,6 +330,7 @@ impl Serialize for Transform {
             Self::Date(form) => serializer.collect_map([(name, form)]),
             Self::Time(form) => serializer.collect_map([(name, form)]),
             Self::List(form) => serializer.collect_map([(name, form)]),
+            Self::Phone(form) => serializer.collect_map([(name, form)]),
         }
     }
 }

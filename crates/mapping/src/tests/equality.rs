@@ -88,9 +88,16 @@ fn read_values_are_compared_as_the_row_says() {
         "- {field: email, path: e, transform: [lower], equal: case_insensitive}\n",
         "- {field: decimal, path: d, transform: [{decimal: {scale: 2, round: half_even}}], equal: rounded}\n",
         "- {field: time, path: t, transform: [{time: {format: epoch_s}}], equal: rounded}\n",
-        "- {field: text, path: x}",
+        "- {field: text, path: x}\n",
+        "- {field: tags, path: g, transform: [lower, {list: {separator: ;}}], equal: case_insensitive}\n",
+        "- {field: lines, path: l, transform: [lower, {list: {separator: ;}}], equal: case_insensitive}",
     ));
     for (field, one, other, same) in [
+        ("tags", json!(["B", "a"]), json!(["a", "b"]), true),
+        ("tags", json!(["A", "a"]), json!(["a"]), true),
+        ("tags", json!(["A", "c"]), json!(["a"]), false),
+        ("lines", json!(["B", "a"]), json!(["a", "b"]), false),
+        ("lines", json!(["B", "a"]), json!(["b", "A"]), true),
         ("email", json!("Ada@x.io"), json!("ada@X.io"), true),
         ("decimal", json!("12.345"), json!("12.34"), true),
         ("decimal", json!("12.345"), json!("12.35"), false),

@@ -45,7 +45,7 @@ fn one_of(values: &[&'static str]) -> BoxedStrategy<Value> {
 }
 
 /// Rows whose writing is undone by reading, each with its field and such values as it can hold.
-fn invertible() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
+pub(super) fn invertible() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
     let integer = || any::<i64>().prop_map(Value::from).boxed();
     vec![
         ("text", "", text()),
@@ -84,7 +84,7 @@ fn invertible() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
 }
 
 /// Rows that lose something both ways and say what is equal.
-fn lossy() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
+pub(super) fn lossy() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
     vec![
         ("text", "transform: [trim], equal: trimmed", text()),
         ("text", "transform: [lower], equal: case_insensitive", text()),
@@ -110,7 +110,7 @@ fn lossy() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
     ]
 }
 
-fn check<T: std::fmt::Debug>(strategy: &BoxedStrategy<T>, test: impl Fn(T)) {
+pub(super) fn check<T: std::fmt::Debug>(strategy: &BoxedStrategy<T>, test: impl Fn(T)) {
     let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(strategy, |value| {
         test(value);

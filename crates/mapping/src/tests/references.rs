@@ -96,31 +96,39 @@ fn a_mapping_says_what_it_touches() {
             "- {field: email, path: properties.email}\n",
             "- {field: text, path: first, direction: in}\n",
             "- {path: name, direction: out, transform: [{concat: {parts: [text, other], separator: ' '}}]}\n",
-            "- {path: source, direction: out, constant: 1}",
+            "- {path: source, direction: out, constant: 1}\n",
+            "- {field: stage, path: stage, transform: [trim], lookup: {table: stages, from: crm, to: canonical}}",
         )
     ));
     let read: Vec<&str> = mapping.in_fields().map(canonical::Field::as_str).collect();
-    assert_eq!(read, ["account", "email", "text"]);
+    assert_eq!(read, ["account", "email", "text", "stage"]);
     let written: Vec<&str> = mapping.out_fields().map(canonical::Field::as_str).collect();
-    assert_eq!(written, ["account", "email", "other", "text"]);
-    assert_eq!(mapping.out_paths().collect::<Vec<_>>(), ["company.id", "properties.email", "name", "source"]);
+    assert_eq!(written, ["account", "email", "other", "stage", "text"]);
+    assert_eq!(
+        mapping.out_paths().collect::<Vec<_>>(),
+        ["company.id", "properties.email", "name", "stage", "source"]
+    );
     let references: Vec<String> =
         mapping.references().map(|r| format!("{} {} {}", r.field, r.entity, r.object)).collect();
     assert_eq!(references, ["account Account companies"]);
-    let lineage: Vec<(&str, &str, Direction)> = mapping
-        .lineage()
-        .iter()
-        .map(|row| (row.path, row.field.map_or("-", |f| f.as_str()), row.direction))
+    let mut written = source("- {field: email, path: properties.email}");
+    written.extensions = vec!["properties.score".to_owned()];
+    let kept = Mapping::compile(&written, &schema(), &super::support::lookups()).unwrap();
+    let lineage: Vec<(&str, &str, Direction, String)> = (mapping.lineage().into_iter())
+        .chain(kept.lineage().into_iter().skip(1))
+        .map(|row| (row.path, row.field.map_or("-", |f| f.as_str()), row.direction, row.how.to_string()))
         .collect();
     assert_eq!(
         lineage,
         [
-            ("company.id", "account", Direction::Both),
-            ("properties.email", "email", Direction::Both),
-            ("first", "text", Direction::In),
-            ("name", "text", Direction::Out),
-            ("name", "other", Direction::Out),
-            ("source", "-", Direction::Out),
+            ("company.id", "account", Direction::Both, "reference to Account".to_owned()),
+            ("properties.email", "email", Direction::Both, "direct".to_owned()),
+            ("first", "text", Direction::In, "direct".to_owned()),
+            ("name", "text", Direction::Out, "joined".to_owned()),
+            ("name", "other", Direction::Out, "joined".to_owned()),
+            ("source", "-", Direction::Out, "constant".to_owned()),
+            ("stage", "stage", Direction::Both, "trim, lookup stages".to_owned()),
+            ("properties.score", "-", Direction::In, "extension".to_owned()),
         ]
     );
     assert_eq!((mapping.id(), mapping.version()), ("contact.crm", 1));

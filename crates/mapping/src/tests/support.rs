@@ -62,6 +62,8 @@ pub(super) fn lookups() -> BTreeMap<String, Lookup> {
         table("sizes", "crm,canonical\nsmall,10\nlarge,1000"),
         table("forms", "crm,canonical\nten,10\nzehn,10.0"),
         table("wrong", "crm,canonical\nLead,laed"),
+        table("coarse", "crm,canonical,preferred\nOpen,lead,yes\nOpen,customer,\nLost,lost,"),
+        table("padded", "crm,canonical\n01,one\n2,two"),
     ])
 }
 

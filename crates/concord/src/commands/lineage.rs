@@ -1,0 +1,173 @@
+//! `concord mapping lineage`: which source fields feed which target fields.
+
+use std::collections::BTreeSet;
+
+use canonical::{Field, PiiClass};
+use config::{Checked, Configuration};
+use mapping::{Direction, How, Lineage as Arrow, Mapping, suggest};
+use serde_json::{Value, json};
+
+use crate::arguments::Lineage;
+use crate::commands::check::tell;
+use crate::exit::Exit;
+use crate::output::{Column, Output};
+use crate::settings::Settings;
+
+const COLUMNS: [Column; 8] = [
+    ("FIELD", "/name"),
+    ("", "/arrow"),
+    ("SYSTEM AND PATH", "/place"),
+    ("MAPPING", "/version"),
+    ("HOW", "/how"),
+    ("OWNER", "/owner"),
+    ("PII", "/pii"),
+    ("PART", "/part"),
+];
+
+/// Shows where a field's values come from and go to, or what a system's path feeds.
+pub(crate) fn run(given: &Lineage, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
+    let configuration = match config::load_folder(&settings.dir) {
+        Ok(Checked { configuration, .. }) => configuration,
+        Err(problems) => {
+            tell(&problems, output);
+            let folder = settings.dir.display();
+            return Err(Exit::Failed.because(format!("{folder} cannot be used: `concord check` says why")));
+        }
+    };
+    if let Some(entity) =
+        given.entity.as_ref().filter(|name| !configuration.entities.contains_key(name.as_str()))
+    {
+        let hint = suggest::hint(entity, configuration.entities.keys().map(|entity| entity.as_str()));
+        return Err(Exit::NotFound.because(format!("there is no entity `{entity}`; {hint}")));
+    }
+    let all: Vec<Row<'_>> = rows(&configuration, given.entity.as_deref());
+    let found = match given.of.split_once(':') {
+        Some((system, path)) => of_path(&all, system, path, &configuration)?,
+        None => of_field(&all, &given.of)?,
+    };
+    let found: Vec<Value> = found.iter().map(|(part, row)| row.document(part, &configuration)).collect();
+    output.rows(&COLUMNS, &found);
+    Ok(Exit::Done)
+}
+
+/// An arrow with the mapping that it is of.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    mapping: &'a Mapping,
+    arrow: Arrow<'a>,
+}
+
+fn rows<'a>(configuration: &'a Configuration, entity: Option<&str>) -> Vec<Row<'a>> {
+    let mappings = configuration.mappings.values().map(AsRef::as_ref);
+    let mappings = mappings.filter(|mapping| entity.is_none_or(|entity| mapping.entity().as_str() == entity));
+    mappings
+        .flat_map(|mapping: &Mapping| mapping.lineage().into_iter().map(move |arrow| Row { mapping, arrow }))
+        .collect()
+}
+
+type Found<'a> = Vec<(&'static str, Row<'a>)>;
+
+fn of_field<'a>(all: &[Row<'a>], name: &str) -> anyhow::Result<Found<'a>> {
+    let mut found: Vec<Row<'a>> = all
+        .iter()
+        .filter(|row| row.arrow.field.is_some_and(|field| field.as_str() == name))
+        .copied()
+        .collect();
+    if found.is_empty() {
+        let fields: BTreeSet<&str> =
+            all.iter().filter_map(|row| row.arrow.field.map(Field::as_str)).collect();
+        let hint = suggest::hint(name, fields);
+        return Err(Exit::NotFound.because(format!("no mapping has a field `{name}`; {hint}")));
+    }
+    // Sources come before targets, for each entity.
+    found.sort_by_key(|row| (row.mapping.entity().clone(), !row.arrow.direction.reads()));
+    Ok(found.into_iter().map(|row| ("field", row)).collect())
+}
+
+fn of_path<'a>(
+    all: &[Row<'a>],
+    system: &str,
+    path: &str,
+    configuration: &Configuration,
+) -> anyhow::Result<Found<'a>> {
+    let of_system = |row: &&Row<'_>| row.mapping.system().as_str() == system;
+    let inside = |row: &&Row<'_>| {
+        let rest = row.arrow.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let here: Vec<Row<'a>> = all.iter().filter(of_system).filter(inside).copied().collect();
+    if here.is_empty() {
+        let known = configuration.systems.keys().any(|name| name.as_str() == system);
+        let said = if known {
+            let paths: BTreeSet<&str> = all.iter().filter(of_system).map(|row| row.arrow.path).collect();
+            format!("no mapping has the path `{path}` of `{system}`; {}", suggest::hint(path, paths))
+        } else {
+            let names = configuration.systems.keys().map(|name| name.as_str());
+            format!("there is no system `{system}`; {}", suggest::hint(system, names))
+        };
+        return Err(Exit::NotFound.because(said));
+    }
+    let onward = all.iter().filter(|row| row.arrow.direction.writes()).filter(|row| {
+        let fed = |from: &&Row<'_>| {
+            from.arrow.direction.reads()
+                && from.mapping.entity() == row.mapping.entity()
+                && from.arrow.field.is_some()
+                && from.arrow.field == row.arrow.field
+        };
+        here.iter().any(|from| fed(&from)) && !here.iter().any(|from| from.is(row))
+    });
+    let onward = onward.map(|row| ("onward", *row));
+    Ok(here.iter().map(|row| ("path", *row)).chain(onward).collect())
+}
+
+impl Row<'_> {
+    fn is(&self, other: &Row<'_>) -> bool {
+        self.mapping.id() == other.mapping.id() && self.arrow == other.arrow
+    }
+
+    fn document(&self, part: &str, configuration: &Configuration) -> Value {
+        let Self { mapping, arrow } = self;
+        let entity = mapping.entity();
+        let schema = configuration.entities.get(entity);
+        let spec = arrow.field.and_then(|field| schema?.fields.get(field));
+        let routes: Vec<&str> = (configuration.routes.iter())
+            .filter(|route| arrow.direction.writes() && route.mapping == mapping.id())
+            .map(|route| route.id.as_str())
+            .collect();
+        let kept = if arrow.how == How::Extension { "extensions" } else { "" };
+        let field = arrow.field.map_or(kept, Field::as_str);
+        let (direction, way) = match arrow.direction {
+            Direction::Both => ("both", "<->"),
+            Direction::In => ("in", "<--"),
+            Direction::Out => ("out", "-->"),
+        };
+        let name = if field.is_empty() { entity.to_string() } else { format!("{entity}.{field}") };
+        json!({
+            "part": part,
+            "name": name,
+            "entity": entity,
+            "field": arrow.field,
+            "arrow": way,
+            "direction": direction,
+            "place": format!("{}.{}.{}", mapping.system(), mapping.object(), arrow.path),
+            "system": mapping.system(),
+            "object": mapping.object(),
+            "path": arrow.path,
+            "mapping": mapping.id(),
+            "mapping_version": mapping.version(),
+            "version": format!("{} v{}", mapping.id(), mapping.version()),
+            "how": arrow.how.to_string(),
+            "owner": spec.and_then(|spec| spec.owner.as_ref()),
+            "pii": spec.map(|spec| class(spec.pii)),
+            "routes": routes,
+        })
+    }
+}
+
+fn class(pii: PiiClass) -> &'static str {
+    match pii {
+        PiiClass::None => "none",
+        PiiClass::Basic => "basic",
+        PiiClass::Sensitive => "sensitive",
+    }
+}
