@@ -22,10 +22,10 @@ mod row;
 mod shape;
 pub mod source;
 mod step;
-pub mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub use canonical::suggest;
 pub use error::{ExampleFailure, LookupError, MappingError};
 pub use flaw::{Misfit, ProjectError, Why};
 pub use lookup::Lookup;
