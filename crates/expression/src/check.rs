@@ -14,15 +14,16 @@ use crate::program::{Node, Op, Program};
 use crate::tree::{self, Ast, Literal, What};
 use crate::types::{Kind, Type};
 
-/// Checks an expression against what its names are and what is wanted of it.
+/// Checks an expression against what its names are and what is wanted of it. Where nothing is known of that
+/// (`None`), it may give anything that can stand outside: no reference, which is an id of this hub.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order it is found.
-pub fn compile(ast: &Ast, names: &mut dyn Names, wanted: &Type) -> Result<Program, Vec<Fault>> {
+pub fn compile(ast: &Ast, names: &mut dyn Names, wanted: Option<&Type>) -> Result<Program, Vec<Fault>> {
     let mut checker = Checker { names, uses: Vec::new(), item: None, faults: Vec::new() };
     let root = checker.check(&ast.root, Known::default());
     if let Some(root) = root
-        && checker.require(&root, &ast.root.at, wanted)
+        && checker.result(&root, &ast.root.at, wanted)
         && checker.faults.is_empty()
     {
         return Ok(Program { root: root.node, ty: root.ty, uses: checker.uses });
@@ -174,6 +175,20 @@ impl Checker<'_> {
         let when_false = if_yes.both(left.no).either(if_no.both(right.no));
         let op = Op::Choose(Box::new((asked.node, left.node, right.node)));
         Some(Checked::new(node.at.start, op, ty).knowing(when_true, when_false))
+    }
+
+    /// Whether it gives what is wanted.
+    fn result(&mut self, root: &Checked, at: &Range<u32>, wanted: Option<&Type>) -> bool {
+        let item = if let Kind::List(item) = &root.ty.kind { &item.kind } else { &root.ty.kind };
+        match (wanted, item) {
+            (Some(wanted), _) => self.require(root, at, wanted),
+            (None, Kind::Ref(_)) => {
+                let wanted = Type { kind: Kind::Text, ..root.ty.clone() };
+                self.mismatch(at, &wanted, &root.ty);
+                false
+            }
+            (None, _) => true,
+        }
     }
 
     fn fault(&mut self, fault: Fault) {

@@ -1,5 +1,6 @@
 //! An expression as it was read, before anything is known of its names.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use canonical::Decimal;
@@ -8,6 +9,42 @@ use canonical::Decimal;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ast {
     pub(crate) root: Node,
+}
+
+impl Ast {
+    /// The tables that it looks up in, by name: all that a `lookup` writes out. Nothing is checked yet.
+    #[must_use]
+    pub fn tables(&self) -> BTreeSet<&str> {
+        let mut tables = BTreeSet::new();
+        self.root.tables(&mut tables);
+        tables
+    }
+}
+
+impl Node {
+    fn tables<'a>(&'a self, into: &mut BTreeSet<&'a str>) {
+        match &self.what {
+            What::Literal(_) | What::Name(_) => {}
+            What::List(items) => items.iter().for_each(|item| item.tables(into)),
+            What::Select(inner, _) | What::Not(inner) | What::Negative(inner) => inner.tables(into),
+            What::Index(left, right) | What::Binary(_, left, right) => {
+                left.tables(into);
+                right.tables(into);
+            }
+            What::Choose(condition, yes, no) => {
+                [condition, yes, no].into_iter().for_each(|part| part.tables(into));
+            }
+            What::Call(call) => {
+                if let (Some(What::Literal(Literal::Text(table))), "lookup") =
+                    (call.args.first().map(|arg| &arg.what), call.name.as_str())
+                {
+                    into.insert(table);
+                }
+                call.receiver.iter().for_each(|receiver| receiver.tables(into));
+                call.args.iter().for_each(|arg| arg.tables(into));
+            }
+        }
+    }
 }
 
 /// One part, and the characters it was read from.

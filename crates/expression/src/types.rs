@@ -73,6 +73,24 @@ impl Type {
         Some(Self { kind, null })
     }
 
+    /// The type that a text names, as people write it: `text`, `decimal?`, `list(text)`. `None`: it names none.
+    /// References and null are not written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(text) = text.strip_suffix('?') {
+            return Self::parse(text).filter(|ty| !ty.null).map(Self::or_null);
+        }
+        if let Some(item) = text.strip_prefix("list(").and_then(|rest| rest.strip_suffix(')')) {
+            let item = Self::parse(item).filter(|item| !matches!(item.kind, Kind::List(_)))?;
+            return Some(Self::list(item));
+        }
+        let kinds = [Kind::Bool, Kind::Int, Kind::Decimal, Kind::Text, Kind::Date, Kind::Time];
+        kinds.into_iter().find(|kind| kind.to_string() == text).map(Self::of)
+    }
+
+    /// The names of types, for hints.
+    pub const NAMES: [&str; 7] = ["text", "int", "decimal", "bool", "date", "time", "list(text)"];
+
     /// Whether every value of this type is one of `wanted`.
     #[must_use]
     pub fn fits(&self, wanted: &Self) -> bool {

@@ -121,6 +121,6 @@ fn the_largest_that_can_be_written_runs() {
     let text = vec!["record.count"; 66].join(" + ");
     let ast = parse(&text).unwrap();
     let mut world = World::default();
-    let program = compile(&ast, &mut world, &Type::of(Kind::Int)).unwrap();
+    let program = compile(&ast, &mut world, Some(&Type::of(Kind::Int))).unwrap();
     assert_eq!(program.run(&world, &mut Budget::default()), Ok(Outcome::Value(json!(7 * 66))));
 }

@@ -238,3 +238,15 @@ fn what_is_wanted_decides() {
     assert!(world.compile("record.count", &Type::of(Kind::Decimal)).is_err());
     assert!(world.compile("decimal(record.count)", &Type::of(Kind::Decimal)).is_ok());
 }
+
+#[test]
+fn a_reference_does_not_leave_as_it_is() {
+    let mut world = World::default();
+    let mut said = |text: &str| {
+        let faults = crate::compile(&parse(text).unwrap(), &mut world, None).unwrap_err();
+        faults[0].message.clone()
+    };
+    assert_eq!(said("record.account"), "expected text, found ref(Account)");
+    assert_eq!(said("[record.account]"), "expected text, found list(ref(Account))");
+    assert_eq!(said("has(record.parent) ? record.parent : null"), "expected text?, found ref(Account)?");
+}

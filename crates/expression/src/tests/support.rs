@@ -79,7 +79,7 @@ impl World {
 
     pub(crate) fn compile(&mut self, text: &str, wanted: &Type) -> Result<Program, Vec<Fault>> {
         let ast = parse(text).map_err(|fault| vec![fault])?;
-        compile(&ast, self, wanted)
+        compile(&ast, self, Some(wanted))
     }
 
     /// What an expression gives, of whatever type it is.
@@ -88,30 +88,13 @@ impl World {
         program.run(self, &mut Budget::default()).map_err(|stop| stop.why)
     }
 
-    /// Compiles without knowing the type: by the first one that is wanted and fits.
+    /// Compiles without knowing what is wanted.
     pub(crate) fn program(&mut self, text: &str) -> Program {
-        let kinds = [
-            Kind::Bool,
-            Kind::Int,
-            Kind::Decimal,
-            Kind::Text,
-            Kind::Date,
-            Kind::Time,
-            Kind::List(Box::new(self::text().or_null())),
-            Kind::List(Box::new(of(Kind::Int).or_null())),
-            Kind::List(Box::new(of(Kind::Decimal).or_null())),
-            Kind::List(Box::new(of(Kind::Bool).or_null())),
-            Kind::List(Box::new(of(Kind::Date).or_null())),
-        ];
-        let mut faults = Vec::new();
-        for kind in kinds {
-            match self.compile(text, &Type::of(kind).or_null()) {
-                Ok(program) => return program,
-                Err(found) => faults = found,
-            }
-        }
-        let shown: Vec<String> = faults.iter().map(|fault| fault.show(text)).collect();
-        panic!("{}", shown.join("\n"));
+        let ast = parse(text).unwrap_or_else(|fault| panic!("{}", fault.show(text)));
+        compile(&ast, self, None).unwrap_or_else(|faults| {
+            let shown: Vec<String> = faults.iter().map(|fault| fault.show(text)).collect();
+            panic!("{}", shown.join("\n"))
+        })
     }
 }
 

@@ -195,3 +195,23 @@ fn inputs_are_named_once() {
     let program = world.program("record.name + record.stage + record.name");
     assert_eq!(program.uses(), [0, 12]);
 }
+
+#[test]
+fn tables_are_known_before_anything_is() {
+    let text = "size(['a'].map(x, lookup('one', 'a', 'b', x))) > 0 ? upper(lookup('two', 'a', 'b', nobody.knows)) : ''";
+    let ast = crate::parse(text).unwrap();
+    assert_eq!(ast.tables().into_iter().collect::<Vec<_>>(), ["one", "two"]);
+    let none = crate::parse("lookup(record.name, 'a') + other('three')").unwrap();
+    assert!(none.tables().is_empty());
+}
+
+#[test]
+fn types_are_read_as_they_are_written() {
+    for text in crate::Type::NAMES.into_iter().chain(["text?", "list(int?)", "list(text)?", "time?"]) {
+        assert_eq!(crate::Type::parse(text).map(|ty| ty.to_string()).as_deref(), Some(text));
+    }
+    for text in ["", "txt", "text??", "list", "list(list(text))", "ref(Account)", "null", "Text", "list(text"]
+    {
+        assert_eq!(crate::Type::parse(text), None, "{text}");
+    }
+}
