@@ -6,6 +6,7 @@
 //! into the system's form. What cannot be brought over exactly is a [`Misfit`] or a [`ProjectError`], never a
 //! guess, and neither ever shows a value.
 
+mod cell;
 mod check;
 mod compile;
 mod equal;

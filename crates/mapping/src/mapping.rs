@@ -146,9 +146,18 @@ impl Mapping {
         });
         let written = self.inner.outs.iter().filter_map(|row| match &row.source {
             Source::Link(entity, object) => Some(Reference { field: &row.field, entity, object }),
-            Source::Field | Source::Joined(_) => None,
+            Source::Field | Source::Joined(_) | Source::Cell(_) => None,
         });
-        let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).collect();
+        let cells = self.inner.outs.iter().filter_map(|row| match &row.source {
+            Source::Cell(cell) => Some(&cell.links),
+            _ => None,
+        });
+        let asked = cells.flatten().map(|link| Reference {
+            field: &link.field,
+            entity: &link.entity,
+            object: &link.object,
+        });
+        let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).chain(asked).collect();
         all.into_iter()
     }
 
@@ -159,8 +168,7 @@ impl Mapping {
         let mut rows = Vec::new();
         for row in &self.inner.ins {
             let direction = if row.twin.is_some() { Direction::Both } else { Direction::In };
-            let more = row.more.iter().flat_map(|joined| joined.parts.iter().skip(1));
-            for path in std::iter::once(&row.path).chain(more) {
+            for path in row.paths() {
                 rows.push(Lineage { path: path.as_str(), field: Some(&row.field), direction });
             }
         }

@@ -55,8 +55,7 @@ impl Checks {
             self.problems.push(document.problem(&["entity"], what).hint(hint));
         }
         // Where the entity or a table itself has problems, they have been said.
-        let mut tables = source.fields.iter().filter_map(|row| row.lookup.as_ref());
-        if tables.any(|lookup| self.lookups_broken.contains(&lookup.table)) {
+        if source.tables().iter().any(|table| self.lookups_broken.contains(table)) {
             return None;
         }
         let schema = &entities.get(&source.entity)?.schema;
@@ -106,6 +105,7 @@ pub(super) fn read_paths(
                 }
             }
         }
+        of_object.extend(source.reads.keys().cloned());
         of_object.extend(source.extensions.iter().cloned());
         of_object.sort();
         of_object.dedup();
@@ -122,7 +122,10 @@ fn mapping_problem(document: &Document, error: &MappingError) -> Problem {
     let row = error.row.map(|row| row.to_string());
     let mut path: Vec<&str> = row.iter().flat_map(|row| ["fields", row.as_str()]).collect();
     path.extend(keys(&error.key));
-    let problem = document.problem(&path, error.message.clone());
+    let problem = match &error.within {
+        Some(part) => document.within(&path, part, error.message.clone()),
+        None => document.problem(&path, error.message.clone()),
+    };
     match &error.hint {
         Some(hint) => problem.hint(hint.clone()),
         None => problem,
