@@ -1,6 +1,7 @@
 //! Functions by their examples, faults by their place, bounds by bombs, and what holds for all values.
 
 mod bombs;
+mod documentation;
 mod examples;
 mod faults;
 mod narrowing;

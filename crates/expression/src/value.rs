@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
-use canonical::Decimal;
-use canonical::value::{decimal, decimal_of};
+use canonical::value::{decimal, decimal_of, normal};
+use canonical::{Decimal, FieldType};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -134,7 +134,11 @@ impl<'a> Val<'a> {
         match (value, &ty.kind) {
             (Value::Null, _) if ty.null => Ok(Self::Null),
             (Value::Bool(flag), Kind::Bool) => Ok(Self::Bool(*flag)),
-            (Value::Number(number), Kind::Int) => number.as_i64().map(Self::Int).ok_or(Cause::Kind),
+            // A whole number that is written with a point is one, as it is for fields.
+            (Value::Number(_), Kind::Int) => {
+                let whole = normal(&FieldType::Integer, value.clone()).ok();
+                whole.and_then(|whole| whole.as_i64()).map(Self::Int).ok_or(Cause::Kind)
+            }
             (Value::String(_) | Value::Number(_), Kind::Decimal) => {
                 decimal_of(value).map(Self::Decimal).ok_or(Cause::Kind)
             }

@@ -215,3 +215,9 @@ fn types_are_read_as_they_are_written() {
         assert_eq!(crate::Type::parse(text), None, "{text}");
     }
 }
+
+#[test]
+fn whole_numbers_are_read_as_fields_read_them() {
+    let mut world = World::default().with("record.count", Some(json!(5.0)));
+    assert_eq!(world.run("record.count + 1"), Ok(Outcome::Value(json!(6))));
+}
