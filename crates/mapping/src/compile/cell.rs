@@ -137,7 +137,7 @@ fn reading(
         }
         kind => Type::of_field(kind, true),
     };
-    let mut names = Seen { declared, tables: Tables { lookups, found: Vec::new() }, inputs: Vec::new() };
+    let mut names = OfObject { declared, tables: Tables { lookups, found: Vec::new() }, inputs: Vec::new() };
     let program = parsed(text, &mut names, wanted.as_ref())?;
     let (inputs, tables) = (names.inputs, names.tables.found);
     let places: Vec<Path> = inputs.iter().filter_map(|at| Some(declared.paths.get(*at)?.0.clone())).collect();
@@ -172,7 +172,7 @@ fn writing(
     let path = Path::parse(row.path.as_deref().unwrap_or_default())
         .map_err(|error| vec![Fault::new("path", error.to_string(), super::row::PATH_HINT)])?;
     let tables = Tables { lookups, found: Vec::new() };
-    let mut names = Record { schema, tables, inputs: Vec::new(), links: Vec::new() };
+    let mut names = OfRecord { schema, tables, inputs: Vec::new(), links: Vec::new() };
     let program = parsed(text, &mut names, None)?;
     let (inputs, tables, links) = (names.inputs, names.tables.found, names.links);
     let Some(field) = inputs.first().cloned() else { return Err(vec![reads_nothing("the record")]) };
@@ -330,14 +330,14 @@ fn no_root(keys: &[Key], root: &str, other: &str) -> Unknown {
 }
 
 /// The names of a row that reads: paths of the object that `reads` declares.
-struct Seen<'a> {
+struct OfObject<'a> {
     declared: &'a mut Declared,
     tables: Tables<'a>,
     /// By slot: places in `declared`.
     inputs: Vec<usize>,
 }
 
-impl Names for Seen<'_> {
+impl Names for OfObject<'_> {
     fn input(&mut self, path: &[Key]) -> Result<Input, Unknown> {
         let keys = texts(path);
         let Some((_, keys)) = keys.split_first().filter(|(root, _)| *root == "object") else {
@@ -377,7 +377,7 @@ impl Names for Seen<'_> {
 
 /// The names of a row that writes: fields of the record. Those that a record needs before it is sent anywhere are
 /// never null there.
-struct Record<'a> {
+struct OfRecord<'a> {
     schema: &'a EntitySchema,
     tables: Tables<'a>,
     /// By slot.
@@ -385,7 +385,7 @@ struct Record<'a> {
     links: Vec<Link>,
 }
 
-impl Names for Record<'_> {
+impl Names for OfRecord<'_> {
     fn input(&mut self, path: &[Key]) -> Result<Input, Unknown> {
         let [Key::Name(root), Key::Name(name)] = path else {
             let mut unknown = no_root(path, "record", "object");
