@@ -7,6 +7,7 @@ mod ids;
 mod name;
 mod record;
 pub mod schema;
+pub mod suggest;
 mod time;
 pub mod value;
 

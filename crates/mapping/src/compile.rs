@@ -1,10 +1,12 @@
 //! From a mapping as written to one that runs: names resolved, types checked, nothing left to guess.
 
+mod cell;
 mod row;
 mod table;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use canonical::{EntitySchema, Field, FieldType};
 
@@ -19,17 +21,24 @@ use crate::suggest;
 /// What is wrong with one key of a row: the key, what, and what would be right.
 pub(crate) struct Fault {
     key: String,
+    within: Option<Range<u32>>,
     message: String,
     hint: Option<String>,
 }
 
 impl Fault {
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into(), hint: Some(hint.into()) }
+        Self { key: key.into(), within: None, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A part of a row's expression.
+    pub(crate) fn within(fault: expression::Fault) -> Self {
+        let expression::Fault { at, message, hint } = fault;
+        Self { key: "expr".to_owned(), within: Some(at), message, hint }
     }
 
     fn at(self, row: Option<usize>) -> MappingError {
-        MappingError { row, key: self.key, message: self.message, hint: self.hint }
+        MappingError { row, key: self.key, within: self.within, message: self.message, hint: self.hint }
     }
 }
 
@@ -41,9 +50,15 @@ pub(crate) fn compile(
 ) -> Result<Inner, Vec<MappingError>> {
     let mut compiler = Compiler { source, schema, errors: Vec::new(), ins: Vec::new(), outs: Vec::new() };
     compiler.head();
+    let (mut declared, faults) = cell::Declared::new(source);
+    compiler.errors.extend(faults.into_iter().map(|fault| fault.at(None)));
     let mut constants = Vec::new();
     for (index, written) in source.fields.iter().enumerate() {
-        match row::compile(written, schema, lookups) {
+        let compiled = match &written.expr {
+            Some(text) => cell::compile(written, text, schema, &mut declared, lookups),
+            None => row::compile(written, schema, lookups),
+        };
+        match compiled {
             Ok(compiled) => {
                 if let Some((path, value)) = compiled.constant {
                     compiler.outs.push((index, None, path.clone()));
@@ -53,6 +68,10 @@ pub(crate) fn compile(
             }
             Err(faults) => compiler.errors.extend(faults.into_iter().map(|fault| fault.at(Some(index)))),
         }
+    }
+    // Where something is wrong it may be what would have read them.
+    if compiler.errors.is_empty() {
+        compiler.errors.extend(declared.unused().map(|fault| fault.at(None)));
     }
     compiler.overlaps();
     compiler.removed();
@@ -255,9 +274,7 @@ fn digest(
         feed(&spec.chars_max.map_or_else(String::new, |most| most.to_string()));
         feed(if spec.email { "email" } else { "" });
     }
-    let tables: BTreeSet<&str> =
-        source.fields.iter().filter_map(|row| row.lookup.as_ref()).map(|used| used.table.as_str()).collect();
-    for table in tables.into_iter().filter_map(|name| lookups.get(name)) {
+    for table in source.tables().iter().filter_map(|name| lookups.get(name)) {
         feed(table.name());
         table.cells().for_each(&mut feed);
     }

@@ -33,8 +33,7 @@ impl Mapping {
         let mut known: Vec<Path> = inner.extensions.clone();
         let is_missing = |path: &Path| matches!(path.find(observed), Found::Missing);
         for row in &inner.ins {
-            let more = row.more.iter().flat_map(|joined| joined.parts.iter().skip(1));
-            let paths: Vec<&Path> = std::iter::once(&row.path).chain(more).collect();
+            let paths: Vec<&Path> = row.paths().iter().collect();
             let field = &row.field;
             let said = patch.fields.contains_key(field.as_str()) || patch.references.contains_key(field);
             if !said && !paths.iter().all(|path| is_missing(path)) {

@@ -1,6 +1,7 @@
 //! What is wrong with a mapping as it was written. These texts speak of configuration, never of records.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::source::Direction;
 
@@ -11,6 +12,8 @@ pub struct MappingError {
     pub row: Option<usize>,
     /// The key that is wrong, from the row (`transform[1].format`) or from the file (`examples[0].canonical`).
     pub key: String,
+    /// The characters of the key's text that are meant, from 0, when it is about a part of it.
+    pub within: Option<Range<u32>>,
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -22,6 +25,9 @@ impl fmt::Display for MappingError {
         match self.row {
             Some(row) => write!(f, "`fields[{row}].{}`: {}", self.key, self.message)?,
             None => write!(f, "`{}`: {}", self.key, self.message)?,
+        }
+        if let Some(within) = &self.within {
+            write!(f, ", at character {}", within.start + 1)?;
         }
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),

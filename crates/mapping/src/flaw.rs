@@ -36,6 +36,8 @@ pub enum Why {
     Ambiguous,
     /// A part holds the separator.
     Separator,
+    /// An expression would do more than one evaluation may.
+    Budget,
 }
 
 impl Why {
@@ -56,6 +58,7 @@ impl Why {
             Self::Blocked => "blocked",
             Self::Ambiguous => "ambiguous",
             Self::Separator => "separator",
+            Self::Budget => "budget",
         }
     }
 
@@ -75,6 +78,7 @@ impl Why {
             Self::Blocked => "correct the row's path: it leads through something that holds no keys",
             Self::Ambiguous => "send an offset with the time, or declare `ambiguous`",
             Self::Separator => "choose a separator that no part holds",
+            Self::Budget => "shorten the value, or let the expression do less",
         }
     }
 }

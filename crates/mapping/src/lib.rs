@@ -6,6 +6,7 @@
 //! into the system's form. What cannot be brought over exactly is a [`Misfit`] or a [`ProjectError`], never a
 //! guess, and neither ever shows a value.
 
+mod cell;
 mod check;
 mod compile;
 mod coverage;
@@ -25,10 +26,10 @@ mod row;
 mod shape;
 pub mod source;
 mod step;
-pub mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub use canonical::suggest;
 pub use coverage::Coverage;
 pub use error::{ExampleFailure, LookupError, MappingError};
 pub use flaw::{Misfit, ProjectError, Why};

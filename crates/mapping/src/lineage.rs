@@ -34,6 +34,8 @@ pub enum How<'a> {
         /// It is the id of another object, which stands for a record of this type.
         refers: Option<&'a Entity>,
     },
+    /// An expression makes it, of this and perhaps others.
+    Expression,
     /// It is written whatever the record holds.
     Constant,
     /// It is kept in the record's extension map, under its path.
@@ -61,9 +63,7 @@ impl Mapping {
             let read = inner.ins_at.binary_search(&at).ok().and_then(|place| inner.ins.get(place));
             let written = inner.outs_at.binary_search(&at).ok().and_then(|place| inner.outs.get(place));
             if let Some(read) = read {
-                let more = read.more.iter().flat_map(|joined| joined.parts.iter().skip(1));
-                let paths = std::iter::once(&read.path).chain(more);
-                arrows.extend(paths.map(|path| arrow(path.as_str(), &read.field)));
+                arrows.extend(read.paths().iter().map(|path| arrow(path.as_str(), &read.field)));
             } else if let Some(written) = written {
                 arrows.extend(written.fields().iter().map(|field| arrow(written.path.as_str(), field)));
             } else if let Some(path) = &row.path {
@@ -85,6 +85,9 @@ impl<'a> How<'a> {
         if row.constant.is_some() {
             return Self::Constant;
         }
+        if row.expr.is_some() {
+            return Self::Expression;
+        }
         let (joined, transforms) = match row.transform.split_first() {
             Some((Transform::Concat(_), rest)) => (true, rest),
             _ => (false, row.transform.as_slice()),
@@ -103,6 +106,7 @@ impl fmt::Display for How<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (joined, transforms, lookup, refers) = match *self {
             Self::Constant => return f.write_str("constant"),
+            Self::Expression => return f.write_str("expression"),
             Self::Extension => return f.write_str("extension"),
             Self::Row { joined, transforms, lookup, refers } => (joined, transforms, lookup, refers),
         };

@@ -139,9 +139,18 @@ impl Mapping {
         });
         let written = self.inner.outs.iter().filter_map(|row| match &row.source {
             Source::Link(entity, object) => Some(Reference { field: &row.field, entity, object }),
-            Source::Field | Source::Joined(_) => None,
+            Source::Field | Source::Joined(_) | Source::Cell(_) => None,
         });
-        let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).collect();
+        let cells = self.inner.outs.iter().filter_map(|row| match &row.source {
+            Source::Cell(cell) => Some(&cell.links),
+            _ => None,
+        });
+        let asked = cells.flatten().map(|link| Reference {
+            field: &link.field,
+            entity: &link.entity,
+            object: &link.object,
+        });
+        let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).chain(asked).collect();
         all.into_iter()
     }
 

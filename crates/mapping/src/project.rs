@@ -31,7 +31,7 @@ pub struct MissingLink {
 }
 
 /// Finds the id that a record has in the system.
-type Links<'a> = &'a dyn Fn(&Entity, &Object, &RecordId) -> Option<String>;
+pub(crate) type Links<'a> = &'a dyn Fn(&Entity, &Object, &RecordId) -> Option<String>;
 
 impl Mapping {
     /// Brings a record's fields into the system's form. `links` answers the id that a record has there.
@@ -56,11 +56,12 @@ impl Mapping {
 
 impl OutRow {
     fn put(&self, record: &Fields, links: Links<'_>, missing: &mut Vec<MissingLink>) -> Result<Said, Flaw> {
-        let value = match self.origin(record)? {
-            Origin::Missing => return self.policies.missing(),
-            Origin::Null => return self.policies.null(),
-            Origin::Empty => return Ok(self.policies.empty()),
-            Origin::Value(value) => value,
+        let value = match self.origin(record, links, missing)? {
+            None => return Ok(Said::Keep),
+            Some(Origin::Missing) => return self.policies.missing(),
+            Some(Origin::Null) => return self.policies.null(),
+            Some(Origin::Empty) => return Ok(self.policies.empty()),
+            Some(Origin::Value(value)) => value,
         };
         let value = match &self.source {
             Source::Link(entity, object) => {

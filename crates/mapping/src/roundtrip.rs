@@ -65,12 +65,15 @@ impl Mapping {
     fn pairs(&self) -> impl Iterator<Item = Pair<'_>> {
         let inner = &self.inner;
         let tried = inner.ins.iter().zip(&inner.ins_at);
-        let tried = tried.filter(|(read, _)| read.reference.is_none() && read.more.is_none());
+        let tried = tried.filter(|(read, _)| read.reference.is_none() && read.paths().len() == 1);
         tried.filter_map(|(read, at)| {
             let write = match read.twin {
                 Some(twin) => inner.outs.get(twin),
+                // Two rows that go one way each, by a transform or by an expression, are one that goes both.
                 None => inner.outs.iter().find(|row| {
-                    matches!(row.source, Source::Field) && row.field == read.field && row.path == read.path
+                    matches!(row.source, Source::Field | Source::Cell(_))
+                        && *row.fields() == [read.field.clone()]
+                        && read.paths() == [row.path.clone()]
                 }),
             }?;
             Some(Pair { mapping: self, read, write, at: *at, row: inner.rows.get(*at)? })

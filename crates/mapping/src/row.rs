@@ -4,10 +4,12 @@ use canonical::value::is_empty;
 use canonical::{Entity, Field, Fields, Object};
 use serde_json::Value;
 
+use crate::cell::Cell;
 use crate::check::Check;
 use crate::flaw::{Flaw, Why};
 use crate::lookup::Table;
 use crate::path::{Found, Path};
+use crate::project::{Links, MissingLink};
 use crate::source::{Equal, OnAbsent, OnEmpty};
 use crate::step::Step;
 
@@ -117,10 +119,9 @@ fn join(parts: impl Iterator<Item = Result<Origin, Flaw>>, separator: &str) -> R
 #[derive(Debug)]
 pub(crate) struct InRow {
     pub(crate) field: Field,
-    /// As written; for a joined origin, its first path.
+    /// As written; where several are read, the first.
     pub(crate) path: Path,
-    /// The rest of a joined origin.
-    pub(crate) more: Option<Joined<Path>>,
+    pub(crate) reads: Reads,
     pub(crate) steps: Vec<Step>,
     pub(crate) table: Option<Table>,
     pub(crate) check: Check,
@@ -133,6 +134,17 @@ pub(crate) struct InRow {
     pub(crate) twin: Option<usize>,
 }
 
+/// How what an object holds becomes one value.
+#[derive(Debug)]
+pub(crate) enum Reads {
+    /// It stands at the row's path.
+    One,
+    /// Several paths, the row's first.
+    Joined(Joined<Path>),
+    /// An expression of several paths, the row's first.
+    Cell(Box<Cell<Path>>),
+}
+
 /// Several origins as one text.
 #[derive(Debug)]
 pub(crate) struct Joined<T> {
@@ -141,22 +153,33 @@ pub(crate) struct Joined<T> {
 }
 
 impl InRow {
+    /// The paths it comes from.
+    pub(crate) fn paths(&self) -> &[Path] {
+        match &self.reads {
+            Reads::One => std::slice::from_ref(&self.path),
+            Reads::Joined(joined) => &joined.parts,
+            Reads::Cell(cell) => &cell.inputs,
+        }
+    }
+
     /// What the object says about the field.
     pub(crate) fn take(&self, object: &Fields) -> Result<Said, Flaw> {
-        self.say(match &self.more {
-            None => Origin::at(&self.path, object)?,
-            Some(joined) => {
+        self.say(match &self.reads {
+            Reads::One => Origin::at(&self.path, object)?,
+            Reads::Joined(joined) => {
                 join(joined.parts.iter().map(|path| Origin::at(path, object)), &joined.separator)?
             }
+            Reads::Cell(cell) => cell.read(object)?,
         })
     }
 
     /// What a memory of the object says about the field: values by path, flat. Nothing where it has none.
     pub(crate) fn recall(&self, memory: &Fields) -> Result<Said, Flaw> {
         let of = |path: &Path| Origin::of(memory.get(path.as_str()));
-        let origin = match &self.more {
-            None => of(&self.path),
-            Some(joined) => join(joined.parts.iter().map(|path| Ok(of(path))), &joined.separator)?,
+        let origin = match &self.reads {
+            Reads::One => of(&self.path),
+            Reads::Joined(joined) => join(joined.parts.iter().map(|path| Ok(of(path))), &joined.separator)?,
+            Reads::Cell(cell) => cell.recall(memory)?,
         };
         match origin {
             Origin::Missing => Ok(Said::Keep),
@@ -220,6 +243,8 @@ pub(crate) enum Source {
     Joined(Joined<Field>),
     /// The id in the system of the record that the row's field refers to.
     Link(Entity, Object),
+    /// An expression of several fields, the row's first.
+    Cell(Box<Cell<Field>>),
 }
 
 /// A row that writes.
@@ -242,16 +267,25 @@ impl OutRow {
     pub(crate) fn fields(&self) -> &[Field] {
         match &self.source {
             Source::Joined(joined) => &joined.parts,
+            Source::Cell(cell) => &cell.inputs,
             Source::Field | Source::Link(..) => std::slice::from_ref(&self.field),
         }
     }
 
-    /// What the record holds for it.
-    pub(crate) fn origin(&self, record: &Fields) -> Result<Origin, Flaw> {
+    /// What the record holds for it. `None`: it needs the id of a record that has none yet, which was noted.
+    pub(crate) fn origin(
+        &self,
+        record: &Fields,
+        links: Links<'_>,
+        missing: &mut Vec<MissingLink>,
+    ) -> Result<Option<Origin>, Flaw> {
         let of = |field: &Field| Origin::of(record.get(field.as_str()));
         match &self.source {
-            Source::Joined(joined) => join(joined.parts.iter().map(|field| Ok(of(field))), &joined.separator),
-            Source::Field | Source::Link(..) => Ok(of(&self.field)),
+            Source::Joined(joined) => {
+                join(joined.parts.iter().map(|field| Ok(of(field))), &joined.separator).map(Some)
+            }
+            Source::Cell(cell) => cell.write(record, links, missing),
+            Source::Field | Source::Link(..) => Ok(Some(of(&self.field))),
         }
     }
 
@@ -277,9 +311,10 @@ impl OutRow {
         for step in self.steps.iter().rev() {
             value = step.read(value).ok()?;
         }
-        match &self.back {
-            Some(table) => table.translate(value).ok(),
-            None => Some(value),
+        match (&self.back, &self.source) {
+            (Some(table), _) => table.translate(value).ok(),
+            (None, Source::Cell(cell)) => cell.meaning(value),
+            (None, _) => Some(value),
         }
     }
 }

@@ -3,7 +3,7 @@
 mod transform;
 mod word;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Entity, Field, Fields, Object, System};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,10 @@ pub struct MappingSource {
     pub system: System,
     /// The system's kind of object.
     pub object: Object,
+    /// The paths of the object that expressions read, each with its type: `text`, `int`, `decimal`, `bool`, `date`,
+    /// `time`, `list(text)`; with `?` when it may be null.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<String, String>,
     /// The table.
     #[serde(default)]
     pub fields: Vec<RowSource>,
@@ -42,6 +46,20 @@ pub struct MappingSource {
     /// Its tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<ExampleSource>,
+}
+
+impl MappingSource {
+    /// The names of the lookup tables that its rows use.
+    #[must_use]
+    pub fn tables(&self) -> BTreeSet<String> {
+        let mut tables = BTreeSet::new();
+        for row in &self.fields {
+            tables.extend(row.lookup.as_ref().map(|used| used.table.clone()));
+            let parsed = row.expr.as_deref().and_then(|text| expression::parse(text).ok());
+            tables.extend(parsed.iter().flat_map(|ast| ast.tables()).map(str::to_owned));
+        }
+        tables
+    }
 }
 
 /// One row of the table.
@@ -63,6 +81,10 @@ pub struct RowSource {
     /// Which way values go.
     #[serde(default)]
     pub direction: Direction,
+    /// What a table cannot say, in one line of CEL syntax: of `object.PATH` for a field (`in`), of `record.FIELD`
+    /// for a path (`out`). An input that was never said ends it, and the row does what `on_missing` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expr: Option<String>,
     /// How the system's form differs from the record's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transform: Vec<Transform>,

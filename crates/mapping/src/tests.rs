@@ -1,5 +1,6 @@
 //! What mappings do, by tables and by properties.
 
+mod cells;
 mod compiling;
 mod coverage;
 mod equality;

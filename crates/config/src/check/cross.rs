@@ -111,17 +111,26 @@ impl Checks {
                     continue;
                 }
                 let rows = &declared.source.fields;
-                let row = rows
-                    .iter()
-                    .position(|row| row.field.as_ref() == Some(reference.field) && row.reference.is_some());
-                let row = row.unwrap_or_default().to_string();
+                let row = rows.iter().position(|row| {
+                    let object = row.reference.as_ref().map(|used| &used.object);
+                    row.field.as_ref() == Some(reference.field) && object == Some(reference.object)
+                });
+                let asked = format!("record.{}", reference.field);
+                let asks = |text: &String| text.contains("link(") && text.contains(&asked);
+                let (row, key) = match row {
+                    Some(row) => (row, "ref"),
+                    None => {
+                        (rows.iter().position(|row| row.expr.as_ref().is_some_and(asks)).unwrap_or(0), "expr")
+                    }
+                };
+                let row = row.to_string();
                 let what = format!(
                     "nothing links {} to `{}` of `{system}`, so that this reference would wait for ever",
                     reference.entity, reference.object
                 );
                 let hint =
                     format!("add a route that brings {} there, or a mapping that reads it", reference.entity);
-                self.problems.push(declared.document.problem(&["fields", &row, "ref"], what).hint(hint));
+                self.problems.push(declared.document.problem(&["fields", &row, key], what).hint(hint));
             }
         }
     }
@@ -148,11 +157,8 @@ impl Checks {
     }
 
     fn lookups_are_used(&mut self, mappings: &BTreeMap<String, DeclaredMapping>, files: &Files) {
-        let rows = mappings.values().flat_map(|declared| &declared.source.fields);
-        let used: BTreeSet<String> = rows
-            .filter_map(|row| row.lookup.as_ref())
-            .map(|lookup| format!("lookups/{}.csv", lookup.table))
-            .collect();
+        let tables = mappings.values().flat_map(|declared| declared.source.tables());
+        let used: BTreeSet<String> = tables.map(|table| format!("lookups/{table}.csv")).collect();
         for (path, _) in files.of("lookups").filter(|(path, _)| !used.contains(*path)) {
             self.problems
                 .push(Problem::of_file(path, "no mapping uses this table", "remove it, or use it").warning());

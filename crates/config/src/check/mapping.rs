@@ -61,8 +61,7 @@ impl Checks {
             self.problems.push(document.problem(&["entity"], what).hint(hint));
         }
         // Where the entity or a table itself has problems, they have been said.
-        let mut tables = source.fields.iter().filter_map(|row| row.lookup.as_ref());
-        if tables.any(|lookup| self.lookups_broken.contains(&lookup.table)) {
+        if source.tables().iter().any(|table| self.lookups_broken.contains(table)) {
             return None;
         }
         let schema = &entities.get(&source.entity)?.schema;
@@ -114,6 +113,7 @@ pub(super) fn read_paths(
                 }
             }
         }
+        of_object.extend(source.reads.keys().cloned());
         of_object.extend(source.extensions.iter().cloned());
         of_object.sort();
         of_object.dedup();
@@ -127,7 +127,12 @@ fn keys(text: &str) -> Vec<&str> {
 }
 
 fn mapping_problem(document: &Document, error: &MappingError) -> Problem {
-    let problem = at_row(document, error.row, &error.key, &error.message);
+    let path = row_path(error.row, &error.key);
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let problem = match &error.within {
+        Some(part) => document.within(&path, part, error.message.clone()),
+        None => document.problem(&path, error.message.clone()),
+    };
     match &error.hint {
         Some(hint) => problem.hint(hint.clone()),
         None => problem,
@@ -136,14 +141,14 @@ fn mapping_problem(document: &Document, error: &MappingError) -> Problem {
 
 /// A row that goes both ways and loses something.
 fn row_problem(document: &Document, disproof: &Disproof) -> Problem {
-    at_row(document, Some(disproof.row), &disproof.key, &disproof.message).hint(disproof.hint.clone())
+    let path = row_path(Some(disproof.row), &disproof.key);
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    document.problem(&path, disproof.message.clone()).hint(disproof.hint.clone())
 }
 
-fn at_row(document: &Document, row: Option<usize>, key: &str, what: &str) -> Problem {
-    let row = row.map(|row| row.to_string());
-    let mut path: Vec<&str> = row.iter().flat_map(|row| ["fields", row.as_str()]).collect();
-    path.extend(keys(key));
-    document.problem(&path, what)
+fn row_path(row: Option<usize>, key: &str) -> Vec<String> {
+    let row = row.map(|row| vec!["fields".to_owned(), row.to_string()]).unwrap_or_default();
+    row.into_iter().chain(keys(key).into_iter().map(str::to_owned)).collect()
 }
 
 fn example_problem(document: &Document, failure: &ExampleFailure) -> Problem {

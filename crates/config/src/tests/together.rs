@@ -172,3 +172,22 @@ fn no_missing_line_breaks_the_loader() {
     }
     assert!(refused > 50, "{refused}");
 }
+
+#[test]
+fn what_expressions_use_counts_as_used() {
+    let mut files = base();
+    let erp = files.get("mappings/person.erp.yaml").unwrap().to_owned();
+    let table = "{field: level, path: class, lookup: {table: levels, from: erp, to: level}}";
+    assert!(erp.contains(table));
+    let cell = "{field: level, direction: in, expr: \"lookup('levels', 'erp', 'level', object.class)\"}";
+    files.put("mappings/person.erp.yaml", format!("{}reads: {{class: text}}\n", erp.replace(table, cell)));
+    // Nothing else is read: these paths are what the connector asks for.
+    let crm = "mapping: person.crm\nversion: 2\nentity: Person\nsystem: crm\nobject: people\n\
+               reads: {email: text, name: text, consent: bool}\nfields:\n  \
+               - {field: email, direction: in, expr: lower(object.email)}\n  \
+               - {field: name, direction: in, expr: trim(object.name)}\n  \
+               - {field: consent, direction: in, expr: object.consent}\n  \
+               - {path: name, direction: out, expr: \"coalesce(record.name, '')\"}\n";
+    files.put("mappings/person.crm.yaml", crm.to_owned());
+    assert_eq!(said(&files), "");
+}

@@ -11,7 +11,7 @@ use crate::check::Check;
 use crate::flaw::Flaw;
 use crate::lookup::Lookup;
 use crate::path::Path;
-use crate::row::{InRow, Joined, Origin, OutRow, Policies, Source};
+use crate::row::{InRow, Joined, Origin, OutRow, Policies, Reads, Source};
 use crate::shape::Shape;
 use crate::source::{ConcatForm, Direction, OnAbsent, OnEmpty, RowSource, Transform};
 use crate::step::Step;
@@ -309,7 +309,9 @@ impl<'a> Draft<'a> {
         let read = row.direction.reads().then(|| InRow {
             field: field.clone(),
             path,
-            more: self.concat.map(|form| joined(form, |text| Path::parse(text).ok())),
+            reads: self
+                .concat
+                .map_or(Reads::One, |form| Reads::Joined(joined(form, |text| Path::parse(text).ok()))),
             settled: self.settled(shape),
             steps: self.steps,
             table: tables.read,
@@ -344,7 +346,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn misfitting_default(flaw: &Flaw) -> Fault {
+pub(super) fn misfitting_default(flaw: &Flaw) -> Fault {
     let message = format!("it does not fit: expected {}, found {}", flaw.expected, flaw.found);
     Fault::new("default", message, "give a value in the record's form")
 }

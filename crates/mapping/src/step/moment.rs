@@ -2,20 +2,16 @@
 
 use canonical::jiff::civil::Date;
 use canonical::jiff::fmt::strtime::{self, BrokenDownTime};
-use canonical::jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+use canonical::jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use canonical::jiff::{Timestamp, Zoned};
 use canonical::value::kind_of;
+use expression::pattern;
 use serde_json::Value;
 
 use super::{BadStep, whole};
 use crate::flaw::{Flaw, Why};
 use crate::source::{Ambiguous, DateForm, TimeForm, Written};
-use crate::suggest;
 
-/// Two moments that tell formats apart: after noon with nine digits of a second, and in another century.
-const SAMPLES: [&str; 2] = ["2026-11-22T13:45:56.123456789Z", "1955-03-04T01:02:03.004005006Z"];
-/// Where the samples are written, so that a lost offset shows.
-const SAMPLE_OFFSET_SECONDS: i32 = 5 * 3600 + 1800;
 const DAY_MS: i64 = 86_400_000;
 
 /// How a system writes dates.
@@ -37,21 +33,7 @@ impl Day {
             }
             _ => {}
         }
-        for sample in samples() {
-            let format = &form.format;
-            let date = sample.date();
-            let text = strtime::format(format, date).map_err(|error| unusable(format, &error.to_string()))?;
-            let parsed =
-                BrokenDownTime::parse(format, &text).map_err(|e| unusable(format, &e.to_string()))?;
-            if parsed.hour().is_some() || parsed.offset().is_some() || parsed.timestamp().is_some() {
-                let hint = "drop it, or make the field a time";
-                return Err(BadStep::new("format", "it holds a time of day, which a date would lose", hint));
-            }
-            if parsed.to_date().ok() != Some(date) {
-                let hint = "it must hold day, month and a year of four digits: `%d.%m.%Y`";
-                return Err(BadStep::new("format", format!("`{format}` does not hold a whole date"), hint));
-            }
-        }
+        pattern::reads_dates(&form.format).map_err(|bad| unusable("format", bad))?;
         Ok(Self::Custom(form.format.clone()))
     }
 
@@ -130,7 +112,8 @@ enum Form {
 
 impl Moment {
     pub(super) fn compile(form: &TimeForm) -> Result<Self, BadStep> {
-        let zone = form.zone.as_deref().map(zone).transpose()?;
+        let zone =
+            form.zone.as_deref().map(pattern::zone).transpose().map_err(|bad| unusable("zone", bad))?;
         let epoch = matches!(form.format.as_str(), "epoch_s" | "epoch_ms");
         if form.written.is_some() && !epoch {
             let hint = "this format is always a text: drop `as`";
@@ -148,7 +131,11 @@ impl Moment {
             "rfc3339" => Form::Rfc3339,
             "epoch_s" => Form::EpochS,
             "epoch_ms" => Form::EpochMs,
-            text if text.contains('%') => custom(text, zone.is_some())?,
+            text if text.contains('%') => {
+                let holds =
+                    pattern::reads_times(text, zone.is_some()).map_err(|bad| unusable("format", bad))?;
+                Form::Custom { format: text.to_owned(), offset: holds.offset, whole: holds.whole }
+            }
             _ => {
                 let hint =
                     "use `rfc3339`, `epoch_s`, `epoch_ms`, or directives such as `%d.%m.%Y %H:%M:%S %z`";
@@ -261,62 +248,6 @@ fn is_twice(zoned: &Zoned) -> bool {
     zoned.time_zone().to_ambiguous_timestamp(zoned.datetime()).is_ambiguous()
 }
 
-fn samples() -> impl Iterator<Item = Zoned> {
-    let zone = Offset::from_seconds(SAMPLE_OFFSET_SECONDS).unwrap_or(Offset::UTC).to_time_zone();
-    SAMPLES.iter().filter_map(|text| text.parse::<Timestamp>().ok()).map(move |at| at.to_zoned(zone.clone()))
-}
-
-/// Tries a format on the samples: it must hold a whole time, and its offset unless there is a zone.
-fn custom(format: &str, zoned: bool) -> Result<Form, BadStep> {
-    let mut form = Form::Custom { format: format.to_owned(), offset: true, whole: true };
-    for sample in samples() {
-        let text = strtime::format(format, &sample).map_err(|error| unusable(format, &error.to_string()))?;
-        let parsed = BrokenDownTime::parse(format, &text).map_err(|e| unusable(format, &e.to_string()))?;
-        let with_offset = parsed.to_timestamp().is_ok();
-        if !with_offset && !zoned {
-            let hint = "add `%z` (+0200) or `%:z` (+02:00) to the format, or declare the `zone` the times are \
-                        in (`zone: UTC`); a letter Z in a format is only a letter";
-            return Err(BadStep::new("format", "it has no offset, so the time it means is not known", hint));
-        }
-        let local = parsed.to_datetime().ok();
-        let read = match parsed.to_timestamp() {
-            Ok(at) => Some(at),
-            Err(_) => local.and_then(|at| sample.time_zone().to_ambiguous_timestamp(at).unambiguous().ok()),
-        };
-        let lost = read.map(|at| sample.timestamp().as_nanosecond() - at.as_nanosecond());
-        if !lost.is_some_and(|lost| (0..60_000_000_000).contains(&lost)) {
-            let hint = "it must hold year (four digits), month, day, hour (with `%p` when it counts to 12) \
-                        and minute: `%Y-%m-%d %H:%M:%S%:z`";
-            return Err(BadStep::new("format", format!("`{format}` does not hold a whole time"), hint));
-        }
-        if let Form::Custom { offset, whole, .. } = &mut form {
-            *offset &= with_offset;
-            *whole &= lost == Some(0);
-        }
-    }
-    Ok(form)
-}
-
-fn unusable(format: &str, reason: &str) -> BadStep {
-    let hint = "use directives that can be read and written: %Y %m %d %H %M %S %.f %z %:z %p %b";
-    BadStep::new("format", format!("`{format}` cannot be used: {reason}"), hint)
-}
-
-/// A zone by its name or its offset, from the database in the program: the same on every machine.
-fn zone(name: &str) -> Result<TimeZone, BadStep> {
-    if name == "UTC" {
-        return Ok(TimeZone::UTC);
-    }
-    if let Some(offset) = BrokenDownTime::parse("%:z", name).ok().and_then(|parsed| parsed.offset()) {
-        return Ok(TimeZone::fixed(offset));
-    }
-    let known = TimeZoneDatabase::bundled();
-    known.get(name).map_err(|_| {
-        let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
-        let hint = match suggest::nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "use a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`".to_owned(),
-        };
-        BadStep::new("zone", format!("there is no time zone `{name}`"), hint)
-    })
+fn unusable(option: &'static str, bad: pattern::Unusable) -> BadStep {
+    BadStep::new(option, bad.message, bad.hint)
 }

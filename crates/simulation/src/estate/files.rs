@@ -286,18 +286,33 @@ fn mapping(system: &str) -> String {
     let mut rows = String::new();
     for field in ["key", "value", "stage", "active", "label", "note"] {
         let direction = if back.contains(&field) { "both" } else { "out" };
-        rows += &format!("  - {{field: {field}, path: {field}, direction: {direction}}}\n");
+        rows += &match (system, field) {
+            // The same as a row for both ways, by expressions.
+            (UP, "label") => "  - {field: label, direction: in, expr: object.label}\n  \
+                              - {path: label, direction: out, expr: record.label}\n"
+                .to_owned(),
+            _ => format!("  - {{field: {field}, path: {field}, direction: {direction}}}\n"),
+        };
     }
     let group = if back.contains(&"label") { "both" } else { "out" };
+    rows += &match system {
+        MARKED => {
+            "  - {path: group, direction: out, expr: \"record.group == null ? null : link(record.group, 'groups')\"}\n"
+                .to_owned()
+        }
+        _ => format!(
+            "  - {{field: group, path: group, direction: {group}, ref: {{entity: Group, object: groups}}}}\n"
+        ),
+    };
+    let reads = if system == UP { "reads: {label: text?}\n" } else { "" };
     format!(
         "mapping: thing.{system}
 version: 1
 entity: Thing
 system: {system}
 object: items
-fields:
-{rows}  - {{field: group, path: group, direction: {group}, ref: {{entity: Group, object: groups}}}}
-"
+{reads}fields:
+{rows}"
     )
 }
 

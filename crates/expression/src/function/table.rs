@@ -1,0 +1,451 @@
+//! The table of functions. Examples are run by a test; `record` there is a contact called Ada Lovelace.
+
+use super::{Arg, Function, Gives, Id, form, function};
+
+const TEXT: &[Arg] = &[Arg::Text];
+const TWO_TEXTS: &[Arg] = &[Arg::Text, Arg::Text];
+const DATE: &[Arg] = &[Arg::Date];
+const TIME: &[Arg] = &[Arg::Time];
+const INT: &[Arg] = &[Arg::Int];
+const DECIMAL: &[Arg] = &[Arg::Decimal];
+const DATE_AND_NUMBER: &[Arg] = &[Arg::Date, Arg::Int];
+const TWO_DATES: &[Arg] = &[Arg::Date, Arg::Date];
+const TWO_TIMES: &[Arg] = &[Arg::Time, Arg::Time];
+const TWO_INTS: &[Arg] = &[Arg::Int, Arg::Int];
+const TWO_DECIMALS: &[Arg] = &[Arg::Decimal, Arg::Decimal];
+const FORMAT: Arg = Arg::Said("format");
+const ZONE: Arg = Arg::Said("zone");
+const MODE: Arg = Arg::Said("half_even or half_up");
+const TABLE: Arg = Arg::Said("table");
+const FROM: Arg = Arg::Said("from");
+const TO: Arg = Arg::Said("to");
+
+/// Every function there is.
+pub static FUNCTIONS: &[Function] = &[
+    // Null.
+    function(
+        "has",
+        false,
+        &[form(Id::Has, &[Arg::Path], Gives::Bool)],
+        "Whether an input was ever said and is not null.",
+        "has(record.name)",
+        "true",
+    ),
+    function(
+        "coalesce",
+        false,
+        &[form(Id::Coalesce, &[Arg::Any, Arg::More], Gives::Joined)],
+        "The first of its arguments that is not null. An input that was never said still ends the evaluation.",
+        "coalesce(record.nickname, record.name)",
+        "\"Ada Lovelace\"",
+    ),
+    // Text.
+    function(
+        "trim",
+        true,
+        &[form(Id::Trim, TEXT, Gives::Text)],
+        "Without white space at both ends.",
+        "trim('  Ada ')",
+        "\"Ada\"",
+    ),
+    function(
+        "lower",
+        false,
+        &[form(Id::Lower, TEXT, Gives::Text)],
+        "In lower case.",
+        "lower('ADA')",
+        "\"ada\"",
+    ),
+    function(
+        "upper",
+        false,
+        &[form(Id::Upper, TEXT, Gives::Text)],
+        "In upper case.",
+        "upper('ada')",
+        "\"ADA\"",
+    ),
+    function(
+        "title",
+        false,
+        &[form(Id::Title, TEXT, Gives::Text)],
+        "Each word with a capital first letter; words end at white space and hyphens.",
+        "title('ada king-noel')",
+        "\"Ada King-Noel\"",
+    ),
+    function(
+        "size",
+        true,
+        &[form(Id::SizeText, TEXT, Gives::Int), form(Id::SizeList, &[Arg::List], Gives::Int)],
+        "How many characters a text has, or items a list.",
+        "size('Zoë')",
+        "3",
+    ),
+    function(
+        "contains",
+        true,
+        &[form(Id::Contains, TWO_TEXTS, Gives::Bool)],
+        "Whether the first text holds the second.",
+        "'Ada Lovelace'.contains('Love')",
+        "true",
+    ),
+    function(
+        "startsWith",
+        true,
+        &[form(Id::StartsWith, TWO_TEXTS, Gives::Bool)],
+        "Whether the first text starts with the second.",
+        "'+49 30'.startsWith('+49')",
+        "true",
+    ),
+    function(
+        "endsWith",
+        true,
+        &[form(Id::EndsWith, TWO_TEXTS, Gives::Bool)],
+        "Whether the first text ends with the second.",
+        "'ada@example.org'.endsWith('.org')",
+        "true",
+    ),
+    function(
+        "replace",
+        true,
+        &[form(Id::Replace, &[Arg::Text, Arg::Text, Arg::Text], Gives::Text)],
+        "With the third text wherever the first holds the second, which must not be empty.",
+        "replace('1 200 300', ' ', '')",
+        "\"1200300\"",
+    ),
+    function(
+        "substring",
+        true,
+        &[
+            form(Id::Substring, &[Arg::Text, Arg::Int], Gives::Text),
+            form(Id::Substring, &[Arg::Text, Arg::Int, Arg::Int], Gives::Text),
+        ],
+        "From one character to before another, counted from 0, as far as the text goes; a place below 0 stops.",
+        "substring('Lovelace', 0, 4)",
+        "\"Love\"",
+    ),
+    function(
+        "split",
+        true,
+        &[form(Id::Split, TWO_TEXTS, Gives::Texts)],
+        "The parts between separators. An empty separator stops.",
+        "split('a;b', ';')",
+        "[\"a\",\"b\"]",
+    ),
+    function(
+        "join",
+        true,
+        &[form(Id::Join, &[Arg::Texts, Arg::Text], Gives::Text)],
+        "One text of many, with a separator between; those that are null or empty are left out.",
+        "join(['Ada', record.nickname, 'Lovelace'], ' ')",
+        "\"Ada Lovelace\"",
+    ),
+    function(
+        "pad_left",
+        false,
+        &[form(Id::PadLeft, &[Arg::Text, Arg::Int, Arg::Text], Gives::Text)],
+        "With one character repeated before it, up to so many characters.",
+        "pad_left('42', 5, '0')",
+        "\"00042\"",
+    ),
+    function(
+        "digits",
+        false,
+        &[form(Id::Digits, TEXT, Gives::Text)],
+        "Only the digits 0 to 9 of it.",
+        "digits('+49 (30) 12-34')",
+        "\"49301234\"",
+    ),
+    // From one kind to another.
+    function(
+        "text",
+        false,
+        &[
+            form(Id::ToText, INT, Gives::Text),
+            form(Id::ToText, DECIMAL, Gives::Text),
+            form(Id::ToText, &[Arg::Bool], Gives::Text),
+            form(Id::ToText, DATE, Gives::Text),
+            form(Id::ToText, TIME, Gives::Text),
+        ],
+        "Its normal form as a text: no trailing zeros, `true` or `false`, 2026-11-22, 2026-11-22T10:00:00Z.",
+        "text(12.50)",
+        "\"12.5\"",
+    ),
+    function(
+        "int",
+        false,
+        &[form(Id::ParseInt, TEXT, Gives::Int)],
+        "The whole number that a text of digits is; leading zeros, white space and `+` stop.",
+        "int('42')",
+        "42",
+    ),
+    function(
+        "decimal",
+        false,
+        &[form(Id::ParseDecimal, TEXT, Gives::Decimal), form(Id::WidenInt, INT, Gives::Decimal)],
+        "The decimal that a text or a whole number is; a text has at most 28 digits and no exponent.",
+        "decimal('12.50')",
+        "\"12.5\"",
+    ),
+    function(
+        "bool",
+        false,
+        &[form(Id::ParseBool, &[Arg::Text, Arg::Text, Arg::Text], Gives::Bool)],
+        "True when the first text is the second, false when it is the third; any other stops.",
+        "bool('Y', 'Y', 'N')",
+        "true",
+    ),
+    function(
+        "to_int",
+        false,
+        &[form(Id::ToInt, DECIMAL, Gives::Int)],
+        "The whole number that a decimal is; one with digits after the point stops.",
+        "to_int(12.00)",
+        "12",
+    ),
+    // Numbers.
+    function(
+        "round",
+        false,
+        &[form(Id::Round, &[Arg::Decimal, Arg::Int, MODE], Gives::Decimal)],
+        "With at most so many digits (0 to 28) after the point; half goes to the even neighbour, or away from 0.",
+        "round(2.345, 2, 'half_even')",
+        "\"2.34\"",
+    ),
+    function(
+        "div",
+        false,
+        &[
+            form(Id::Div, &[Arg::Decimal, Arg::Decimal, Arg::Int], Gives::Decimal),
+            form(Id::Div, &[Arg::Decimal, Arg::Decimal, Arg::Int, MODE], Gives::Decimal),
+        ],
+        "The quotient with at most so many digits (0 to 28) after the point, rounded once: half_even unless said.",
+        "div(10.00, 3.0, 2)",
+        "\"3.33\"",
+    ),
+    function(
+        "abs",
+        false,
+        &[form(Id::Abs, INT, Gives::Int), form(Id::Abs, DECIMAL, Gives::Decimal)],
+        "Without its sign.",
+        "abs(-12.50)",
+        "\"12.5\"",
+    ),
+    function(
+        "min",
+        false,
+        &[
+            form(Id::Min, TWO_INTS, Gives::Int),
+            form(Id::Min, TWO_DECIMALS, Gives::Decimal),
+            form(Id::Min, TWO_DATES, Gives::Date),
+            form(Id::Min, TWO_TIMES, Gives::Time),
+        ],
+        "The smaller, or the earlier.",
+        "min(3, 5)",
+        "3",
+    ),
+    function(
+        "max",
+        false,
+        &[
+            form(Id::Max, TWO_INTS, Gives::Int),
+            form(Id::Max, TWO_DECIMALS, Gives::Decimal),
+            form(Id::Max, TWO_DATES, Gives::Date),
+            form(Id::Max, TWO_TIMES, Gives::Time),
+        ],
+        "The larger, or the later.",
+        "max(3, 5)",
+        "5",
+    ),
+    // Dates and times.
+    function(
+        "date",
+        false,
+        &[form(Id::ParseDate, TEXT, Gives::Date), form(Id::ParseDate, &[Arg::Text, FORMAT], Gives::Date)],
+        "The day that a text is: 2026-11-22, or as the format says.",
+        "date('22.11.2026', '%d.%m.%Y')",
+        "\"2026-11-22\"",
+    ),
+    function(
+        "time",
+        false,
+        &[
+            form(Id::ParseTime, TEXT, Gives::Time),
+            form(Id::ParseTime, &[Arg::Text, FORMAT], Gives::Time),
+            form(Id::ParseTime, &[Arg::Text, FORMAT, ZONE], Gives::Time),
+        ],
+        "The moment that a text is: RFC 3339, or as the format says; a local time needs its zone, and one that \
+         its clock shows twice or never stops.",
+        "time('22.11.2026 11:00', '%d.%m.%Y %H:%M', 'Europe/Berlin')",
+        "\"2026-11-22T10:00:00Z\"",
+    ),
+    function(
+        "format",
+        false,
+        &[
+            form(Id::FormatDate, &[Arg::Date, FORMAT], Gives::Text),
+            form(Id::FormatTime, &[Arg::Time, FORMAT], Gives::Text),
+            form(Id::FormatTime, &[Arg::Time, FORMAT, ZONE], Gives::Text),
+        ],
+        "A day, or a moment as a zone's clock shows it (UTC unless said), written as the format says.",
+        "format(date('2026-11-22'), '%d.%m.%Y')",
+        "\"22.11.2026\"",
+    ),
+    function(
+        "date_in",
+        false,
+        &[form(Id::DateIn, &[Arg::Time, ZONE], Gives::Date)],
+        "The day that a moment is on, in a zone.",
+        "date_in(time('2026-11-22T23:30:00Z'), 'Europe/Berlin')",
+        "\"2026-11-23\"",
+    ),
+    function(
+        "start_of",
+        false,
+        &[form(Id::StartOf, &[Arg::Date, ZONE], Gives::Time)],
+        "The first moment of a day, in a zone.",
+        "start_of(date('2026-11-22'), 'Europe/Berlin')",
+        "\"2026-11-21T23:00:00Z\"",
+    ),
+    function(
+        "add_days",
+        false,
+        &[form(Id::AddDays, DATE_AND_NUMBER, Gives::Date)],
+        "So many days later, or earlier.",
+        "add_days(date('2026-02-27'), 2)",
+        "\"2026-03-01\"",
+    ),
+    function(
+        "add_months",
+        false,
+        &[form(Id::AddMonths, DATE_AND_NUMBER, Gives::Date)],
+        "So many months later, or earlier; the last day of a month that is too short.",
+        "add_months(date('2026-01-31'), 1)",
+        "\"2026-02-28\"",
+    ),
+    function(
+        "days_between",
+        false,
+        &[form(Id::DaysBetween, TWO_DATES, Gives::Int)],
+        "Days from the first to the second; below 0 when that is earlier.",
+        "days_between(date('2026-11-22'), date('2026-12-01'))",
+        "9",
+    ),
+    function(
+        "year",
+        false,
+        &[form(Id::Year, DATE, Gives::Int)],
+        "Its year.",
+        "year(date('2026-11-22'))",
+        "2026",
+    ),
+    function(
+        "month",
+        false,
+        &[form(Id::Month, DATE, Gives::Int)],
+        "Its month.",
+        "month(date('2026-11-22'))",
+        "11",
+    ),
+    function("day", false, &[form(Id::Day, DATE, Gives::Int)], "Its day.", "day(date('2026-11-22'))", "22"),
+    function(
+        "weekday",
+        false,
+        &[form(Id::Weekday, DATE, Gives::Int)],
+        "Its day of the week: 1 is Monday, 7 is Sunday.",
+        "weekday(date('2026-11-22'))",
+        "7",
+    ),
+    function(
+        "epoch_ms",
+        false,
+        &[form(Id::EpochMs, TIME, Gives::Int)],
+        "Milliseconds since 1970, rounded down.",
+        "epoch_ms(time('1970-01-01T00:00:01Z'))",
+        "1000",
+    ),
+    function(
+        "from_epoch_ms",
+        false,
+        &[form(Id::FromEpochMs, INT, Gives::Time)],
+        "The moment so many milliseconds after 1970 began.",
+        "from_epoch_ms(1000)",
+        "\"1970-01-01T00:00:01Z\"",
+    ),
+    // Lists.
+    function(
+        "all",
+        true,
+        &[form(Id::All, &[Arg::List, Arg::Name, Arg::Condition], Gives::Bool)],
+        "Whether all items meet the condition; true for none.",
+        "record.tags.all(x, size(x) > 2)",
+        "true",
+    ),
+    function(
+        "exists",
+        true,
+        &[form(Id::Exists, &[Arg::List, Arg::Name, Arg::Condition], Gives::Bool)],
+        "Whether an item meets the condition.",
+        "record.tags.exists(x, x == 'vip')",
+        "true",
+    ),
+    function(
+        "filter",
+        true,
+        &[form(Id::Filter, &[Arg::List, Arg::Name, Arg::Condition], Gives::List)],
+        "The items that meet the condition.",
+        "record.tags.filter(x, x.startsWith('v'))",
+        "[\"vip\"]",
+    ),
+    function(
+        "map",
+        true,
+        &[form(Id::Map, &[Arg::List, Arg::Name, Arg::Body], Gives::Bodies)],
+        "What the expression gives for each item.",
+        "record.tags.map(x, upper(x))",
+        "[\"VIP\",\"NEWS\"]",
+    ),
+    function(
+        "distinct",
+        false,
+        &[form(Id::Distinct, &[Arg::List], Gives::List)],
+        "Without repeats; the first of each stays where it is.",
+        "distinct(['b', 'a', 'b'])",
+        "[\"b\",\"a\"]",
+    ),
+    function(
+        "sort",
+        false,
+        &[form(Id::Sort, &[Arg::Ordered], Gives::List)],
+        "In ascending order; texts by code point.",
+        "sort(['b', 'a'])",
+        "[\"a\",\"b\"]",
+    ),
+    function(
+        "first",
+        false,
+        &[form(Id::First, &[Arg::List], Gives::ItemOrNull)],
+        "The first item, or null when there is none.",
+        "first(record.tags)",
+        "\"vip\"",
+    ),
+    // Tables and links.
+    function(
+        "lookup",
+        false,
+        &[
+            form(Id::Lookup, &[TABLE, FROM, TO, Arg::Text], Gives::Text),
+            form(Id::Lookup, &[TABLE, FROM, TO, Arg::Text, Arg::TextOrNull], Gives::Joined),
+        ],
+        "What a lookup table has for a text; without a default, a text that it does not have stops.",
+        "lookup('countries', 'name', 'code', 'Germany')",
+        "\"DE\"",
+    ),
+    function(
+        "link",
+        false,
+        &[form(Id::Link, &[Arg::Record, Arg::Said("object")], Gives::Text)],
+        "The id in the other system of the record that an input refers to; one that is not linked there stops.",
+        "link(record.account, 'companies')",
+        "\"C-17\"",
+    ),
+];
