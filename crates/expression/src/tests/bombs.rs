@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::support::{World, text};
 use crate::limits::{BYTES_MAX, CHARACTERS_MAX, DEPTH_MAX, INPUTS_MAX, NODES_MAX, STEPS_MAX};
-use crate::{Budget, Cause, Kind, Outcome, Type, compile, parse};
+use crate::{Budget, Cause, Outcome, Type, parse};
 
 fn big(bytes: usize) -> World {
     World::default().with("record.name", Some(Value::from("x".repeat(bytes))))
@@ -118,9 +118,13 @@ fn a_budget_counts_down_alike_every_time() {
 
 #[test]
 fn the_largest_that_can_be_written_runs() {
-    let text = vec!["record.count"; 66].join(" + ");
-    let ast = parse(&text).unwrap();
-    let mut world = World::default();
-    let program = compile(&ast, &mut world, Some(&Type::of(Kind::Int))).unwrap();
-    assert_eq!(program.run(&world, &mut Budget::default()), Ok(Outcome::Value(json!(7 * 66))));
+    let count = NODES_MAX as usize / 2;
+    let sum = vec!["1"; count].join("+");
+    assert_eq!(World::default().run(&sum), Ok(Outcome::Value(json!(count))));
+    let levels = DEPTH_MAX as usize - 1;
+    let deep = format!("{}record.count{}", "-(".repeat(levels / 2), ")".repeat(levels / 2));
+    assert_eq!(World::default().run(&deep), Ok(Outcome::Value(json!(-7))));
+    let path = format!("record{}", ".a".repeat(200));
+    let fault = &World::default().compile(&path, &text()).unwrap_err()[0];
+    assert_eq!(fault.at, 0..406);
 }

@@ -391,6 +391,11 @@ impl Names for OfRecord<'_> {
             if texts(path).first().is_some_and(|root| root == "record") {
                 unknown.message = "a field of the record has no parts".to_owned();
             }
+            if let [Key::Name(root), Key::Name(name), Key::Name(last)] = path
+                && expression::FUNCTIONS.iter().any(|function| function.name == last)
+            {
+                unknown.hint = Some(format!("`{last}` is a function: `{last}({root}.{name})`"));
+            }
             return Err(unknown);
         };
         if root != "record" {

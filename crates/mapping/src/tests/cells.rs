@@ -424,3 +424,12 @@ fn what_is_read_is_declared_and_what_is_declared_is_read() {
         assert_eq!(error(&rows), wanted);
     }
 }
+
+#[test]
+fn a_function_that_was_not_called_is_named() {
+    let found = first("- {path: x, direction: out, expr: 'record.text.size'}");
+    assert_eq!(found.message, "a field of the record has no parts");
+    assert_eq!(found.hint.as_deref(), Some("`size` is a function: `size(record.text)`"));
+    let other = first("- {path: x, direction: out, expr: 'record.text.a'}");
+    assert_eq!(other.hint.as_deref(), Some("paths start with `record`: `record.name`"));
+}
