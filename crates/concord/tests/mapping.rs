@@ -154,8 +154,8 @@ fn lineage_goes_from_fields_and_from_paths_on_to_targets() {
     let rows = json_of(&example(), &["mapping", "lineage", "email", "--entity", "Contact"], "");
     let first = &rows[0];
     assert_eq!(
-        (&first["name"], &first["direction"], &first["place"], &first["version"]),
-        (&json!("Contact.email"), &json!("both"), &json!("crm.contacts.email"), &json!("contact.crm v1"))
+        (&first["entity"], &first["field"], &first["direction"], &first["mapping"], &first["version"]),
+        (&json!("Contact"), &json!("email"), &json!("both"), &json!("contact.crm"), &json!(1))
     );
     assert_eq!(
         (&first["how"], &first["owner"], &first["pii"]),
@@ -166,9 +166,12 @@ fn lineage_goes_from_fields_and_from_paths_on_to_targets() {
     let rows = json_of(&example(), &["mapping", "lineage", "crm:lifecyclestage"], "");
     assert_eq!((&rows[0]["field"], &rows[0]["how"]), (&json!("lifecycle"), &json!("lookup lifecycle")));
     let rows = json_of(&example(), &["mapping", "lineage", "crm:email"], "");
-    let parts: Vec<(&str, &str)> = (rows.as_array().unwrap().iter())
-        .map(|row| (row["part"].as_str().unwrap(), row["place"].as_str().unwrap()))
-        .collect();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let place = |row| [text(row, "system"), text(row, "object"), text(row, "path")].join(".");
+    let parts: Vec<(String, String)> =
+        rows.as_array().unwrap().iter().map(|row| (text(row, "part"), place(row))).collect();
+    let parts: Vec<(&str, &str)> =
+        parts.iter().map(|(part, place)| (part.as_str(), place.as_str())).collect();
     assert_eq!(
         parts,
         [
@@ -181,6 +184,14 @@ fn lineage_goes_from_fields_and_from_paths_on_to_targets() {
     assert!(!rows[2]["routes"].as_array().unwrap().is_empty(), "{rows}");
     let rows = json_of(&example(), &["mapping", "lineage", "crm:industry"], "");
     assert_eq!((&rows[0]["how"], &rows[0]["field"]), (&json!("extension"), &json!(null)));
+
+    let table = concord(&example(), &["mapping", "lineage", "crm:industry"], "");
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.starts_with("FIELD    DIRECTION  SYSTEM AND PATH"), "{table}");
+    assert!(
+        table.contains("Account  in         crm.companies.industry  account.crm v1  extension"),
+        "{table}"
+    );
 
     for (of, says) in [
         ("emial", "did you mean `email`?"),

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use canonical::{Field, PiiClass};
 use config::{Checked, Configuration};
-use mapping::{Direction, How, Lineage as Arrow, Mapping, suggest};
+use mapping::{Lineage as Arrow, Mapping, suggest};
 use serde_json::{Value, json};
 
-use crate::arguments::Lineage;
+use crate::arguments::{Form, Lineage};
 use crate::commands::check::tell;
 use crate::exit::Exit;
 use crate::output::{Column, Output};
 use crate::settings::Settings;
 
 const COLUMNS: [Column; 8] = [
-    ("FIELD", "/name"),
-    ("", "/arrow"),
-    ("SYSTEM AND PATH", "/place"),
-    ("MAPPING", "/version"),
+    ("FIELD", "/shown/field"),
+    ("DIRECTION", "/direction"),
+    ("SYSTEM AND PATH", "/shown/path"),
+    ("MAPPING", "/shown/mapping"),
     ("HOW", "/how"),
     ("OWNER", "/owner"),
     ("PII", "/pii"),
@@ -45,7 +45,9 @@ pub(crate) fn run(given: &Lineage, settings: &Settings, output: &Output) -> anyh
         Some((system, path)) => of_path(&all, system, path, &configuration)?,
         None => of_field(&all, &given.of)?,
     };
-    let found: Vec<Value> = found.iter().map(|(part, row)| row.document(part, &configuration)).collect();
+    let table = output.form() == Form::Table;
+    let shown = |(part, row): &(&str, Row<'_>)| row.document(part, &configuration, table);
+    let found: Vec<Value> = found.iter().map(shown).collect();
     output.rows(&COLUMNS, &found);
     Ok(Exit::Done)
 }
@@ -125,42 +127,39 @@ impl Row<'_> {
         self.mapping.id() == other.mapping.id() && self.arrow == other.arrow
     }
 
-    fn document(&self, part: &str, configuration: &Configuration) -> Value {
+    /// All of the arrow; for a `table` also as people read it.
+    fn document(&self, part: &str, configuration: &Configuration, table: bool) -> Value {
         let Self { mapping, arrow } = self;
-        let entity = mapping.entity();
-        let schema = configuration.entities.get(entity);
+        let schema = configuration.entities.get(mapping.entity());
         let spec = arrow.field.and_then(|field| schema?.fields.get(field));
         let routes: Vec<&str> = (configuration.routes.iter())
             .filter(|route| arrow.direction.writes() && route.mapping == mapping.id())
             .map(|route| route.id.as_str())
             .collect();
-        let kept = if arrow.how == How::Extension { "extensions" } else { "" };
-        let field = arrow.field.map_or(kept, Field::as_str);
-        let (direction, way) = match arrow.direction {
-            Direction::Both => ("both", "<->"),
-            Direction::In => ("in", "<--"),
-            Direction::Out => ("out", "-->"),
-        };
-        let name = if field.is_empty() { entity.to_string() } else { format!("{entity}.{field}") };
-        json!({
+        let mut document = json!({
             "part": part,
-            "name": name,
-            "entity": entity,
+            "entity": mapping.entity(),
             "field": arrow.field,
-            "arrow": way,
-            "direction": direction,
-            "place": format!("{}.{}.{}", mapping.system(), mapping.object(), arrow.path),
+            "direction": arrow.direction,
             "system": mapping.system(),
             "object": mapping.object(),
             "path": arrow.path,
             "mapping": mapping.id(),
-            "mapping_version": mapping.version(),
-            "version": format!("{} v{}", mapping.id(), mapping.version()),
+            "version": mapping.version(),
             "how": arrow.how.to_string(),
             "owner": spec.and_then(|spec| spec.owner.as_ref()),
             "pii": spec.map(|spec| class(spec.pii)),
             "routes": routes,
-        })
+        });
+        if table {
+            let (entity, system, object) = (mapping.entity(), mapping.system(), mapping.object());
+            document["shown"] = json!({
+                "field": arrow.field.map_or_else(|| entity.to_string(), |field| format!("{entity}.{field}")),
+                "path": format!("{system}.{object}.{}", arrow.path),
+                "mapping": format!("{} v{}", mapping.id(), mapping.version()),
+            });
+        }
+        document
     }
 }
 
