@@ -185,7 +185,7 @@ fn what_expressions_use_counts_as_used() {
     let crm = "mapping: person.crm\nversion: 2\nentity: Person\nsystem: crm\nobject: people\n\
                reads: {email: text, name: text, consent: bool}\nfields:\n  \
                - {field: email, direction: in, expr: lower(object.email)}\n  \
-               - {field: name, direction: in, expr: trim(object.name)}\n  \
+               - {field: name, direction: in, expr: trim(object.name), equal: trimmed}\n  \
                - {field: consent, direction: in, expr: object.consent}\n  \
                - {path: name, direction: out, expr: \"coalesce(record.name, '')\"}\n";
     files.put("mappings/person.crm.yaml", crm.to_owned());
