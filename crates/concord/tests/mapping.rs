@@ -89,6 +89,11 @@ fn what_fails_is_named_with_its_place_whatever_else_is_wrong() {
     assert!(table.starts_with("MAPPING") && table.contains("failed"), "{table}");
     let other = concord(folder.path(), &["mapping", "test", "contact.crm"], "");
     assert_eq!(other.status.code(), Some(0), "{}", talk(&other));
+    fs::write(folder.path().join("mappings/unread.yaml"), "mapping: [").unwrap();
+    let other = concord(folder.path(), &["mapping", "test", "contact.crm"], "");
+    assert_eq!(other.status.code(), Some(0), "{}", talk(&other));
+    let all = concord(folder.path(), &["mapping", "test"], "");
+    assert!(all.status.code() == Some(1) && talk(&all).contains("mappings/unread.yaml:1:"), "{}", talk(&all));
     let check = concord(folder.path(), &["check", "."], "");
     assert_eq!(check.status.code(), Some(1));
 }

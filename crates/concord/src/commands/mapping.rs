@@ -70,15 +70,17 @@ fn test(given: &MappingTest, settings: &Settings, output: &Output) -> anyhow::Re
     }
     let rows: Vec<Value> = tried.iter().map(|trial| tested(trial)).collect();
     output.rows(&TESTED, &rows);
-    let mut failed = trials.problems.len();
-    tell(&trials.problems, output);
+    let unusable = tried.iter().any(|trial| trial.compiled.is_none());
+    // Files that no mapping asked for needs may be as they are.
+    let needed = if given.name.is_none() || unusable { trials.problems.as_slice() } else { &[] };
+    tell(needed, output);
+    let mut failed = needed.len();
     for trial in &tried {
         failed += trial.problems.len();
         if output.form() == Form::Table {
             tell(&trial.problems, output);
         }
     }
-    let unusable = tried.iter().any(|trial| trial.compiled.is_none());
     if failed > 0 || unusable {
         return Err(Exit::Failed.because(counted(failed, "failure")));
     }
@@ -169,8 +171,10 @@ fn one(file: &Path, settings: &Settings, output: &Output) -> anyhow::Result<Tria
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     files.put(&format!("{FOLDER}/{name}"), text);
     let trials = config::trials(&files);
-    tell(&trials.problems, output);
     let trial = trials.mappings.into_iter().next();
+    if trial.as_ref().is_none_or(|trial| trial.compiled.is_none()) {
+        tell(&trials.problems, output);
+    }
     trial.ok_or_else(|| Exit::Failed.because(format!("{} cannot be used", file.display())))
 }
 
