@@ -330,7 +330,7 @@ fn identity_links_by_match_key_and_quarantines_two_matches() {
     else {
         panic!("not quarantined")
     };
-    assert_eq!(reason.class, "ambiguous_match");
+    assert_eq!((reason.class.as_str(), reason.candidates.len()), ("ambiguous_match", 2));
 }
 
 #[test]
