@@ -266,7 +266,8 @@ pub(crate) async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<Let
         }
         Letter::Message(id) => {
             let message = desk.message(id).await?.ok_or_else(|| nothing("dead letter"))?;
-            let named = message.reason.as_ref().map(|reason| reason.candidates.as_slice()).unwrap_or_default();
+            let named =
+                message.reason.as_ref().map(|reason| reason.candidates.as_slice()).unwrap_or_default();
             Ok(LetterSheet {
                 candidates: candidates(desk, named, mask).await?,
                 letter: LetterRow::of_message(&message, mask),

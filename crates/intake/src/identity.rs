@@ -51,6 +51,13 @@ pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, Stri
     out
 }
 
+/// A text as the only part of a match key, in comparing form.
+pub(crate) fn comparing(text: &str, fold: bool) -> String {
+    let part = text.trim();
+    let part = if fold { part.to_lowercase() } else { part.to_owned() };
+    part + "\u{1f}"
+}
+
 fn quarantine(class: &str, message: String) -> Identity {
     Identity::Quarantine(Reason { class: class.to_owned(), message, ..Reason::default() })
 }

@@ -3,6 +3,7 @@
 mod conflict;
 mod identity;
 mod late;
+mod reference;
 mod restored;
 mod silent;
 
@@ -55,6 +56,7 @@ fn schema() -> EntitySchema {
         fields: fields.into_iter().map(|(name, spec)| (field(name), spec)).collect(),
         required: Vec::new(),
         match_keys: vec![MatchKey { name: "email".into(), fields: vec![field("email")], fold: true }],
+        rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],
         on_delete: OnDelete::Archive,

@@ -64,7 +64,8 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
             Ok(Exit::Done)
         }
         DeadLetter::Link { key, to, reason } => {
-            let body = json!({ "record": to.rsplit_once('/').map_or(to.as_str(), |(_, id)| id), "reason": reason });
+            let body =
+                json!({ "record": to.rsplit_once('/').map_or(to.as_str(), |(_, id)| id), "reason": reason });
             let letter = operator.post(&["dead-letters", &key, "link"], &body)?;
             output.one(&letter, |_| pretty(&letter));
             output.say(&format!("{key}: its object stands for {to} now, and it is taken in again"));

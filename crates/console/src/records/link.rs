@@ -141,8 +141,7 @@ pub(crate) async fn unlink(
     let Some(link) = found.links.iter().find(|link| link.external() == about).cloned() else {
         return Err(Problem::new(kinds::CONFLICT, format!("{about} is not linked to this record")));
     };
-    let order =
-        Order::Unlink { link: Box::new(link), version: found.record.version, reason: reason.clone() };
+    let order = Order::Unlink { link: Box::new(link), version: found.record.version, reason: reason.clone() };
     carry_out(&desk, order, &about, "unlinked", &reason).await?;
     shown(&desk, id).await
 }
@@ -192,7 +191,8 @@ fn external(desk: &Desk, which: &Which) -> Result<ExternalRef, Problem> {
 async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<Link, Problem> {
     let config = &desk.configuration;
     let entity = &record.entity;
-    let read = config.inbound(&about.system, &about.object).is_some_and(|(_, schema)| schema.entity == *entity);
+    let read =
+        config.inbound(&about.system, &about.object).is_some_and(|(_, schema)| schema.entity == *entity);
     let written = config
         .routes_of(entity)
         .iter()

@@ -8,7 +8,9 @@ fn named(object: &str, id: &str, system: &str) -> Value {
 
 fn links(sheet: &Value) -> Vec<String> {
     let links = sheet["links"].as_array().unwrap().iter();
-    links.map(|link| format!("{}:{}", link["system"].as_str().unwrap(), link["id"].as_str().unwrap())).collect()
+    links
+        .map(|link| format!("{}:{}", link["system"].as_str().unwrap(), link["id"].as_str().unwrap()))
+        .collect()
 }
 
 #[tokio::test]

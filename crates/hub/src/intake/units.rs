@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{EventId, ExternalRef, MessageId, RecordId, System, Wall};
 use config::Configuration;
-use intake::{Accepted, Context, Decision, DecisionKind, Incoming, Link, Message, MessageState, Verdict, View};
+use intake::{
+    Accepted, Context, Decision, DecisionKind, Incoming, Link, Message, MessageState, Verdict, View,
+};
 use ledger::{Reason, Route};
 use planted::Bug;
 use store::{Fetch, Head, Op, Receipt, Require, Unit};
