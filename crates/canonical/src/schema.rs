@@ -1,6 +1,6 @@
 //! Entities as the configuration declares them: fields with types, owners and policies; existence; facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -255,6 +255,38 @@ pub enum OnDelete {
     Unlink,
 }
 
+/// Reference data: what a value must be one of before it is taken in. An empty value always is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReferenceRule {
+    /// Its name, for people.
+    pub name: String,
+    /// The field.
+    pub field: Field,
+    /// What it must be one of.
+    pub wants: Wants,
+}
+
+/// What a value must be one of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wants {
+    /// A table's column.
+    OneOf {
+        /// The table.
+        table: String,
+        /// The column's values.
+        values: BTreeSet<String>,
+    },
+    /// The records of a type, by a match key of one field.
+    Record {
+        /// The type.
+        entity: Entity,
+        /// The key.
+        key: String,
+        /// It is compared without case.
+        fold: bool,
+    },
+}
+
 /// A canonical type, checked.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EntitySchema {
@@ -268,6 +300,8 @@ pub struct EntitySchema {
     pub required: Vec<Field>,
     /// Keys that find an unlinked record, tried in order.
     pub match_keys: Vec<MatchKey>,
+    /// What values must be one of, in the order of the file.
+    pub rules: Vec<ReferenceRule>,
     /// Systems whose objects may create a record. Empty: any.
     pub creators: Vec<System>,
     /// Systems whose deletions count. Empty: none.

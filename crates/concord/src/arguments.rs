@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
-pub(crate) use operating::{DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System};
+pub(crate) use operating::{
+    ByHand, DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System,
+};
 pub(crate) use running::{Apply, ConfigOf, Folder, PlanOf, Up};
 
 /// Keeps a company's CRM, ERP and marketing systems in agreement.

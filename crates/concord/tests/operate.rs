@@ -104,6 +104,12 @@ fn explains(folder: &Folder, record: &str, external: &str) {
     let settle = ["record", "settle", record, "--field", "number", "--take", "record", "--reason", "a test"];
     assert_eq!(code(folder, &settle), Some(6), "nothing is open");
     assert_eq!(json(folder, &["record", "violations"]), serde_json::json!([]));
+    let object = external.replacen(':', ":alpha/", 1);
+    let unlink = ["record", "unlink", record, "alpha/1", "--reason", "a test"];
+    assert_eq!(code(folder, &unlink), Some(64), "not written like system:object/id");
+    let unlinked = json(folder, &["record", "unlink", record, &object, "--reason", "a test"]);
+    let linked = json(folder, &["record", "link", record, &object, "--reason", "a test"]);
+    assert_eq!(unlinked["links"].as_array().unwrap().len() + 1, linked["links"].as_array().unwrap().len());
 }
 
 /// A paused system is told nothing, and everything afterwards.

@@ -9,6 +9,7 @@ mod limits;
 mod lookup;
 mod mapping;
 mod route;
+mod rules;
 mod system;
 mod target;
 mod trial;
@@ -102,7 +103,8 @@ pub fn load(files: &Files) -> Result<Checked, Vec<Problem>> {
     let settings = settings.flatten().and_then(|written| checks.settings(written));
     let lookups = checks.lookups(files);
     let systems = checks.systems(files, systems, &mappings, settings.as_ref());
-    let entities = checks.entities(entities);
+    let mut entities = checks.entities(entities);
+    checks.rules(&mut entities, &lookups);
     let mappings = checks.compile(mappings, &entities, &lookups);
     let routes = checks.routes(routes, &entities, &mappings, &systems);
     let secret_places = std::mem::take(&mut checks.secret_places);

@@ -25,6 +25,8 @@ pub(crate) struct EntitySource {
     #[serde(default)]
     pub(crate) match_keys: Vec<MatchKey>,
     #[serde(default)]
+    pub(crate) rules: Vec<RuleSource>,
+    #[serde(default)]
     pub(crate) creators: Vec<System>,
     #[serde(default)]
     pub(crate) deleters: Vec<System>,
@@ -53,6 +55,34 @@ pub(crate) struct FieldSource {
     pub(crate) prefer: Vec<System>,
     #[serde(default)]
     pub(crate) pii: PiiClass,
+}
+
+/// What a field's values must be one of.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleSource {
+    pub(crate) name: String,
+    pub(crate) field: Field,
+    #[serde(default, rename = "in")]
+    pub(crate) one_of: Option<ColumnSource>,
+    #[serde(default)]
+    pub(crate) exists: Option<KeySource>,
+}
+
+/// A column of a table.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ColumnSource {
+    pub(crate) table: String,
+    pub(crate) column: String,
+}
+
+/// A match key of an entity.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeySource {
+    pub(crate) entity: Entity,
+    pub(crate) key: String,
 }
 
 /// `routes/*.yaml`: some routes.

@@ -24,6 +24,7 @@ use crate::desk::{Desk, nothing};
 use crate::keys::{self, Letter};
 use crate::mask::Mask;
 use crate::order;
+use crate::records::link::{Candidate, candidates};
 use crate::rows::{AttemptRow, IntentRow, Why, time};
 use groups::{GroupRow, groups};
 
@@ -69,6 +70,9 @@ pub(crate) struct LetterSheet {
     /// Of a message: the names of what it said, which can be corrected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     said: Vec<String>,
+    /// Records among which a person has to choose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
 }
 
 /// A page. The first also has the groups in which something needs a person.
@@ -245,7 +249,7 @@ pub(crate) async fn get(
     sheet(&desk, &key, &mask).await.map(Json)
 }
 
-async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, Problem> {
+pub(crate) async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, Problem> {
     let letter = keys::letter(desk.hub.tenant(), key).ok_or_else(|| nothing("dead letter"))?;
     match letter {
         Letter::Delivery(key) => {
@@ -254,6 +258,7 @@ async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, P
             Ok(LetterSheet {
                 edits: edit::edits(&row, record.as_deref(), mask),
                 said: Vec::new(),
+                candidates: Vec::new(),
                 letter: LetterRow::of_delivery(&row),
                 intents: Some(intents.iter().map(|intent| IntentRow::of(intent, mask)).collect()),
                 attempt_log: Some(attempts.iter().map(AttemptRow::of).collect()),
@@ -261,7 +266,10 @@ async fn sheet(desk: &Desk, key: &str, mask: &Mask<'_>) -> Result<LetterSheet, P
         }
         Letter::Message(id) => {
             let message = desk.message(id).await?.ok_or_else(|| nothing("dead letter"))?;
+            let named =
+                message.reason.as_ref().map(|reason| reason.candidates.as_slice()).unwrap_or_default();
             Ok(LetterSheet {
+                candidates: candidates(desk, named, mask).await?,
                 letter: LetterRow::of_message(&message, mask),
                 intents: None,
                 attempt_log: None,
@@ -346,7 +354,7 @@ async fn decide(
     sheet(desk, key, &Mask::closed(&desk.configuration)).await.map(Json)
 }
 
-fn moved_on(what: &str, state: &str, needed: &str) -> Problem {
+pub(crate) fn moved_on(what: &str, state: &str, needed: &str) -> Problem {
     let detail = format!("the {what} is {state}: only one that is {needed} can be decided about");
     Problem::new(kinds::CONFLICT, detail)
 }

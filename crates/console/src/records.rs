@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 mod fresh;
+pub(crate) mod link;
 pub(crate) mod settle;
 mod timeline;
 
@@ -78,7 +79,7 @@ struct FieldRow {
 }
 
 #[derive(Serialize)]
-struct LinkRow {
+pub(crate) struct LinkRow {
     system: String,
     object: String,
     id: String,
@@ -141,7 +142,7 @@ fn sheet(desk: &Desk, found: &RecordSheet, fresh: Vec<FreshRow>, mask: &Mask<'_>
     let entity = &found.record.entity;
     Sheet {
         record: record(desk, &found.record, mask),
-        links: found.links.iter().map(|row| link(row, mask)).collect(),
+        links: found.links.iter().map(|row| link_row(row, mask)).collect(),
         shadows: found.shadows.iter().flat_map(|row| shadow(entity, row, mask)).collect(),
         deliveries: found.obligations.iter().map(DeliveryRow::of).collect(),
         intents: found.intents.iter().map(|intent| IntentRow::of(intent, mask)).collect(),
@@ -194,7 +195,7 @@ fn record(desk: &Desk, row: &Record, mask: &Mask<'_>) -> RecordRow {
     }
 }
 
-fn link(row: &Link, mask: &Mask<'_>) -> LinkRow {
+fn link_row(row: &Link, mask: &Mask<'_>) -> LinkRow {
     LinkRow {
         system: row.system.to_string(),
         object: row.object.to_string(),

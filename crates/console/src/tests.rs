@@ -8,6 +8,7 @@ mod editing;
 mod exchange;
 mod folder;
 mod fresh;
+mod linking;
 mod looking;
 mod retention;
 mod standing;

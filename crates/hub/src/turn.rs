@@ -296,6 +296,26 @@ pub enum Order {
         /// Who and why.
         reason: String,
     },
+    /// Say that an object stands for a record; a message that waited for a person to say so is taken in again.
+    Link {
+        /// The link.
+        link: Box<intake::Link>,
+        /// The record's version as it was seen.
+        version: i64,
+        /// The message.
+        message: Option<MessageId>,
+        /// Who and why.
+        reason: String,
+    },
+    /// Say that an object does not stand for a record.
+    Unlink {
+        /// The link as it was seen.
+        link: Box<intake::Link>,
+        /// The record's version as it was seen.
+        version: i64,
+        /// Who and why.
+        reason: String,
+    },
     /// Try a dead delivery again, with other values at some paths for the level that is wanted of it.
     Edit {
         /// Which.

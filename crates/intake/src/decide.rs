@@ -8,6 +8,7 @@ use crate::identity::{self, Identity};
 use crate::link::Link;
 use crate::merge;
 use crate::raise;
+use crate::reference;
 use crate::repoint::repoint;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Verdict};
 use crate::view::View;
@@ -31,8 +32,11 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         Ok(references) => references,
         Err(waiting) => return Verdict::Park { waiting },
     };
-    let mut accepted = Accepted { about: Some(id), ..Accepted::default() };
     let before = view.records.get(&id).cloned();
+    if let Some(why) = reference::broken(context.schema, view, incoming, before.as_ref()) {
+        return Verdict::Quarantine(why);
+    }
+    let mut accepted = Accepted { about: Some(id), ..Accepted::default() };
     let record = before.clone().unwrap_or_else(|| blank(context, incoming, id));
     let after = if incoming.deleted {
         delete(context, view, incoming, record, &mut accepted)

@@ -51,8 +51,20 @@ pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, Stri
     out
 }
 
+/// A text as the only part of a match key, in comparing form.
+pub(crate) fn comparing(text: &str, fold: bool) -> String {
+    let part = text.trim();
+    let part = if fold { part.to_lowercase() } else { part.to_owned() };
+    part + "\u{1f}"
+}
+
 fn quarantine(class: &str, message: String) -> Identity {
     Identity::Quarantine(Reason { class: class.to_owned(), message, ..Reason::default() })
+}
+
+/// A person has to choose among records.
+fn between(class: &str, message: String, candidates: Vec<RecordId>) -> Identity {
+    Identity::Quarantine(Reason { class: class.to_owned(), message, candidates, ..Reason::default() })
 }
 
 /// Finds the record a message is about.
@@ -91,14 +103,18 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
             }
         }
     }
-    let mut found = matching(context.schema, view, incoming).into_iter();
-    match (found.next(), found.next()) {
-        (Some(_), Some(_)) => quarantine(
+    let found: Vec<RecordId> = matching(context.schema, view, incoming).into_iter().collect();
+    match found.as_slice() {
+        [] => create(context, view, incoming),
+        [record] => matched(context, view, incoming, *record),
+        _ => between(
             "ambiguous_match",
-            format!("{about} matches several records by its match keys: merge them or link it by hand"),
+            format!(
+                "{about} matches {} records by its match keys: see them, and say which it is (concord dead-letter link)",
+                found.len()
+            ),
+            found,
         ),
-        (Some(record), None) => matched(context, view, incoming, record),
-        (None, _) => create(context, view, incoming),
     }
 }
 
@@ -129,13 +145,14 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
         if !incoming.read && incoming.fetchable {
             return Identity::Look;
         }
-        return quarantine(
+        return between(
             "duplicate_there",
             format!(
                 "{about} has the match key of record {record}, which is linked to {}/{other} there: \
                  one of the two objects is a duplicate; merge them in {}",
                 about.object, about.system
             ),
+            vec![record],
         );
     }
     // A sight from before our last write there: it was ours, and is no longer (it was archived).
@@ -160,7 +177,7 @@ fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
             "not_a_creator",
             format!(
                 "{about} is unknown and {} may not create a {} (only {} may): \
-                 create it there, or link this object",
+                 create it there, or link this object (concord dead-letter link)",
                 about.system,
                 context.schema.entity,
                 may.join(", ")

@@ -30,6 +30,7 @@ pub(crate) fn repoint(context: Context<'_>, view: &View, incoming: &Incoming, in
             return Verdict::Quarantine(Reason {
                 class: "merged_there".to_owned(),
                 message,
+                candidates: vec![record, other],
                 ..Reason::default()
             });
         }

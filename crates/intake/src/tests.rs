@@ -3,6 +3,7 @@
 mod conflict;
 mod identity;
 mod late;
+mod reference;
 mod restored;
 mod silent;
 
@@ -55,6 +56,7 @@ fn schema() -> EntitySchema {
         fields: fields.into_iter().map(|(name, spec)| (field(name), spec)).collect(),
         required: Vec::new(),
         match_keys: vec![MatchKey { name: "email".into(), fields: vec![field("email")], fold: true }],
+        rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],
         on_delete: OnDelete::Archive,
@@ -330,7 +332,7 @@ fn identity_links_by_match_key_and_quarantines_two_matches() {
     else {
         panic!("not quarantined")
     };
-    assert_eq!(reason.class, "ambiguous_match");
+    assert_eq!((reason.class.as_str(), reason.candidates.len()), ("ambiguous_match", 2));
 }
 
 #[test]

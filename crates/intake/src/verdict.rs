@@ -47,11 +47,15 @@ pub enum DecisionKind {
     Edited,
     /// The object was merged into another one there: the link follows it.
     Repointed,
+    /// A person linked an object.
+    Linked,
+    /// A person took a link away.
+    Unlinked,
 }
 
 impl DecisionKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Rejected,
         Self::Reverted,
         Self::Frozen,
@@ -67,6 +71,8 @@ impl DecisionKind {
         Self::Moved,
         Self::Edited,
         Self::Repointed,
+        Self::Linked,
+        Self::Unlinked,
     ];
 
     /// Its name, as stored and shown.
@@ -88,6 +94,8 @@ impl DecisionKind {
             Self::Moved => "moved",
             Self::Edited => "edited",
             Self::Repointed => "repointed",
+            Self::Linked => "linked",
+            Self::Unlinked => "unlinked",
         }
     }
 }

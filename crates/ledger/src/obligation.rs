@@ -212,6 +212,9 @@ pub struct Reason {
     /// Groups alike failures; empty when not a failure.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
+    /// Records among which a person has to choose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<RecordId>,
 }
 
 /// One row of what must happen.

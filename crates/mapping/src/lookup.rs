@@ -26,6 +26,13 @@ pub struct Lookup {
 }
 
 impl Lookup {
+    /// The cells of a column, from the top. `None`: there is no such column.
+    #[must_use]
+    pub fn values(&self, column: &str) -> Option<impl Iterator<Item = &str>> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        Some(self.rows.iter().filter_map(move |row| row.get(at).map(String::as_str)))
+    }
+
     /// Checks and keeps a table.
     ///
     /// # Errors

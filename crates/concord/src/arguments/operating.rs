@@ -145,6 +145,10 @@ pub(crate) enum Record {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Say that an object stands for a record
+    Link(ByHand),
+    /// Say that an object does not stand for a record any more; neither is changed
+    Unlink(ByHand),
     /// List what was refused, reverted, proposed or left open, newest first, of all records
     Violations {
         /// Only of these kinds [default: rejected,reverted,frozen,proposed,declined,conflict]
@@ -156,6 +160,20 @@ pub(crate) enum Record {
         #[command(flatten)]
         page: Page,
     },
+}
+
+/// Which object, of which record.
+#[derive(Args, Debug)]
+pub(crate) struct ByHand {
+    /// The record's id (also as ENTITY/ID)
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: String,
+    /// The object: its system, kind and id there
+    #[arg(value_name = "SYSTEM:OBJECT/ID")]
+    pub(crate) object: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// Deliveries.
@@ -223,6 +241,17 @@ pub(crate) enum DeadLetter {
     Retry(Decision),
     /// Give up for good
     Discard(Decision),
+    /// Say for which record a quarantined message's object stands, and take the message in again
+    Link {
+        /// Its key, as the list shows it
+        key: String,
+        /// The record's id; `dead-letter get` shows the candidates
+        #[arg(long, value_name = "RECORD")]
+        to: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Correct a quarantined message, or what a dead delivery says, and try again; the original is kept
     Edit(Edit),
 }

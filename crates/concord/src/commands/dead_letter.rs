@@ -63,6 +63,14 @@ pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> an
             output.one(&letter, |_| pretty(&letter));
             Ok(Exit::Done)
         }
+        DeadLetter::Link { key, to, reason } => {
+            let body =
+                json!({ "record": to.rsplit_once('/').map_or(to.as_str(), |(_, id)| id), "reason": reason });
+            let letter = operator.post(&["dead-letters", &key, "link"], &body)?;
+            output.one(&letter, |_| pretty(&letter));
+            output.say(&format!("{key}: its object stands for {to} now, and it is taken in again"));
+            Ok(Exit::Done)
+        }
         DeadLetter::Edit(given) => edit(&operator, &given, output),
         DeadLetter::Retry(decision) => {
             each(&operator, &["dead-letters"], &decision, "retry", "is tried again", output)

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::arguments::Record;
+use crate::arguments::{ByHand, Record};
 use crate::commands::event::{paged, unmasked};
 use crate::exit::Exit;
 use crate::operator::{Operator, listed};
@@ -50,6 +50,8 @@ pub(crate) fn run(given: Record, settings: &Settings, output: &Output) -> anyhow
             let why = operator.get(&["records", &id, "explain"], &[("field", field)])?;
             output.one(&why, |output| explain::text(&why, true, output));
         }
+        Record::Link(given) => by_hand(&operator, &given, "link", output)?,
+        Record::Unlink(given) => by_hand(&operator, &given, "unlink", output)?,
         Record::Violations { kind, system, page } => {
             let kinds = if kind.is_empty() { VIOLATIONS.to_owned() } else { kind.join(",") };
             let mut query = paged(&page);
@@ -59,6 +61,22 @@ pub(crate) fn run(given: Record, settings: &Settings, output: &Output) -> anyhow
         }
     }
     Ok(Exit::Done)
+}
+
+/// Links or unlinks.
+fn by_hand(operator: &Operator, given: &ByHand, verb: &str, output: &Output) -> anyhow::Result<()> {
+    let parts = given.object.split_once(':').and_then(|(system, rest)| {
+        let (object, id) = rest.split_once('/')?;
+        Some((system, object, id))
+    });
+    let Some((system, object, id)) = parts else {
+        let text = format!("{:?}: write it like crm:contacts/17", given.object);
+        return Err(Exit::Usage.because(text));
+    };
+    let body = json!({"system": system, "object": object, "external_id": id, "reason": given.reason});
+    let sheet = operator.post(&["records", bare(&given.record), verb], &body)?;
+    output.one(&sheet, |output| sheet_text(&sheet, output));
+    Ok(())
 }
 
 /// Everything about a record, by its id or an object's.

@@ -32,7 +32,7 @@ impl Checks {
             self.owners_are_read(entities, mappings);
             self.references_link(mappings, routes);
             self.sources_are_heard(mappings, systems);
-            self.lookups_are_used(mappings, files);
+            self.lookups_are_used(entities, mappings, files);
         }
         self.nothing_written_to_owners_only(entities, mappings);
         if complete && !self.problems.iter().any(Problem::is_error) {
@@ -156,12 +156,22 @@ impl Checks {
         }
     }
 
-    fn lookups_are_used(&mut self, mappings: &BTreeMap<String, DeclaredMapping>, files: &Files) {
-        let tables = mappings.values().flat_map(|declared| declared.source.tables());
+    fn lookups_are_used(
+        &mut self,
+        entities: &BTreeMap<Entity, DeclaredEntity>,
+        mappings: &BTreeMap<String, DeclaredMapping>,
+        files: &Files,
+    ) {
+        let ruled = entities.values().flat_map(|declared| &declared.rules);
+        let ruled = ruled.filter_map(|rule| Some(rule.one_of.as_ref()?.table.clone()));
+        let tables = mappings.values().flat_map(|declared| declared.source.tables()).map(Into::into);
+        let tables = tables.chain(ruled);
         let used: BTreeSet<String> = tables.map(|table| format!("lookups/{table}.csv")).collect();
         for (path, _) in files.of("lookups").filter(|(path, _)| !used.contains(*path)) {
-            self.problems
-                .push(Problem::of_file(path, "no mapping uses this table", "remove it, or use it").warning());
+            self.problems.push(
+                Problem::of_file(path, "no mapping and no rule uses this table", "remove it, or use it")
+                    .warning(),
+            );
         }
     }
 

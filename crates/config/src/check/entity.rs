@@ -9,7 +9,7 @@ use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, OnConflict, O
 
 use crate::check::{Checks, Written};
 use crate::document::Document;
-use crate::source::{EntitySource, FieldSource};
+use crate::source::{EntitySource, FieldSource, RuleSource};
 use mapping::suggest;
 
 /// By how much two systems' clocks may differ where the file does not say.
@@ -19,6 +19,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub(crate) struct DeclaredEntity {
     pub(crate) document: Document,
     pub(crate) schema: Arc<EntitySchema>,
+    /// As they are written.
+    pub(crate) rules: Vec<RuleSource>,
 }
 
 impl Checks {
@@ -35,8 +37,10 @@ impl Checks {
                 self.problems.push(document.problem(&["entity"], what).hint(hint));
                 continue;
             }
+            let rules = value.rules.clone();
             if let Some(schema) = self.entity(&document, value) {
-                entities.insert(schema.entity.clone(), DeclaredEntity { document, schema: Arc::new(schema) });
+                let declared = DeclaredEntity { document, schema: Arc::new(schema), rules };
+                entities.insert(declared.schema.entity.clone(), declared);
             }
         }
         self.events_once(&entities);
@@ -55,6 +59,7 @@ impl Checks {
             fields,
             required: Vec::new(),
             match_keys: Vec::new(),
+            rules: Vec::new(),
             creators: source.creators.clone(),
             deleters: source.deleters.clone(),
             on_delete: source.on_delete,

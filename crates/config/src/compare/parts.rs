@@ -137,6 +137,10 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
         of.match_keys.iter().map(|key| (key.name.clone(), key.clone())).collect()
     };
     entries(&mut out, "match key", &keys(was), &keys(is), |_, _| String::new());
+    let rules = |of: &EntitySchema| -> BTreeMap<String, _> {
+        of.rules.iter().map(|rule| (rule.name.clone(), rule.clone())).collect()
+    };
+    entries(&mut out, "rule", &rules(was), &rules(is), |_, _| String::new());
     let facts = |of: &EntitySchema| -> BTreeMap<String, _> {
         of.facts.iter().map(|rule| (rule.event.clone(), rule.clone())).collect()
     };

@@ -51,6 +51,13 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
             "/properties/fields/additionalProperties/properties/owners/items/properties",
             keys::<canonical::Ownership>(),
         ),
+        ("entity", "/properties/rules/items/properties", keys::<crate::source::RuleSource>()),
+        ("entity", "/properties/rules/items/properties/in/properties", keys::<crate::source::ColumnSource>()),
+        (
+            "entity",
+            "/properties/rules/items/properties/exists/properties",
+            keys::<crate::source::KeySource>(),
+        ),
         ("entity", "/properties/events/items/properties", keys::<canonical::schema::FactRule>()),
         ("entity", "/$defs/condition/properties", keys::<canonical::Condition>()),
         ("routes", "/properties", keys::<RoutesSource>()),

@@ -409,6 +409,7 @@ fn ask_for_matches(
     let entity = &schema.entity;
     item.ask.matches =
         matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone())).collect();
+    item.ask.matches.extend(intake::referenced(schema, fields));
     matches
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{EventId, ExternalRef, MessageId, RecordId, System, Wall};
 use config::Configuration;
-use intake::{Accepted, Context, Incoming, Link, Message, MessageState, Verdict, View};
+use intake::{
+    Accepted, Context, Decision, DecisionKind, Incoming, Link, Message, MessageState, Verdict, View,
+};
 use ledger::{Reason, Route};
 use planted::Bug;
 use store::{Fetch, Head, Op, Receipt, Require, Unit};
@@ -619,9 +621,51 @@ pub(super) fn order(
         Order::Settle { record, field, choice, reason } => {
             return Ok((settled(config, &record, &field, &choice, &reason, turn)?, None));
         }
+        Order::Link { link, version, message, reason } => {
+            return Ok((linked(*link, version, message, &reason, now), None));
+        }
+        Order::Unlink { link, version, reason } => {
+            let decision = by_hand(&link, version, DecisionKind::Unlinked, &reason, now);
+            let require = vec![Require::RecordAt { record: link.record, version }];
+            return Ok((Unit { require, ops: vec![Op::DropLink(*link), decision] }, None));
+        }
         other => return Err(format!("intake does not take this order: {other:?}")),
     };
     Ok((Unit { require: Vec::new(), ops: vec![op] }, None))
+}
+
+/// The unit that links an object by hand.
+fn linked(link: Link, version: i64, message: Option<MessageId>, why: &str, now: Wall) -> Unit {
+    let tenant = link.tenant.clone();
+    let mut require = vec![
+        Require::RecordAt { record: link.record, version },
+        Require::Unlinked { tenant: tenant.clone(), external: link.external() },
+        Require::NotYetLinked {
+            record: link.record,
+            system: link.system.clone(),
+            object: link.object.clone(),
+        },
+    ];
+    let mut ops = vec![by_hand(&link, version, DecisionKind::Linked, why, now), Op::PutLink(link)];
+    if let Some(id) = message {
+        require.push(Require::Quarantined { tenant: tenant.clone(), message: id });
+        let reason = Some(reason("linked", why.to_owned()));
+        ops.push(Op::MessageState { tenant, id, state: MessageState::Ready, reason, at: now });
+    }
+    Unit { require, ops }
+}
+
+fn by_hand(link: &Link, version: i64, kind: DecisionKind, why: &str, now: Wall) -> Op {
+    Op::PutDecision(Decision {
+        tenant: link.tenant.clone(),
+        record: link.record,
+        field: None,
+        system: link.system.clone(),
+        kind,
+        version,
+        rule: format!("{}: {why}", link.external()),
+        at: now,
+    })
 }
 
 /// The unit that settles a field of a record.

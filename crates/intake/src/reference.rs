@@ -1,0 +1,70 @@
+//! Reference data: a value that must be one of a table's, or the key of a record that is known, is looked up before the
+//! message is taken in. What is not known is a person's, in a class of its own: they add it, and retry all of the class.
+
+use canonical::schema::{ReferenceRule, Wants};
+use canonical::{Entity, EntitySchema, Fields, Record};
+use ledger::Reason;
+use serde_json::Value;
+
+use crate::identity::comparing;
+use crate::verdict::Incoming;
+use crate::view::View;
+
+/// The match keys by which records must be known: entity, key, value in comparing form.
+#[must_use]
+pub fn referenced(schema: &EntitySchema, fields: &Fields) -> Vec<(Entity, String, String)> {
+    let mut out = Vec::new();
+    for rule in &schema.rules {
+        if let Wants::Record { entity, key, fold } = &rule.wants {
+            let values = texts(fields.get(rule.field.as_str()));
+            out.extend(values.map(|text| (entity.clone(), key.clone(), comparing(text, *fold))));
+        }
+    }
+    out
+}
+
+/// The first rule that a message breaks. What the record has already is not asked about again.
+pub(crate) fn broken(
+    schema: &EntitySchema,
+    view: &View,
+    incoming: &Incoming,
+    record: Option<&Record>,
+) -> Option<Reason> {
+    let rule = schema.rules.iter().find(|rule| {
+        let name = rule.field.as_str();
+        let value = incoming.fields.get(name);
+        let known = record.is_some_and(|record| record.fields.get(name) == value);
+        !known && texts(value).any(|text| !is_known(rule, view, text))
+    })?;
+    let wanted = match &rule.wants {
+        Wants::OneOf { table, .. } => format!("no row of the table {table} has its value: add it there"),
+        Wants::Record { entity, key, .. } => format!("no {entity} is known that has it as {key}: see why"),
+    };
+    Some(Reason {
+        class: "reference_data".to_owned(),
+        code: Some(rule.name.clone()),
+        field: Some(rule.field.to_string()),
+        message: format!(
+            "{}: {} is not known ({}): {wanted}, then retry",
+            incoming.about, rule.field, rule.name
+        ),
+        ..Reason::default()
+    })
+}
+
+fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {
+    match &rule.wants {
+        Wants::OneOf { values, .. } => values.contains(text),
+        Wants::Record { entity, key, fold } => {
+            let key = (entity.clone(), key.clone(), comparing(text, *fold));
+            view.matches.get(&key).is_some_and(|records| !records.is_empty())
+        }
+    }
+}
+
+/// The texts of a value that is one, or a list of some.
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    let one = value.and_then(Value::as_str).into_iter();
+    let many = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    one.chain(many).filter(|text| !text.trim().is_empty())
+}
