@@ -137,6 +137,7 @@ fn what(intent: &Intent) -> String {
 fn reason(intent: &Intent, class: Class, refusal: &Refusal, message: String) -> Reason {
     let name = |text: &Option<String>| text.as_deref().map(|text| short(&without_addresses(text), NAME_MAX));
     Reason {
+        candidates: Vec::new(),
         class: class.name().to_owned(),
         code: name(&refusal.code),
         field: name(&refusal.field),

@@ -112,7 +112,7 @@ fn what_nothing_uses_is_a_doubt() {
     );
     assert_eq!(
         said(&files),
-        "lookups/unused.csv: warning: no mapping uses this table\n  = remove it, or use it\n\
+        "lookups/unused.csv: warning: no mapping and no rule uses this table\n  = remove it, or use it\n\
          mappings/out.yaml:1:10: warning: nothing uses the mapping `out`: it reads nothing, and no route writes with \
          it\n  |\n1 | mapping: out\n  |          ^^^\n  = add a route, or remove it\n\
          model/thing.yaml:1:9: warning: no mapping is about Thing\n  |\n1 | entity: Thing\n  |         ^^^^^\n  \

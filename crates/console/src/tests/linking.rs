@@ -69,7 +69,7 @@ async fn a_message_between_two_records_is_linked_to_one() {
     assert_eq!(status, StatusCode::OK, "{answer}");
     let record = format!("/api/v1/records/{}", make::rec(3));
     let sheet = bench.until(&record, |sheet| sheet["record"]["version"] == 2).await;
-    assert_eq!(links(&sheet), ["crm:c-9"]);
+    assert!(links(&sheet).contains(&"crm:c-9".to_owned()), "{sheet}");
     let (status, _) = bench.post(&format!("{letter}/link"), &to(3)).await;
     assert_eq!(status, StatusCode::CONFLICT, "once");
 }

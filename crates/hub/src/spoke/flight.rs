@@ -374,6 +374,7 @@ impl Spoke {
             probe: flight.action == Action::Probe,
             class: outcome.class,
             reason: Reason {
+                candidates: Vec::new(),
                 class: outcome.class.name().to_owned(),
                 code: outcome.refusal.code.clone(),
                 field: outcome.refusal.field.clone(),

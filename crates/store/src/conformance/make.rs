@@ -249,6 +249,7 @@ pub fn settle(key: ObligationKey, version: i64, state: State) -> Op {
 #[must_use]
 pub fn reason(fingerprint: &str) -> Reason {
     Reason {
+        candidates: vec![rec(9)],
         class: "validation".to_owned(),
         code: Some("E1".to_owned()),
         field: None,
