@@ -66,11 +66,11 @@ pub enum OnConflict {
     /// What changed last by the systems' own clocks counts. Within the clocks' skew the owner's value counts, then that of
     /// the first of `prefer`, else the one that is there; what cannot be told waits for a person.
     Latest,
-    /// The smaller of the two counts. What the owner itself says replaces it.
+    /// The smaller of the two counts. Where Concord writes to the owner's system, too, another word of the owner replaces it.
     Min,
-    /// The greater of the two counts. What the owner itself says replaces it.
+    /// The greater of the two counts; likewise.
     Max,
-    /// Both count: a set has what either has. What the owner itself says replaces it.
+    /// Both count: a set has what either has; likewise.
     Union,
 }
 

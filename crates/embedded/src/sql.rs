@@ -79,6 +79,9 @@ statements! {
     SeenHash = "SELECT hash FROM seen WHERE tenant = ?1 AND source = ?2 AND event_id = ?3";
     PutSeen = "INSERT INTO seen (tenant, source, event_id, hash, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
 
+    PutGrave = "INSERT INTO seen (tenant, source, event_id, hash, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT DO UPDATE SET hash = excluded.hash, at = excluded.at WHERE excluded.hash > hash";
+
     PutMessage = "INSERT INTO message (id, tenant, source, state, read, event_id, about_system, about_object, about_id, \
         wait_system, wait_object, wait_id, deadline, received_at, as_of, trace, reason, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \

@@ -6,6 +6,7 @@
 mod backlog;
 #[cfg(test)]
 mod echo_tests;
+mod orders;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -54,7 +55,7 @@ pub struct Intake {
     ready_due: Mono,
     /// Not before this: the disk is full or the store failed softly.
     hold_until: Option<Mono>,
-    orders: BTreeMap<Ticket, (Ticket, Option<canonical::MessageId>)>,
+    orders: BTreeMap<Ticket, (Ticket, Option<canonical::MessageId>, Option<System>)>,
     /// Those who wait to hear that nothing is decided by a former configuration any more.
     configured: Vec<Ticket>,
     /// What must wait for what waits.
@@ -219,6 +220,10 @@ impl Intake {
     /// by it.
     fn batch_len(&self) -> usize {
         let Some(first) = self.queue.front() else { return 0 };
+        // What conflicts again and again is decided by itself: it can only be in its own way.
+        if first.tries > TRIES_TOGETHER {
+            return 1;
+        }
         let same = |item: &&Item| Arc::ptr_eq(&item.config, &first.config);
         self.queue.iter().take(BATCH_MAX).take_while(same).count()
     }
@@ -302,11 +307,14 @@ impl Intake {
     }
 
     fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
-        if let Some((outside, made)) = self.orders.remove(&ticket) {
+        if let Some((outside, made, reads)) = self.orders.remove(&ticket) {
             for receipt in result.iter().flatten() {
                 if let Receipt::Done(heads) = receipt {
                     spread(heads, turn);
                 }
+            }
+            if let (Some(system), Ok(_)) = (reads, &result) {
+                turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::FetchWanted));
             }
             let ack = match (result, made) {
                 (Ok(receipts), _) if receipts.contains(&Receipt::Conflict) => {
@@ -334,6 +342,9 @@ impl Intake {
                 }
                 if outcome.linked {
                     self.ready_wanted = true;
+                }
+                for outside in outcome.ordered {
+                    turn.effect(Effect::Ack(outside, Ack::Done));
                 }
                 let most = if planted::is(Bug::OneSystemHears) { 1 } else { usize::MAX };
                 for (system, heads) in outcome.raised.into_iter().take(most) {
@@ -412,10 +423,20 @@ impl Intake {
     }
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
-        match units::order(&self.config, order, turn) {
+        if let Order::Settle { record, field, choice, reason } = order {
+            let Some(source) = self.config.systems.keys().next().cloned() else { return };
+            let wanted = prepare::Settle { outside, record, field, choice, reason };
+            self.queue.push_back(Item::settle(&self.config, &source, wanted, turn.now.wall));
+            return self.advance(turn);
+        }
+        let reads = match &order {
+            Order::Link { link, reads: true, .. } => Some(link.system.clone()),
+            _ => None,
+        };
+        match orders::order(&self.config.tenant, order, turn) {
             Ok((unit, made)) => {
                 let ticket = self.ticket();
-                self.orders.insert(ticket, (outside, made));
+                self.orders.insert(ticket, (outside, made, reads));
                 turn.effect(Effect::Commit(ticket, vec![unit]));
             }
             Err(why) => turn.effect(Effect::Ack(outside, Ack::Refused(why))),
@@ -433,6 +454,9 @@ fn spread(heads: &[store::Head], turn: &mut Turn<'_>) {
         turn.effect(Effect::Tell(MachineId::Spoke(system), Notice::Raised(heads)));
     }
 }
+
+/// So often is an item decided together with others.
+const TRIES_TOGETHER: u32 = 3;
 
 fn busy(why: &str) -> Busy {
     Busy { why: why.to_owned(), retry_after: BUSY_RETRY, backlog: false }

@@ -287,8 +287,8 @@ pub enum Order {
     },
     /// Settle what is open about a field of a record: what counts is what the record has, or what the other system says.
     Settle {
-        /// The record as it was read: when it has moved since, nothing is settled.
-        record: Box<canonical::Record>,
+        /// The record.
+        record: RecordId,
         /// The field.
         field: canonical::Field,
         /// What counts.
@@ -304,6 +304,8 @@ pub enum Order {
         version: i64,
         /// The message.
         message: Option<MessageId>,
+        /// The object can be read: what it says is asked for.
+        reads: bool,
         /// Who and why.
         reason: String,
     },

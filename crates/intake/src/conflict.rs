@@ -4,11 +4,16 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use canonical::value::{decimal_of, is_empty};
-use canonical::{Field, FieldSpec, FieldType, OnConflict, Open, OpenKind, Provenance, Record, System, Wall};
+use canonical::{
+    Alive, Field, FieldSpec, FieldType, OnConflict, Open, OpenKind, Provenance, Record, RecordId, System,
+    Wall,
+};
 use serde_json::Value;
 
+use crate::decide::{changed, decision};
 use crate::raise;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
+use crate::view::View;
 
 /// Counter-writes are counted over this window.
 const COUNTER_WRITE_WINDOW: Duration = Duration::from_secs(3600);
@@ -104,7 +109,19 @@ impl Word<'_> {
         false
     }
 
+    /// Opens an item. One about another system's word on the field stays: until it is settled this word is refused. A
+    /// proposal makes way, and its proposer is told what counts.
     fn open(&self, record: &mut Record, kind: OpenKind, rule: String, accepted: &mut Accepted) {
+        let others = |open: &&Open| open.system != *self.source();
+        if let Some(former) = record.open.get(self.field).filter(others).cloned() {
+            if former.kind != OpenKind::Proposed {
+                let rule = format!("{}'s word on {} is open: settle it", former.system, self.field);
+                return self.record(record, DecisionKind::Rejected, rule, accepted);
+            }
+            let rule = format!("{} proposes after {}", self.source(), former.system);
+            self.record(record, DecisionKind::Declined, rule, accepted);
+            accepted.tell.insert(former.system);
+        }
         let base = record.fields.get(self.field.as_str()).cloned().unwrap_or_default();
         let (system, value) = (self.source().clone(), self.value.clone());
         let open = Open { kind, system, value, base, since: self.context.now };
@@ -126,13 +143,14 @@ impl Word<'_> {
         if record.open.get(field).is_some_and(same) {
             return Judgement::Leave;
         }
-        if !raise::leads_to(self.context, owner) {
+        if !raise::leads_to(self.context, owner, record) {
             let rule = format!("{owner} owns {field}: on_conflict propose, but no route leads to {owner}");
             self.record(record, DecisionKind::Rejected, rule, accepted);
         } else if self.writes_back(record, accepted) {
             let rule = format!("{owner} owns {field}: {source} proposes another value");
             self.open(record, OpenKind::Proposed, rule, accepted);
-            accepted.tell.insert(owner.clone());
+            let opened = record.open.get(field).is_some_and(|open| open.system == *source);
+            accepted.tell.extend(opened.then(|| owner.clone()));
         }
         Judgement::Leave
     }
@@ -164,6 +182,11 @@ impl Word<'_> {
                 Judgement::Take(self.value.clone())
             }
             Later::That(rule) => {
+                // It can be told after all.
+                let told = |open: &Open| open.kind == OpenKind::Conflict && open.system == *source;
+                if record.open.get(field).is_some_and(told) {
+                    record.open.remove(field);
+                }
                 if self.writes_back(record, accepted) {
                     self.record(record, DecisionKind::Stale, rule, accepted);
                     accepted.untold = true;
@@ -194,9 +217,10 @@ impl Word<'_> {
                 "on_conflict latest: {silent} does not say when {field} changed there: settle it"
             ));
         };
-        if this > self.context.now + skew {
+        let ahead = [(source, this), (other, that)].into_iter().find(|(_, at)| *at > self.context.now + skew);
+        if let Some((ahead, _)) = ahead {
             return Later::Unclear(format!(
-                "on_conflict latest: {source} says that it changed in the future: set its clock, then settle it"
+                "on_conflict latest: {ahead} says that it changed in the future: set its clock, then settle it"
             ));
         }
         if this > that + skew {
@@ -311,7 +335,7 @@ pub(crate) fn answered(word: &Word<'_>, value: &Value, record: &mut Record, acce
             word.record(record, DecisionKind::Settled, rule, accepted);
         }
         // Whoever keeps changing it there may still do so.
-        OpenKind::Frozen if open.value != *value && open.system != *word.source() => {}
+        OpenKind::Frozen if open.value != *value => {}
         OpenKind::Frozen => {
             record.open.remove(word.field);
             let rule = "both have the same now".to_owned();
@@ -331,51 +355,87 @@ pub enum Choice {
 
 /// A person settles what is open about a field. Gives what is to be written, or why it cannot be.
 ///
+/// What the other system says becomes the record's as if somebody had said it: it makes events, moves match keys, and is told
+/// to all. Where another system owns the field, it is proposed to that one, whose word is the answer.
+///
 /// # Errors
-/// When nothing is open about it.
+/// When nothing is open about it, or it cannot be so.
 pub fn settle(
     context: Context<'_>,
-    record: &Record,
+    view: &mut View,
+    record: RecordId,
     field: &Field,
     choice: &Choice,
     why: &str,
+    trace: &str,
 ) -> Result<Accepted, String> {
-    let before = record.version;
-    let mut record = record.clone();
+    let known = view.records.get(&record).cloned().ok_or_else(|| "there is no such record".to_owned())?;
+    let accepted = settled(context, &known, field, choice, why, trace)?;
+    if let Some((after, _)) = &accepted.record {
+        view.records.insert(record, after.clone());
+    }
+    Ok(accepted)
+}
+
+fn settled(
+    context: Context<'_>,
+    before: &Record,
+    field: &Field,
+    choice: &Choice,
+    why: &str,
+    trace: &str,
+) -> Result<Accepted, String> {
+    if before.alive != Alive::Live {
+        return Err("the record does not live any more: there is nothing to settle".to_owned());
+    }
+    let mut record = before.clone();
     let Some(open) = record.open.remove(field) else {
         return Err(format!("nothing is open about {field}: see concord record explain {}", record.id));
     };
     record.counter_writes.remove(field);
     let mut accepted = Accepted { about: Some(record.id), ..Accepted::default() };
-    let system = open.system.clone();
-    let takes = match choice {
-        Choice::Record => "the record's value",
-        Choice::Other => "the other value",
+    let spec = context.schema.fields.get(field);
+    let owner = spec.filter(|spec| !spec.on_conflict.merges()).and_then(|spec| spec.owner_in(&record.fields));
+    let owner = owner.filter(|owner| **owner != open.system).cloned();
+    let incoming = Incoming::of_person(&open.system, field, context.now, trace);
+    let rule = match (choice, &owner) {
+        (Choice::Record, _) => format!("the record's value: {why}"),
+        (Choice::Other, None) => format!("{}'s value: {why}", open.system),
+        (Choice::Other, Some(owner)) if open.kind == OpenKind::Proposed => {
+            return Err(format!(
+                "{owner} owns {field} and has been told: correct it there, or take the record's"
+            ));
+        }
+        (Choice::Other, Some(owner)) if !raise::leads_to(context, owner, &record) => {
+            return Err(format!("{owner} owns {field}, and no route leads there: correct it in {owner}"));
+        }
+        (Choice::Other, Some(owner)) => format!("{}'s value is proposed to {owner}: {why}", open.system),
     };
-    accepted.decisions.push(Decision {
-        tenant: context.tenant.clone(),
-        record: record.id,
-        field: Some(field.clone()),
-        system: system.clone(),
-        kind: DecisionKind::Settled,
-        version: record.version,
-        rule: format!("{takes}: {why}"),
-        at: context.now,
-    });
-    if *choice == Choice::Other {
-        record.version += 1;
-        record.updated_at = context.now;
-        record.fields.insert(field.as_str().to_owned(), open.value);
-        let from = Provenance {
-            system: system.clone(),
-            event: context.event,
-            at: context.now,
-            mapping: record.provenance.get(field).map_or(0, |from| from.mapping),
-            changed: Some(context.now),
-        };
-        record.provenance.insert(field.clone(), from);
+    let settled = decision(context, &incoming, &record, DecisionKind::Settled, &rule);
+    accepted.decisions.push(Decision { field: Some(field.clone()), ..settled });
+    match (choice, owner) {
+        (Choice::Record, _) => drop(accepted.tell.insert(open.system)),
+        (Choice::Other, Some(owner)) => {
+            let proposed = Open { kind: OpenKind::Proposed, since: context.now, ..open };
+            record.open.insert(field.clone(), proposed);
+            accepted.tell.insert(owner);
+        }
+        (Choice::Other, None) => {
+            record.fields.insert(field.as_str().to_owned(), open.value);
+            let from = Provenance {
+                system: open.system,
+                event: context.event,
+                at: context.now,
+                mapping: record.provenance.get(field).map_or(0, |from| from.mapping),
+                changed: Some(context.now),
+            };
+            record.provenance.insert(field.clone(), from);
+            changed(context, &incoming, Some(before), record, &mut accepted);
+            return Ok(accepted);
+        }
     }
-    raise::settled(context, &record, &system, *choice == Choice::Other, &mut accepted);
-    accepted.record = Some((record, before));
+    let version = record.version;
+    raise::tell(context, &incoming, &record, &mut accepted);
+    accepted.record = Some((record, version));
     Ok(accepted)
 }

@@ -108,7 +108,7 @@ fn blank(context: Context<'_>, incoming: &Incoming, id: RecordId) -> Record {
 }
 
 /// A new version: number it, derive its facts, raise what must be reached, move its match keys.
-fn changed(
+pub(crate) fn changed(
     context: Context<'_>,
     incoming: &Incoming,
     before: Option<&Record>,
@@ -229,7 +229,6 @@ fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
     if let Some(link) = &accepted.unlink {
         view.linked.remove(&(link.record, link.system.clone(), link.object.clone()));
         view.links.remove(&link.external());
-        view.shadows.remove(&(id, incoming.about.system.clone(), incoming.about.object.clone()));
     }
     if let Some(link) = &accepted.link {
         view.linked.insert((link.record, link.system.clone(), link.object.clone()), link.external_id.clone());

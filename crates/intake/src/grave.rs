@@ -30,13 +30,13 @@ pub(crate) enum Risen {
 }
 
 impl Grave {
-    /// The name it is kept under, beside the names of messages of the system.
+    /// The name it is kept under, beside the names of messages of the system: no message is called so.
     #[must_use]
     pub fn name(about: &ExternalRef) -> String {
-        format!("gone/{}/{}", about.object, about.id)
+        format!("\u{1}gone/{}/{}", about.object, about.id)
     }
 
-    /// As it is kept.
+    /// As it is kept: the later of two is the greater.
     #[must_use]
     pub fn bytes(self) -> [u8; 32] {
         let mut out = [0; 32];

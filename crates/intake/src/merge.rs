@@ -172,7 +172,8 @@ fn judge(
         accepted.refetch = true;
         return Judgement::Leave;
     }
-    let own = spec.owner_in(&record.fields) == Some(source) && spec.on_conflict != OnConflict::Latest
+    let owns = spec.owner_in(&record.fields) == Some(source);
+    let own = owns && !spec.on_conflict.merges()
         || planted::is(Bug::CreatorOwns) && context.schema.creators.contains(source);
     if own {
         return Judgement::Take(value.clone());
@@ -199,6 +200,10 @@ fn judge(
         let stale = decision(context, incoming, record, DecisionKind::Stale, "another system said it later");
         accepted.decisions.push(Decision { field: Some(field.clone()), ..stale });
         return Judgement::Leave;
+    }
+    // What is brought together is replaced by another word of the owner, not by the same again.
+    if owns && spec.on_conflict != OnConflict::Latest && incoming.known.contains_key(name) {
+        return Judgement::Take(value.clone());
     }
     if !blank {
         return word.judge(record, accepted);

@@ -2,7 +2,7 @@
 
 use canonical::schema::FactRule;
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId, System};
-use ledger::{ObligationKey, Route, RouteKind, Subject};
+use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
 use planted::Bug;
 
 use crate::restored;
@@ -152,7 +152,12 @@ fn concerned(context: Context<'_>, route: &Route, before: Option<&Record>, after
     let left =
         || before.is_some_and(|record| passes(&record.fields)) && !planted::is(Bug::FilterLeftSilently);
     let forgotten = || route.exits().next().is_some() && restored::may_be_forgotten(context, before);
-    passes(&after.fields) || left() || forgotten()
+    // What was kept when it left the filter may still have to go when it is deleted.
+    let ended = || {
+        let lived = before.is_some_and(|record| record.alive == Alive::Live);
+        lived && after.alive != Alive::Live && route.on_delete != OnExit::Keep
+    };
+    passes(&after.fields) || left() || ended() || forgotten()
 }
 
 /// The routes that write the object that a message is about.
@@ -168,9 +173,10 @@ pub(crate) fn reaches(context: Context<'_>, incoming: &Incoming) -> bool {
     own(context, incoming).next().is_some()
 }
 
-/// Whether any route writes to that system what the context's entity is there.
-pub(crate) fn leads_to(context: Context<'_>, system: &System) -> bool {
-    context.routes.iter().any(|route| route.kind == RouteKind::Sync && route.system == *system)
+/// Whether any route writes the record to that system, as it is.
+pub(crate) fn leads_to(context: Context<'_>, system: &System, record: &Record) -> bool {
+    let mut routes = context.routes.iter().filter(|route| route.kind == RouteKind::Sync);
+    routes.any(|route| route.system == *system && concerned(context, route, None, record))
 }
 
 /// Systems that are told once more: proposed to, or turned down.
@@ -183,39 +189,6 @@ pub(crate) fn tell(context: Context<'_>, incoming: &Incoming, record: &Record, a
     let raises: Vec<Raise> =
         told.map(|route| raise(context, incoming, record, route, Subject::Record(record.id), true)).collect();
     accepted.raises.extend(raises);
-}
-
-/// After a person settled a field: the system that said otherwise is told, and when its value counts, all are.
-pub(crate) fn settled(
-    context: Context<'_>,
-    record: &Record,
-    system: &System,
-    all: bool,
-    accepted: &mut Accepted,
-) {
-    let sync = context.routes.iter().filter(|route| route.kind == RouteKind::Sync);
-    for route in sync.filter(|route| all || route.system == *system) {
-        if concerned(context, route, None, record) {
-            accepted.raises.push(Raise {
-                key: ObligationKey {
-                    tenant: context.tenant.clone(),
-                    route: RouteId(route.id.0.clone()),
-                    subject: Subject::Record(record.id),
-                },
-                system: route.system.clone(),
-                object: route.object.clone(),
-                entity: record.entity.clone(),
-                record: record.id,
-                lane: route.lane,
-                version: record.version,
-                again: true,
-                due: context.now,
-                at: context.now,
-                trace: String::new(),
-                replay: None,
-            });
-        }
-    }
 }
 
 /// After a refused edit that is to be reverted: the source's own object must be told again.

@@ -34,7 +34,9 @@ pub(crate) fn broken(
         let name = rule.field.as_str();
         let value = incoming.fields.get(name);
         let known = record.is_some_and(|record| record.fields.get(name) == value);
-        !known && texts(value).any(|text| !is_known(rule, view, text))
+        !known
+            && counts(schema, incoming, record, &rule.field)
+            && texts(value).any(|text| !is_known(rule, view, text))
     })?;
     let wanted = match &rule.wants {
         Wants::OneOf { table, .. } => format!("no row of the table {table} has its value: add it there"),
@@ -50,6 +52,24 @@ pub(crate) fn broken(
         ),
         ..Reason::default()
     })
+}
+
+/// Whether the message's word on the field could count: it is not older than what is known, and nobody else owns it.
+fn counts(
+    schema: &EntitySchema,
+    incoming: &Incoming,
+    record: Option<&Record>,
+    field: &canonical::Field,
+) -> bool {
+    let Some(record) = record else { return true };
+    let source = &incoming.about.system;
+    let mark = record.marks.get(source).and_then(|marks| marks.of(field));
+    let older = matches!((incoming.order, mark), (Some(order), Some(mark)) if order < mark);
+    let spec = schema.fields.get(field);
+    let blank = record.fields.get(field.as_str()).is_none_or(canonical::value::is_empty);
+    let others =
+        spec.filter(|spec| !spec.on_conflict.merges()).and_then(|spec| spec.owner_in(&record.fields));
+    !older && (blank || others.is_none_or(|owner| owner == source))
 }
 
 fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {

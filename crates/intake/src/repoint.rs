@@ -41,8 +41,8 @@ pub(crate) fn repoint(context: Context<'_>, view: &View, incoming: &Incoming, in
         }
     }
     let Some(known) = view.records.get(&record) else { return Verdict::Accept(Box::new(accepted)) };
-    let rule = format!("{about} was merged into {into} there: the link follows");
-    accepted.decisions.push(decision(context, incoming, known, DecisionKind::Repointed, &rule));
+    let rule = "its object was merged into another one there: the link follows";
+    accepted.decisions.push(decision(context, incoming, known, DecisionKind::Repointed, rule));
     // What the object that is left holds is not what was written to the one that is gone.
     accepted.untold = true;
     Verdict::Accept(Box::new(accepted))

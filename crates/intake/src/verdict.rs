@@ -215,6 +215,40 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// What a person says in a system's place about a field: nothing but that it is said now.
+    pub(crate) fn of_person(system: &System, field: &Field, now: Wall, trace: &str) -> Self {
+        // No route leads to such an object: all are told.
+        let object = canonical::Object::new(format!("settled.{field}"));
+        let object = object.unwrap_or_else(|_| unreachable!("a field's name is a name"));
+        Self {
+            about: ExternalRef { system: system.clone(), object, id: String::new() },
+            instance: String::new(),
+            deleted: false,
+            merged_into: None,
+            fields: Fields::new(),
+            references: Vec::new(),
+            extensions: Fields::new(),
+            seen_paths: Fields::new(),
+            order: None,
+            stamped: false,
+            as_of: now,
+            occurred_at: Some(now),
+            changed_at: Some(now),
+            read: false,
+            complete: false,
+            fetchable: false,
+            patient: false,
+            mapping: 0,
+            matches: Vec::new(),
+            known: Fields::new(),
+            writing: Fields::new(),
+            lately: Fields::new(),
+            lately_paths: BTreeSet::new(),
+            silent: false,
+            trace: trace.to_owned(),
+        }
+    }
+
     /// The version of the object that it shows, where the source has versions: to be compared with what our writes
     /// returned.
     #[must_use]

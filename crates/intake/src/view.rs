@@ -14,6 +14,8 @@ pub struct Ask {
     pub event: Option<(System, String)>,
     /// The name of the object's grave, with the system: see [`crate::Grave`].
     pub grave: Option<(System, String)>,
+    /// Records that are needed by themselves.
+    pub records: Vec<RecordId>,
     /// Objects whose links, records, shadows and open intents are needed: the message's own first.
     pub objects: Vec<ExternalRef>,
     /// Match keys: entity, key name, value in comparing form. Asks which records have them.

@@ -120,6 +120,19 @@ pub enum Op {
         /// When.
         at: Wall,
     },
+    /// An object is gone and no link says so: kept beside the names of seen messages, and as long. The greater stands.
+    Bury {
+        /// Whose.
+        tenant: Tenant,
+        /// The system.
+        system: System,
+        /// The grave's name.
+        name: String,
+        /// What it says.
+        grave: [u8; 32],
+        /// When.
+        at: Wall,
+    },
     /// Keep a message. One that is put as accepted is new, or was accepted before.
     PutMessage(Message),
     /// A kept message moved on. Nothing happens when it is not there. One that goes again keeps the name of the group

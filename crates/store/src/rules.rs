@@ -325,7 +325,7 @@ pub fn urgency(unit: &Unit) -> Urgency {
 
 fn op_urgency(op: &Op) -> Urgency {
     match op {
-        Op::Seen { .. } | Op::PutMessage(_) | Op::PutFact(_) | Op::Raise(_) | Op::WantFetch(_) => {
+        Op::Seen { .. } | Op::Bury { .. } | Op::PutMessage(_) | Op::PutFact(_) | Op::Raise(_) | Op::WantFetch(_) => {
             Urgency::Intake
         }
         // Not sent before, as far as is known; a resend is on the way to an outcome.

@@ -244,7 +244,9 @@ impl Checks {
                 if let Some(what) = what {
                     let hint = "add a sync route whose mapping writes it there, or say `on_conflict: reject`";
                     let path = ["fields", field.as_str(), "on_conflict"];
-                    self.problems.push(declared.document.problem(&path, what).hint(hint).warning());
+                    let problem = declared.document.problem(&path, what).hint(hint);
+                    let nobody_hears = spec.on_conflict == OnConflict::Propose;
+                    self.problems.push(if nobody_hears { problem } else { problem.warning() });
                 }
             }
         }

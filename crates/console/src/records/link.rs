@@ -122,7 +122,13 @@ pub(crate) async fn link(
     let about = external(&desk, &which)?;
     let link = new_link(&desk, &found.record, &about).await?;
     let version = found.record.version;
-    let order = Order::Link { link: Box::new(link), version, message: None, reason: reason.clone() };
+    let order = Order::Link {
+        link: Box::new(link),
+        version,
+        message: None,
+        reads: reads(&desk, &about),
+        reason: reason.clone(),
+    };
     carry_out(&desk, order, &about, "linked", &reason).await?;
     shown(&desk, id).await
 }
@@ -172,7 +178,13 @@ pub(crate) async fn link_letter(
     let found = desk.record(record).await?.ok_or_else(|| nothing("record"))?;
     let link = new_link(&desk, &found.record, &about).await?;
     let version = found.record.version;
-    let order = Order::Link { link: Box::new(link), version, message: Some(id), reason: reason.clone() };
+    let order = Order::Link {
+        link: Box::new(link),
+        version,
+        message: Some(id),
+        reads: false,
+        reason: reason.clone(),
+    };
     carry_out(&desk, order, &about, "linked", &reason).await?;
     letter_sheet(&desk, &key, &Mask::closed(&desk.configuration)).await.map(Json)
 }
@@ -191,6 +203,9 @@ fn external(desk: &Desk, which: &Which) -> Result<ExternalRef, Problem> {
 async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<Link, Problem> {
     let config = &desk.configuration;
     let entity = &record.entity;
+    if record.alive != canonical::Alive::Live {
+        return Err(Problem::new(kinds::CONFLICT, "the record does not live any more"));
+    }
     let read =
         config.inbound(&about.system, &about.object).is_some_and(|(_, schema)| schema.entity == *entity);
     let written = config
@@ -214,6 +229,12 @@ async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<L
         record: record.id,
         created_at: desk.hub.now().wall,
     })
+}
+
+/// Whether the object can be read.
+fn reads(desk: &Desk, about: &ExternalRef) -> bool {
+    let system = desk.configuration.systems.get(&about.system);
+    system.is_some_and(|system| system.connector.can_fetch(&about.object))
 }
 
 /// The account that the system speaks for.

@@ -64,8 +64,7 @@ pub(crate) async fn post(
         let detail = format!("nothing is open about {field} of this record");
         return Err(Problem::new(kinds::CONFLICT, detail));
     }
-    let record = Box::new(found.record.clone());
-    let order = Order::Settle { record, field: field.clone(), choice, reason: reason.clone() };
+    let order = Order::Settle { record: id, field: field.clone(), choice, reason: reason.clone() };
     desk.order(&MachineId::Intake, order).await?;
     let tenant = desk.hub.tenant();
     tracing::info!(target: "concord", %tenant, class = "settled", record = %id, %field, detail = reason, "a person settled a field");

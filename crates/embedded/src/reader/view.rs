@@ -22,6 +22,9 @@ impl Reader<'_> {
             let mut systems = BTreeSet::new();
             for ask in asks {
                 self.add_seen(number, ask, &mut systems, &mut view)?;
+                for record in &ask.records {
+                    self.add_record(number, *record, &mut view)?;
+                }
                 for external in &ask.objects {
                     systems.insert(&external.system);
                     self.add_link(number, external, &mut view)?;

@@ -115,6 +115,10 @@ impl Desk<'_, '_> {
                 let (tenant, source) = (self.name(tenant.as_str())?, self.name(source.as_str())?);
                 self.book.run(Sql::PutSeen, (tenant, source, event_id, hash, at.micros())).map(drop)
             }
+            Op::Bury { tenant, system, name, grave, at } => {
+                let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
+                self.book.run(Sql::PutGrave, (tenant, system, name, grave, at.micros())).map(drop)
+            }
             Op::PutMessage(message) => self.put_message(message),
             Op::MessageState { tenant, id, state, reason, at } => {
                 self.move_message(tenant, *id, *state, reason.clone(), *at)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Tenant, Wall};
+use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, RecordId, System, Tenant, Wall};
 use config::Configuration;
 use connector::{Observation, Seen};
 use intake::{Ask, Incoming, Message, MessageState};
@@ -12,7 +12,7 @@ use ledger::Reason;
 use mapping::Mapping;
 
 use crate::stated::Stated;
-use crate::turn::{Arrival, Origin, Turn};
+use crate::turn::{Arrival, Origin, Ticket, Turn};
 
 /// How long a message waits for an object it refers to.
 pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
@@ -63,6 +63,19 @@ pub(super) enum Task {
     Quarantine(Reason),
     /// Only keep the cursor, or end the fetch.
     Nothing,
+    /// A person settles a field of a record.
+    Settle(Box<Settle>),
+}
+
+/// What a person settles.
+#[derive(Clone, Debug)]
+pub(super) struct Settle {
+    /// Who waits for the answer.
+    pub(super) outside: Ticket,
+    pub(super) record: RecordId,
+    pub(super) field: canonical::Field,
+    pub(super) choice: intake::Choice,
+    pub(super) reason: String,
 }
 
 /// A state or deletion, normalised.
@@ -100,6 +113,29 @@ impl Item {
             task: Task::Nothing,
             ask: Ask::default(),
             origin: Some(origin),
+            tries: 0,
+            watched: false,
+        }
+    }
+}
+
+impl Item {
+    /// A person's order about a record, in line with the messages about it.
+    pub(super) fn settle(config: &Arc<Configuration>, source: &System, wanted: Settle, now: Wall) -> Self {
+        let ask = Ask { records: vec![wanted.record], ..Ask::default() };
+        Self {
+            config: Arc::clone(config),
+            offer: None,
+            index: 0,
+            source: source.clone(),
+            message: blank(config.tenant.clone(), source.clone(), now),
+            stored: true,
+            pushed: false,
+            read_key: None,
+            hash: [0; 32],
+            task: Task::Settle(Box::new(wanted)),
+            ask,
+            origin: None,
             tries: 0,
             watched: false,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{EventId, ExternalRef, MessageId, RecordId, System, Wall};
+use canonical::{EventId, ExternalRef, RecordId, System, Wall};
 use config::Configuration;
 use intake::{
     Accepted, Context, Decision, DecisionKind, Incoming, Link, Message, MessageState, Verdict, View,
@@ -11,9 +11,9 @@ use ledger::{Reason, Route};
 use planted::Bug;
 use store::{Fetch, Head, Op, Receipt, Require, Unit};
 
-use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Task, reason};
+use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Settle, Task, reason};
 use crate::mark::Mark;
-use crate::turn::{Order, Origin, Raised, Taken, TakenAs, Turn};
+use crate::turn::{Ack, Effect, Origin, Raised, Taken, TakenAs, Ticket, Turn};
 use crate::written::written;
 
 /// How soon an object that waits for an open create is judged again.
@@ -36,6 +36,8 @@ struct Built {
     record_at: Option<usize>,
     shadow_at: BTreeMap<(System, canonical::Object), usize>,
     items: Vec<(Item, Taken)>,
+    /// Objects that it unlinks.
+    dropped: BTreeSet<ExternalRef>,
     linked: bool,
     fetches: BTreeSet<System>,
     marks: Vec<Mark>,
@@ -54,6 +56,8 @@ pub(super) struct Concluded {
     pub(super) fetches: BTreeSet<System>,
     /// Whether links were made: parked messages may be ready.
     pub(super) linked: bool,
+    /// Who ordered what is done.
+    pub(super) ordered: Vec<Ticket>,
 }
 
 /// Decides a batch on its view.
@@ -140,10 +144,15 @@ fn decide_item(
             batch.built.push(built);
             return;
         }
+        Task::Settle(wanted) => return settle(config, view, item, &wanted, batch, by_record, turn),
         Task::Merge(merge) => {
             let merge = *merge;
             let mut incoming = merge.incoming;
             if names_referred(view, &merge.schema, &mut incoming, &mut item) {
+                // It is not taken in yet: nothing of the batch is its duplicate.
+                if let (Some(event), false) = (&item.message.event_id, item.stored) {
+                    view.seen.remove(&(item.source.clone(), event.clone()));
+                }
                 batch.unasked.push(item);
                 return;
             }
@@ -176,6 +185,50 @@ fn decide_item(
     let mut built = Built::default();
     built.keep(item, state, why, turn);
     batch.built.push(built);
+}
+
+/// A person settles a field of a record: decided in line with the messages about it.
+fn settle(
+    config: &Configuration,
+    view: &mut View,
+    item: Item,
+    wanted: &Settle,
+    batch: &mut Batch,
+    by_record: &mut BTreeMap<RecordId, usize>,
+    turn: &mut Turn<'_>,
+) {
+    let now = turn.now.wall;
+    let entity = view.records.get(&wanted.record).map(|record| record.entity.clone());
+    let schema = entity.and_then(|entity| config.entities.get(&entity));
+    let Some(schema) = schema else {
+        let why = "there is no such record, or its type is not configured any more".to_owned();
+        return turn.effect(Effect::Ack(wanted.outside, Ack::Refused(why)));
+    };
+    let routes: Vec<&Route> = config.routes_of(&schema.entity).iter().map(|route| &**route).collect();
+    let context = Context {
+        tenant: &config.tenant,
+        schema,
+        routes: &routes,
+        now,
+        event: EventId::from_parts(now, turn.wide_entropy()),
+        fresh: RecordId::from_parts(now, turn.wide_entropy()),
+        restored_at: None,
+    };
+    let trace = format!("{:032x}", turn.wide_entropy());
+    let (field, choice, why) = (&wanted.field, &wanted.choice, wanted.reason.as_str());
+    match intake::settle(context, view, wanted.record, field, choice, why, &trace) {
+        Err(why) => turn.effect(Effect::Ack(wanted.outside, Ack::Refused(why))),
+        Ok(accepted) => {
+            let index = *by_record.entry(wanted.record).or_insert_with(|| {
+                batch.built.push(Built::default());
+                batch.built.len() - 1
+            });
+            let Some(built) = batch.built.get_mut(index) else { return };
+            built.merge(config, &schema.entity, None, accepted, now);
+            let taken = Taken { message: None, how: TakenAs::Accepted, raised: Vec::new() };
+            built.items.push((item, taken));
+        }
+    }
 }
 
 /// A match key may name the record that a field refers to, which only the view tells. Says whether the store has to be
@@ -437,9 +490,8 @@ impl Built {
     /// What is gone is buried, and what only a look can tell is to be read.
     fn ends(&mut self, tenant: &canonical::Tenant, incoming: &Incoming, accepted: &Accepted, now: Wall) {
         if let Some(grave) = accepted.buried {
-            let (source, event_id) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
-            let tenant = tenant.clone();
-            self.ops.push(Op::Seen { tenant, source, event_id, hash: grave.bytes(), at: now });
+            let (system, name) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
+            self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
         }
         let again = accepted.refetch.then_some(&incoming.about);
         for external in again.into_iter().chain(&accepted.wanted) {
@@ -449,10 +501,15 @@ impl Built {
 
     fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
         if let Some(link) = unlink {
+            self.dropped.insert(link.external());
             self.ops.push(Op::DropLink(link));
         }
         if let Some(link) = link {
-            self.require.push(Require::Unlinked { tenant: link.tenant.clone(), external: link.external() });
+            // What this unit itself unlinks was linked before it, and is free by then.
+            if !self.dropped.contains(&link.external()) {
+                let (tenant, external) = (link.tenant.clone(), link.external());
+                self.require.push(Require::Unlinked { tenant, external });
+            }
             self.ops.push(Op::PutLink(link));
             self.linked = true;
         }
@@ -578,6 +635,11 @@ impl Batch {
                     for head in heads {
                         out.raised.entry(head.system.clone()).or_default().push(head);
                     }
+                    let orders = built.items.iter().filter_map(|(item, _)| match &item.task {
+                        Task::Settle(wanted) => Some(wanted.outside),
+                        _ => None,
+                    });
+                    out.ordered.extend(orders);
                     let done = built.items.into_iter();
                     out.done.extend(done.filter_map(|(item, taken)| Some((item.offer?, item.index, taken))));
                 }
@@ -592,131 +654,4 @@ impl Batch {
         }
         out
     }
-}
-
-/// The unit of an operator's order to intake, and the message that it makes.
-pub(super) fn order(
-    config: &Configuration,
-    order: Order,
-    turn: &mut Turn<'_>,
-) -> Result<(Unit, Option<MessageId>), String> {
-    let tenant = config.tenant.clone();
-    let now = turn.now.wall;
-    let op = match order {
-        Order::Retake { message, reason: why } => {
-            let reason = Some(reason("retried", why));
-            Op::MessageState { tenant, id: message, state: MessageState::Ready, reason, at: now }
-        }
-        Order::DiscardMessage { message, reason: why } => Op::MessageState {
-            tenant,
-            id: message,
-            state: MessageState::Discarded,
-            reason: Some(reason("discarded", why)),
-            at: now,
-        },
-        Order::Correct { message, corrected, reason: why } => {
-            let id = MessageId::from_parts(now, turn.wide_entropy());
-            return Ok((correction(message, *corrected, &why, id, now), Some(id)));
-        }
-        Order::Settle { record, field, choice, reason } => {
-            return Ok((settled(config, &record, &field, &choice, &reason, turn)?, None));
-        }
-        Order::Link { link, version, message, reason } => {
-            return Ok((linked(*link, version, message, &reason, now), None));
-        }
-        Order::Unlink { link, version, reason } => {
-            let decision = by_hand(&link, version, DecisionKind::Unlinked, &reason, now);
-            let require = vec![Require::RecordAt { record: link.record, version }];
-            return Ok((Unit { require, ops: vec![Op::DropLink(*link), decision] }, None));
-        }
-        other => return Err(format!("intake does not take this order: {other:?}")),
-    };
-    Ok((Unit { require: Vec::new(), ops: vec![op] }, None))
-}
-
-/// The unit that links an object by hand.
-fn linked(link: Link, version: i64, message: Option<MessageId>, why: &str, now: Wall) -> Unit {
-    let tenant = link.tenant.clone();
-    let mut require = vec![
-        Require::RecordAt { record: link.record, version },
-        Require::Unlinked { tenant: tenant.clone(), external: link.external() },
-        Require::NotYetLinked {
-            record: link.record,
-            system: link.system.clone(),
-            object: link.object.clone(),
-        },
-    ];
-    let mut ops = vec![by_hand(&link, version, DecisionKind::Linked, why, now), Op::PutLink(link)];
-    if let Some(id) = message {
-        require.push(Require::Quarantined { tenant: tenant.clone(), message: id });
-        let reason = Some(reason("linked", why.to_owned()));
-        ops.push(Op::MessageState { tenant, id, state: MessageState::Ready, reason, at: now });
-    }
-    Unit { require, ops }
-}
-
-fn by_hand(link: &Link, version: i64, kind: DecisionKind, why: &str, now: Wall) -> Op {
-    Op::PutDecision(Decision {
-        tenant: link.tenant.clone(),
-        record: link.record,
-        field: None,
-        system: link.system.clone(),
-        kind,
-        version,
-        rule: format!("{}: {why}", link.external()),
-        at: now,
-    })
-}
-
-/// The unit that settles a field of a record.
-fn settled(
-    config: &Configuration,
-    record: &canonical::Record,
-    field: &canonical::Field,
-    choice: &intake::Choice,
-    why: &str,
-    turn: &mut Turn<'_>,
-) -> Result<Unit, String> {
-    let schema = config
-        .entities
-        .get(&record.entity)
-        .ok_or_else(|| format!("the configuration has no entity {} any more", record.entity))?;
-    let routes: Vec<&Route> = config.routes_of(&schema.entity).iter().map(|route| &**route).collect();
-    let now = turn.now.wall;
-    let context = Context {
-        tenant: &config.tenant,
-        schema,
-        routes: &routes,
-        now,
-        event: EventId::from_parts(now, turn.wide_entropy()),
-        fresh: RecordId::from_parts(now, turn.wide_entropy()),
-        restored_at: None,
-    };
-    let accepted = intake::settle(context, record, field, choice, why)?;
-    let mut built = Built::default();
-    built.merge(config, &schema.entity, None, accepted, now);
-    Ok(Unit { require: built.require, ops: built.ops })
-}
-
-/// What came stays as it is, given up for the correction; the correction is taken in as what came would have been.
-fn correction(original: MessageId, corrected: Message, why: &str, id: MessageId, now: Wall) -> Unit {
-    let require = vec![Require::Quarantined { tenant: corrected.tenant.clone(), message: original }];
-    let goes_on = Some(reason("corrected", format!("{why} (goes on as {id})")));
-    let corrects = Some(reason("corrected", format!("{why} (corrects {original})")));
-    let message = Message {
-        id,
-        state: MessageState::Ready,
-        // The id at the source, and the hash that tells its repetition, are the original's.
-        event_id: None,
-        read: true,
-        reason: corrects,
-        waiting: None,
-        deadline: None,
-        received_at: now,
-        ..corrected
-    };
-    let tenant = message.tenant.clone();
-    let given_up =
-        Op::MessageState { tenant, id: original, state: MessageState::Discarded, reason: goes_on, at: now };
-    Unit { require, ops: vec![given_up, Op::PutMessage(message)] }
 }

@@ -170,6 +170,15 @@ impl Spoke {
                 known.join(", ")
             ));
         }
+        let mut open = self.held_paths(mapping, record);
+        let proposed: Vec<_> =
+            record.proposed_to(&self.system, schema).map(|(field, _)| field.clone()).collect();
+        open.extend(super::plan::paths_of(mapping, |field| proposed.contains(field)));
+        if let Some(path) = values.keys().find(|path| open.contains(path.as_str())) {
+            return Err(format!(
+                "{path} carries a field that is not settled: settle it first (concord record settle)"
+            ));
+        }
         let own = self.own_paths(mapping, schema, Some(record));
         if let Some(path) = values.keys().find(|path| own.contains(path.as_str())) {
             return Err(format!(

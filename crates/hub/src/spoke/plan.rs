@@ -366,7 +366,7 @@ impl Spoke {
     }
 
     /// Paths of this mapping whose field is not settled at the target's system.
-    fn held_paths<'a>(&self, mapping: &'a Mapping, record: &Record) -> BTreeSet<&'a str> {
+    pub(crate) fn held_paths<'a>(&self, mapping: &'a Mapping, record: &Record) -> BTreeSet<&'a str> {
         if record.open.is_empty() {
             return BTreeSet::new();
         }
@@ -428,7 +428,7 @@ impl Spoke {
 }
 
 /// Paths that carry such a field.
-fn paths_of(mapping: &Mapping, is: impl Fn(&canonical::Field) -> bool) -> BTreeSet<&str> {
+pub(crate) fn paths_of(mapping: &Mapping, is: impl Fn(&canonical::Field) -> bool) -> BTreeSet<&str> {
     let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
     rows.filter(|row| row.field.is_some_and(&is)).map(|row| row.path).collect()
 }

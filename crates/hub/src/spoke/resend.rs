@@ -112,6 +112,10 @@ impl Spoke {
             return Some("the record was linked or unlinked there");
         }
         let mapping = self.config.mapping_of(route)?;
+        let held = self.held_paths(mapping, record);
+        if intent.fields.keys().any(|path| held.contains(path.as_str())) {
+            return Some("a field that it says is not settled there");
+        }
         let own = self.own_paths(mapping, schema, Some(record));
         let said = intent.fields.keys().any(|path| own.contains(path.as_str()));
         if !said {

@@ -88,7 +88,9 @@ fn who_says_less_is_told_and_an_owner_replaces() {
     let more = world.accept(&says("crm", 3, json!({"limit": "140"})));
     assert!(raised(&more).contains(&"to-erp".to_owned()));
     assert_eq!(value(&world, "limit"), "140");
-    world.accept(&says("erp", 3, json!({"limit": "10"})));
+    let another =
+        Incoming { known: fields(json!({"limit": "140"})), ..says("erp", 3, json!({"limit": "10"})) };
+    world.accept(&another);
     assert_eq!(value(&world, "limit"), "10");
 }
 
@@ -211,27 +213,109 @@ fn what_is_frozen_stays_so_until_it_is_settled() {
     // The owner's next value does not thaw it.
     world.accept(&says("crm", 9, json!({"email": "new@x.org"})));
     assert_eq!(open(&world, "email").unwrap().kind, OpenKind::Frozen);
-    let routes: Vec<&Route> = world.routes.iter().collect();
+    let version = world.only().version;
+    let kept = settles(
+        &mut World {
+            schema: world.schema.clone(),
+            routes: world.routes.clone(),
+            view: world.view.clone(),
+            turn: 99,
+        },
+        "email",
+        Choice::Record,
+    )
+    .unwrap();
+    let (settled, before) = kept.record.clone().unwrap();
+    assert_eq!((settled.version, before, settled.open.len()), (version, version, 0));
+    assert_eq!((kinds(&kept), raised(&kept)), (vec!["settled"], vec!["to-erp".to_owned()]));
+    // The CRM owns it: it is told, and its word is the answer.
+    let other = settles(&mut world, "email", Choice::Other).unwrap();
+    assert_eq!((kinds(&other), raised(&other)), (vec!["settled"], vec!["to-crm".to_owned()]));
+    assert_eq!(open(&world, "email").unwrap().kind, OpenKind::Proposed);
+    let schema = world.schema.clone();
+    assert_eq!(world.only().said_to(&system("crm"), &schema)["email"], "5@x.org");
+    assert!(settles(&mut world, "email", Choice::Other).unwrap_err().contains("crm owns email"));
+    let taken = world.accept(&says("crm", 10, json!({"email": "5@x.org"})));
+    assert_eq!((kinds(&taken), open(&world, "email")), (vec!["accepted"], None));
+    assert!(settles(&mut world, "name", Choice::Record).is_err());
+}
+
+fn settles(world: &mut World, name: &str, choice: Choice) -> Result<Accepted, String> {
     let tenant = Tenant::new("acme").unwrap();
+    let routes: Vec<&Route> = world.routes.iter().collect();
     let context = Context {
         tenant: &tenant,
         schema: &world.schema,
         routes: &routes,
-        now: Wall(4 * hour),
+        now: Wall(4 * 3_600_000_000),
         event: EventId::from_parts(Wall(1), 1),
         fresh: RecordId::from_parts(Wall(1), 1),
         restored_at: None,
     };
-    let record = world.only();
-    let kept = settle(context, record, &field("email"), &Choice::Record, "ann: it was a script").unwrap();
-    let (settled, before) = kept.record.clone().unwrap();
-    assert_eq!((settled.version, before, settled.open.len()), (record.version, record.version, 0));
-    assert_eq!(raised(&kept), ["to-erp"]);
-    let taken = settle(context, record, &field("email"), &Choice::Other, "ann: they are right").unwrap();
-    let (settled, before) = taken.record.clone().unwrap();
-    assert_eq!((settled.version, settled.fields["email"].clone()), (before + 1, json!("5@x.org")));
+    let record = *world.view.records.keys().next().unwrap();
+    settle(context, &mut world.view, record, &field(name), &choice, "ann: it was a script", "t")
+}
+
+/// What a person takes from the other system is the record's as if it had been said: it is found by it, and told of.
+#[test]
+fn what_a_person_takes_is_said_like_anything_else() {
+    let mut world = world();
+    let key = MatchKey { name: "phone".into(), fields: vec![field("phone")], fold: false };
+    world.schema.match_keys.push(key);
+    world.accept(&changed("crm", 10, 100, json!({"phone": "1"})));
+    world.accept(&says("erp", 10, json!({"phone": "2"})));
+    let taken = settles(&mut world, "phone", Choice::Other).unwrap();
+    assert_eq!(taken.matches_added, [("phone".to_owned(), "2\u{1f}".to_owned())]);
+    assert_eq!(taken.facts[0].kind, "contact.updated");
     assert_eq!(raised(&taken), ["to-crm", "to-erp", "to-marketing"]);
-    assert!(settle(context, record, &field("name"), &Choice::Record, "ann: why").is_err());
+    assert_eq!((value(&world, "phone"), open(&world, "phone")), (json!("2"), None));
+}
+
+/// The same again is no other word: what others brought in stays.
+#[test]
+fn an_owner_that_repeats_itself_takes_nothing_away() {
+    let mut world = world();
+    world.schema.fields.get_mut(&field("tags")).unwrap().owner = Some(system("crm"));
+    world.accept(&says("crm", 2, json!({"tags": ["a"]})));
+    world.accept(&says("erp", 2, json!({"tags": ["vip"]})));
+    let known = fields(json!({"tags": ["a"]}));
+    let again = Incoming { known: known.clone(), ..says("crm", 3, json!({"tags": ["a"], "title": "Dr"})) };
+    world.accept(&again);
+    assert_eq!(value(&world, "tags"), json!(["a", "vip"]));
+    world.accept(&Incoming { known, ..says("crm", 4, json!({"tags": ["b"]})) });
+    assert_eq!(value(&world, "tags"), json!(["b"]));
+    // Where nothing tells what it said before, it is one of all.
+    world.accept(&says("crm", 5, json!({"tags": ["c"]})));
+    assert_eq!(value(&world, "tags"), json!(["b", "c"]));
+}
+
+#[test]
+fn what_is_open_about_one_system_is_not_lost_to_another() {
+    let mut world = world();
+    world.accept(&changed("crm", 10, 100, json!({"phone": "crm"})));
+    world.accept(&says("erp", 10, json!({"phone": "erp"})));
+    let second = world.accept(&says("marketing", 10, json!({"phone": "m"})));
+    assert_eq!(kinds(&second), ["rejected"]);
+    assert_eq!(open(&world, "phone").unwrap().system, system("erp"));
+    world.schema.counter_writes_max = 5;
+    world.accept(&says("crm", 20, json!({"title": "Dr"})));
+    world.accept(&says("erp", 20, json!({"title": "Prof"})));
+    let later = world.accept(&says("marketing", 20, json!({"title": "Sir"})));
+    assert_eq!(
+        (kinds(&later), open(&world, "title").unwrap().system),
+        (vec!["declined", "proposed"], system("marketing"))
+    );
+    assert_eq!(raised(&later), ["to-crm", "to-erp"]);
+}
+
+/// A clock that is ahead does not win until that time has come.
+#[test]
+fn a_clock_that_is_ahead_wins_nothing() {
+    let mut world = world();
+    let mut ahead = changed("crm", 10, 0, json!({"phone": "crm"}));
+    ahead.changed_at = Some(Wall(ahead.as_of.0 + 3_600_000_000));
+    world.accept(&ahead);
+    assert_eq!(kinds(&world.accept(&changed("erp", 10, 100, json!({"phone": "erp"})))), ["conflict"]);
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Simulation {
                 estate.next_order += 1;
                 let ticket = Ticket(estate.next_order);
                 let order = Order::Settle {
-                    record: Box::new(sheet.record.clone()),
+                    record: id,
                     field: field.clone(),
                     choice: Choice::Record,
                     reason: "ann: the owner's counts".to_owned(),

@@ -310,7 +310,14 @@ impl Dice {
     }
 
     fn small(&mut self) -> Op {
-        match self.below(6) {
+        match self.below(7) {
+            6 => Op::Bury {
+                tenant: acme(),
+                system: system(self.system()),
+                name: self.id().to_owned(),
+                grave: [u8::from(self.maybe()); 32],
+                at: self.time(),
+            },
             0 => Op::Seen {
                 tenant: acme(),
                 source: system(self.system()),
@@ -431,6 +438,7 @@ impl Dice {
         Ask {
             event: self.some(event.clone()),
             grave: self.some(event),
+            records: (0..self.below(2)).map(|_| rec(1)).collect(),
             objects: (0..self.below(3)).map(|_| external(self.system(), self.object(), self.id())).collect(),
             matches: self.some(matched).into_iter().collect(),
             creating: self.some(creating),

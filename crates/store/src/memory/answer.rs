@@ -70,6 +70,7 @@ impl Tables {
                     view.seen.insert((source.clone(), event_id.clone()), *hash);
                 }
             }
+            ask.records.iter().for_each(|record| self.add_record(&tenant, *record, &mut view));
             for external in &ask.objects {
                 systems.insert(external.system.clone());
                 if let Some(link) = self.link(&tenant, external) {

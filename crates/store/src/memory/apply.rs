@@ -68,6 +68,10 @@ impl Tables {
             Op::Seen { tenant, source, event_id, hash, at: _ } => {
                 self.seen.entry((tenant, source, event_id)).or_insert(hash);
             }
+            Op::Bury { tenant, system, name, grave, at: _ } => {
+                let known = self.seen.entry((tenant, system, name)).or_insert(grave);
+                *known = (*known).max(grave);
+            }
             Op::PutMessage(message) => {
                 let at = message.received_at;
                 self.put_message(message, at);

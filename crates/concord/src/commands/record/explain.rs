@@ -91,7 +91,7 @@ fn about(field: &Value, output: &Output, text: &mut String) {
     }
     let _fits = write!(
         text,
-        "\n  written back {} times within the hour, of {} at most",
+        "\n  reverts    {} within the hour, {} at most",
         at("/counter_writes"),
         at("/counter_writes_max")
     );
