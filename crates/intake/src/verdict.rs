@@ -217,8 +217,8 @@ pub struct Incoming {
 impl Incoming {
     /// What a person says in a system's place about a field: nothing but that it is said now.
     pub(crate) fn of_person(system: &System, field: &Field, now: Wall, trace: &str) -> Self {
-        // No route leads to such an object: all are told.
-        let object = canonical::Object::new(format!("settled.{field}"));
+        // It is about no object of its own: that system has the value already.
+        let object = canonical::Object::new(field.as_str());
         let object = object.unwrap_or_else(|_| unreachable!("a field's name is a name"));
         Self {
             about: ExternalRef { system: system.clone(), object, id: String::new() },

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{EventId, ExternalRef, RecordId, System, Wall};
 use config::Configuration;
-use intake::{
-    Accepted, Context, Decision, DecisionKind, Incoming, Link, Message, MessageState, Verdict, View,
-};
+use intake::{Accepted, Context, Incoming, Link, MessageState, Verdict, View};
 use ledger::{Reason, Route};
 use planted::Bug;
 use store::{Fetch, Head, Op, Receipt, Require, Unit};
