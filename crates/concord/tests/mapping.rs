@@ -60,12 +60,12 @@ fn copy(from: &Path, to: &Path) {
 fn mappings_are_tested_with_counts() {
     let rows = json_of(&example(), &["mapping", "test"], "");
     let rows = rows.as_array().unwrap();
-    assert_eq!(rows.len(), 18);
+    assert_eq!(rows.len(), 19);
     assert!(rows.iter().all(|row| row["result"] == "ok" && row["examples"].as_u64() > Some(0)), "{rows:?}");
     let one = json_of(&example(), &["mapping", "test", "account.crm"], "");
     assert_eq!(
         (&one[0]["examples"], &one[0]["rows"], &one[0]["version"]),
-        (&json!(3), &json!(11), &json!(1))
+        (&json!(4), &json!(12), &json!(1))
     );
     assert!(one[0]["values"].as_u64() > Some(300), "{one}");
     let missing = concord(&example(), &["mapping", "test", "acount.crm"], "");
@@ -82,7 +82,7 @@ fn what_fails_is_named_with_its_place_whatever_else_is_wrong() {
     let output = concord(folder.path(), &["mapping", "test", "account.crm"], "");
     assert_eq!(output.status.code(), Some(1));
     let said = talk(&output);
-    assert!(said.contains("mappings/account.crm.yaml:18:58: error: `upper` loses something"), "{said}");
+    assert!(said.contains("mappings/account.crm.yaml:22:58: error: `upper` loses something"), "{said}");
     assert!(said.contains("the example (a customer) does not come out"), "{said}");
     assert!(!said.contains("routes/"), "{said}");
     let table = String::from_utf8(output.stdout).unwrap();

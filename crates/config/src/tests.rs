@@ -4,6 +4,7 @@ mod broken;
 mod compare;
 mod example;
 mod folder;
+mod page;
 mod published;
 mod secrets;
 mod tenants;

@@ -3,6 +3,7 @@
 mod conflict;
 mod identity;
 mod late;
+mod page;
 mod reference;
 mod restored;
 mod silent;

@@ -9,6 +9,8 @@ use canonical::{Entity, Field, Fields, Object, System};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(test)]
+pub(crate) use transform::NAMES;
 pub use transform::{
     Ambiguous, BooleanForm, ConcatForm, DateForm, DecimalForm, EdgeForm, ListForm, PhoneForm, Rounding,
     SplitForm, TimeForm, Transform, Written,

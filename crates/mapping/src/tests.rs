@@ -7,6 +7,7 @@ mod equality;
 mod examples;
 mod lookups;
 mod moments;
+mod page;
 mod phones;
 mod policies;
 mod properties;

@@ -8,7 +8,7 @@ use ledger::{IdempotencyClass, Lane, RouteKind};
 use super::folder::shown;
 use crate::{Files, load};
 
-fn files() -> Files {
+pub(super) fn files() -> Files {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/subscription-business");
     Files::read(&folder).unwrap_or_else(|problems| panic!("{}", shown(&problems)))
 }
@@ -19,7 +19,7 @@ fn the_subscription_business_loads_without_a_doubt() {
     assert_eq!(shown(&checked.warnings), "");
     let configuration = checked.configuration;
     assert_eq!(configuration.systems.len(), 3);
-    assert_eq!(configuration.entities.len(), 8);
+    assert_eq!(configuration.entities.len(), 9);
     let events: Vec<&str> =
         configuration.entities.values().flat_map(|e| &e.facts).map(|rule| rule.event.as_str()).collect();
     for event in [
@@ -29,6 +29,7 @@ fn the_subscription_business_loads_without_a_doubt() {
         "PaymentOverdue",
         "SubscriptionUpdated",
         "CustomerCreated",
+        "ContractSigned",
     ] {
         assert!(events.contains(&event), "{event}");
     }

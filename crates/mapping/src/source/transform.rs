@@ -204,7 +204,8 @@ pub struct PhoneForm {
     pub country: String,
 }
 
-const NAMES: &[&str] = &[
+/// The names of all transforms.
+pub(crate) const NAMES: &[&str] = &[
     "trim", "lower", "upper", "title", "prefix", "suffix", "split", "concat", "number", "text", "decimal",
     "boolean", "date", "time", "list", "phone",
 ];
