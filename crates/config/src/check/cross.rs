@@ -164,7 +164,7 @@ impl Checks {
     ) {
         let ruled = entities.values().flat_map(|declared| &declared.rules);
         let ruled = ruled.filter_map(|rule| Some(rule.one_of.as_ref()?.table.clone()));
-        let tables = mappings.values().flat_map(|declared| declared.source.tables()).map(Into::into);
+        let tables = mappings.values().flat_map(|declared| declared.source.tables());
         let tables = tables.chain(ruled);
         let used: BTreeSet<String> = tables.map(|table| format!("lookups/{table}.csv")).collect();
         for (path, _) in files.of("lookups").filter(|(path, _)| !used.contains(*path)) {

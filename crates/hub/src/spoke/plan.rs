@@ -20,6 +20,7 @@ use crate::turn::Turn;
 const LINK_WAIT: Duration = Duration::from_secs(3600);
 
 /// What the judgement came to.
+#[expect(clippy::large_enum_variant, reason = "one plan at a time, moved once")]
 pub(crate) enum Plan {
     /// Nothing to do any more.
     Gone,
