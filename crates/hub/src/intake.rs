@@ -4,10 +4,12 @@
 //! with the load and a lone message waits for nobody.
 
 mod backlog;
+mod built;
 #[cfg(test)]
 mod echo_tests;
 mod orders;
 mod prepare;
+mod recall;
 #[cfg(test)]
 mod tests;
 mod units;

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{EventId, ExternalRef, RecordId, System, Wall};
+use canonical::{EventId, ExternalRef, RecordId, System};
 use config::Configuration;
-use intake::{Accepted, Context, Incoming, Link, MessageState, Verdict, View};
-use ledger::{Reason, Route};
+use intake::{Accepted, Context, Incoming, MessageState, Verdict, View};
+use ledger::Route;
 use planted::Bug;
-use store::{Fetch, Head, Op, Receipt, Require, Unit};
+use store::{Head, Receipt, Require, Unit};
 
+use super::built::Built;
 use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Settle, Task, reason};
+use super::recall::{names_referred, recall};
 use crate::mark::Mark;
-use crate::turn::{Ack, Effect, Origin, Raised, Taken, TakenAs, Ticket, Turn};
+use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
 use crate::written::written;
 
 /// How soon an object that waits for an open create is judged again.
@@ -23,22 +25,6 @@ pub(super) struct Batch {
     built: Vec<Built>,
     /// What the view does not say enough about: to be asked about once more.
     unasked: Vec<Item>,
-}
-
-/// One unit under construction, and whom it answers.
-#[derive(Debug, Default)]
-struct Built {
-    require: Vec<Require>,
-    ops: Vec<Op>,
-    /// Place of the record's newest `PutRecord` and `PutShadow` in `ops`: later ones replace it.
-    record_at: Option<usize>,
-    shadow_at: BTreeMap<(System, canonical::Object), usize>,
-    items: Vec<(Item, Taken)>,
-    /// Objects that it unlinks.
-    dropped: BTreeSet<ExternalRef>,
-    linked: bool,
-    fetches: BTreeSet<System>,
-    marks: Vec<Mark>,
 }
 
 /// What a commit led to.
@@ -229,116 +215,6 @@ fn settle(
     }
 }
 
-/// A match key may name the record that a field refers to, which only the view tells. Says whether the store has to be
-/// asked who has such a key.
-fn names_referred(
-    view: &View,
-    schema: &canonical::EntitySchema,
-    incoming: &mut Incoming,
-    item: &mut Item,
-) -> bool {
-    let refers = |field: &canonical::Field| {
-        let kind = schema.fields.get(field).map(|spec| &spec.kind);
-        matches!(kind, Some(canonical::FieldType::Reference(_)))
-    };
-    let by_reference = schema.match_keys.iter().any(|key| key.fields.iter().any(refers));
-    if !by_reference || incoming.references.is_empty() || view.links.contains_key(&incoming.about) {
-        return false;
-    }
-    let mut fields = incoming.fields.clone();
-    for (field, object) in &incoming.references {
-        if let Some(record) = intake::referred(view, object) {
-            fields.insert(field.as_str().to_owned(), record.to_string().into());
-        }
-    }
-    incoming.matches = intake::match_values(schema, &fields);
-    let entity = &schema.entity;
-    let asked = incoming.matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone()));
-    let lacking: Vec<_> = asked.filter(|key| !item.ask.matches.contains(key)).collect();
-    item.ask.matches.extend(lacking.iter().cloned());
-    !lacking.is_empty()
-}
-
-/// What our last writes there, and the one on its way, would read as.
-fn recall(
-    view: &View,
-    schema: &canonical::EntitySchema,
-    (mapping, writer): (&mapping::Mapping, Option<&mapping::Mapping>),
-    incoming: &mut Incoming,
-    now: Wall,
-) {
-    let Some(id) = intake::subject(schema, view, incoming) else { return };
-    // A value that only looks different there (case, rounding) says nothing new.
-    if let Some(record) = view.records.get(&id) {
-        for (name, value) in &mut incoming.fields {
-            if let (Some(held), Ok(field)) = (record.fields.get(name), canonical::Field::new(name))
-                && value != held
-                && mapping.equal_on(&field, value, held)
-            {
-                value.clone_from(held);
-            }
-        }
-    }
-    let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
-    if let Some(shadow) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id)) {
-        incoming.known = recalled(view, mapping, incoming, &shadow.fields);
-        let open = view.intents.get(&key);
-        // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
-        // value was certain, somebody has put it back.
-        let may_be_ours = |path: &str| {
-            let certain = shadow.fields.contains_key(path) && !shadow.unknown.contains(path);
-            !incoming.read || !certain || open.is_some_and(|intent| intent.fields.contains_key(path))
-        };
-        let lately = incoming.seen_paths.iter().filter(|(path, value)| {
-            may_be_ours(path)
-                && shadow.fields.get(*path) != Some(*value)
-                && writer.is_some_and(|writer| shadow.wrote_lately(path, &writer.form(path, value), now))
-        });
-        let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
-        incoming.lately = recalled(view, mapping, incoming, &lately);
-        if !incoming.read {
-            incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
-        }
-    }
-    if let Some(intent) = view.intents.get(&key) {
-        incoming.writing = recalled(view, mapping, incoming, &intent.fields);
-        if planted::is(Bug::WritingIsForgotten) {
-            incoming.writing.clear();
-        }
-    }
-}
-
-/// What a memory of the object would read as. Of its references those that the message has too: they are the same record.
-fn recalled(
-    view: &View,
-    mapping: &mapping::Mapping,
-    incoming: &Incoming,
-    memory: &canonical::Fields,
-) -> canonical::Fields {
-    let mut fields = mapping.recall(memory);
-    // What only looks different from what is remembered is what is remembered.
-    for (name, known) in &mut fields {
-        if let (Some(value), Ok(field)) = (incoming.fields.get(name), canonical::Field::new(name.as_str()))
-            && value != known
-            && mapping.equal_on(&field, value, known)
-        {
-            known.clone_from(value);
-        }
-    }
-    if incoming.references.is_empty() {
-        return fields;
-    }
-    let referred = mapping.recall_references(memory);
-    for (field, object) in &incoming.references {
-        if referred.get(field) == Some(&object.id)
-            && let Some(record) = intake::referred(view, object)
-        {
-            fields.insert(field.as_str().to_owned(), record.to_string().into());
-        }
-    }
-    fields
-}
-
 /// A message that waits: for a link, or for an open create.
 fn park(
     config: &Configuration,
@@ -400,201 +276,12 @@ fn accept(
     }
 }
 
-/// The kinds of objects of a system that can be read by id.
-fn readable(config: &Configuration, system: &System) -> Vec<(System, canonical::Object)> {
-    let Some(known) = config.systems.get(system) else { return Vec::new() };
-    let objects = config.inbound_objects(system).filter(|object| known.connector.can_fetch(object));
-    objects.map(|object| (system.clone(), object.clone())).collect()
-}
-
 /// What a message raised, for the one who watches it.
 fn raised(accepted: &Accepted) -> Vec<Raised> {
     let raises = accepted.raises.iter();
     raises
         .map(|raise| Raised { key: raise.key.clone(), system: raise.system.clone(), version: raise.version })
         .collect()
-}
-
-impl Built {
-    /// The operations of one accepted message, folded with the earlier ones about the same record.
-    fn merge(
-        &mut self,
-        config: &Configuration,
-        entity: &canonical::Entity,
-        incoming: Option<&Incoming>,
-        accepted: Accepted,
-        now: Wall,
-    ) {
-        let tenant = &config.tenant;
-        let trace = incoming.map(|incoming| incoming.trace.clone()).unwrap_or_default();
-        if let Some(incoming) = incoming {
-            self.ends(tenant, incoming, &accepted, now);
-        }
-        let Some(id) = accepted.about else { return };
-        for decision in &accepted.decisions {
-            let (entity, source) = (entity.clone(), decision.system.clone());
-            self.marks.push(Mark::Decided { kind: decision.kind.name(), entity, source });
-        }
-        if let Some((record, before)) = accepted.record {
-            if record.version != before {
-                let source = incoming.map(|incoming| incoming.about.system.clone());
-                let (entity, trace) = (record.entity.clone(), trace.clone());
-                self.marks.extend(source.map(|source| Mark::Merged { entity, source, trace }));
-            }
-            let entity = record.entity.clone();
-            match self.record_at {
-                Some(at) => self.replace(at, Op::PutRecord(record)),
-                None => {
-                    self.require.push(Require::RecordAt { record: id, version: before });
-                    self.record_at = Some(self.ops.len());
-                    self.ops.push(Op::PutRecord(record));
-                }
-            }
-            for (key, value) in accepted.matches_dropped {
-                let (tenant, entity) = (tenant.clone(), entity.clone());
-                self.ops.push(Op::DropMatch { tenant, entity, key, value, record: id });
-            }
-            for (key, value) in accepted.matches_added {
-                let (tenant, entity) = (tenant.clone(), entity.clone());
-                self.ops.push(Op::PutMatch { tenant, entity, key, value, record: id });
-            }
-        }
-        self.link(accepted.link, accepted.unlink);
-        if let Some((shadow, before)) = accepted.shadow {
-            let key = (shadow.system.clone(), shadow.object.clone());
-            match self.shadow_at.get(&key) {
-                Some(at) => self.replace(*at, Op::PutShadow(shadow)),
-                None => {
-                    let (system, object) = key.clone();
-                    self.require.push(Require::ShadowAt { record: id, system, object, revision: before });
-                    self.shadow_at.insert(key, self.ops.len());
-                    self.ops.push(Op::PutShadow(shadow));
-                }
-            }
-        }
-        for fact in accepted.facts {
-            self.marks.push(Mark::Happened { kind: fact.kind.clone() });
-            self.ops.push(Op::PutFact(fact));
-        }
-        self.ops.extend(accepted.raises.into_iter().map(Op::Raise));
-        self.ops.extend(accepted.decisions.into_iter().map(Op::PutDecision));
-        let objects: Vec<_> = accepted.reread.iter().flat_map(|system| readable(config, system)).collect();
-        if !objects.is_empty() {
-            self.fetches.extend(accepted.reread);
-            self.ops.push(Op::WantFetchOf { tenant: tenant.clone(), record: id, objects, at: now, trace });
-        }
-    }
-
-    /// What is gone is buried, and what only a look can tell is to be read.
-    fn ends(&mut self, tenant: &canonical::Tenant, incoming: &Incoming, accepted: &Accepted, now: Wall) {
-        if let Some(grave) = accepted.buried {
-            let (system, name) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
-            self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
-        }
-        let again = accepted.refetch.then_some(&incoming.about);
-        for external in again.into_iter().chain(&accepted.wanted) {
-            self.fetch(tenant.clone(), external.clone(), incoming.trace.clone(), now);
-        }
-    }
-
-    fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
-        if let Some(link) = unlink {
-            self.dropped.insert(link.external());
-            self.ops.push(Op::DropLink(link));
-        }
-        if let Some(link) = link {
-            // What this unit itself unlinks was linked before it, and is free by then.
-            if !self.dropped.contains(&link.external()) {
-                let (tenant, external) = (link.tenant.clone(), link.external());
-                self.require.push(Require::Unlinked { tenant, external });
-            }
-            self.ops.push(Op::PutLink(link));
-            self.linked = true;
-        }
-    }
-
-    fn replace(&mut self, at: usize, op: Op) {
-        if let Some(slot) = self.ops.get_mut(at) {
-            *slot = op;
-        }
-    }
-
-    fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
-        self.fetch(item.message.tenant.clone(), external, item.message.trace.clone(), now);
-    }
-
-    fn fetch(&mut self, tenant: canonical::Tenant, external: ExternalRef, trace: String, now: Wall) {
-        self.fetches.insert(external.system.clone());
-        self.ops.push(Op::WantFetch(Fetch {
-            tenant,
-            external,
-            hinted_at: now,
-            due: now,
-            attempts: 0,
-            trace,
-        }));
-    }
-
-    /// Keeps the cursor that came with the item, or ends its fetch.
-    fn origin(&mut self, item: &Item, now: Wall) {
-        let tenant = &item.message.tenant;
-        match &item.origin {
-            Some(Origin::Polled { object, cursor }) => self.ops.push(Op::PutCursor {
-                tenant: tenant.clone(),
-                system: item.source.clone(),
-                object: object.clone(),
-                cursor: cursor.clone(),
-                at: now,
-            }),
-            Some(Origin::Fetched { external }) => self.ops.push(Op::DoneFetch {
-                tenant: tenant.clone(),
-                external: external.clone(),
-                started: item.message.as_of,
-            }),
-            Some(Origin::Pushed) | None => {}
-        }
-    }
-
-    /// Keeps the message itself, its dedupe row and its cursor, and answers for it.
-    fn keep(&mut self, mut item: Item, state: MessageState, why: Option<Reason>, turn: &mut Turn<'_>) {
-        let now = turn.now.wall;
-        self.origin(&item, now);
-        let mut how = TakenAs::Accepted;
-        if state == MessageState::Quarantined && item.message.event_id.is_none() {
-            item.message.event_id.clone_from(&item.read_key);
-        }
-        if let Some(why) = &why {
-            how = TakenAs::Quarantined(why.message.clone());
-            self.marks.push(Mark::Quarantined {
-                source: item.source.clone(),
-                class: why.class.clone(),
-                message: why.message.clone(),
-            });
-        }
-        if let (Some(event_id), false) = (&item.message.event_id, item.stored) {
-            let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
-            self.require.push(Require::Unseen {
-                tenant: tenant.clone(),
-                source: source.clone(),
-                event_id: event_id.clone(),
-            });
-            self.ops.push(Op::Seen { tenant, source, event_id: event_id.clone(), hash: item.hash, at: now });
-        }
-        let id = item.message.id;
-        item.message.state = state;
-        item.message.reason.clone_from(&why);
-        // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
-        // everything that waits or needs a person, is kept.
-        let keep = state != MessageState::Accepted || item.pushed;
-        if item.stored && state == MessageState::Accepted {
-            let tenant = item.message.tenant.clone();
-            self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });
-        } else if keep {
-            self.ops.push(Op::PutMessage(item.message.clone()));
-        }
-        let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
-        self.items.push((item, taken));
-    }
 }
 
 impl Batch {

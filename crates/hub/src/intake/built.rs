@@ -1,0 +1,236 @@
+//! One unit under construction: the operations of the messages about one record, folded, and whom they answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use canonical::{ExternalRef, System, Wall};
+use config::Configuration;
+use intake::{Accepted, Incoming, Link, MessageState};
+use ledger::Reason;
+use store::{Fetch, Op, Require};
+
+use super::prepare::Item;
+use crate::mark::Mark;
+use crate::turn::{Origin, Taken, TakenAs, Turn};
+
+/// One unit under construction, and whom it answers.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    pub(super) require: Vec<Require>,
+    pub(super) ops: Vec<Op>,
+    /// Place of the record's newest `PutRecord` and `PutShadow` in `ops`: later ones replace it.
+    pub(super) record_at: Option<usize>,
+    pub(super) shadow_at: BTreeMap<(System, canonical::Object), usize>,
+    pub(super) items: Vec<(Item, Taken)>,
+    /// Objects that it unlinks.
+    pub(super) dropped: BTreeSet<ExternalRef>,
+    pub(super) linked: bool,
+    pub(super) fetches: BTreeSet<System>,
+    pub(super) marks: Vec<Mark>,
+}
+
+impl Built {
+    /// The operations of one accepted message, folded with the earlier ones about the same record.
+    pub(super) fn merge(
+        &mut self,
+        config: &Configuration,
+        entity: &canonical::Entity,
+        incoming: Option<&Incoming>,
+        accepted: Accepted,
+        now: Wall,
+    ) {
+        let tenant = &config.tenant;
+        let trace = incoming.map(|incoming| incoming.trace.clone()).unwrap_or_default();
+        if let Some(incoming) = incoming {
+            self.ends(tenant, incoming, &accepted, now);
+        }
+        let Some(id) = accepted.about else { return };
+        for decision in &accepted.decisions {
+            let (entity, source) = (entity.clone(), decision.system.clone());
+            self.marks.push(Mark::Decided { kind: decision.kind.name(), entity, source });
+        }
+        if let Some((record, before)) = accepted.record {
+            if record.version != before {
+                let source = incoming.map(|incoming| incoming.about.system.clone());
+                let (entity, trace) = (record.entity.clone(), trace.clone());
+                self.marks.extend(source.map(|source| Mark::Merged { entity, source, trace }));
+            }
+            let entity = record.entity.clone();
+            match self.record_at {
+                Some(at) => self.replace(at, Op::PutRecord(record)),
+                None => {
+                    self.require.push(Require::RecordAt { record: id, version: before });
+                    self.record_at = Some(self.ops.len());
+                    self.ops.push(Op::PutRecord(record));
+                }
+            }
+            for (key, value) in accepted.matches_dropped {
+                let (tenant, entity) = (tenant.clone(), entity.clone());
+                self.ops.push(Op::DropMatch { tenant, entity, key, value, record: id });
+            }
+            for (key, value) in accepted.matches_added {
+                let (tenant, entity) = (tenant.clone(), entity.clone());
+                self.ops.push(Op::PutMatch { tenant, entity, key, value, record: id });
+            }
+        }
+        self.link(accepted.link, accepted.unlink);
+        if let Some((shadow, before)) = accepted.shadow {
+            let key = (shadow.system.clone(), shadow.object.clone());
+            match self.shadow_at.get(&key) {
+                Some(at) => self.replace(*at, Op::PutShadow(shadow)),
+                None => {
+                    let (system, object) = key.clone();
+                    self.require.push(Require::ShadowAt { record: id, system, object, revision: before });
+                    self.shadow_at.insert(key, self.ops.len());
+                    self.ops.push(Op::PutShadow(shadow));
+                }
+            }
+        }
+        for fact in accepted.facts {
+            self.marks.push(Mark::Happened { kind: fact.kind.clone() });
+            self.ops.push(Op::PutFact(fact));
+        }
+        self.ops.extend(accepted.raises.into_iter().map(Op::Raise));
+        self.ops.extend(accepted.decisions.into_iter().map(Op::PutDecision));
+        let objects: Vec<_> = accepted.reread.iter().flat_map(|system| readable(config, system)).collect();
+        if !objects.is_empty() {
+            self.fetches.extend(accepted.reread);
+            self.ops.push(Op::WantFetchOf { tenant: tenant.clone(), record: id, objects, at: now, trace });
+        }
+    }
+
+    /// What is gone is buried, and what only a look can tell is to be read.
+    pub(super) fn ends(
+        &mut self,
+        tenant: &canonical::Tenant,
+        incoming: &Incoming,
+        accepted: &Accepted,
+        now: Wall,
+    ) {
+        if let Some(grave) = accepted.buried {
+            let (system, name) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
+            self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
+        }
+        let again = accepted.refetch.then_some(&incoming.about);
+        for external in again.into_iter().chain(&accepted.wanted) {
+            self.fetch(tenant.clone(), external.clone(), incoming.trace.clone(), now);
+        }
+    }
+
+    pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
+        if let Some(link) = unlink {
+            self.dropped.insert(link.external());
+            self.ops.push(Op::DropLink(link));
+        }
+        if let Some(link) = link {
+            // What this unit itself unlinks was linked before it, and is free by then.
+            if !self.dropped.contains(&link.external()) {
+                let (tenant, external) = (link.tenant.clone(), link.external());
+                self.require.push(Require::Unlinked { tenant, external });
+            }
+            self.ops.push(Op::PutLink(link));
+            self.linked = true;
+        }
+    }
+
+    pub(super) fn replace(&mut self, at: usize, op: Op) {
+        if let Some(slot) = self.ops.get_mut(at) {
+            *slot = op;
+        }
+    }
+
+    pub(super) fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
+        self.fetch(item.message.tenant.clone(), external, item.message.trace.clone(), now);
+    }
+
+    pub(super) fn fetch(
+        &mut self,
+        tenant: canonical::Tenant,
+        external: ExternalRef,
+        trace: String,
+        now: Wall,
+    ) {
+        self.fetches.insert(external.system.clone());
+        self.ops.push(Op::WantFetch(Fetch {
+            tenant,
+            external,
+            hinted_at: now,
+            due: now,
+            attempts: 0,
+            trace,
+        }));
+    }
+
+    /// Keeps the cursor that came with the item, or ends its fetch.
+    pub(super) fn origin(&mut self, item: &Item, now: Wall) {
+        let tenant = &item.message.tenant;
+        match &item.origin {
+            Some(Origin::Polled { object, cursor }) => self.ops.push(Op::PutCursor {
+                tenant: tenant.clone(),
+                system: item.source.clone(),
+                object: object.clone(),
+                cursor: cursor.clone(),
+                at: now,
+            }),
+            Some(Origin::Fetched { external }) => self.ops.push(Op::DoneFetch {
+                tenant: tenant.clone(),
+                external: external.clone(),
+                started: item.message.as_of,
+            }),
+            Some(Origin::Pushed) | None => {}
+        }
+    }
+
+    /// Keeps the message itself, its dedupe row and its cursor, and answers for it.
+    pub(super) fn keep(
+        &mut self,
+        mut item: Item,
+        state: MessageState,
+        why: Option<Reason>,
+        turn: &mut Turn<'_>,
+    ) {
+        let now = turn.now.wall;
+        self.origin(&item, now);
+        let mut how = TakenAs::Accepted;
+        if state == MessageState::Quarantined && item.message.event_id.is_none() {
+            item.message.event_id.clone_from(&item.read_key);
+        }
+        if let Some(why) = &why {
+            how = TakenAs::Quarantined(why.message.clone());
+            self.marks.push(Mark::Quarantined {
+                source: item.source.clone(),
+                class: why.class.clone(),
+                message: why.message.clone(),
+            });
+        }
+        if let (Some(event_id), false) = (&item.message.event_id, item.stored) {
+            let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
+            self.require.push(Require::Unseen {
+                tenant: tenant.clone(),
+                source: source.clone(),
+                event_id: event_id.clone(),
+            });
+            self.ops.push(Op::Seen { tenant, source, event_id: event_id.clone(), hash: item.hash, at: now });
+        }
+        let id = item.message.id;
+        item.message.state = state;
+        item.message.reason.clone_from(&why);
+        // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
+        // everything that waits or needs a person, is kept.
+        let keep = state != MessageState::Accepted || item.pushed;
+        if item.stored && state == MessageState::Accepted {
+            let tenant = item.message.tenant.clone();
+            self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });
+        } else if keep {
+            self.ops.push(Op::PutMessage(item.message.clone()));
+        }
+        let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
+        self.items.push((item, taken));
+    }
+}
+
+/// The kinds of objects of a system that can be read by id.
+fn readable(config: &Configuration, system: &System) -> Vec<(System, canonical::Object)> {
+    let Some(known) = config.systems.get(system) else { return Vec::new() };
+    let objects = config.inbound_objects(system).filter(|object| known.connector.can_fetch(object));
+    objects.map(|object| (system.clone(), object.clone())).collect()
+}

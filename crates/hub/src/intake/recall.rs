@@ -1,0 +1,117 @@
+//! What a message means beside what is known: by which keys its record is found, and which of its values Concord wrote itself.
+
+use canonical::Wall;
+use intake::{Incoming, View};
+use planted::Bug;
+
+use super::prepare::Item;
+
+/// A match key may name the record that a field refers to, which only the view tells. Says whether the store has to be
+/// asked who has such a key.
+pub(super) fn names_referred(
+    view: &View,
+    schema: &canonical::EntitySchema,
+    incoming: &mut Incoming,
+    item: &mut Item,
+) -> bool {
+    let refers = |field: &canonical::Field| {
+        let kind = schema.fields.get(field).map(|spec| &spec.kind);
+        matches!(kind, Some(canonical::FieldType::Reference(_)))
+    };
+    let by_reference = schema.match_keys.iter().any(|key| key.fields.iter().any(refers));
+    if !by_reference || incoming.references.is_empty() || view.links.contains_key(&incoming.about) {
+        return false;
+    }
+    let mut fields = incoming.fields.clone();
+    for (field, object) in &incoming.references {
+        if let Some(record) = intake::referred(view, object) {
+            fields.insert(field.as_str().to_owned(), record.to_string().into());
+        }
+    }
+    incoming.matches = intake::match_values(schema, &fields);
+    let entity = &schema.entity;
+    let asked = incoming.matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone()));
+    let lacking: Vec<_> = asked.filter(|key| !item.ask.matches.contains(key)).collect();
+    item.ask.matches.extend(lacking.iter().cloned());
+    !lacking.is_empty()
+}
+
+/// What our last writes there, and the one on its way, would read as.
+pub(super) fn recall(
+    view: &View,
+    schema: &canonical::EntitySchema,
+    (mapping, writer): (&mapping::Mapping, Option<&mapping::Mapping>),
+    incoming: &mut Incoming,
+    now: Wall,
+) {
+    let Some(id) = intake::subject(schema, view, incoming) else { return };
+    // A value that only looks different there (case, rounding) says nothing new.
+    if let Some(record) = view.records.get(&id) {
+        for (name, value) in &mut incoming.fields {
+            if let (Some(held), Ok(field)) = (record.fields.get(name), canonical::Field::new(name))
+                && value != held
+                && mapping.equal_on(&field, value, held)
+            {
+                value.clone_from(held);
+            }
+        }
+    }
+    let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
+    if let Some(shadow) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id)) {
+        incoming.known = recalled(view, mapping, incoming, &shadow.fields);
+        let open = view.intents.get(&key);
+        // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
+        // value was certain, somebody has put it back.
+        let may_be_ours = |path: &str| {
+            let certain = shadow.fields.contains_key(path) && !shadow.unknown.contains(path);
+            !incoming.read || !certain || open.is_some_and(|intent| intent.fields.contains_key(path))
+        };
+        let lately = incoming.seen_paths.iter().filter(|(path, value)| {
+            may_be_ours(path)
+                && shadow.fields.get(*path) != Some(*value)
+                && writer.is_some_and(|writer| shadow.wrote_lately(path, &writer.form(path, value), now))
+        });
+        let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
+        incoming.lately = recalled(view, mapping, incoming, &lately);
+        if !incoming.read {
+            incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
+        }
+    }
+    if let Some(intent) = view.intents.get(&key) {
+        incoming.writing = recalled(view, mapping, incoming, &intent.fields);
+        if planted::is(Bug::WritingIsForgotten) {
+            incoming.writing.clear();
+        }
+    }
+}
+
+/// What a memory of the object would read as. Of its references those that the message has too: they are the same record.
+fn recalled(
+    view: &View,
+    mapping: &mapping::Mapping,
+    incoming: &Incoming,
+    memory: &canonical::Fields,
+) -> canonical::Fields {
+    let mut fields = mapping.recall(memory);
+    // What only looks different from what is remembered is what is remembered.
+    for (name, known) in &mut fields {
+        if let (Some(value), Ok(field)) = (incoming.fields.get(name), canonical::Field::new(name.as_str()))
+            && value != known
+            && mapping.equal_on(&field, value, known)
+        {
+            known.clone_from(value);
+        }
+    }
+    if incoming.references.is_empty() {
+        return fields;
+    }
+    let referred = mapping.recall_references(memory);
+    for (field, object) in &incoming.references {
+        if referred.get(field) == Some(&object.id)
+            && let Some(record) = intake::referred(view, object)
+        {
+            fields.insert(field.as_str().to_owned(), record.to_string().into());
+        }
+    }
+    fields
+}
