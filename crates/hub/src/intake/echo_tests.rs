@@ -10,7 +10,7 @@ use connector::{Observation, Seen};
 use intake::{Decision, Link, View};
 use ledger::Shadow;
 use serde_json::{Value, json};
-use store::Op;
+use store::{Op, Store as _};
 
 use super::prepare;
 use super::units;
@@ -269,4 +269,57 @@ fn an_edit_among_what_is_known_is_an_edit() {
     let there = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c3"});
     let says = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c2"});
     assert_eq!(refused(&decided(shadow(there), says)), ["account"]);
+}
+
+fn seen(id: &str, order: i64, seen: Seen) -> Observation {
+    Observation {
+        object: Object::new("orders").unwrap(),
+        external_id: id.to_owned(),
+        seen,
+        order: Some(OrderToken(order)),
+        event_id: Some(format!("{id}-{order}")),
+        occurred_at: None,
+        changed_at: None,
+        trace: None,
+    }
+}
+
+/// What one batch says of one record never stands in its own way: all of it is taken in by one commit.
+#[test]
+fn a_merge_there_and_what_is_left_are_taken_in_together() {
+    let (config, store) = (configuration(), store::memory::Memory::new());
+    let tenant = canonical::Tenant::new("acme").unwrap();
+    let known = view(shadow(written()));
+    let mut ops: Vec<Op> = known.links.into_values().map(Op::PutLink).collect();
+    ops.extend([Op::PutRecord(store_record(&tenant)), Op::PutShadow(shadow(written()))]);
+    store.commit(vec![store::Unit { require: Vec::new(), ops }], Box::new(|done| assert!(done.is_ok())));
+    let state = |values: Value| Seen::State { fields: fields(values) };
+    let batches = [
+        vec![seen("o1", 50, Seen::Merged { into: "o2".to_owned() }), seen("o2", 51, state(written()))],
+        // A deletion that only unlinks, and a sight of the same object beside it.
+        vec![seen("o2", 52, Seen::Deleted), seen("o2", 53, state(written()))],
+    ];
+    for said in batches {
+        let mut effects: Vec<Effect> = Vec::new();
+        let mut turn = Turn::new(Now { mono: Mono(1), wall: NOW }, 7, &mut effects);
+        let source = System::new("erp").unwrap();
+        let items: Vec<_> = said
+            .into_iter()
+            .enumerate()
+            .map(|(place, said)| {
+                let arrival = Arrival::Read(said);
+                prepare::prepare(&config, "", &source, &Origin::Pushed, NOW, 1, place, arrival, &mut turn)
+            })
+            .collect();
+        let asks = items.iter().map(|item| item.ask.clone()).collect();
+        let (tell, told) = std::sync::mpsc::channel();
+        let reply = Box::new(move |rows| tell.send(rows).unwrap());
+        store.find(store::Query::Intake { tenant: tenant.clone(), asks }, reply);
+        let Ok(store::Rows::Intake(mut view)) = told.recv().unwrap() else { panic!("no view") };
+        let mut batch = units::decide_batch(&config, &mut view, items, &mut turn);
+        let (tell, told) = std::sync::mpsc::channel();
+        store.commit(batch.units(), Box::new(move |done| tell.send(done).unwrap()));
+        let receipts = told.recv().unwrap().unwrap();
+        assert!(receipts.iter().all(|receipt| matches!(receipt, store::Receipt::Done(_))), "{receipts:?}");
+    }
 }
