@@ -298,7 +298,7 @@ pub struct EntitySchema {
     pub fields: BTreeMap<Field, FieldSpec>,
     /// Fields a record needs before it is sent anywhere (JSON Schema `required`).
     pub required: Vec<Field>,
-    /// Keys that find an unlinked record, tried in order.
+    /// Keys that find an unlinked record. Where they find several, a person says which it is.
     pub match_keys: Vec<MatchKey>,
     /// What values must be one of, in the order of the file.
     pub rules: Vec<ReferenceRule>,
