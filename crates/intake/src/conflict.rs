@@ -295,8 +295,9 @@ fn may_counter_write(context: Context<'_>, record: &mut Record, field: &Field) -
     true
 }
 
-/// A system says what the record has: what was open about it there is no more.
-pub(crate) fn agrees(word: &Word<'_>, record: &mut Record, accepted: &mut Accepted) {
+/// A system says what the record has: what was open about it there is no more. `superseded`: it may be how it stood before
+/// our own last write there.
+pub(crate) fn agrees(word: &Word<'_>, superseded: bool, record: &mut Record, accepted: &mut Accepted) {
     let Some(open) = record.open.get(word.field) else { return };
     if open.system == *word.source() {
         let rule = format!("{} has the record's value again", open.system);
@@ -307,7 +308,7 @@ pub(crate) fn agrees(word: &Word<'_>, record: &mut Record, accepted: &mut Accept
     // It was told what another proposes, had it, and has its own again.
     let owner = word.spec.owner_in(&record.fields) == Some(word.source());
     let had_it = word.incoming.known.get(word.field.as_str()) == Some(&open.value);
-    if open.kind == OpenKind::Proposed && owner && had_it {
+    if open.kind == OpenKind::Proposed && owner && had_it && !superseded {
         decline(word, record, accepted);
     }
 }

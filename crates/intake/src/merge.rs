@@ -1,7 +1,9 @@
 //! The merge, field by field: the source's order, then ownership, then the field's policy.
 
 use canonical::value::is_empty;
-use canonical::{Alive, Field, Fields, OnConflict, OrderToken, Provenance, Record, RecordId, System};
+use canonical::{
+    Alive, Field, Fields, OnConflict, OpenKind, OrderToken, Provenance, Record, RecordId, System,
+};
 use ledger::Shadow;
 use planted::Bug;
 use serde_json::Value;
@@ -31,8 +33,10 @@ pub(crate) fn merge(
         accepted.refetch = incoming.fetchable;
     }
     let order = incoming.order;
-    let superseded = superseded(view, incoming, record.id);
-    let first_sight = restored::first_sight(context, view, incoming, &record);
+    let sight = Sight {
+        superseded: superseded(view, incoming, record.id),
+        first: restored::first_sight(context, view, incoming, &record),
+    };
     let mut stale = false;
     let before = (!conditional(context).is_empty()).then(|| record.fields.clone());
     for (field, value) in said(context, incoming, &references) {
@@ -54,12 +58,15 @@ pub(crate) fn merge(
         }
         let word = Word { context, incoming, field, spec, value };
         if known == Some(value) {
-            conflict::agrees(&word, &mut record, accepted);
+            conflict::agrees(&word, sight.superseded, &mut record, accepted);
             continue;
         }
-        match judge(&word, (superseded, first_sight), &mut record, accepted) {
+        // Our own write there may come after it: then what counts is said there again.
+        let crosses = crosses(incoming, name, known, value);
+        match judge(&word, sight, &mut record, accepted) {
             Judgement::Take(value) => {
                 conflict::answered(&word, &value, &mut record, accepted);
+                accepted.untold |= crosses;
                 take(context, incoming, &mut record, field, value);
                 changed = true;
             }
@@ -155,13 +162,17 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
     }
 }
 
+/// What a message can show of the object as it is now.
+#[derive(Clone, Copy)]
+struct Sight {
+    /// Our own last write there may have come after it.
+    superseded: bool,
+    /// It is the first since the store was restored.
+    first: bool,
+}
+
 /// Who may say this? The owner's value wins; a blank owner value accepts the first that is not blank.
-fn judge(
-    word: &Word<'_>,
-    (superseded, first_sight): (bool, bool),
-    record: &mut Record,
-    accepted: &mut Accepted,
-) -> Judgement {
+fn judge(word: &Word<'_>, sight: Sight, record: &mut Record, accepted: &mut Accepted) -> Judgement {
     let Word { context, incoming, field, spec, value } = *word;
     let source = &incoming.about.system;
     let name = field.as_str();
@@ -175,21 +186,26 @@ fn judge(
     let owns = spec.owner_in(&record.fields) == Some(source);
     let own = owns && !spec.on_conflict.merges()
         || planted::is(Bug::CreatorOwns) && context.schema.creators.contains(source);
-    if own {
+    if own && heard(word, sight, record, accepted) {
         return Judgement::Take(value.clone());
     }
-    if lately || incoming.known.get(name) == Some(value) || incoming.writing.get(name) == Some(value) {
-        // What we last knew there, or wrote or are writing there: nobody edited anything (I6).
+    // What is brought together is written to its owner, too.
+    let brings = owns && spec.on_conflict.merges();
+    if is_ours(incoming, name, value) && !(brings && planted::is(Bug::OwnersEchoIsWord)) {
+        // Nobody edited anything (I6).
         return Judgement::Leave;
     }
-    if first_sight && !blank && restored::stays(context, record, field, spec) {
+    if sight.first && !blank && restored::stays(context, record, field, spec) {
         let rule = "the first sight since the restore: it may be what was written there after the backup";
         let stale = decision(context, incoming, record, DecisionKind::Stale, rule);
         accepted.decisions.push(Decision { field: Some(field.clone()), ..stale });
         accepted.untold = true;
         return Judgement::Leave;
     }
-    if superseded && !blank {
+    if sight.superseded && brings && !incoming.fetchable {
+        // Nobody can look: it counts, and what comes of it is said there again.
+        accepted.untold = true;
+    } else if sight.superseded && !blank {
         // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
         // A version that was read and is behind our own write's will not be newer at once: the next message tells.
         let worth_a_look = !incoming.read || incoming.version().is_none();
@@ -202,7 +218,7 @@ fn judge(
         return Judgement::Leave;
     }
     // What is brought together is replaced by another word of the owner, not by the same again.
-    if owns && spec.on_conflict != OnConflict::Latest && incoming.known.contains_key(name) {
+    if brings && spec.on_conflict != OnConflict::Latest && incoming.known.contains_key(name) {
         return Judgement::Take(value.clone());
     }
     if !blank {
@@ -218,6 +234,30 @@ fn judge(
         accepted.decisions.push(Decision { field: Some(field.clone()), ..filled });
     }
     Judgement::Take(value.clone())
+}
+
+/// Whether an owner's word counts as it is. While something is proposed to it, it may be what stood there before our write.
+fn heard(word: &Word<'_>, sight: Sight, record: &Record, accepted: &mut Accepted) -> bool {
+    let proposed = record.open.get(word.field).is_some_and(|open| open.kind == OpenKind::Proposed);
+    if !proposed || !sight.superseded {
+        return true;
+    }
+    // Where nobody can look, it counts, and what comes of it is said there again.
+    accepted.untold |= !word.incoming.fetchable;
+    !word.incoming.fetchable
+}
+
+/// Whether it is what we last knew there, or wrote lately or are writing there.
+fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
+    [&incoming.known, &incoming.writing, &incoming.lately].iter().any(|ours| ours.get(name) == Some(value))
+}
+
+/// Whether a write of another value is on its way to the system that says this one, or may be any moment: it does not have
+/// what the record had.
+fn crosses(incoming: &Incoming, name: &str, had: Option<&Value>, value: &Value) -> bool {
+    let writing = incoming.writing.get(name).is_some_and(|writing| writing != value);
+    let due = incoming.known.get(name).zip(had).is_some_and(|(known, had)| known != had);
+    (writing || due) && !planted::is(Bug::CrossingWriteStands)
 }
 
 /// Fields whose owner depends on the record's state.
@@ -370,8 +410,7 @@ fn see(
     let by_token = incoming.version().zip(shadow.token).map(|(order, token)| order.cmp(&token));
     let outdated = match by_token {
         Some(std::cmp::Ordering::Less) => return false,
-        Some(std::cmp::Ordering::Equal) => !incoming.read,
-        Some(std::cmp::Ordering::Greater) => false,
+        Some(std::cmp::Ordering::Equal | std::cmp::Ordering::Greater) => false,
         None => [shadow.written_at, shadow.seen_at.filter(|_| incoming.read)]
             .into_iter()
             .flatten()
@@ -380,6 +419,9 @@ fn see(
     if outdated {
         return differs;
     }
+    // As old as our own last write, by a clock that may be too coarse to tell which was first. What it says is judged
+    // now, so it is known from now on, or the same would be judged once more when it is read.
+    let coarse = by_token == Some(std::cmp::Ordering::Equal) && !incoming.read;
     let writing = view.intents.get(&key);
     let first = old.is_some_and(|old| restored::unverified(old, context.restored_at));
     for (path, value) in &incoming.seen_paths {
@@ -409,5 +451,5 @@ fn see(
         let revision = shadow.revision;
         accepted.shadow = Some((shadow, revision));
     }
-    false
+    coarse && differs
 }

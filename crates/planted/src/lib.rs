@@ -69,6 +69,12 @@ bugs! {
     LateEchoIsEdit = "late_echo_is_edit", "I6";
     /// A write that is on its way is not known when it comes back.
     WritingIsForgotten = "writing_is_forgotten", "I6";
+    /// An edit back to what was written there at some time is always taken for that write, come back late.
+    EditIsEcho = "edit_is_echo", "I6";
+    /// What an owner had before it was told what others bring together counts as its word against it.
+    OwnersEchoIsWord = "owners_echo_is_word", "I6";
+    /// What a system says while a write is on its way there is not said there again, although the write may come after it.
+    CrossingWriteStands = "crossing_write_stands", "I5";
     /// What a shadow says is believed after a restore, although it is as old as the backup.
     RestoreIsTrusted = "restore_is_trusted", "I6";
     /// No answer to an event is taken for its delivery.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use planted::Bug;
 
 use crate::estate::{self, Mode, Violation};
-use crate::{batches, hints, jobs, overtaken};
+use crate::{batches, hints, jobs, overtaken, ownership};
 
 /// What one seed came to.
 #[derive(Clone, Debug)]
@@ -212,6 +212,9 @@ fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     }
     if matches!(bug, Bug::SubmittedIsDone | Bug::RunningJobForgotten) {
         return jobs::broken(bug, seed);
+    }
+    if matches!(bug, Bug::EditIsEcho | Bug::OwnersEchoIsWord | Bug::CrossingWriteStands) {
+        return ownership::broken(seed);
     }
     let report = run_seed(seed, mode_of(bug), HUNT_SPAN);
     report.violation.clone().or_else(|| twice(&report))

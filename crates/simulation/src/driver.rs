@@ -13,10 +13,11 @@ use hub::{Effect, Input, Intake, Jobs, Machine, MachineId, Mark, Retention, Spok
 use store::memory::Memory;
 
 use crate::estate::{Estate, Happening};
+use crate::ownership::Shared;
 use crate::vendor::{Faults, Vendor};
 
 /// Virtual wall-clock time at the start: 2026-01-01T00:00:00Z.
-const START: Wall = Wall(1_767_225_600_000_000);
+pub(crate) const START: Wall = Wall(1_767_225_600_000_000);
 /// The hub starts again so long after a crash.
 const DOWN_FOR: Duration = Duration::from_millis(200);
 
@@ -56,6 +57,8 @@ pub(crate) enum Event {
     Annotate { system: System, note: String },
     /// Somebody changes an object at a system, which says nothing of it itself.
     Change { system: System, id: u64, value: u64 },
+    /// A person edits a field in one of three systems.
+    Edit(usize),
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
     /// A person passes over everything that is open at a target.
@@ -99,6 +102,8 @@ pub struct Simulation {
     pub(crate) targets: BTreeMap<System, Vendor>,
     /// The long run's world, if it is one.
     pub(crate) estate: Option<Box<Estate>>,
+    /// The world of three systems that both say and are told, if it is one.
+    pub(crate) shared: Option<Box<Shared>>,
     /// How far the system's wall clock is off, in microseconds.
     pub(crate) clock_off: i64,
     /// Calls on their way to each system, and the most there were at once.
@@ -156,6 +161,7 @@ impl Simulation {
             answers: Arc::default(),
             targets,
             estate: None,
+            shared: None,
             clock_off: 0,
             wire: BTreeMap::new(),
             steady: Steady::new(Mono(0), START),
@@ -307,6 +313,9 @@ impl Simulation {
         if let Some(estate) = &mut self.estate {
             estate.note_down(self.now, what);
         }
+        if let Some(shared) = &mut self.shared {
+            shared.diary.push((self.now, what.to_owned()));
+        }
         for byte in what.bytes().chain(self.now.to_le_bytes()) {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
@@ -349,6 +358,7 @@ impl Simulation {
             }
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Change { system, id, value } => self.change_there(&system, id, value),
+            Event::Edit(index) => self.edits(index),
             Event::Retry(system) => self.retry(&system),
             Event::Skip(system) => self.skip(&system),
             Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),

@@ -18,6 +18,9 @@ mod job_tests;
 mod jobs;
 mod outside;
 mod overtaken;
+mod ownership;
+#[cfg(test)]
+mod ownership_tests;
 mod replay;
 #[cfg(test)]
 mod replay_tests;

@@ -99,7 +99,8 @@ impl Simulation {
 
     pub(crate) fn arrive(&mut self, system: &System, ticket: Ticket, request: &Request, life: u64) {
         let own = self.sick.get(system).copied().unwrap_or(self.options.faults);
-        let faults = if self.now < micros(self.options.heal_after) { own } else { Faults::default() };
+        let ill = self.now < micros(self.options.heal_after) && !self.begins();
+        let faults = if ill { own } else { Faults::default() };
         let (now, random) = (self.now, self.random());
         let Some(target) = self.targets.get_mut(system) else { return };
         let reply = target.serve(request, now, random, &faults);

@@ -94,6 +94,9 @@ impl Simulation {
 
     /// Something was applied at the target just now, perhaps: then it says how the object stands.
     pub(crate) fn tell(&mut self, system: &System) {
+        if self.shared.is_some() {
+            return self.says_write(system);
+        }
         let now = self.now;
         let Some(target) = self.targets.get(system).filter(|_| self.talkative.contains(system)) else {
             return;

@@ -2,6 +2,7 @@
 //! after a call. Keeps its own books: the oracle.
 
 mod batch;
+pub(crate) mod habit;
 mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::driver::micros;
 use crate::outside::response;
 use crate::scenario::Class;
 
+pub(crate) use self::habit::Habits;
 pub use self::jobs::Moods;
 
 /// How long a throttled vendor asks to be left alone, in microseconds.
@@ -164,6 +166,14 @@ pub struct Vendor {
     moods: Moods,
     /// An intent said something else when it came again, or a key came with other bytes (I3).
     pub(crate) torn: u64,
+    /// What it does to what it is given, and how it shows it.
+    habits: Habits,
+    /// Of each object, how it stood after each change, where that is remembered.
+    pub(crate) past: BTreeMap<u64, Vec<Item>>,
+    /// How a replica that lags answers the read that is under way.
+    replica: Option<habit::Replica>,
+    /// Writes whose answer said nothing, or something else than what was done.
+    pub(crate) mishaps: u64,
 }
 
 impl Vendor {
@@ -196,6 +206,10 @@ impl Vendor {
             jobs: BTreeMap::new(),
             moods: Moods::default(),
             torn: 0,
+            habits: Habits::default(),
+            past: BTreeMap::new(),
+            replica: None,
+            mishaps: 0,
         }
     }
 
@@ -218,6 +232,7 @@ impl Vendor {
     }
 
     pub(crate) fn serve(&mut self, request: &Request, now: u64, random: u64, faults: &Faults) -> Reply {
+        self.replica = self.habits.replica(request, now, random);
         let mut reply = self.answer(request, now, random, faults);
         if let (Reply::Answer(answer, _), Some((size, per))) = (&mut reply, self.tells) {
             let used = self.calls.iter().rev().take_while(|at| **at + per > now).count() as u64;
@@ -230,6 +245,7 @@ impl Vendor {
         };
         if failed {
             self.failed_at = Some(now);
+            self.mishaps += u64::from(request.method != "GET");
         }
         reply
     }
@@ -459,12 +475,14 @@ impl Vendor {
         now: u64,
         status: u16,
     ) -> Response {
-        self.change(id, &fields, now);
+        self.change(id, &self.habits.dressed(&fields), now);
+        let mut answer = json!({"id": id.to_string(), "revision": self.revision});
         if let Some(item) = self.objects.get(&id) {
+            self.habits.stamp(item, &mut answer);
             let (kind, name) = (item.kind.clone(), item.name.clone());
             self.effects.push(Effect { id, kind, name, created, fields, at: now });
         }
-        response(status, &json!({"id": id.to_string(), "revision": self.revision}))
+        response(status, &answer)
     }
 
     /// Changes an object, whoever does.
@@ -474,24 +492,32 @@ impl Vendor {
             item.revision = self.revision;
             item.changed = now;
             item.fields.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+            if self.habits.remembers {
+                self.past.entry(id).or_default().push(item.clone());
+            }
         }
     }
 
     /// The object as it is shown.
     pub(crate) fn shown(&self, id: u64) -> Option<Value> {
-        let item = self.objects.get(&id)?;
+        self.objects.get(&id).map(|item| self.seen(id, item))
+    }
+
+    /// How the object looks as it stood then.
+    fn seen(&self, id: u64, item: &Item) -> Value {
         let mut shown = json!(item.fields);
+        self.habits.stamp(item, &mut shown);
         if let Some(fields) = shown.as_object_mut() {
             fields.insert("id".to_owned(), json!(id.to_string()));
             fields.insert("revision".to_owned(), json!(item.revision));
             fields.insert("at".to_owned(), json!(item.changed / 1000));
             fields.insert("gone".to_owned(), json!(item.gone));
         }
-        Some(shown)
+        shown
     }
 
     fn get(&self, kind: &str, name: &str) -> Response {
-        match self.standing(kind, name).and_then(|id| self.shown(id)) {
+        match self.standing(kind, name).and_then(|id| self.lagging(id).or_else(|| self.shown(id))) {
             Some(shown) => response(200, &shown),
             None => response(404, &json!({"error": "no such object"})),
         }

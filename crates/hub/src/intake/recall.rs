@@ -45,26 +45,42 @@ pub(super) fn recall(
     now: Wall,
 ) {
     let Some(id) = intake::subject(schema, view, incoming) else { return };
-    // A value that only looks different there (case, rounding) says nothing new.
-    if let Some(record) = view.records.get(&id) {
-        for (name, value) in &mut incoming.fields {
-            if let (Some(held), Ok(field)) = (record.fields.get(name), canonical::Field::new(name))
-                && value != held
-                && mapping.equal_on(&field, value, held)
-            {
-                value.clone_from(held);
-            }
+    let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
+    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
+    let known = shadow.map(|shadow| mapping.recall(&shadow.fields)).unwrap_or_default();
+    let writing = view.intents.get(&key).map(|intent| mapping.recall(&intent.fields)).unwrap_or_default();
+    // A value that only looks different there (case, rounding) says nothing new: not to the record, nor to what is proposed
+    // or written there.
+    let record = view.records.get(&id);
+    for (name, value) in &mut incoming.fields {
+        let Ok(field) = canonical::Field::new(name) else { continue };
+        let proposed = record.and_then(|record| record.open.get(&field)).map(|open| &open.value);
+        let held = record.and_then(|record| record.fields.get(name)).into_iter().chain(proposed);
+        let mut held = held.chain(known.get(name)).chain(writing.get(name));
+        if let Some(held) = held.find(|held| mapping.equal_on(&field, value, held)) {
+            value.clone_from(held);
         }
     }
-    let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
-    if let Some(shadow) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id)) {
-        incoming.known = recalled(view, mapping, incoming, &shadow.fields);
+    if let Some(shadow) = shadow {
+        incoming.known = recalled(view, mapping, incoming, &shadow.fields, known);
+        for (name, known) in &mut incoming.known {
+            if let (Some(held), Ok(field)) =
+                (record.and_then(|record| record.fields.get(name)), canonical::Field::new(name))
+                && incoming.fields.get(name) != Some(known)
+                && mapping.equal_on(&field, known, held)
+            {
+                known.clone_from(held);
+            }
+        }
         let open = view.intents.get(&key);
         // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
         // value was certain, somebody has put it back.
         let may_be_ours = |path: &str| {
             let certain = shadow.fields.contains_key(path) && !shadow.unknown.contains(path);
-            !incoming.read || !certain || open.is_some_and(|intent| intent.fields.contains_key(path))
+            !incoming.read
+                || !certain
+                || planted::is(Bug::EditIsEcho)
+                || open.is_some_and(|intent| intent.fields.contains_key(path))
         };
         let lately = incoming.seen_paths.iter().filter(|(path, value)| {
             may_be_ours(path)
@@ -72,27 +88,28 @@ pub(super) fn recall(
                 && writer.is_some_and(|writer| shadow.wrote_lately(path, &writer.form(path, value), now))
         });
         let lately = lately.map(|(path, value)| (path.clone(), value.clone())).collect();
-        incoming.lately = recalled(view, mapping, incoming, &lately);
+        incoming.lately = recalled(view, mapping, incoming, &lately, mapping.recall(&lately));
         if !incoming.read {
             incoming.lately_paths = lately.into_iter().map(|(path, _)| path).collect();
         }
     }
     if let Some(intent) = view.intents.get(&key) {
-        incoming.writing = recalled(view, mapping, incoming, &intent.fields);
+        incoming.writing = recalled(view, mapping, incoming, &intent.fields, writing);
         if planted::is(Bug::WritingIsForgotten) {
             incoming.writing.clear();
         }
     }
 }
 
-/// What a memory of the object would read as. Of its references those that the message has too: they are the same record.
+/// What a memory of the object reads as, whose plain `fields` are read already. Of its references those that the message
+/// has too: they are the same record.
 fn recalled(
     view: &View,
     mapping: &mapping::Mapping,
     incoming: &Incoming,
     memory: &canonical::Fields,
+    mut fields: canonical::Fields,
 ) -> canonical::Fields {
-    let mut fields = mapping.recall(memory);
     // What only looks different from what is remembered is what is remembered.
     for (name, known) in &mut fields {
         if let (Some(value), Ok(field)) = (incoming.fields.get(name), canonical::Field::new(name.as_str()))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use canonical::{Mono, Wall};
+use canonical::{Mono, OrderToken, Wall};
 use dispatch::Dispatcher;
 use intake::Link;
 use ledger::{
@@ -89,6 +89,30 @@ impl Settlement {
             linked,
         }
     }
+
+    fn may_be_overwritten(&self) -> bool {
+        may_be_overwritten(&self.intent, self.outcome.token, self.shadow.as_ref())
+    }
+}
+
+/// Whether the answer to an intent may be that to an earlier send with the same key: somebody may have edited since.
+fn may_be_replayed(intent: &Intent) -> bool {
+    matches!(intent.class, IdempotencyClass::NativeKey { .. }) && intent.sends > 1
+}
+
+/// Whether something else may stand there by now than what was written with that version: the object was seen at a newer one
+/// while the write was on its way, or, where nothing tells versions, was seen at all. What it said then could be from before
+/// the write or after it.
+pub(crate) fn may_be_overwritten(
+    intent: &Intent,
+    wrote: Option<OrderToken>,
+    shadow: Option<&Shadow>,
+) -> bool {
+    let seen = shadow.is_some_and(|shadow| match wrote {
+        Some(wrote) => shadow.token.is_some_and(|seen| seen > wrote),
+        None => shadow.seen_at.is_some_and(|seen| seen >= intent.created_at),
+    });
+    seen || may_be_replayed(intent)
 }
 
 /// What follows a unit's commit.
@@ -236,9 +260,12 @@ impl Spoke {
         match &settlement.ending {
             Ending::Delivered if sync => {
                 shadow.confirm(&intent.fields);
-                // The answer to a key that was sent before may be the first one's: somebody may have edited since.
-                if matches!(intent.class, IdempotencyClass::NativeKey { .. }) && intent.sends > 1 {
+                let crossed = settlement.may_be_overwritten() && self.connector.can_fetch(&intent.object);
+                if crossed || may_be_replayed(intent) {
                     shadow.doubt(&intent.fields);
+                }
+                if crossed && let Some(id) = &external_id {
+                    unit.ops.push(self.want_fetch(intent, id.clone(), now));
                 }
                 if settlement.outcome.token.is_none() {
                     shadow.remember(&self.forms(intent, &intent.fields), now);
@@ -281,23 +308,7 @@ impl Spoke {
                 shadow.remember(&self.forms(intent, &intent.fields), now);
             }
             Ending::Refetch => {
-                if let Some(id) = external_id {
-                    let external = canonical::ExternalRef {
-                        system: self.system.clone(),
-                        object: intent.object.clone(),
-                        id,
-                    };
-                    let tenant = intent.obligation.tenant.clone();
-                    let trace = intent.trace.clone();
-                    unit.ops.push(Op::WantFetch(Fetch {
-                        tenant,
-                        external,
-                        hinted_at: now,
-                        due: now,
-                        attempts: 0,
-                        trace,
-                    }));
-                }
+                unit.ops.extend(external_id.map(|id| self.want_fetch(intent, id, now)));
                 return;
             }
             _ => return,
@@ -309,6 +320,19 @@ impl Spoke {
             revision: old.revision,
         });
         unit.ops.push(Op::PutShadow(shadow));
+    }
+
+    /// Its object is to be read.
+    fn want_fetch(&self, intent: &ledger::Intent, id: String, now: Wall) -> Op {
+        let (system, object) = (self.system.clone(), intent.object.clone());
+        Op::WantFetch(Fetch {
+            tenant: intent.obligation.tenant.clone(),
+            external: canonical::ExternalRef { system, object, id },
+            hinted_at: now,
+            due: now,
+            attempts: 0,
+            trace: intent.trace.clone(),
+        })
     }
 
     fn relink(
@@ -426,12 +450,13 @@ impl Spoke {
 
     /// An intent's end is durable.
     fn concluded(&mut self, settlement: Settlement, turn: &mut Turn<'_>) {
-        let intent = settlement.intent;
+        let intent = &settlement.intent;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.unlock(intent.record, &intent.object);
         }
         match &settlement.ending {
             Ending::Delivered => {
+                self.fetch_wanted |= settlement.may_be_overwritten();
                 let obligation = settlement.obligation.as_ref();
                 let (lane, raised, folded) = match (&settlement.head, obligation) {
                     (Some(head), Some(obligation)) => (head.lane, obligation.raised_at, obligation.folded),

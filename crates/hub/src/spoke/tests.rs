@@ -516,3 +516,25 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
     let refused = |effect: &Effect| matches!(effect, Effect::Ack(Ticket(901), Ack::Refused(why)) if why.contains("right now"));
     assert!(said.iter().any(refused), "{said:?}");
 }
+
+/// I6: what was seen while a write was on its way may be from before it or after it: then it is read again.
+#[test]
+fn i6_what_was_seen_during_a_write_is_not_taken_for_settled() {
+    use canonical::OrderToken;
+    use store::conformance::make;
+    let overwritten = crate::spoke::settle::may_be_overwritten;
+    let mut intent = make::intent(1, "r", 1);
+    intent.class = ledger::IdempotencyClass::Upsert;
+    intent.created_at = Wall(100);
+    let mut shadow = make::shadow(1, "erp", "customer");
+    let of = |shadow: &ledger::Shadow, token: Option<i64>| {
+        overwritten(&intent, token.map(OrderToken), Some(shadow))
+    };
+    shadow.seen_at = Some(Wall(99));
+    shadow.token = Some(OrderToken(20));
+    assert!(!of(&shadow, Some(20)) && !of(&shadow, Some(21)) && !of(&shadow, None));
+    assert!(of(&shadow, Some(19)), "it was seen at a newer version than the write's");
+    shadow.seen_at = Some(Wall(100));
+    assert!(of(&shadow, None), "it was seen, and nothing tells whether before or after");
+    assert!(!of(&shadow, Some(20)), "versions tell");
+}

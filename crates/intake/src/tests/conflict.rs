@@ -366,3 +366,57 @@ fn a_blank_owner_value_takes_the_first_and_says_so() {
     let filled = world.accept(&says("erp", 2, json!({"title": "Dr"})));
     assert_eq!((kinds(&filled), value(&world, "title")), (vec!["filled"], json!("Dr")));
 }
+
+/// I6: what is brought together is written to the owner, too. Until it has it, what it had before is not its word against it.
+#[test]
+fn i6_an_owner_that_has_what_it_had_says_nothing_new() {
+    let mut world = world();
+    world.accept(&says("erp", 2, json!({"limit": "100"})));
+    world.accept(&says("crm", 2, json!({"limit": "140"})));
+    let mut before = says("erp", 3, json!({"limit": "100", "name": "Ada"}));
+    before.known = fields(json!({"limit": "100"}));
+    world.accept(&before);
+    assert_eq!(value(&world, "limit"), "140");
+    // Nor is what may be older than our own write there: it is read again.
+    world.remember("erp", "9", json!({"limit": "140"}));
+    world.view.shadows.values_mut().for_each(|shadow| shadow.token = Some(OrderToken(20)));
+    let pushed = |order| Incoming { read: false, ..says("erp", order, json!({"limit": "120"})) };
+    let behind = world.accept(&pushed(15));
+    assert!(behind.refetch && value(&world, "limit") == "140");
+    // Where nobody can read it, it counts, and is said there again.
+    let blind = world.accept(&Incoming { fetchable: false, ..pushed(16) });
+    assert!(raised(&blind).contains(&"to-erp".to_owned()) && value(&world, "limit") == "120");
+}
+
+/// I6: an owner that has its own value still, as it stood before the proposal was written there, declines nothing.
+#[test]
+fn i6_a_sight_from_before_a_proposal_was_written_declines_nothing() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"title": "Dr"})));
+    world.accept(&says("erp", 2, json!({"title": "Prof"})));
+    world.remember("crm", "1", json!({"title": "Prof"}));
+    world.view.shadows.values_mut().for_each(|shadow| shadow.token = Some(OrderToken(20)));
+    let owner = |order| Incoming {
+        known: fields(json!({"title": "Prof"})),
+        ..says("crm", order, json!({"title": "Dr"}))
+    };
+    let lagging = world.accept(&owner(15));
+    assert!(lagging.decisions.is_empty() && open(&world, "title").is_some());
+    assert_eq!(kinds(&world.accept(&owner(21))), ["declined"]);
+}
+
+/// I5: a write that crosses what is said there may come after it: what counts is said there again.
+#[test]
+fn i5_what_crosses_a_write_is_said_there_again() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"score": 5})));
+    let crossing = |order, score| Incoming {
+        writing: fields(json!({"score": 5})),
+        ..says("erp", order, json!({"score": score}))
+    };
+    let crossed = world.accept(&crossing(3, 3));
+    assert!(value(&world, "score") == 3 && raised(&crossed).contains(&"to-erp".to_owned()));
+    // What nothing crosses is not.
+    let plain = world.accept(&says("erp", 4, json!({"score": 2})));
+    assert!(value(&world, "score") == 2 && !raised(&plain).contains(&"to-erp".to_owned()));
+}

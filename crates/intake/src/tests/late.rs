@@ -124,3 +124,17 @@ fn orders_outlive_another_object() {
     let (shadow, _) = seen.shadow.expect("another object is seen");
     assert_eq!((shadow.external_id.as_deref(), shadow.edits), (Some("9"), vec![edit]));
 }
+
+/// I6: a state as old as our own write, by a clock too coarse to tell which was first, is judged once: what it says is known
+/// when it is read.
+#[test]
+fn i6_an_edit_at_the_token_of_our_own_write_is_judged_once() {
+    let mut world = written();
+    let edit = world.accept(&pushed(20, json!({"name": "Edited"})));
+    assert!(edit.decisions[0].kind == DecisionKind::Rejected && edit.refetch);
+    assert_eq!(edit.shadow.unwrap().0.fields["name"], "Edited");
+    let known = fields(json!({"name": "Edited"}));
+    let read = Incoming { known, as_of: Wall(30_000), ..said("erp", "9", 20, json!({"name": "Edited"})) };
+    let read = world.accept(&read);
+    assert!(read.decisions.is_empty() && !read.refetch);
+}
