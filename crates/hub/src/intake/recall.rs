@@ -63,10 +63,11 @@ pub(super) fn recall(
     }
     if let Some(shadow) = shadow {
         incoming.known = recalled(view, mapping, incoming, &shadow.fields, known);
+        // What it was told is what the record has, however it writes it.
         for (name, known) in &mut incoming.known {
-            if let (Some(held), Ok(field)) =
-                (record.and_then(|record| record.fields.get(name)), canonical::Field::new(name))
-                && incoming.fields.get(name) != Some(known)
+            let Ok(field) = canonical::Field::new(name.as_str()) else { continue };
+            let held = record.and_then(|record| record.fields.get(name));
+            if let Some(held) = held.filter(|_| incoming.fields.get(name) != Some(known))
                 && mapping.equal_on(&field, known, held)
             {
                 known.clone_from(held);

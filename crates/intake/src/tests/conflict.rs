@@ -380,7 +380,9 @@ fn i6_an_owner_that_has_what_it_had_says_nothing_new() {
     // Nor is what may be older than our own write there: it is read again.
     world.remember("erp", "9", json!({"limit": "140"}));
     world.view.shadows.values_mut().for_each(|shadow| shadow.token = Some(OrderToken(20)));
-    let pushed = |order| Incoming { read: false, ..says("erp", order, json!({"limit": "120"})) };
+    let known = fields(json!({"limit": "140"}));
+    let pushed =
+        |order| Incoming { read: false, known: known.clone(), ..says("erp", order, json!({"limit": "120"})) };
     let behind = world.accept(&pushed(15));
     assert!(behind.refetch && value(&world, "limit") == "140");
     // Where nobody can read it, it counts, and is said there again.
