@@ -112,8 +112,6 @@ bugs! {
     LostRevert = "lost_revert", "I6";
     /// What is hinted at while an object is read is taken for part of that reading.
     LaterHintIsLost = "later_hint_is_lost", "I1";
-    /// Questions are answered from units that are not synced yet.
-    UnsyncedIsRead = "unsynced_is_read", "I2";
     /// A replay tells what was told before, although the target can't know it again.
     ReplayTellsTwice = "replay_tells_twice", "I3";
     /// A job is written down without how far it has come, so that it does again what it has done.
@@ -121,7 +119,7 @@ bugs! {
     /// A job that is held goes on.
     HeldJobGoesOn = "held_job_goes_on", "I12";
     /// The wall clock is followed wherever it jumps, so that what is due comes too late, or too early.
-    EveryJumpIsFollowed = "every_jump_is_followed", "I10";
+    EveryJumpIsFollowed = "every_jump_is_followed", "I17";
     /// Decisions depend on something else than the seed.
     AnotherDice = "another_dice", "I18";
     /// Everything that is due is held in memory.
@@ -160,19 +158,6 @@ pub fn plant(bug: Option<Bug>) {
     PLANTED.with(|planted| planted.set(bug));
     #[cfg(not(feature = "armed"))]
     let _ = bug;
-}
-
-/// Does something as if none were planted: judges must not see what they judge by its own light.
-pub fn without<T>(act: impl FnOnce() -> T) -> T {
-    #[cfg(feature = "armed")]
-    {
-        let planted = PLANTED.with(std::cell::Cell::take);
-        let out = act();
-        plant(planted);
-        out
-    }
-    #[cfg(not(feature = "armed"))]
-    act()
 }
 
 /// Whether that bug is planted in this thread.

@@ -274,12 +274,15 @@ fn i8_a_part_taken_for_the_whole_is_caught() {
     assert!(lost > 0, "nothing was missing");
 }
 
-/// I4: a batch whose fate is unknown may still arrive: whoever splits it and renders it anew is overtaken by it.
+/// I4: what may still arrive overtakes what is sent anew, in parts or newer, before it has rested.
 #[test]
-fn i4_a_batch_that_is_split_in_doubt_is_caught() {
-    assert!((0..12).all(|seed| batches::broken(seed).is_none()), "something went backwards as it is");
-    planted::plant(Some(planted::Bug::SplitInDoubt));
-    let caught = (0..12).any(|seed| batches::broken(seed).is_some());
-    planted::plant(None);
-    assert!(caught, "nothing went backwards");
+fn i4_what_is_sent_anew_in_doubt_is_caught() {
+    for bug in [planted::Bug::SplitInDoubt, planted::Bug::NoRestInDoubt] {
+        let sound = (0..12).all(|seed| batches::broken(bug, seed).is_none());
+        assert!(sound, "something went backwards without {bug}");
+        planted::plant(Some(bug));
+        let caught = (0..12).any(|seed| batches::broken(bug, seed).is_some());
+        planted::plant(None);
+        assert!(caught, "nothing went backwards with {bug}");
+    }
 }

@@ -1,13 +1,14 @@
-//! A target that takes batches and applies some of them after nobody waits for the answer any more: what was given up as a
-//! whole and sent anew in parts is overtaken by it.
+//! A target that applies some of what it is sent after nobody waits for the answer any more: what was sent anew meanwhile,
+//! in parts or newer, is overtaken by it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use canonical::System;
 use connector::Observation;
+use planted::Bug;
 
-use crate::scenario::{Class, batching};
+use crate::scenario::{Class, batching, configuration};
 use crate::{Faults, Options, Simulation, Vendor, Violation, judge, sayings};
 
 /// Bursts: something waits while the first is on its way.
@@ -20,10 +21,10 @@ pub(crate) fn bursts(records: usize, updates: usize, apart: Duration) -> Vec<(Du
     said.into_iter().enumerate().map(|(place, (_, said))| (at(place), said)).collect()
 }
 
-/// Runs the scenario of a seed; gives what went backwards.
-pub(crate) fn broken(seed: u64) -> Option<Violation> {
+/// Runs the scenario of a seed; gives what the bug brought back. What is not given up as a whole goes alone.
+pub(crate) fn broken(bug: Bug, seed: u64) -> Option<Violation> {
     let class = Class::Upsert;
-    let config = batching(&[class]);
+    let config = if bug == Bug::SplitInDoubt { batching(&[class]) } else { configuration(&[class]) };
     let system: System = config.systems.keys().find(|system| system.as_str() == class.name())?.clone();
     let options = Options {
         seed,

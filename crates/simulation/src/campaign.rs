@@ -207,8 +207,8 @@ fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     if bug == Bug::LaterHintIsLost {
         return hints::broken(seed);
     }
-    if bug == Bug::SplitInDoubt {
-        return batches::broken(seed);
+    if matches!(bug, Bug::SplitInDoubt | Bug::NoRestInDoubt) {
+        return batches::broken(bug, seed);
     }
     if matches!(bug, Bug::SubmittedIsDone | Bug::RunningJobForgotten) {
         return jobs::broken(bug, seed);

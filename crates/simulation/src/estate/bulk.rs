@@ -76,6 +76,10 @@ impl Simulation {
         let (id, dice) = (job.id, self.between(0, 10));
         let reason = "ann: bulk".to_owned();
         match (job.state, dice) {
+            // Of what is given up there is little, and it is soon decided otherwise.
+            (JobState::Planned, 0..9) if job.action == Action::Discard => {
+                self.order_of_jobs(Order::Apply { job: id, pace: 30, reason }, Some(Asked::Apply(id)));
+            }
             (JobState::Planned, 0..6) => {
                 // Mostly so slow that somebody may hold it meanwhile.
                 let most = if self.between(0, 4) == 0 { 30 } else { 3 };

@@ -1,6 +1,7 @@
 //! The last judgement: after the faults are over, all must agree, and the ledger must say what the world shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use canonical::System;
 use ledger::State;
@@ -10,6 +11,9 @@ use store::browse::{DeliveryFilter, EventFilter, GroupFilter, Look, MessageFilte
 use super::{Mode, files, system};
 use crate::driver::Simulation;
 use crate::vendor::{Item, Vendor};
+
+/// Nothing is put off for longer.
+const PUT_OFF_MAX: Duration = Duration::from_secs(900);
 
 impl Simulation {
     /// Everything at the source is said once more.
@@ -84,8 +88,27 @@ impl Simulation {
 
     /// What was said before the last replays is there without them: a replay is no way to heal.
     pub(super) fn judge_targets(&mut self) {
+        self.judge_dues();
         for (name, _) in files::TARGETS {
             self.judge_target(&system(name));
+        }
+    }
+
+    /// I17: nothing waits for a time that lies further ahead than anything is ever put off.
+    pub(super) fn judge_dues(&mut self) {
+        let open = DeliveryFilter {
+            states: vec![State::Pending, State::Retrying],
+            limit: 1000,
+            ..DeliveryFilter::default()
+        };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(open)) else { return };
+        let now = self.clock().wall;
+        let late = rows.iter().find(|(_, row)| row.due.since(now) > PUT_OFF_MAX);
+        if let Some((_, row)) = late {
+            let ahead = row.due.since(now).as_secs();
+            let what = format!("a delivery to {} is due in {ahead} s by a clock that jumped", row.system);
+            let about = row.record.to_string();
+            self.violated("I17", &about, what);
         }
     }
 
