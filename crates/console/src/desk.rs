@@ -96,6 +96,12 @@ impl Desk {
         }
     }
 
+    /// The record of that id, as it stands in an address.
+    pub(crate) async fn record_named(&self, id: &str) -> Result<Box<RecordSheet>, Problem> {
+        let id = id.parse().map_err(|_| nothing("record"))?;
+        self.record(id).await?.ok_or_else(|| nothing("record"))
+    }
+
     pub(crate) async fn record_linked(
         &self,
         system: System,

@@ -112,8 +112,7 @@ pub(crate) async fn get(
     let asked = Asked::read(query.as_deref(), &["unmask", "fresh", "timeout"])?;
     let wanted = Wanted::read(&desk, &asked)?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &id)?;
-    let id = id.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&id).await?;
     Ok(Json(desk.sheet(found, wanted, &mask).await?))
 }
 

@@ -16,7 +16,7 @@ use store::browse::RecordSheet;
 use web::{Caller, Problem};
 
 use crate::asked::{Asked, Named, bad};
-use crate::desk::{Desk, nothing};
+use crate::desk::Desk;
 use crate::mask::Mask;
 use crate::rows::time;
 
@@ -133,8 +133,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Explained>, Problem> {
     let asked = Asked::read(query.as_deref(), &["unmask", "field"])?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &id)?;
-    let id = id.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&id).await?;
     let entity = &found.record.entity;
     let schema = desk.configuration.entities.get(entity).ok_or_else(|| {
         bad("id", format!("the configuration has no entity {entity} any more: see the record itself"))

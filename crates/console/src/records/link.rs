@@ -117,8 +117,7 @@ pub(crate) async fn link(
     body: Body,
 ) -> Result<Json<Sheet>, Problem> {
     let (which, reason): (Which, String) = order::read(&caller, &headers, body).await?;
-    let id = id.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&id).await?;
     let about = external(&desk, &which)?;
     let link = new_link(&desk, &found.record, &about).await?;
     let version = found.record.version;
@@ -130,7 +129,7 @@ pub(crate) async fn link(
         reason: reason.clone(),
     };
     carry_out(&desk, order, &about, "linked", &reason).await?;
-    shown(&desk, id).await
+    desk.record_as_shown(&id).await
 }
 
 pub(crate) async fn unlink(
@@ -141,15 +140,14 @@ pub(crate) async fn unlink(
     body: Body,
 ) -> Result<Json<Sheet>, Problem> {
     let (which, reason): (Which, String) = order::read(&caller, &headers, body).await?;
-    let id = id.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&id).await?;
     let about = external(&desk, &which)?;
     let Some(link) = found.links.iter().find(|link| link.external() == about).cloned() else {
         return Err(Problem::new(kinds::CONFLICT, format!("{about} is not linked to this record")));
     };
     let order = Order::Unlink { link: Box::new(link), version: found.record.version, reason: reason.clone() };
     carry_out(&desk, order, &about, "unlinked", &reason).await?;
-    shown(&desk, id).await
+    desk.record_as_shown(&id).await
 }
 
 /// Of a quarantined message: its object stands for that record, and it is taken in again.
@@ -174,8 +172,7 @@ pub(crate) async fn link_letter(
         let detail = "it does not say which object it is about: correct it first";
         return Err(Problem::new(kinds::CONFLICT, detail));
     };
-    let record = to.record.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(record).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&to.record).await?;
     let link = new_link(&desk, &found.record, &about).await?;
     let version = found.record.version;
     let order = Order::Link {
@@ -260,8 +257,11 @@ async fn carry_out(
     Ok(())
 }
 
-async fn shown(desk: &Desk, id: RecordId) -> Result<Json<Sheet>, Problem> {
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
-    let mask = Mask::closed(&desk.configuration);
-    Ok(Json(desk.sheet(found, None, &mask).await?))
+impl Desk {
+    /// A record as it stands after an order.
+    pub(super) async fn record_as_shown(&self, id: &str) -> Result<Json<Sheet>, Problem> {
+        let found = self.record_named(id).await?;
+        let mask = Mask::closed(&self.configuration);
+        Ok(Json(self.sheet(found, None, &mask).await?))
+    }
 }

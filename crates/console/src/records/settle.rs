@@ -17,8 +17,7 @@ use web::{Caller, Problem, kinds};
 use super::Sheet;
 use super::explain::Decided;
 use crate::asked::{Asked, Named, expect};
-use crate::desk::{Desk, nothing};
-use crate::mask::Mask;
+use crate::desk::Desk;
 use crate::order::{self, Given};
 use crate::rows::Items;
 
@@ -58,19 +57,17 @@ pub(crate) async fn post(
         _ => return Err(malformed("`take` says what counts: record, or other".to_owned())),
     };
     let field = Field::new(&given.field).map_err(|error| malformed(format!("`field`: {error}")))?;
-    let id = id.parse().map_err(|_| nothing("record"))?;
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
+    let found = desk.record_named(&id).await?;
     if !found.record.open.contains_key(&field) {
         let detail = format!("nothing is open about {field} of this record");
         return Err(Problem::new(kinds::CONFLICT, detail));
     }
-    let order = Order::Settle { record: id, field: field.clone(), choice, reason: reason.clone() };
+    let order =
+        Order::Settle { record: found.record.id, field: field.clone(), choice, reason: reason.clone() };
     desk.order(&MachineId::Intake, order).await?;
     let tenant = desk.hub.tenant();
     tracing::info!(target: "concord", %tenant, class = "settled", record = %id, %field, detail = reason, "a person settled a field");
-    let found = desk.record(id).await?.ok_or_else(|| nothing("record"))?;
-    let mask = Mask::closed(&desk.configuration);
-    Ok(Json(desk.sheet(found, None, &mask).await?))
+    desk.record_as_shown(&id).await
 }
 
 /// Decisions of all records, the newest first.
