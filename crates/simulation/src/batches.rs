@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use canonical::System;
 use connector::Observation;
-use planted::Bug;
 
-use crate::scenario::{Class, batching, configuration};
+use crate::scenario::{Class, batching};
 use crate::{Faults, Options, Simulation, Vendor, Violation, judge, sayings};
 
 /// Bursts: something waits while the first is on its way.
@@ -21,10 +20,10 @@ pub(crate) fn bursts(records: usize, updates: usize, apart: Duration) -> Vec<(Du
     said.into_iter().enumerate().map(|(place, (_, said))| (at(place), said)).collect()
 }
 
-/// Runs the scenario of a seed; gives what the bug brought back. What is not given up as a whole goes alone.
-pub(crate) fn broken(bug: Bug, seed: u64) -> Option<Violation> {
+/// Runs the scenario of a seed; gives what went backwards.
+pub(crate) fn broken(seed: u64) -> Option<Violation> {
     let class = Class::Upsert;
-    let config = if bug == Bug::SplitInDoubt { batching(&[class]) } else { configuration(&[class]) };
+    let config = batching(&[class]);
     let system: System = config.systems.keys().find(|system| system.as_str() == class.name())?.clone();
     let options = Options {
         seed,

@@ -208,7 +208,7 @@ fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
         return hints::broken(seed);
     }
     if matches!(bug, Bug::SplitInDoubt | Bug::NoRestInDoubt) {
-        return batches::broken(bug, seed);
+        return batches::broken(seed);
     }
     if matches!(bug, Bug::SubmittedIsDone | Bug::RunningJobForgotten) {
         return jobs::broken(bug, seed);
