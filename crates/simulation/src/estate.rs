@@ -111,6 +111,8 @@ pub(crate) enum Happening {
     Operate,
     /// An operator plans bulk work, or goes on with it.
     Bulk,
+    /// And decides at once.
+    Decide,
     /// Everything is replayed, for the so-manieth time.
     ReplayAll(u32),
     /// Somebody at a target throws an object away.
@@ -416,6 +418,7 @@ impl Simulation {
                 self.order_bulk();
                 self.again(Happening::Bulk, 25);
             }
+            Happening::Decide => self.decide_discards(),
             Happening::ReplayAll(round) => self.replay_all(round),
             Happening::Heal => self.heal(),
             Happening::Well(system) => self.well(&system),

@@ -9,11 +9,13 @@ use ledger::{Action, GroupKind, Job, JobState, Scope, Tally};
 use serde_json::Value;
 use store::browse::{DeliveryFilter, GroupFilter, JobFilter, Look, Page};
 
-use super::{Mode, files, system};
+use super::{Happening, Mode, files, system};
 use crate::driver::{Event, Simulation};
 
 /// Plans and jobs that are open at the same time, before nothing new is planned.
 const OPEN_MAX: usize = 4;
+/// So many microseconds after a plan to give up it is decided about.
+const DECIDED_AFTER: u64 = 500_000;
 /// A slice of time begins at most so many microseconds ago.
 const SLICE: u64 = 600_000_000;
 /// What a job sets going takes at most so many microseconds each.
@@ -68,7 +70,19 @@ impl Simulation {
             && let Some((action, scope)) = self.some_slice()
         {
             self.remember(&format!("! an operator plans {action:?} {scope:?}"));
+            if action == Action::Discard {
+                self.at(self.now + DECIDED_AFTER, Event::Happen(Happening::Decide));
+            }
             self.order_of_jobs(Order::Plan { action, scope, by: "ann".to_owned() }, None);
+        }
+    }
+
+    /// What is to be given up is decided about at once: later it is another lot.
+    pub(super) fn decide_discards(&mut self) {
+        let jobs = self.jobs_and_tallies().into_iter().map(|(job, _)| job);
+        let planned = jobs.filter(|job| job.state == JobState::Planned && job.action == Action::Discard);
+        for job in planned.collect::<Vec<Job>>() {
+            self.go_on_with(&job);
         }
     }
 
