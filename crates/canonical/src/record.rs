@@ -68,8 +68,6 @@ pub struct Open {
     pub system: System,
     /// What it says.
     pub value: Value,
-    /// What the record had when it opened.
-    pub base: Value,
     /// Since when.
     pub since: Wall,
 }

@@ -15,7 +15,7 @@ use canonical::Object;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
-use crate::error::{ManifestError, did_you_mean};
+use crate::error::ManifestError;
 use crate::path::Path;
 use crate::plan::{Gauge, IdentityPlan, Plan};
 use crate::source::ManifestSource;
@@ -161,7 +161,7 @@ impl<'a> Compiler<'a> {
         let chosen =
             self.parameters.get(AUTH_PARAMETER).and_then(Value::as_str).unwrap_or("default").to_owned();
         let Some(auth) = source.auth.get(&chosen) else {
-            let hint = did_you_mean(&chosen, source.auth.keys().map(String::as_str));
+            let hint = canonical::suggest::hint(&chosen, source.auth.keys().map(String::as_str));
             self.whole(format!("there is no way to authenticate called `{chosen}`"), hint);
             return AuthKind::None;
         };

@@ -90,35 +90,3 @@ pub enum RenderError {
         other: String,
     },
 }
-
-/// The name of `among` nearest to `word`, as a hint; or all of them when none is near.
-pub(crate) fn did_you_mean<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = among.into_iter().collect();
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    let near = names.iter().map(|name| (distance(word, name), *name)).filter(|(d, _)| *d <= allowed).min();
-    match near {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None if names.is_empty() => "there is none to choose from".to_owned(),
-        None => format!("use one of: {}", names.join(", ")),
-    }
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one text to the other, without case.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.to_lowercase().chars().collect();
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, r) in right.iter().enumerate() {
-            let mut best = (last[j] + usize::from(l != r)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *l == right[j - 1] && left[i - 1] == *r {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[right.len()]
-}

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::compile;
 use crate::connector::Connector;
-use crate::error::{ManifestError, did_you_mean};
+use crate::error::ManifestError;
 use crate::source::ManifestSource;
 
 /// The largest manifest, in bytes.
@@ -113,7 +113,7 @@ fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
             let word = what.split('`').nth(1).unwrap_or_default();
             let names = expected.trim_start_matches("one of").split([',', ' ']);
             let names = names.map(|name| name.trim_matches('`')).filter(|name| !matches!(*name, "" | "or"));
-            (what.to_owned(), Some(did_you_mean(word, names)))
+            (what.to_owned(), Some(canonical::suggest::hint(word, names)))
         }
         _ => (text.to_owned(), None),
     };

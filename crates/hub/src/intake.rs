@@ -426,7 +426,9 @@ impl Intake {
 
     fn order(&mut self, outside: Ticket, order: Order, turn: &mut Turn<'_>) {
         if let Order::Settle { record, field, choice, reason } = order {
-            let Some(source) = self.config.systems.keys().next().cloned() else { return };
+            let Some(source) = self.config.systems.keys().next().cloned() else {
+                return turn.effect(Effect::Ack(outside, Ack::Refused("no system is configured".to_owned())));
+            };
             let wanted = prepare::Settle { outside, record, field, choice, reason };
             self.queue.push_back(Item::settle(&self.config, &source, wanted, turn.now.wall));
             return self.advance(turn);

@@ -122,9 +122,8 @@ impl Word<'_> {
             self.record(record, DecisionKind::Declined, rule, accepted);
             accepted.tell.insert(former.system);
         }
-        let base = record.fields.get(self.field.as_str()).cloned().unwrap_or_default();
         let (system, value) = (self.source().clone(), self.value.clone());
-        let open = Open { kind, system, value, base, since: self.context.now };
+        let open = Open { kind, system, value, since: self.context.now };
         record.open.insert(self.field.clone(), open);
         let kind = match kind {
             OpenKind::Frozen => DecisionKind::Frozen,

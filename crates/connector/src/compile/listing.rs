@@ -8,7 +8,6 @@ use canonical::Object;
 use serde_saphyr::Spanned;
 
 use super::Compiler;
-use crate::error::did_you_mean;
 use crate::plan::{Kind, ObjectPlan, PagePlan, Pattern, PollPlan, WebhookPlan};
 use crate::source::{Format, Handled, PageSource, PollSource, Sorting, TypeRule, WebhookSource};
 use crate::spec::{PollSpec, WebhookSpec};
@@ -159,7 +158,7 @@ impl Compiler<'_> {
         let Some(parameter) = &rule.objects_from else { return renames };
         let Some(value) = self.parameters.get(&parameter.value).cloned() else {
             let names = self.source.parameters.keys().map(String::as_str);
-            let hint = did_you_mean(&parameter.value, names);
+            let hint = canonical::suggest::hint(&parameter.value, names);
             self.error(parameter.referenced, format!("there is no parameter `{}`", parameter.value), hint);
             return renames;
         };
@@ -178,7 +177,7 @@ impl Compiler<'_> {
         match Object::new(&name.value) {
             Ok(object) if any || objects.contains_key(&object) => Some(object),
             Ok(_) => {
-                let hint = did_you_mean(&name.value, objects.keys().map(Object::as_str));
+                let hint = canonical::suggest::hint(&name.value, objects.keys().map(Object::as_str));
                 self.error(name.referenced, format!("there is no object `{}`", name.value), hint);
                 None
             }

@@ -9,7 +9,6 @@ use ledger::IdempotencyClass;
 use serde_json::Value;
 
 use super::Compiler;
-use crate::error::did_you_mean;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
 use crate::source::{ObjectSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
@@ -47,7 +46,8 @@ impl Compiler<'_> {
             Some(Value::Array(names)) => names.clone(),
             Some(_) => Vec::new(),
             None => {
-                let hint = did_you_mean(&parameter.value, source.parameters.keys().map(String::as_str));
+                let hint =
+                    canonical::suggest::hint(&parameter.value, source.parameters.keys().map(String::as_str));
                 self.error(
                     parameter.referenced,
                     format!("there is no parameter `{}`", parameter.value),
@@ -117,7 +117,7 @@ impl Compiler<'_> {
         let Some(kind) = &object.kind else { return object.clone() };
         let kinds = &self.source.kinds;
         let Some(base) = kinds.get(&kind.value) else {
-            let hint = did_you_mean(&kind.value, kinds.keys().map(String::as_str));
+            let hint = canonical::suggest::hint(&kind.value, kinds.keys().map(String::as_str));
             self.error(kind.referenced, format!("there is no kind `{}`", kind.value), hint);
             return object.clone();
         };

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{AUTH_PARAMETER, BATCH_PARAMETER, Compiler, IDENTITY_PARAMETER, TUNING};
-use crate::error::did_you_mean;
 use crate::source::{ParameterKind, ParameterSource};
 
 impl Compiler<'_> {
@@ -24,7 +23,7 @@ impl Compiler<'_> {
         for name in given.keys().filter(|name| !declared.contains_key(*name) && !reserved(name)) {
             let known =
                 declared.keys().map(String::as_str).chain([AUTH_PARAMETER, BATCH_PARAMETER]).chain(TUNING);
-            let hint = did_you_mean(name, known);
+            let hint = canonical::suggest::hint(name, known);
             self.whole(
                 format!("connector `{}` has no parameter `{name}`", self.source.connector.value),
                 hint,
@@ -90,7 +89,7 @@ impl Compiler<'_> {
         } else if !parameter.choices.is_empty() && !parameter.choices.contains(value) {
             let choices: Vec<String> = parameter.choices.iter().filter_map(crate::path::text_of).collect();
             let word = crate::path::text_of(value).unwrap_or_default();
-            let hint = did_you_mean(&word, choices.iter().map(String::as_str));
+            let hint = canonical::suggest::hint(&word, choices.iter().map(String::as_str));
             self.whole(format!("parameter `{name}` cannot be `{word}`"), hint);
         }
         value.clone()

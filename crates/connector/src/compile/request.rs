@@ -9,7 +9,6 @@ use serde_saphyr::Spanned;
 
 use super::Compiler;
 use crate::body::Node;
-use crate::error::did_you_mean;
 use crate::exchange::Credential;
 use crate::plan::{BodyPlan, Pair, RequestPlan};
 use crate::source::{Method, RequestSource};
@@ -104,7 +103,7 @@ impl Compiler<'_> {
         let names = source.limits.as_ref().unwrap_or(&manifest.limits.every_call);
         let buckets = &manifest.limits.buckets;
         for name in names.iter().filter(|name| !buckets.contains_key(&name.value)) {
-            let hint = did_you_mean(&name.value, buckets.keys().map(String::as_str));
+            let hint = canonical::suggest::hint(&name.value, buckets.keys().map(String::as_str));
             self.error(name.referenced, format!("there is no limit `{}`", name.value), hint);
         }
         Charge {

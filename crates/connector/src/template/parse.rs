@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::encode::percent;
 use super::{Alternative, Encoder, Flaw, Piece, Place, Scope, Slot, Source, Template};
-use crate::error::did_you_mean;
 
 /// What is known when a manifest is bound.
 pub(crate) struct Environment<'a> {
@@ -218,7 +217,10 @@ impl Alternative {
             .map(|name| {
                 Encoder::parse(name).ok_or_else(|| {
                     let word = name.split(':').next().unwrap_or_default();
-                    Fault::new(format!("there is no encoder `{name}`"), did_you_mean(word, Encoder::NAMES))
+                    Fault::new(
+                        format!("there is no encoder `{name}`"),
+                        canonical::suggest::hint(word, Encoder::NAMES),
+                    )
                 })
             })
             .collect::<Result<Vec<_>, Fault>>()?;
@@ -232,8 +234,12 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         None => (text, None),
     };
     let allowed = environment.allowed.sources();
-    let unknown =
-        || Fault::new(format!("there is no `{{{text}}}` here"), did_you_mean(text, allowed.iter().copied()));
+    let unknown = || {
+        Fault::new(
+            format!("there is no `{{{text}}}` here"),
+            canonical::suggest::hint(text, allowed.iter().copied()),
+        )
+    };
     let known = allowed.iter().any(|name| name.split('.').next() == Some(head));
     if !known {
         return Err(unknown());
@@ -243,7 +249,10 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("parameter", Some(name)) => {
             let Some(value) = environment.parameters.get(name) else {
                 let names = environment.parameters.keys().map(String::as_str);
-                return Err(Fault::new(format!("there is no parameter `{name}`"), did_you_mean(name, names)));
+                return Err(Fault::new(
+                    format!("there is no parameter `{name}`"),
+                    canonical::suggest::hint(name, names),
+                ));
             };
             if value.is_null() {
                 return Ok(None);
@@ -254,7 +263,10 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
             Some(value) => Source::Literal(Value::String(value.clone())),
             None => {
                 let names = environment.values.keys().map(String::as_str);
-                return Err(Fault::new(format!("there is no value `{name}`"), did_you_mean(name, names)));
+                return Err(Fault::new(
+                    format!("there is no value `{name}`"),
+                    canonical::suggest::hint(name, names),
+                ));
             }
         },
         ("object", None) => Source::Object,

@@ -126,13 +126,7 @@ pub fn record(number: u64, version: i64) -> Record {
             Provenance { system: system("crm"), event: evt(number), at: at(version), mapping: 3, changed };
         (field(field_name), from)
     };
-    let open = Open {
-        kind: OpenKind::Frozen,
-        system: system("crm"),
-        value: json!("theirs"),
-        base: json!(null),
-        since: at(1),
-    };
+    let open = Open { kind: OpenKind::Frozen, system: system("crm"), value: json!("theirs"), since: at(1) };
     let marks = Marks { object: Some(OrderToken(version)), fields: [(field("email"), OrderToken(9))].into() };
     Record {
         tenant: acme(),
