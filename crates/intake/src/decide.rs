@@ -19,6 +19,9 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     if let Some(into) = &incoming.merged_into {
         return merged_there(context, view, incoming, into);
     }
+    if incoming.rest && !view.links.contains_key(&incoming.about) {
+        return Verdict::Accept(Box::default());
+    }
     let (id, link) = match identity::resolve(context, view, incoming) {
         Identity::Record { record, link } => (record, link),
         Identity::Nobody => return nobody(view, incoming),
@@ -36,12 +39,12 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     if let Some(why) = reference::broken(context.schema, view, incoming, before.as_ref()) {
         return Verdict::Quarantine(why);
     }
-    let mut accepted = Accepted { about: Some(id), ..Accepted::default() };
+    let mut accepted = Accepted { about: Some(id), awaited: references.awaited, ..Accepted::default() };
     let record = before.clone().unwrap_or_else(|| blank(context, incoming, id));
     let after = if incoming.deleted {
         delete(context, view, incoming, record, &mut accepted)
     } else {
-        merge::merge(context, view, incoming, references, record, &mut accepted)
+        merge::merge(context, view, incoming, references.known, record, &mut accepted)
     };
     if let Some(after) = after {
         changed(context, incoming, before.as_ref(), after, &mut accepted);

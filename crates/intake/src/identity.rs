@@ -204,14 +204,23 @@ pub fn referred(view: &View, object: &ExternalRef) -> Option<RecordId> {
     view.links.get(object).map(|link| survivor(view, link.record))
 }
 
-/// Translates the source's ids of referenced objects into records, or names the first that is not linked.
-pub(crate) fn references(view: &View, incoming: &Incoming) -> Result<Vec<(Field, RecordId)>, ExternalRef> {
-    incoming
-        .references
-        .iter()
-        .map(|(field, object)| match referred(view, object) {
-            Some(record) => Ok((field.clone(), record)),
-            None => Err(object.clone()),
-        })
-        .collect()
+/// What a message refers to.
+#[derive(Default)]
+pub(crate) struct Referred {
+    pub(crate) known: Vec<(Field, RecordId)>,
+    /// The first object that is not linked and that nobody waits for.
+    pub(crate) awaited: Option<ExternalRef>,
+}
+
+/// Translates the source's ids of referenced objects into records, or names the first that is not linked and must be.
+pub(crate) fn references(view: &View, incoming: &Incoming) -> Result<Referred, ExternalRef> {
+    let mut out = Referred::default();
+    for (field, object) in &incoming.references {
+        match referred(view, object) {
+            Some(record) => out.known.push((field.clone(), record)),
+            None if incoming.late.contains(field) => out.awaited = out.awaited.or(Some(object.clone())),
+            None => return Err(object.clone()),
+        }
+    }
+    Ok(out)
 }

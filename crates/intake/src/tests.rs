@@ -172,6 +172,8 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         seen_paths: fields.clone(),
         fields,
         references: Vec::new(),
+        late: std::collections::BTreeSet::new(),
+        rest: false,
         extensions: Fields::new(),
         order: Some(OrderToken(order)),
         stamped: false,

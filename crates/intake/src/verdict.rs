@@ -174,6 +174,11 @@ pub struct Incoming {
     pub fields: Fields,
     /// References by the source's ids: field → object there.
     pub references: Vec<(Field, ExternalRef)>,
+    /// Fields among them that are not waited for: they follow when what they lead to is linked.
+    pub late: BTreeSet<Field>,
+    /// All else of it was taken in before: it brings those that are late, and nothing where its object stands for no record
+    /// any more.
+    pub rest: bool,
     /// What only this system knows.
     pub extensions: Fields,
     /// What it said in its own form per mapped target path, for the shadow; empty when nothing is written there.
@@ -227,6 +232,8 @@ impl Incoming {
             merged_into: None,
             fields: Fields::new(),
             references: Vec::new(),
+            late: BTreeSet::new(),
+            rest: false,
             extensions: Fields::new(),
             seen_paths: Fields::new(),
             order: None,
@@ -311,6 +318,8 @@ pub struct Accepted {
     pub buried: Option<Grave>,
     /// The record it is about, changed or not.
     pub about: Option<RecordId>,
+    /// The first object that a late reference leads to and that is not linked yet.
+    pub awaited: Option<ExternalRef>,
 }
 
 /// The verdict on one message.

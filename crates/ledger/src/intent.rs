@@ -122,6 +122,10 @@ pub struct Intent {
     pub token: Option<OrderToken>,
     /// Follows the change across systems.
     pub trace: String,
+    /// It lacks references whose objects are not linked there yet: with it the target does not have the level, and the
+    /// obligation goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacking: bool,
     /// The batch that it goes in; `None`: alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Membership>,

@@ -80,6 +80,7 @@ impl Cell<Field> {
         &self,
         record: &Fields,
         links: Links<'_>,
+        path: &str,
         missing: &mut Vec<MissingLink>,
     ) -> Result<Option<Origin>, Flaw> {
         let mut ids = Vec::with_capacity(self.links.len());
@@ -102,6 +103,8 @@ impl Cell<Field> {
                     entity: link.entity.clone(),
                     object: link.object.clone(),
                     record: *record,
+                    path: path.to_owned(),
+                    late: false,
                 });
                 Ok(None)
             }

@@ -55,6 +55,8 @@ pub struct Reference<'a> {
     pub entity: &'a Entity,
     /// The system's kind of object that stands for it.
     pub object: &'a Object,
+    /// Nobody waits for it.
+    pub late: bool,
 }
 
 impl Mapping {
@@ -134,11 +136,16 @@ impl Mapping {
     /// The fields that refer to other records, read or written, each once per kind of object.
     pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
         let read = self.inner.ins.iter().filter_map(|row| {
-            let (entity, object) = row.reference.as_ref()?;
-            Some(Reference { field: &row.field, entity, object })
+            let used = row.reference.as_ref()?;
+            Some(Reference { field: &row.field, entity: &used.entity, object: &used.object, late: used.late })
         });
         let written = self.inner.outs.iter().filter_map(|row| match &row.source {
-            Source::Link(entity, object) => Some(Reference { field: &row.field, entity, object }),
+            Source::Link(used) => Some(Reference {
+                field: &row.field,
+                entity: &used.entity,
+                object: &used.object,
+                late: used.late,
+            }),
             Source::Field | Source::Joined(_) | Source::Cell(_) => None,
         });
         let cells = self.inner.outs.iter().filter_map(|row| match &row.source {
@@ -149,6 +156,7 @@ impl Mapping {
             field: &link.field,
             entity: &link.entity,
             object: &link.object,
+            late: false,
         });
         let all: std::collections::BTreeSet<Reference<'_>> = read.chain(written).chain(asked).collect();
         all.into_iter()

@@ -10,6 +10,7 @@ use crate::flaw::Misfit;
 use crate::mapping::Mapping;
 use crate::path::Found;
 use crate::row::Said;
+use crate::source::RefUse;
 
 /// What one observed object says about a record.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct UnresolvedRef {
     pub object: Object,
     /// Its id there.
     pub external_id: String,
+    /// The record is taken in without it while it is not linked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 impl Mapping {
@@ -45,9 +49,9 @@ impl Mapping {
             let said = row.take(observed).map_err(|flaw| flaw.reading(row.path.as_str(), &row.field))?;
             match (said, &row.reference) {
                 (Said::Keep, _) => {}
-                (Said::Value(Value::String(external_id)), Some((entity, object))) => {
-                    let target =
-                        UnresolvedRef { entity: entity.clone(), object: object.clone(), external_id };
+                (Said::Value(Value::String(external_id)), Some(used)) => {
+                    let RefUse { entity, object, late } = used.clone();
+                    let target = UnresolvedRef { entity, object, external_id, late };
                     patch.references.insert(row.field.clone(), target);
                 }
                 (Said::Value(value), _) => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::flaw::{Flaw, ProjectError};
 use crate::mapping::Mapping;
 use crate::row::{Origin, OutRow, Said, Source};
+use crate::source::RefUse;
 
 /// A record in a system's form.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct MissingLink {
     pub object: Object,
     /// The record.
     pub record: RecordId,
+    /// The path that it would stand at.
+    pub path: String,
+    /// The object is written without it, and it follows when its link is there.
+    pub late: bool,
 }
 
 /// Finds the id that a record has in the system.
@@ -64,13 +69,14 @@ impl OutRow {
             Some(Origin::Value(value)) => value,
         };
         let value = match &self.source {
-            Source::Link(entity, object) => {
+            Source::Link(used) => {
                 let record = record_id(&value)?;
-                match links(entity, object, &record) {
+                match links(&used.entity, &used.object, &record) {
                     Some(id) => Value::String(id),
                     None => {
-                        let (field, entity, object) = (self.field.clone(), entity.clone(), object.clone());
-                        missing.push(MissingLink { field, entity, object, record });
+                        let RefUse { entity, object, late } = used.clone();
+                        let (field, path) = (self.field.clone(), self.path.as_str().to_owned());
+                        missing.push(MissingLink { field, entity, object, record, path, late });
                         return Ok(Said::Keep);
                     }
                 }

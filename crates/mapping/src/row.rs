@@ -1,7 +1,7 @@
 //! Compiled rows: where a value comes from, the steps it takes, and what absence means.
 
 use canonical::value::is_empty;
-use canonical::{Entity, Field, Fields, Object};
+use canonical::{Field, Fields};
 use serde_json::Value;
 
 use crate::cell::Cell;
@@ -10,7 +10,7 @@ use crate::flaw::{Flaw, Why};
 use crate::lookup::Table;
 use crate::path::{Found, Path};
 use crate::project::{Links, MissingLink};
-use crate::source::{Equal, OnAbsent, OnEmpty};
+use crate::source::{Equal, OnAbsent, OnEmpty, RefUse};
 use crate::step::Step;
 
 /// What the other side is told.
@@ -127,7 +127,7 @@ pub(crate) struct InRow {
     pub(crate) check: Check,
     /// The last step already gives the field's normal form.
     pub(crate) settled: bool,
-    pub(crate) reference: Option<(Entity, Object)>,
+    pub(crate) reference: Option<RefUse>,
     pub(crate) policies: Policies,
     pub(crate) equal: Option<Equal>,
     /// The same row's other direction.
@@ -242,7 +242,7 @@ pub(crate) enum Source {
     /// Several fields, the row's first.
     Joined(Joined<Field>),
     /// The id in the system of the record that the row's field refers to.
-    Link(Entity, Object),
+    Link(RefUse),
     /// An expression of several fields, the row's first.
     Cell(Box<Cell<Field>>),
 }
@@ -284,7 +284,7 @@ impl OutRow {
             Source::Joined(joined) => {
                 join(joined.parts.iter().map(|field| Ok(of(field))), &joined.separator).map(Some)
             }
-            Source::Cell(cell) => cell.write(record, links, missing),
+            Source::Cell(cell) => cell.write(record, links, self.path.as_str(), missing),
             Source::Field | Source::Link(..) => Ok(Some(of(&self.field))),
         }
     }

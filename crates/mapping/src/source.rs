@@ -250,6 +250,10 @@ pub struct RefUse {
     pub entity: Entity,
     /// The system's kind of object that holds it there.
     pub object: Object,
+    /// Nobody waits for it: the object is written, or taken in, without it, and it follows when its link is there. What
+    /// breaks a cycle of references.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// A test of the mapping: `from` with `canonical` reads, `canonical` with `to` writes, all three do both.

@@ -8,6 +8,8 @@ mod batch_tests;
 mod batches;
 mod campaign;
 mod checks;
+#[cfg(test)]
+mod circle_tests;
 mod driver;
 mod estate;
 mod hints;

@@ -31,6 +31,8 @@ impl Checks {
         if complete {
             self.owners_are_read(entities, mappings);
             self.references_link(mappings, routes);
+            self.references_end(mappings, routes);
+            self.keys_are_whole(entities, mappings);
             self.sources_are_heard(mappings, systems);
             self.lookups_are_used(entities, mappings, files);
         }
@@ -131,6 +133,68 @@ impl Checks {
                 let hint =
                     format!("add a route that brings {} there, or a mapping that reads it", reference.entity);
                 self.problems.push(declared.document.problem(&["fields", &row, key], what).hint(hint));
+            }
+        }
+    }
+
+    /// Records that wait for each other would wait for ever: of what routes bring to a system, some reference of every
+    /// circle must be one that nobody waits for. A kind of object that refers to itself is no circle: its records make a tree.
+    fn references_end(&mut self, mappings: &BTreeMap<String, DeclaredMapping>, routes: &[DeclaredRoute]) {
+        let brought = |declared: &DeclaredMapping| {
+            routes
+                .iter()
+                .any(|r| r.route.kind == RouteKind::Sync && r.route.mapping == *declared.mapping.id())
+        };
+        let waits: Vec<Waits<'_>> = mappings
+            .values()
+            .filter(|declared| brought(declared))
+            .flat_map(|declared| {
+                let rows = declared.source.fields.iter().enumerate();
+                let rows = rows.filter(|(_, row)| row.direction.writes());
+                rows.filter_map(|(at, row)| {
+                    let used = row.reference.as_ref().filter(|used| !used.late)?;
+                    Some(Waits { declared, at, to: (declared.mapping.system(), &used.entity, &used.object) })
+                })
+            })
+            .filter(|edge| edge.from() != edge.to)
+            .collect();
+        for edge in &waits {
+            if !leads_to(&waits, edge.to, edge.from()) {
+                continue;
+            }
+            let (system, entity, object) = edge.to;
+            let what = format!(
+                "{} and {entity} refer to each other in `{system}`, so that two such records would wait for each other for ever",
+                edge.declared.mapping.entity()
+            );
+            let hint = format!(
+                "add `late: true` to one reference of the circle, such as this one: it is then written without, and the id of `{object}` follows"
+            );
+            let path = ["fields", &edge.at.to_string(), "ref"];
+            self.problems.push(edge.declared.document.problem(&path, what).hint(hint));
+        }
+    }
+
+    /// What a record is found by must be there when it is looked for.
+    fn keys_are_whole(
+        &mut self,
+        entities: &BTreeMap<Entity, DeclaredEntity>,
+        mappings: &BTreeMap<String, DeclaredMapping>,
+    ) {
+        for declared in mappings.values() {
+            let Some(entity) = entities.get(declared.mapping.entity()) else { continue };
+            for (at, row) in declared.source.fields.iter().enumerate() {
+                let late = row.direction.reads() && row.reference.as_ref().is_some_and(|used| used.late);
+                let Some(field) = row.field.as_ref().filter(|_| late) else { continue };
+                let mut keys = entity.schema.match_keys.iter();
+                let Some(key) = keys.find(|key| key.fields.contains(field)) else { continue };
+                let what = format!(
+                    "`{field}` is part of the match key `{}`: a record could not be found before it is there",
+                    key.name
+                );
+                let path = ["fields", &at.to_string(), "ref", "late"];
+                let hint = "drop `late`, or take the field out of the key";
+                self.problems.push(declared.document.problem(&path, what).hint(hint));
             }
         }
     }
@@ -319,4 +383,37 @@ fn owners(spec: &FieldSpec) -> Vec<(Vec<String>, &System)> {
     let moving =
         moving.map(|(i, rule)| (vec!["owners".to_owned(), i.to_string(), "owner".to_owned()], &rule.owner));
     moving.chain(spec.owner.iter().map(|owner| (vec!["owner".to_owned()], owner))).collect()
+}
+
+/// A kind of object of a system, as a type of record.
+type Kind<'a> = (&'a System, &'a Entity, &'a Object);
+
+/// A row whose object waits for another.
+struct Waits<'a> {
+    declared: &'a DeclaredMapping,
+    at: usize,
+    to: Kind<'a>,
+}
+
+impl<'a> Waits<'a> {
+    fn from(&self) -> Kind<'a> {
+        let mapping = &self.declared.mapping;
+        (mapping.system(), mapping.entity(), mapping.object())
+    }
+}
+
+/// Whether waiting for one kind of object means to wait for the other.
+fn leads_to(waits: &[Waits<'_>], from: Kind<'_>, to: Kind<'_>) -> bool {
+    let mut reached = BTreeSet::from([from]);
+    loop {
+        let before = reached.len();
+        for edge in waits {
+            if reached.contains(&edge.from()) {
+                reached.insert(edge.to);
+            }
+        }
+        if reached.contains(&to) || reached.len() == before {
+            return reached.contains(&to);
+        }
+    }
 }

@@ -191,3 +191,96 @@ fn what_expressions_use_counts_as_used() {
     files.put("mappings/person.crm.yaml", crm.to_owned());
     assert_eq!(said(&files), "");
 }
+
+#[test]
+fn records_do_not_wait_for_each_other() {
+    let folder = |late: &str| {
+        let mut files = base();
+        let own = super::folder::OWN.replace(
+            "objects:\n",
+            &format!(
+                "objects:\n{}",
+                super::folder::OWN.split_once("objects:\n").unwrap().1.replace("  people:", "  firms:")
+            ),
+        );
+        files.put("connectors/own.yaml", own);
+        files.put(
+            "model/person.yaml",
+            PERSON
+                .replace(
+                    "x-entity: Person}\n",
+                    "x-entity: Person}\n    firm: {type: string, format: record, x-entity: Firm}\n",
+                )
+                .replace("  email: {owner: crm}\n", "  email: {owner: crm}\n  firm: {owner: crm}\n"),
+        );
+        files.put("model/firm.yaml", FIRM);
+        files.put("mappings/firm.crm.yaml", FIRM_CRM);
+        files.put(
+            "mappings/firm.erp.yaml",
+            FIRM_CRM.replace("crm", "erp").replace("direction: in", "direction: out"),
+        );
+        let person =
+            "  - {field: firm, path: firm, direction: in, ref: {entity: Firm, object: firms}}\nexamples:";
+        files.put("mappings/person.crm.yaml", PERSON_CRM.replace("examples:", person));
+        let erp = files.get("mappings/person.erp.yaml").unwrap().to_owned();
+        let row = format!(
+            "  - {{field: firm, path: firm, direction: out, ref: {{entity: Firm, object: firms{late}}}}}\n"
+        );
+        files.put("mappings/person.erp.yaml", erp + &row);
+        files.put("routes/firms.yaml", "routes:\n  - {route: firm.erp, kind: sync, entity: Firm, system: erp, object: firms, mapping: firm.erp}\n");
+        said(&files)
+    };
+    let circle = folder("");
+    let line = "refer to each other in `erp`, so that two such records would wait for each other for ever";
+    let errors: Vec<&str> = circle.lines().filter(|said| said.contains(": error: ")).collect();
+    assert_eq!(
+        errors,
+        [
+            format!("mappings/firm.erp.yaml:8:47: error: Firm and Person {line}"),
+            format!("mappings/person.erp.yaml:11:47: error: Person and Firm {line}"),
+        ],
+        "{circle}"
+    );
+    assert!(circle.contains("add `late: true` to one reference of the circle"), "{circle}");
+    assert_eq!(folder(", late: true"), "");
+}
+
+#[test]
+fn a_record_is_not_found_by_what_comes_later() {
+    let mut files = base();
+    files.put("model/person.yaml", PERSON.replace("fields: [email]", "fields: [email, parent]"));
+    let erp = files
+        .get("mappings/person.erp.yaml")
+        .unwrap()
+        .replace("object: people}}", "object: people, late: true}}");
+    files.put("mappings/person.erp.yaml", erp);
+    let said = said(&files);
+    let line = "mappings/person.erp.yaml:10:77: error: `parent` is part of the match key `email`: a record could not be \
+                found before it is there";
+    assert!(said.starts_with(line), "{said}");
+}
+
+const FIRM: &str = "\
+entity: Firm
+version: 1
+schema:
+  type: object
+  properties:
+    name: {type: string, maxLength: 80}
+    head: {type: string, format: record, x-entity: Person}
+fields:
+  name: {owner: crm, pii: none}
+  head: {owner: crm, pii: none}
+creators: [crm]
+";
+
+const FIRM_CRM: &str = "\
+mapping: firm.crm
+version: 1
+entity: Firm
+system: crm
+object: firms
+fields:
+  - {field: name, path: name, direction: in}
+  - {field: head, path: head, direction: in, ref: {entity: Person, object: people}}
+";

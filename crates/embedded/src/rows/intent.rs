@@ -172,6 +172,7 @@ pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
         closed_at: wall_or_none(row, 24)?,
         token: row.get::<_, Option<i64>>(25)?.map(OrderToken),
         trace: trace_out(row, 26)?,
+        lacking: false,
         batch: row.get::<_, Option<Vec<u8>>>(27)?.map(|bytes| batch_out(&bytes)).transpose()?,
     })
 }

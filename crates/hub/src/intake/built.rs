@@ -8,7 +8,7 @@ use intake::{Accepted, Incoming, Link, MessageState};
 use ledger::Reason;
 use store::{Fetch, Op, Require};
 
-use super::prepare::Item;
+use super::prepare::{Item, PARK_FOR};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -138,6 +138,27 @@ impl Built {
         }
     }
 
+    /// The item's message waits for an object to be linked, which is read where it can be.
+    pub(super) fn await_link(
+        &mut self,
+        config: &Configuration,
+        mut item: Item,
+        waiting: ExternalRef,
+        now: Wall,
+    ) -> Item {
+        let system = config.systems.get(&waiting.system);
+        if system.is_some_and(|system| system.connector.can_fetch(&waiting.object)) {
+            self.want_fetch(&item, waiting.clone(), now);
+        }
+        // A link that comes before this is kept would wake nobody.
+        let (tenant, external) = (item.message.tenant.clone(), waiting.clone());
+        self.require.push(Require::Unlinked { tenant, external });
+        item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
+        item.message.waiting = Some(waiting);
+        self.marks.push(Mark::MessageParked { source: item.source.clone() });
+        item
+    }
+
     pub(super) fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
         self.fetch(item.message.tenant.clone(), external, item.message.trace.clone(), now);
     }
@@ -194,7 +215,7 @@ impl Built {
         if state == MessageState::Quarantined && item.message.event_id.is_none() {
             item.message.event_id.clone_from(&item.read_key);
         }
-        if let Some(why) = &why {
+        if let Some(why) = why.as_ref().filter(|_| state == MessageState::Quarantined) {
             how = TakenAs::Quarantined(why.message.clone());
             self.marks.push(Mark::Quarantined {
                 source: item.source.clone(),

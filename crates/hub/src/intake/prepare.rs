@@ -19,6 +19,9 @@ pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
 /// How long an unlinked object waits for an open create in its system, in all.
 pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The class of the reason of a message that waits with nothing but its late references.
+pub(super) const LACKING: &str = "lacking";
+
 /// One arrival on its way through intake.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
@@ -359,6 +362,8 @@ fn fill(
         }
     };
     let writer = config.outbound(&item.source, &observation.object).map(|(mapping, _)| mapping);
+    let late = patch.references.iter().filter(|(_, reference)| reference.late);
+    let late: BTreeSet<_> = late.map(|(field, _)| field.clone()).collect();
     let references = patch.references.iter().map(|(field, reference)| {
         let object = reference.object.clone();
         let external = ExternalRef { system: item.source.clone(), object, id: reference.external_id.clone() };
@@ -380,6 +385,7 @@ fn fill(
         seen_paths: writer.map_or_else(canonical::Fields::new, |writer| writer.observe(fields)),
         fields: patch.fields,
         references,
+        late,
         extensions: patch.extensions,
         order,
         stamped,
@@ -393,7 +399,24 @@ fn fill(
         matches,
         ..said(item, about, instance, mapping)
     };
-    merge(item, incoming, mapping, schema);
+    let taken_in = item.message.reason.as_ref().is_some_and(|reason| reason.class == LACKING);
+    merge(item, if taken_in { only_late(incoming) } else { incoming }, mapping, schema);
+}
+
+/// Of a message that was taken in without them, the references that were not linked then. What else it said is not judged
+/// a second time.
+fn only_late(mut incoming: Incoming) -> Incoming {
+    let late = std::mem::take(&mut incoming.late);
+    incoming.references.retain(|(field, _)| late.contains(field));
+    Incoming {
+        rest: true,
+        late,
+        fields: canonical::Fields::new(),
+        extensions: canonical::Fields::new(),
+        seen_paths: canonical::Fields::new(),
+        complete: false,
+        ..incoming
+    }
 }
 
 /// A state of an export: its values are canonical already. It is placed by the order that its source had.
@@ -459,6 +482,8 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         seen_paths: canonical::Fields::new(),
         fields: canonical::Fields::new(),
         references: Vec::new(),
+        late: BTreeSet::new(),
+        rest: false,
         extensions: canonical::Fields::new(),
         order: None,
         stamped: false,

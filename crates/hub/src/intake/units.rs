@@ -7,10 +7,10 @@ use config::Configuration;
 use intake::{Accepted, Context, Incoming, MessageState, Verdict, View};
 use ledger::Route;
 use planted::Bug;
-use store::{Head, Receipt, Require, Unit};
+use store::{Head, Receipt, Unit};
 
 use super::built::Built;
-use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Settle, Task, reason};
+use super::prepare::{CREATE_PATIENCE, Item, LACKING, Settle, Task, reason};
 use super::recall::{names_referred, recall};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
@@ -225,23 +225,13 @@ fn park(
 ) {
     let now = turn.now.wall;
     let mut built = Built::default();
-    if let Some(waiting) = &waiting {
-        let fetchable = config
-            .systems
-            .get(&waiting.system)
-            .is_some_and(|system| system.connector.can_fetch(&waiting.object));
-        if fetchable {
-            built.want_fetch(&item, waiting.clone(), now);
-        }
-        // A link that comes before this is kept would wake nobody.
-        let (tenant, external) = (item.message.tenant.clone(), waiting.clone());
-        built.require.push(Require::Unlinked { tenant, external });
-        item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
+    if let Some(waiting) = waiting {
+        item = built.await_link(config, item, waiting, now);
     } else {
         item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + CREATE_PATIENCE));
+        item.message.waiting = None;
+        built.marks.push(Mark::MessageParked { source: item.source.clone() });
     }
-    item.message.waiting = waiting;
-    built.marks.push(Mark::MessageParked { source: item.source.clone() });
     built.keep(item, MessageState::Parked, None, turn);
     batch.built.push(built);
 }
@@ -269,8 +259,16 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
+    let awaited = accepted.awaited.clone();
     built.merge(config, entity, Some(incoming), accepted, turn.now.wall);
-    built.keep(item, MessageState::Accepted, None, turn);
+    match awaited {
+        None => built.keep(item, MessageState::Accepted, None, turn),
+        Some(awaited) => {
+            let text = format!("it was taken in without its reference to {awaited}, which follows");
+            let item = built.await_link(config, item, awaited, turn.now.wall);
+            built.keep(item, MessageState::Parked, Some(reason(LACKING, text)), turn);
+        }
+    }
     if let Some((_, taken)) = built.items.last_mut() {
         taken.raised = raised;
     }

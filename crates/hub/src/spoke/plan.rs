@@ -8,7 +8,7 @@ use canonical::value::is_empty;
 use canonical::{Alive, EntitySchema, Fields, Object, Record, RecordId, Wall};
 use dispatch::Permit;
 use ledger::{Level, Obligation, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
-use mapping::Mapping;
+use mapping::{Mapping, MissingLink};
 use store::{Head, Op, Require, SpokeRow, Unit};
 
 use crate::mark::Mark;
@@ -63,6 +63,8 @@ pub(crate) struct Wanted {
     pub(crate) mapping: (String, u32),
     /// It may be there already although nothing says so.
     pub(crate) look_first: bool,
+    /// References follow when what they lead to is linked there.
+    pub(crate) lacking: bool,
 }
 
 pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
@@ -175,11 +177,14 @@ impl Spoke {
                     Ok(projection) => projection,
                     Err(error) => return self.unfit(&error, mapping),
                 };
+                if let Some(missing) = projection.missing.first() {
+                    return self.wait_for(missing, mapping, now, obligation);
+                }
                 if let Some(operation) = &route.operation
                     && row.link.is_none()
                     && self.connector.operation(operation, &route.object).is_some_and(|spec| spec.linked)
                 {
-                    return wait_for(record.id, route, now, obligation);
+                    return wait_for_itself(record.id, route, now, obligation);
                 }
                 if let Some(once) = self.said_once(obligation, route) {
                     return once;
@@ -198,6 +203,7 @@ impl Spoke {
                     matches: Vec::new(),
                     mapping: (mapping.id().to_owned(), mapping.version()),
                     look_first: self.looks_for_event(&fact),
+                    lacking: false,
                 }))
             }
             RouteKind::Sync => self.judge_sync(
@@ -237,39 +243,17 @@ impl Spoke {
             Ok(projection) => projection,
             Err(error) => return self.unfit(&error, mapping),
         };
-        if let Some(missing) = projection.missing.first() {
-            let until = waiting_until(obligation, now);
-            if until <= now {
-                let text = format!(
-                    "{} refers to {} {}, which is not in {} as {} after an hour: see why it is not delivered there, then retry",
-                    missing.field, missing.entity, missing.record, self.system, missing.object
-                );
-                return rest(State::Dead, false, Some(self.failure("missing_link", text, mapping)));
-            }
-            let why = reason(
-                "parked",
-                format!("waits for {} {} to be linked there", missing.entity, missing.record),
-            );
-            return Plan::Rest(Rest {
-                state: State::Parked,
-                reached: false,
-                reason: Some(why),
-                waiting: Some(Waiting::Link {
-                    record: missing.record,
-                    object: missing.object.clone(),
-                    until,
-                }),
-                require: vec![Require::NotYetLinked {
-                    record: missing.record,
-                    system: self.system.clone(),
-                    object: missing.object.clone(),
-                }],
-            });
+        let all_again = obligation.aside.resay > obligation.reached.generation;
+        // What is said all over again is said once: then it waits for them, too.
+        let patient = link.is_none() || !all_again;
+        if let Some(missing) = projection.missing.iter().find(|missing| !missing.late || !patient) {
+            return self.wait_for(missing, mapping, now, obligation);
         }
+        let late = std::mem::take(&mut projection.missing);
         mapping.keep_seen(&mut projection, &shadow.fields);
         amend(&mut projection.fields, &shadow, obligation);
         // A replay says all of it, whatever is known to be there.
-        let mut difference = if obligation.aside.resay > obligation.reached.generation {
+        let mut difference = if all_again {
             projection.fields.clone()
         } else {
             shadow.difference(&projection.fields, &BTreeSet::new())
@@ -279,9 +263,13 @@ impl Spoke {
             // settled there.
             let mut own = self.own_paths(mapping, schema, Some(record));
             own.extend(self.held_paths(mapping, record));
+            own.extend(late.iter().map(|missing| missing.path.as_str()));
             difference.retain(|path, _| !own.contains(path.as_str()));
             if difference.is_empty() {
-                return skip("no_change", "the target has it already");
+                return match late.first() {
+                    Some(missing) => self.wait_for(missing, mapping, now, obligation),
+                    None => skip("no_change", "the target has it already"),
+                };
             }
             for path in own {
                 match shadow.fields.get(path) {
@@ -301,6 +289,7 @@ impl Spoke {
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
             look_first,
+            lacking: !late.is_empty(),
         }))
     }
 
@@ -373,6 +362,27 @@ impl Spoke {
         }
         let held: BTreeSet<&canonical::Field> = record.held_at(&self.system).collect();
         paths_of(mapping, |field| held.contains(field))
+    }
+
+    /// It refers to what the target does not have yet.
+    fn wait_for(&self, missing: &MissingLink, mapping: &Mapping, now: Wall, obligation: &Obligation) -> Plan {
+        let MissingLink { field, entity, object, record, .. } = missing;
+        let until = waiting_until(obligation, now);
+        if until <= now {
+            let text = format!(
+                "{field} refers to {entity} {record}, which is not in {} as {object} after an hour: see why it is not delivered there, then retry",
+                self.system
+            );
+            return rest(State::Dead, false, Some(self.failure("missing_link", text, mapping)));
+        }
+        let (record, object) = (*record, object.clone());
+        Plan::Rest(Rest {
+            state: State::Parked,
+            reached: false,
+            reason: Some(reason("parked", format!("waits for {entity} {record} to be linked there"))),
+            waiting: Some(Waiting::Link { record, object: object.clone(), until }),
+            require: vec![Require::NotYetLinked { record, system: self.system.clone(), object }],
+        })
     }
 
     /// A record that the mapping can't bring over.
@@ -459,6 +469,7 @@ fn leave(
         matches: Vec::new(),
         mapping: (mapping.id().to_owned(), mapping.version()),
         look_first: false,
+        lacking: false,
     }))
 }
 
@@ -470,7 +481,7 @@ fn waiting_until(obligation: &Obligation, now: Wall) -> Wall {
 }
 
 /// A notification whose object is not there yet.
-fn wait_for(record: canonical::RecordId, route: &Route, now: Wall, obligation: &Obligation) -> Plan {
+fn wait_for_itself(record: canonical::RecordId, route: &Route, now: Wall, obligation: &Obligation) -> Plan {
     let until = waiting_until(obligation, now);
     if until <= now {
         let text = format!(

@@ -219,6 +219,7 @@ impl Spoke {
         intent.reason = settlement.attempt.as_ref().map(|attempt| attempt.reason.clone());
         let attempts = settlement.head.as_ref().map_or(0, |head| head.attempts);
         let (state, reached, due, reason, attempts) = match &settlement.ending {
+            Ending::Delivered if intent.lacking => (State::Pending, false, now, None, attempts),
             Ending::Delivered => (State::Delivered, true, now, None, attempts),
             Ending::Found | Ending::Converge => (State::Pending, false, now, None, attempts),
             Ending::Retry { due, spent } => {
@@ -490,6 +491,7 @@ impl Spoke {
         let due = match &settlement.ending {
             Ending::Retry { due, .. } => Some(*due),
             Ending::Found | Ending::LinkRot | Ending::Refetch | Ending::Converge => Some(turn.now.wall),
+            Ending::Delivered if intent.lacking => Some(turn.now.wall),
             _ => None,
         };
         match settlement.head {

@@ -126,6 +126,7 @@ impl Spoke {
             closed_at: None,
             token: None,
             trace: obligation.trace.clone(),
+            lacking: wanted.lacking,
             batch: None,
         }
     }

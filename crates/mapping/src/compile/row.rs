@@ -283,11 +283,11 @@ impl<'a> Draft<'a> {
             None => Tables::default(),
         };
         let policies = self.policies(&check)?;
-        let reference = row.reference.as_ref().map(|used| (used.entity.clone(), used.object.clone()));
+        let reference = row.reference.clone();
         let write = if row.direction.writes() {
             let source = match (self.concat, reference.clone()) {
                 (Some(form), _) => Source::Joined(joined(form, |name| Field::new(name).ok())),
-                (None, Some((entity, object))) => Source::Link(entity, object),
+                (None, Some(used)) => Source::Link(used),
                 (None, None) => Source::Field,
             };
             let steps = written.into_iter().map(|(_, step)| step).collect();

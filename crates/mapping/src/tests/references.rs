@@ -59,6 +59,21 @@ fn references_are_written_by_links_or_missed() {
     assert_eq!(error.fingerprint(), "project:account:company.id:form");
 }
 
+/// Which of them nobody waits for is said on both ways.
+#[test]
+fn late_references_are_told_apart() {
+    for (late, row) in [(false, REF.to_owned()), (true, REF.replace("companies}", "companies, late: true}"))]
+    {
+        let mapping = compile(&row);
+        let patch = normalise(&mapping, json!({"company": {"id": "c-1"}})).unwrap();
+        assert_eq!(patch.references.get("account").unwrap().late, late);
+        let holder = fields(json!({"account": record(7).to_string()}));
+        let unlinked = mapping.project(&holder, &|_, _, _| None).unwrap();
+        assert_eq!((unlinked.missing[0].late, unlinked.missing[0].path.as_str()), (late, "company.id"));
+        assert_eq!(mapping.references().map(|used| used.late).collect::<Vec<_>>(), [late]);
+    }
+}
+
 #[test]
 fn ids_that_are_numbers_there_stay_numbers() {
     let mapping = compile(

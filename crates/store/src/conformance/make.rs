@@ -301,6 +301,7 @@ pub fn intent(number: u64, route: &str, record: u64) -> Intent {
         closed_at: None,
         token: None,
         trace: trace(number),
+        lacking: false,
         batch: None,
     }
 }
