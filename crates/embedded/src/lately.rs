@@ -264,6 +264,7 @@ impl Of {
             shadow: None,
             link: None,
             links: BTreeMap::new(),
+            bringers: BTreeMap::new(),
             intent: intents.find(|intent| intent.object == ask.object).map(|intent| Intent::clone(intent)),
         })
     }

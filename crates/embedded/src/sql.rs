@@ -138,6 +138,8 @@ statements! {
     DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY number DESC LIMIT ?2";
 
     Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
+    Bringers = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND kind = 0 AND tenant = ?2 \
+        AND system = ?3 AND object = ?4";
     ObligationAt = "SELECT ", obligation!(), " FROM obligation WHERE seq = ?1";
     ObligationsOfRecord = "SELECT ", obligation!(), " FROM obligation WHERE seq IN ( \
         SELECT seq FROM obligation WHERE subject = ?1 AND kind = 0 \
@@ -157,10 +159,10 @@ statements! {
         AND state <= 2 AND kind = 1 AND seq <> ?4 ORDER BY seq LIMIT 1";
     /// Whether anything waits for a link at all.
     AnyWaiting = "SELECT EXISTS (SELECT 1 FROM obligation INDEXED BY obligation_wait \
-        WHERE state = 2 AND wait_record IS NOT NULL), \
+        WHERE state IN (2, 4) AND wait_record IS NOT NULL), \
         EXISTS (SELECT 1 FROM message INDEXED BY message_wait WHERE state = 2 AND wait_id IS NOT NULL)";
     WaitingObligations = "SELECT ", obligation!(), " FROM obligation WHERE wait_record = ?1 AND wait_object = ?2 \
-        AND system = ?3 AND tenant = ?4 AND state = 2 AND wait_record IS NOT NULL ORDER BY seq";
+        AND system = ?3 AND tenant = ?4 AND state IN (2, 4) AND wait_record IS NOT NULL ORDER BY seq";
     Claim = "SELECT ", head!(), " FROM obligation INDEXED BY obligation_claim \
         WHERE tenant = ?1 AND system = ?2 AND lane = ?3 AND state <= 2 AND held = 0 \
         AND due <= ?4 AND (due, seq) > (?5, ?6) ORDER BY due, seq LIMIT ?7";

@@ -27,6 +27,7 @@ mod standing;
 mod start;
 #[cfg(test)]
 mod tests;
+mod wait;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Fields, Object, OrderToken};
-use config::Configuration;
+use config::{Configuration, Files};
 use connector::{Observation, Seen};
 use serde_json::{Value, json};
 
@@ -17,6 +17,11 @@ const PAIRS: usize = 4;
 
 /// Teams have a lead, who is a person of a team.
 fn configuration(class: Class) -> Arc<Configuration> {
+    loaded(&folder(class, ["standard", "standard"]))
+}
+
+/// With the lanes of teams and of people, of which bulk work waits for the evening.
+fn folder(class: Class, lanes: [&str; 2]) -> Files {
     let target = class.name();
     let mut files = files(&[class], &|class: Class| two_kinds(&class.manifest(false)));
     for name in ["model/thing.yaml", "mappings/thing.src.yaml", &format!("mappings/thing.{target}.yaml")] {
@@ -48,7 +53,7 @@ objects:
         ("Team", "team", "teams", "lead", "Person", "people"),
         ("Person", "person", "people", "team", "Team", "teams"),
     ];
-    for (entity, file, object, field, other, others) in kinds {
+    for ((entity, file, object, field, other, others), lane) in kinds.into_iter().zip(lanes) {
         let late = if entity == "Team" { ", late: true" } else { "" };
         files.put(
             &format!("model/{file}.yaml"),
@@ -89,11 +94,15 @@ fields:
         }
         routes.push_str(&format!(
             "  - {{route: {file}.to.{target}, kind: sync, entity: {entity}, system: {target}, object: {object}, \
-             mapping: {file}.{target}, on_delete: keep}}\n"
+             mapping: {file}.{target}, lane: {lane}, on_delete: keep}}\n"
         ));
     }
     files.put("routes/all.yaml", routes);
-    loaded(&files)
+    let system = format!("systems/{target}.yaml");
+    let hours = "bulk_window: {zone: UTC, open: [{from: \"20:00\", to: \"22:00\"}]}\n";
+    let with_hours = files.get(&system).unwrap_or_default().to_owned() + hours;
+    files.put(&system, with_hours);
+    files
 }
 
 /// The manifest's one kind of object, as two.
@@ -217,4 +226,72 @@ fn a_crash_at_every_step_of_a_circle_loses_no_reference() {
             }
         }
     }
+}
+
+fn of_key(run: &Simulation, class: Class, key: &str) -> usize {
+    run.targets[&name(class)].objects.values().filter(|item| item.name_is(key)).count()
+}
+
+/// I10: what waits for a record that the target refuses hears of it at once, and goes on by itself when it is there.
+#[test]
+fn the_end_of_a_parent_is_its_children_s_and_its_return_too() {
+    let class = Class::Upsert;
+    let run = |retry: bool| {
+        let mut vendor = Vendor::new(class);
+        vendor.refused.insert("t0".to_owned());
+        let targets = [(name(class), vendor)].into_iter().collect();
+        let mut run = Simulation::new(calm(3), configuration(class), said(), targets);
+        if retry {
+            run.retry_at(Duration::from_secs(30), &name(class));
+        }
+        run.run();
+        run
+    };
+    let dead = run(false);
+    // The team, and both of its people: long before an hour has passed.
+    let reasons: Vec<String> =
+        dead.dead(&name(class)).into_iter().map(|(class, why)| format!("{class}: {why}")).collect();
+    let of = |class: &str| reasons.iter().filter(|why| why.starts_with(class)).count();
+    assert_eq!((of("validation"), of("missing_link")), (1, 2), "{reasons:?}");
+    assert!(
+        reasons
+            .iter()
+            .any(|why| why.contains("its own delivery by route team.to.upsert is dead (validation)")),
+        "{reasons:?}"
+    );
+    assert_eq!((of_key(&dead, class, "p0"), of_key(&dead, class, "p1")), (0, 1));
+    let whole = run(true);
+    assert_circles(&whole, class, "the team was tried again, nobody else");
+    assert!(whole.dead(&name(class)).is_empty(), "{:?}", whole.dead(&name(class)));
+}
+
+/// A deadline stands still while what is waited for is being tried: an outage of many hours kills nothing.
+#[test]
+fn a_long_outage_is_no_deadline() {
+    let class = Class::Upsert;
+    let hours = |number: u64| Duration::from_secs(3600 * number);
+    let mut vendor = Vendor::new(class);
+    vendor.insert("teams", "other".to_owned(), 0);
+    let options = Options {
+        faults: Faults { refuse: 1000, ..Faults::default() },
+        heal_after: hours(5),
+        end_after: hours(6),
+        ..calm(4)
+    };
+    let (run, _) = run_one(vendor, class, configuration(class), said(), options);
+    assert_eq!(run.marked("Dead"), 0, "{:?}", run.marks);
+    assert_circles(&run, class, "five hours");
+}
+
+/// What somebody waits for in a higher lane comes in that lane: its own lane's hours do not hold it up.
+#[test]
+fn a_parent_comes_in_the_lane_of_its_children() {
+    let class = Class::Upsert;
+    let there = |lanes: [&str; 2], keys: [&str; 2]| {
+        let config = loaded(&folder(class, lanes));
+        let (run, _) = run_one(Vendor::new(class), class, config, said(), calm(5));
+        keys.map(|key| of_key(&run, class, key))
+    };
+    assert_eq!(there(["bulk", "bulk"], ["t0", "p0"]), [0, 0], "it is midnight");
+    assert_eq!(there(["bulk", "critical"], ["t0", "p0"]), [1, 1]);
 }

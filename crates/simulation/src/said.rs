@@ -45,7 +45,8 @@ impl Simulation {
             .filter_map(|item| item.fields.get("note")?.as_str())
     }
 
-    /// At `after`, a person who has looked at the target tries everything again that is uncertain there.
+    /// At `after`, a person who has looked at the target, and seen to what it refused, tries everything again that is
+    /// uncertain or dead there, unless it only waits for something else.
     pub fn retry_at(&mut self, after: Duration, system: &System) {
         self.at(micros(after), Event::Retry(system.clone()));
     }
@@ -53,17 +54,31 @@ impl Simulation {
     pub(crate) fn retry(&mut self, system: &System) {
         let filter = DeliveryFilter {
             system: Some(system.clone()),
-            states: vec![State::Uncertain],
+            states: vec![State::Uncertain, State::Dead],
             limit: 100,
             ..DeliveryFilter::default()
         };
         let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return };
-        for (number, (_, row)) in (1_000_000..).zip(rows) {
+        if let Some(vendor) = self.targets.get_mut(system) {
+            vendor.refused.clear();
+        }
+        for (number, (_, row)) in (1_000_000..).zip(rows.into_iter().filter(|(_, row)| row.waiting.is_none()))
+        {
             let delivery = Delivery { key: row.key, record: row.record, object: row.object };
             let order = Order::Retry { delivery, reason: "ann: it is not there".to_owned() };
             let input = Input::Told(Notice::Do(Ticket(number), order));
             self.at(self.now + 50, Event::Input(MachineId::Spoke(system.clone()), input));
         }
+    }
+
+    /// What is dead at a target: classes and messages.
+    #[cfg(test)]
+    pub(crate) fn dead(&self, system: &System) -> Vec<(String, String)> {
+        let states = vec![State::Dead];
+        let filter =
+            DeliveryFilter { system: Some(system.clone()), states, limit: 100, ..DeliveryFilter::default() };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(filter)) else { return Vec::new() };
+        rows.into_iter().filter_map(|(_, row)| row.reason).map(|why| (why.class, why.message)).collect()
     }
 
     /// At that time a person passes over everything that is open at a target, as far as the hub lets it.

@@ -4,7 +4,7 @@ use canonical::{
     Entity, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
 };
 use intake::{Decision, Link, Message, MessageState, Raise};
-use ledger::{Class, Intent, Job, Level, ObligationKey, Reason, Shadow, State, Waiting};
+use ledger::{Class, Intent, Job, Lane, Level, ObligationKey, Reason, Shadow, State, Waiting};
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::{Epoch, Reread};
@@ -152,7 +152,8 @@ pub enum Op {
     /// Insert or replace a record.
     PutRecord(Record),
     /// Link; replaces what the object or the record was linked to before, and wakes what waits for it: obligations
-    /// parked for it become `pending`, due at the link's `created_at`, and messages parked for it become `ready`.
+    /// parked for it, or dead for want of it, become `pending`, due at the link's `created_at`, and messages parked for it
+    /// become `ready`.
     PutLink(Link),
     /// Unlink.
     DropLink(Link),
@@ -194,7 +195,8 @@ pub enum Op {
     /// stored. A closed intent stays as it ended: its id is never put again as one that is open.
     PutIntent(Intent),
     /// Move an obligation (the spoke's columns). If `level` no longer covers what is wanted, the row stays open:
-    /// `pending`, due at once, attempts from zero, whatever `state` says. Nothing happens when it is not there.
+    /// `pending`, due at once, attempts from zero, whatever `state` says. What is parked for the object that an ended one
+    /// would have brought becomes `pending`. Nothing happens when it is not there.
     Settle {
         /// Which.
         key: ObligationKey,
@@ -229,6 +231,16 @@ pub enum Op {
     Release {
         /// Which.
         key: ObligationKey,
+        /// When.
+        at: Wall,
+    },
+    /// Something in a higher lane waits for what an obligation brings: it takes that lane (see [`crate::rules::hasten`]).
+    /// Nothing happens to one that is not open, is held, or is not there.
+    Hasten {
+        /// Which.
+        key: ObligationKey,
+        /// The lane.
+        lane: Lane,
         /// When.
         at: Wall,
     },

@@ -181,6 +181,9 @@ pub struct SpokeRow {
     pub link: Option<String>,
     /// Links of the records its reference fields name: (record, object) → external id.
     pub links: BTreeMap<(RecordId, Object), String>,
+    /// Of those that have none, and of the record itself where the delivery is an event's and it has none: the delivery
+    /// that brings it there, if there is one (see [`crate::rules::bringer`]).
+    pub bringers: BTreeMap<(RecordId, Object), Obligation>,
     /// An open or doubtful intent of this record and object.
     pub intent: Option<Intent>,
 }

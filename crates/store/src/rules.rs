@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use canonical::Wall;
+use canonical::{Object, RecordId, Wall};
 use intake::{Link, Raise};
 use ledger::{Aside, Intent, IntentState, Lane, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
 
@@ -179,12 +179,60 @@ pub fn decide(row: &mut Obligation, decided: &Decided) -> bool {
     true
 }
 
-/// The link an obligation was parked for has come.
+/// The link an obligation waits for: parked, or given up by now. Given up it goes on all the same when the link comes.
+#[must_use]
+pub fn awaits(row: &Obligation) -> Option<(RecordId, &Object)> {
+    let Some(Waiting::Link { record, object, .. }) = &row.waiting else { return None };
+    matches!(row.state, State::Parked | State::Dead).then_some((*record, object))
+}
+
+/// The link an obligation waits for has come.
 pub fn wake(row: &mut Obligation, link: &Link) {
+    if row.state == State::Dead {
+        row.attempts = 0;
+    }
     row.state = State::Pending;
     row.due = link.created_at;
     row.waiting = None;
     row.reason = None;
+}
+
+/// Whether what waits for the object that this obligation would have brought is to be judged again: it has ended, or a
+/// person is needed.
+#[must_use]
+pub fn ended(before: State, row: &Obligation) -> bool {
+    before.is_open()
+        && matches!(row.key.subject, Subject::Record(_))
+        && matches!(row.state, State::Dead | State::Discarded | State::Erased)
+}
+
+/// What it waits for has ended: it is judged again. Says whether it was parked for it.
+pub fn rouse(row: &mut Obligation, at: Wall) -> bool {
+    if row.state != State::Parked || awaits(row).is_none() {
+        return false;
+    }
+    row.state = State::Pending;
+    row.due = at;
+    true
+}
+
+/// Something in a higher lane waits for it. It takes that lane, and is judged again where it waits itself, so that what it
+/// waits for takes it as well. Says whether that changed anything: only what is open and not held is hastened.
+pub fn hasten(row: &mut Obligation, lane: Lane, at: Wall) -> bool {
+    if !claimable(row) || row.lane <= lane {
+        return false;
+    }
+    row.lane = lane;
+    rouse(row, at);
+    true
+}
+
+/// Of the deliveries that bring a record to a system as one kind of object, the one to look at: one that the hub still works
+/// at, or that a person may still end; else the last.
+#[must_use]
+pub fn bringer(rows: impl IntoIterator<Item = Obligation>) -> Option<Obligation> {
+    let alive = |row: &Obligation| row.state.is_open() || row.state == State::Uncertain;
+    rows.into_iter().max_by_key(|row| (alive(row), row.seq))
 }
 
 /// An operator holds it back. Says whether that changed anything: only what is open and not held is.
@@ -341,6 +389,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::Settle { .. }
         | Op::Hold { .. }
         | Op::Release { .. }
+        | Op::Hasten { .. }
         | Op::PutChange(_)
         | Op::PutShadow(_)
         | Op::PutAttempt(_)

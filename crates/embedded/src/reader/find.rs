@@ -85,12 +85,33 @@ impl Reader<'_> {
         found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
         for (field, object) in &ask.references {
             for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
-                if let Some(id) = self.link_of_reference(number, referred, there, object)? {
-                    found.links.insert((referred, object.clone()), id);
-                }
+                self.add_reference(number, there, (referred, object), &mut found)?;
             }
         }
+        if let (Subject::Event(_), Some(record)) = (&ask.key.subject, &found.record) {
+            let record = record.id;
+            self.add_reference(number, there, (record, &ask.object), &mut found)?;
+        }
         Ok(found)
+    }
+
+    /// The link of a record there, or what brings it there.
+    fn add_reference(
+        &mut self,
+        tenant: i64,
+        system: i64,
+        (record, object): (RecordId, &Object),
+        found: &mut SpokeRow,
+    ) -> Outcome<()> {
+        if let Some(id) = self.link_of_reference(tenant, record, system, object)? {
+            found.links.insert((record, object.clone()), id);
+            return Ok(());
+        }
+        let Some(name) = self.name(object.as_str())? else { return Ok(()) };
+        let bringer = self.survivor_id(tenant, record)?.unwrap_or(record);
+        let rows = self.book.all(Sql::Bringers, (bringer.as_bytes(), tenant, system, name), obligation)?;
+        found.bringers.extend(rules::bringer(rows).map(|row| ((record, object.clone()), row)));
+        Ok(())
     }
 
     /// The record itself, or the one that stands for it.

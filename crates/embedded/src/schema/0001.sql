@@ -170,7 +170,7 @@ CREATE INDEX obligation_claim ON obligation (tenant, system, lane, due, seq) WHE
 CREATE INDEX obligation_late ON obligation (tenant, system, raised_at)
     WHERE state <= 2 AND (held <> 0 OR due <> raised_at);
 CREATE INDEX obligation_held ON obligation (tenant, system, seq) WHERE state = 2 AND held & 1 <> 0;
-CREATE INDEX obligation_wait ON obligation (wait_record, wait_object, system, tenant) WHERE state = 2 AND wait_record IS NOT NULL;
+CREATE INDEX obligation_wait ON obligation (wait_record, wait_object, system, tenant) WHERE state IN (2, 4) AND wait_record IS NOT NULL;
 CREATE INDEX obligation_line ON obligation (record, route, tenant, seq) WHERE state <= 2 AND kind = 1;
 CREATE INDEX obligation_event ON obligation (record, seq) WHERE kind = 1;
 CREATE INDEX obligation_trouble ON obligation (tenant, state, seq) WHERE state BETWEEN 1 AND 4;

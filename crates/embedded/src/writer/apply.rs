@@ -165,6 +165,9 @@ impl Desk<'_, '_> {
             }
             Op::Hold { key, reason, at } => self.move_held(key, *at, |row| rules::hold(row, reason), heads),
             Op::Release { key, at } => self.move_held(key, *at, |row| rules::release(row, *at), heads),
+            Op::Hasten { key, lane, at } => {
+                self.move_held(key, *at, |row| rules::hasten(row, *lane, *at), heads)
+            }
             Op::PutChange(change) => self.put_change(change),
             Op::PutShadow(shadow) => self.put_shadow(shadow),
             Op::PutAttempt(attempt) => self.put_attempt(attempt),
@@ -307,7 +310,7 @@ impl Desk<'_, '_> {
     }
 
     /// Whether any obligation waits for a link, and any message.
-    fn waiting(&mut self) -> Outcome<(bool, bool)> {
+    pub(super) fn waiting(&mut self) -> Outcome<(bool, bool)> {
         if let Some(known) = self.waits.0 {
             return Ok(known);
         }

@@ -112,6 +112,27 @@ impl Desk<'_, '_> {
         if rules::in_line(&row) && before.row.state.is_open() && !row.state.is_open() {
             self.next_in_line(&before, heads)?;
         }
+        if rules::ended(before.row.state, &row) {
+            self.rouse(&row, settled.at, heads)?;
+        }
+        Ok(())
+    }
+
+    /// What is parked for the object that this one would have brought is judged again.
+    fn rouse(&mut self, ended: &Obligation, at: Wall, heads: &mut Vec<Head>) -> Outcome<()> {
+        if !self.waiting()?.0 {
+            return Ok(());
+        }
+        let names = (self.name(ended.object.as_str())?, self.name(ended.system.as_str())?);
+        let tenant = self.name(ended.key.tenant.as_str())?;
+        let params = (ended.record.as_bytes(), names.0, names.1, tenant);
+        for before in self.book.all(Sql::WaitingObligations, params, stored)? {
+            let mut row = before.row.clone();
+            if rules::rouse(&mut row, at) {
+                let held = self.move_to(&before, &row, at)?;
+                say(&row, held, heads);
+            }
+        }
         Ok(())
     }
 

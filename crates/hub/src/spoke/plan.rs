@@ -7,17 +7,17 @@ use std::time::Duration;
 use canonical::value::is_empty;
 use canonical::{Alive, EntitySchema, Fields, Object, Record, RecordId, Wall};
 use dispatch::Permit;
-use ledger::{Level, Obligation, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
-use mapping::{Mapping, MissingLink};
+use ledger::{
+    Lane, Level, Obligation, ObligationKey, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting,
+};
+use mapping::Mapping;
 use store::{Head, Op, Require, SpokeRow, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
 use crate::spoke::settle::After;
+use crate::spoke::wait::Bringers;
 use crate::turn::Turn;
-
-/// How long a delivery waits for the object it refers to before it is dead.
-const LINK_WAIT: Duration = Duration::from_secs(3600);
 
 /// What the judgement came to.
 #[expect(clippy::large_enum_variant, reason = "one plan at a time, moved once")]
@@ -41,6 +41,8 @@ pub(crate) struct Rest {
     pub(crate) reason: Option<Reason>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) require: Vec<Require>,
+    /// Something that it waits for is to come sooner: its key, in this lane.
+    pub(crate) hasten: Option<(ObligationKey, Lane)>,
 }
 
 /// What is to be written.
@@ -72,7 +74,7 @@ pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
 }
 
 fn rest(state: State, reached: bool, reason: Option<Reason>) -> Plan {
-    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new() })
+    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new(), hasten: None })
 }
 
 /// What a person ordered to be said at this level, in place of what the record says (I5).
@@ -116,7 +118,14 @@ impl Spoke {
                 self.come_to_rest(
                     head,
                     &obligation,
-                    Rest { state, reached: false, reason: Some(why), waiting: None, require: Vec::new() },
+                    Rest {
+                        state,
+                        reached: false,
+                        reason: Some(why),
+                        waiting: None,
+                        require: Vec::new(),
+                        hasten: None,
+                    },
                     due,
                     turn,
                 );
@@ -178,13 +187,13 @@ impl Spoke {
                     Err(error) => return self.unfit(&error, mapping),
                 };
                 if let Some(missing) = projection.missing.first() {
-                    return self.wait_for(missing, mapping, now, obligation);
+                    return self.wait_for(missing, &row.bringers, mapping, now, obligation);
                 }
                 if let Some(operation) = &route.operation
                     && row.link.is_none()
                     && self.connector.operation(operation, &route.object).is_some_and(|spec| spec.linked)
                 {
-                    return wait_for_itself(record.id, route, now, obligation);
+                    return self.wait_for_itself(record.id, &row.bringers, mapping, now, obligation);
                 }
                 if let Some(once) = self.said_once(obligation, route) {
                     return once;
@@ -207,7 +216,17 @@ impl Spoke {
                 }))
             }
             RouteKind::Sync => self.judge_sync(
-                obligation, route, mapping, schema, &record, shadow, row.link, &links, now, look_first,
+                obligation,
+                route,
+                mapping,
+                schema,
+                &record,
+                shadow,
+                row.link,
+                &links,
+                &row.bringers,
+                now,
+                look_first,
             ),
         }
     }
@@ -223,6 +242,7 @@ impl Spoke {
         shadow: Shadow,
         link: Option<String>,
         links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
+        bringers: &Bringers,
         now: Wall,
         look_first: bool,
     ) -> Plan {
@@ -247,7 +267,7 @@ impl Spoke {
         // What is said all over again is said once: then it waits for them, too.
         let patient = link.is_none() || !all_again;
         if let Some(missing) = projection.missing.iter().find(|missing| !missing.late || !patient) {
-            return self.wait_for(missing, mapping, now, obligation);
+            return self.wait_for(missing, bringers, mapping, now, obligation);
         }
         let late = std::mem::take(&mut projection.missing);
         mapping.keep_seen(&mut projection, &shadow.fields);
@@ -267,7 +287,7 @@ impl Spoke {
             difference.retain(|path, _| !own.contains(path.as_str()));
             if difference.is_empty() {
                 return match late.first() {
-                    Some(missing) => self.wait_for(missing, mapping, now, obligation),
+                    Some(missing) => self.wait_for(missing, bringers, mapping, now, obligation),
                     None => skip("no_change", "the target has it already"),
                 };
             }
@@ -364,27 +384,6 @@ impl Spoke {
         paths_of(mapping, |field| held.contains(field))
     }
 
-    /// It refers to what the target does not have yet.
-    fn wait_for(&self, missing: &MissingLink, mapping: &Mapping, now: Wall, obligation: &Obligation) -> Plan {
-        let MissingLink { field, entity, object, record, .. } = missing;
-        let until = waiting_until(obligation, now);
-        if until <= now {
-            let text = format!(
-                "{field} refers to {entity} {record}, which is not in {} as {object} after an hour: see why it is not delivered there, then retry",
-                self.system
-            );
-            return rest(State::Dead, false, Some(self.failure("missing_link", text, mapping)));
-        }
-        let (record, object) = (*record, object.clone());
-        Plan::Rest(Rest {
-            state: State::Parked,
-            reached: false,
-            reason: Some(reason("parked", format!("waits for {entity} {record} to be linked there"))),
-            waiting: Some(Waiting::Link { record, object: object.clone(), until }),
-            require: vec![Require::NotYetLinked { record, system: self.system.clone(), object }],
-        })
-    }
-
     /// A record that the mapping can't bring over.
     fn unfit(&self, error: &mapping::ProjectError, mapping: &Mapping) -> Plan {
         rest(State::Dead, false, Some(self.failure("misfit", error.to_string(), mapping)))
@@ -418,7 +417,7 @@ impl Spoke {
         }
         let level = Level { version: obligation.wanted.version, generation: obligation.wanted.generation };
         let due_or_deadline = match &resting.waiting {
-            Some(Waiting::Link { until, .. }) => *until,
+            Some(Waiting::Link { until, .. }) if resting.state == State::Parked => *until,
             _ => due.unwrap_or(turn.now.wall),
         };
         let op = Op::Settle {
@@ -432,9 +431,10 @@ impl Spoke {
             reason: resting.reason,
             at: turn.now.wall,
         };
-        let parked = resting.state == State::Parked;
-        let unit = Unit { require: resting.require, ops: vec![op] };
-        self.outbox.push((unit, After::Rested { head, due, parked }));
+        let again = !resting.require.is_empty();
+        let hasten = resting.hasten.map(|(key, lane)| Op::Hasten { key, lane, at: turn.now.wall });
+        let unit = Unit { require: resting.require, ops: std::iter::once(op).chain(hasten).collect() };
+        self.outbox.push((unit, After::Rested { head, due, again }));
     }
 }
 
@@ -471,34 +471,4 @@ fn leave(
         look_first: false,
         lacking: false,
     }))
-}
-
-fn waiting_until(obligation: &Obligation, now: Wall) -> Wall {
-    match &obligation.waiting {
-        Some(Waiting::Link { until, .. }) => *until,
-        _ => now + LINK_WAIT,
-    }
-}
-
-/// A notification whose object is not there yet.
-fn wait_for_itself(record: canonical::RecordId, route: &Route, now: Wall, obligation: &Obligation) -> Plan {
-    let until = waiting_until(obligation, now);
-    if until <= now {
-        let text = format!(
-            "its own object is not in {} as {} after an hour: see why, then retry",
-            route.system, route.object
-        );
-        return rest(State::Dead, false, Some(reason("missing_link", text)));
-    }
-    Plan::Rest(Rest {
-        state: State::Parked,
-        reached: false,
-        reason: Some(reason("parked", "waits for its own object to be linked there")),
-        waiting: Some(Waiting::Link { record, object: route.object.clone(), until }),
-        require: vec![Require::NotYetLinked {
-            record,
-            system: route.system.clone(),
-            object: route.object.clone(),
-        }],
-    })
 }

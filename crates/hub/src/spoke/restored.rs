@@ -314,6 +314,7 @@ impl Spoke {
             reason: Some(self.failure(ASKED, text, mapping)),
             waiting: None,
             require: Vec::new(),
+            hasten: None,
         })
     }
 

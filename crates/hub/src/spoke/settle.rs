@@ -132,8 +132,8 @@ pub(crate) enum After {
     Released(Option<i64>),
     /// A change is in the system's journal.
     Changed(Box<Change>),
-    /// An obligation rests, or waits.
-    Rested { head: Head, due: Option<Wall>, parked: bool },
+    /// An obligation rests, or waits. `again`: it required something, and is judged again at once if that does not hold.
+    Rested { head: Head, due: Option<Wall>, again: bool },
     /// What an obligation's record is linked to is durably wanted, and the obligation waits for it.
     Rereading { head: Head, due: Wall },
     /// An intent is durable: send it.
@@ -524,7 +524,7 @@ impl Spoke {
                 self.look_again(*settlement, turn);
             }
             // A park whose link has come meanwhile: judge it again at once.
-            After::Rested { head, parked: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
+            After::Rested { head, again: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Rereading { head, due } => self.set_aside(head, due, turn.now),
             After::Launch(_) | After::LaunchBatch(_) => self.set_back(after, turn),

@@ -131,6 +131,7 @@ fn edits_of_deliveries_that_have_gone_make_room() {
         shadow,
         link: None,
         links: BTreeMap::<(RecordId, Object), String>::new(),
+        bringers: Default::default(),
         intent: None,
     };
     let order = |spoke: &mut Spoke, rows| {
@@ -180,6 +181,7 @@ fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeR
         shadow: None,
         link: None,
         links: BTreeMap::new(),
+        bringers: Default::default(),
         intent: Some(intent),
     }
 }

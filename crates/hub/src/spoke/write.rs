@@ -157,6 +157,7 @@ impl Spoke {
             reason: Some(reason),
             waiting: None,
             require: Vec::new(),
+            hasten: None,
         };
         self.come_to_rest(head, obligation, resting, None, turn);
     }

@@ -261,6 +261,66 @@ pub fn links_wake_in_order(backend: &Backend) {
     assert_eq!(keys(&due), [sync_key("d", 5), sync_key("a", 3), sync_key("b", 2), sync_key("c", 4)]);
 }
 
+/// What died for want of a link goes on when the link comes, from its first attempt; a person's end stands.
+pub fn links_wake_the_dead(backend: &Backend) {
+    let dead = |route, record| {
+        let mut ops = parked(route, record, 9, 900);
+        if let Some(Op::Settle { state, due, .. }) = ops.last_mut() {
+            (*state, *due) = (State::Dead, at(30));
+        }
+        ops
+    };
+    backend.apply(dead("a", 1));
+    backend.apply(dead("b", 2));
+    backend.apply(vec![settle(sync_key("b", 2), 1, State::Discarded)]);
+    assert_eq!(claimed(backend, claim(2000, 10)), Claimed::default());
+    let heads = backend.apply(vec![Op::PutLink(link(9, "erp", "x"))]);
+    assert_eq!(keys(&heads), [sync_key("a", 1)]);
+    let woken = row(backend, sync_key("a", 1));
+    assert_eq!((woken.state, woken.due, woken.attempts), (State::Pending, at(50), 0));
+    assert_eq!((woken.waiting, woken.reason), (None, None));
+    assert_eq!(row(backend, sync_key("b", 2)).state, State::Discarded);
+}
+
+/// What is parked for what a delivery would have brought is judged again when that ends; its deadline stands.
+pub fn an_end_rouses_what_waits_for_it(backend: &Backend) {
+    for (on, state) in [(9, State::Dead), (19, State::Discarded)] {
+        backend.apply(vec![Op::Raise(raise("r", on, 1))]);
+        backend.apply(parked("b", on + 1, on, 900));
+        let mut ops = parked("c", on + 2, on, 900);
+        if let Some(Op::Settle { waiting: Some(Waiting::Link { object: kind, .. }), .. }) = ops.last_mut() {
+            *kind = object("customer");
+        }
+        backend.apply(ops);
+        assert_eq!(backend.apply(vec![settle(sync_key("r", on), 1, State::Retrying)]), []);
+        let heads = backend.apply(vec![settle(sync_key("r", on), 1, state)]);
+        assert_eq!(keys(&heads), [sync_key("c", on + 2)]);
+        let roused = row(backend, sync_key("c", on + 2));
+        assert_eq!(roused.state, State::Pending);
+        assert!(
+            matches!(roused.waiting, Some(Waiting::Link { until, .. }) if until == at(900)),
+            "{roused:?}"
+        );
+        assert_eq!(backend.apply(vec![settle(sync_key("r", on), 1, state)]), [], "once");
+    }
+}
+
+/// What something waits for in a higher lane takes that lane, whatever it waits for itself.
+pub fn hastening_is_for_what_is_open(backend: &Backend) {
+    let hasten = |route, record, lane| Op::Hasten { key: sync_key(route, record), lane, at: at(70) };
+    let lane = |route, record| row(backend, sync_key(route, record)).lane;
+    backend.apply(vec![Op::Raise(Raise { lane: Lane::Bulk, ..raise("a", 1, 1) })]);
+    assert_eq!(keys(&backend.apply(vec![hasten("a", 1, Lane::Standard)])), [sync_key("a", 1)]);
+    assert_eq!(backend.apply(vec![hasten("a", 1, Lane::Bulk)]), [], "never down");
+    assert_eq!(lane("a", 1), Lane::Standard);
+    backend.apply(parked("b", 2, 9, 900));
+    assert_eq!(keys(&backend.apply(vec![hasten("b", 2, Lane::Critical)])), [sync_key("b", 2)]);
+    assert_eq!((lane("b", 2), row(backend, sync_key("b", 2)).due), (Lane::Critical, at(70)));
+    backend.apply(vec![Op::Raise(raise("c", 3, 1)), settle(sync_key("c", 3), 1, State::Dead)]);
+    assert_eq!(backend.apply(vec![hasten("c", 3, Lane::Critical), hasten("none", 4, Lane::Critical)]), []);
+    assert_eq!(lane("c", 3), Lane::Standard);
+}
+
 /// Events of one route and record go one after the other: the next when the one before rests.
 pub fn notify_keeps_order(backend: &Backend) {
     let raised = |event, record| backend.apply(vec![Op::Raise(notify("n", event, record))]);

@@ -171,6 +171,10 @@ impl Dice {
         match self.below(16) {
             0 => return Op::Hold { key: self.key(), reason: reason("held"), at: self.time() },
             1 => return Op::Release { key: self.key(), at: self.time() },
+            2 => {
+                let lane = self.pick(&[Lane::Critical, Lane::Standard, Lane::Bulk]);
+                return Op::Hasten { key: self.key(), lane, at: self.time() };
+            }
             _ => {}
         }
         let states = [

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use canonical::{Alive, Record, RecordId};
-use intake::{Ask, Link, View};
-use ledger::{Intent, Shadow};
+use intake::{Ask, Link, Raise, View};
+use ledger::{Intent, Level, Shadow, State};
 use serde_json::json;
 
 use super::Backend;
@@ -227,4 +227,54 @@ pub fn spoke_follows_references_and_aliases(backend: &Backend) {
     let mut of_both = of_record;
     of_both.insert(key(8), "eight".to_owned());
     assert_eq!(rows[1].links, of_both);
+}
+
+/// Of what is not linked there the row tells what brings it: what is still worked at before what rests.
+pub fn spoke_sees_what_brings_a_reference(backend: &Backend) {
+    let mut referring = record(1, 2);
+    for (name, number) in [("account", 5), ("parent", 6), ("gone", 7)] {
+        referring.fields.insert(name.to_owned(), json!(rec(number).to_string()));
+    }
+    let elsewhere = Raise { system: system("crm"), ..raise("crm", 7, 1) };
+    backend.apply(vec![
+        Op::PutRecord(referring),
+        Op::PutRecord(merged(6, 4)),
+        Op::PutRecord(record(4, 1)),
+        Op::PutFact(fact(9, 1)),
+        Op::PutLink(Link { object: object("customer"), ..link(5, "erp", "five") }),
+        Op::Raise(raise("a", 5, 1)),
+        Op::Raise(raise("a", 4, 1)),
+        Op::Raise(raise("b", 6, 1)),
+        Op::Raise(raise("own", 1, 1)),
+        Op::Raise(elsewhere),
+        settle_dead("b", 6),
+    ]);
+    let references = ["account", "parent", "gone"].map(|name| (field(name), object("customer"))).to_vec();
+    let by_record = SpokeAsk { references, ..spoke_ask("own", 1) };
+    let by_event = SpokeAsk { key: notify_key("n", 9), ..spoke_ask("own", 1) };
+    let rows = spoke(backend, vec![by_record, by_event]);
+    let found = |row: &SpokeRow| -> Vec<_> {
+        let rows = row.bringers.iter();
+        rows.map(|((record, _), row)| (*record, row.key.clone())).collect()
+    };
+    assert_eq!(found(&rows[0]), [(rec(6), sync_key("a", 4))], "of what it was merged into");
+    assert_eq!(found(&rows[1]), [(rec(1), sync_key("own", 1))], "its own");
+    backend.apply(vec![Op::Raise(raise("c", 7, 1)), Op::Raise(raise("d", 7, 1)), settle_dead("d", 7)]);
+    let asks =
+        vec![SpokeAsk { references: vec![(field("gone"), object("customer"))], ..spoke_ask("own", 1) }];
+    assert_eq!(found(&spoke(backend, asks)[0]), [(rec(7), sync_key("c", 7))], "the one that is open");
+}
+
+fn settle_dead(route: &str, record: u64) -> Op {
+    Op::Settle {
+        key: sync_key(route, record),
+        level: Level { version: 1, generation: 0 },
+        reached: false,
+        state: State::Dead,
+        attempts: 1,
+        due: at(20),
+        waiting: None,
+        reason: None,
+        at: at(20),
+    }
 }

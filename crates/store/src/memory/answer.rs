@@ -148,13 +148,23 @@ impl Tables {
             Subject::Record(_) => None,
         };
         let record = self.survivor(tenant, ask.record).cloned().map(Arc::new);
-        let mut links = BTreeMap::new();
+        let (mut links, mut bringers) = (BTreeMap::new(), BTreeMap::new());
+        let mut look_for = |record: RecordId, object: &Object| match self
+            .link_of_reference(tenant, record, system, object)
+        {
+            Some(id) => drop(links.insert((record, object.clone()), id)),
+            None => {
+                let found = self.bringer(tenant, record, system, object);
+                bringers.extend(found.map(|found| ((record, object.clone()), found)));
+            }
+        };
         for (field, object) in &ask.references {
             for referred in referred(field, record.as_deref(), fact.as_ref()) {
-                if let Some(id) = self.link_of_reference(tenant, referred, system, object) {
-                    links.insert((referred, object.clone()), id);
-                }
+                look_for(referred, object);
             }
+        }
+        if let (Subject::Event(_), Some(record)) = (&ask.key.subject, &record) {
+            look_for(record.id, &ask.object);
         }
         SpokeRow {
             obligation: self.obligations.get(&ask.key).filter(|row| row.key.tenant == *tenant).cloned(),
@@ -174,7 +184,26 @@ impl Tables {
             record,
             fact,
             links,
+            bringers,
         }
+    }
+
+    /// The delivery that brings a record, or the one that stands for it, there.
+    fn bringer(
+        &self,
+        tenant: &Tenant,
+        record: RecordId,
+        system: &System,
+        object: &Object,
+    ) -> Option<Obligation> {
+        let record = self.survivor(tenant, record).map_or(record, |record| record.id);
+        let rows = self.obligations.rows.values().filter(|row| {
+            row.key.subject == Subject::Record(record)
+                && row.key.tenant == *tenant
+                && row.system == *system
+                && row.object == *object
+        });
+        rules::bringer(rows.cloned())
     }
 
     /// The record's own link, else that of the record that stands for it.

@@ -122,6 +122,9 @@ impl Tables {
                 self.move_held(&key, at, |row| rules::hold(row, &reason), heads);
             }
             Op::Release { key, at } => self.move_held(&key, at, |row| rules::release(row, at), heads),
+            Op::Hasten { key, lane, at } => {
+                self.move_held(&key, at, |row| rules::hasten(row, lane, at), heads);
+            }
             Op::PutShadow(shadow) => {
                 let before = self.revision(shadow.record, &shadow.system, &shadow.object);
                 let (record, system, object) = (shadow.record, shadow.system.clone(), shadow.object.clone());
@@ -261,9 +264,11 @@ impl Tables {
         let Some(mut row) = self.obligations.get(key).cloned() else { return };
         let line = tables::line(&row);
         let (first, was_claimable) = (self.first_in_line(&line), rules::claimable(&row));
+        let before = row.state;
         let again = rules::settle(&mut row, settled);
         let (at, in_line) = (row.seq, rules::in_line(&row));
         let opened = !was_claimable && rules::claimable(&row);
+        let ended = rules::ended(before, &row).then(|| (row.record, row.system.clone(), row.object.clone()));
         self.put_obligation(row, settled.at);
         if again || opened {
             self.say(at, heads);
@@ -271,6 +276,14 @@ impl Tables {
         let next = self.first_in_line(&line);
         if let Some(next) = next.filter(|_| in_line && first == Some(at) && next != first) {
             self.say(next, heads);
+        }
+        let Some((record, system, object)) = ended else { return };
+        for at in self.waiting_for(record, &system, &object) {
+            let Some(mut row) = self.obligations.rows.get(&at).cloned() else { continue };
+            if rules::rouse(&mut row, settled.at) {
+                self.put_obligation(row, settled.at);
+                self.say(at, heads);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use canonical::{
     System, Tenant, Wall,
 };
 use intake::{Decision, Link, Message, MessageState};
-use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, State, Tally, Waiting};
+use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Shadow, Tally};
 
 use crate::epoch::{Epoch, Reread};
 use crate::groups::{self, Step};
@@ -158,7 +158,7 @@ impl Tables {
         }
         if let Some(before) = self.obligations.rows.get(&at) {
             self.turns.remove(&turn(before));
-            if let Some((record, object)) = wait(before) {
+            if let Some((record, object)) = rules::awaits(before) {
                 self.waiting.slot(record, &before.system, object).or_default().remove(&at);
             }
             if let Some(open) = self.lines.get_mut(&line(before)) {
@@ -168,7 +168,7 @@ impl Tables {
         if rules::claimable(&row) {
             self.turns.insert(turn(&row));
         }
-        if let Some((record, object)) = wait(&row) {
+        if let Some((record, object)) = rules::awaits(&row) {
             self.waiting.slot(record, &row.system, object).or_default().insert(at);
         }
         if rules::in_line(&row) && row.state.is_open() {
@@ -187,7 +187,7 @@ impl Tables {
         }
     }
 
-    /// Obligations parked for a link, in their order.
+    /// Obligations that wait for a link, in their order.
     pub(super) fn waiting_for(&self, record: RecordId, system: &System, object: &Object) -> Vec<i64> {
         self.waiting.get(record, system, object).into_iter().flatten().copied().collect()
     }
@@ -301,11 +301,6 @@ pub(super) fn turn(row: &Obligation) -> Turn {
 
 pub(super) fn line(row: &Obligation) -> Line {
     (row.key.tenant.clone(), row.key.route.clone(), row.record)
-}
-
-fn wait(row: &Obligation) -> Option<(RecordId, &Object)> {
-    let Some(Waiting::Link { record, object, .. }) = &row.waiting else { return None };
-    (row.state == State::Parked).then_some((*record, object))
 }
 
 fn link_key(link: &Link) -> LinkKey {
