@@ -61,6 +61,9 @@ pub struct Message {
     pub raw: Vec<u8>,
     /// Whether `raw` is what the hub wrote of it once it was read: a serialised observation, or a state of an export.
     pub read: bool,
+    /// Whether all of it was taken in but its late references, which it waits for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacking: bool,
     /// Why it stands where it stands; no values.
     pub reason: Option<ledger::Reason>,
     /// The object whose link it waits for.

@@ -152,8 +152,8 @@ pub enum Op {
     /// Insert or replace a record.
     PutRecord(Record),
     /// Link; replaces what the object or the record was linked to before, and wakes what waits for it: obligations
-    /// parked for it, or dead for want of it, become `pending`, due at the link's `created_at`, and messages parked for it
-    /// become `ready`.
+    /// parked for it, or dead for want of it, become `pending`, due at the link's `created_at`, and messages parked for it,
+    /// or quarantined for want of it, become `ready`.
     PutLink(Link),
     /// Unlink.
     DropLink(Link),

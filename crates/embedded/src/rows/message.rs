@@ -31,6 +31,15 @@ pub(crate) fn state(number: i64) -> Outcome<MessageState> {
     }
 }
 
+/// The bits of the column `read`.
+const READ: i64 = 1;
+const LACKING: i64 = 2;
+
+/// What the column `read` says of a message.
+pub(crate) fn read_bits(message: &Message) -> i64 {
+    (if message.read { READ } else { 0 }) | (if message.lacking { LACKING } else { 0 })
+}
+
 /// Reads a message with its position.
 pub(crate) fn message(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Message)> {
     let (seq, mut message) = shell(row, desk)?;
@@ -53,7 +62,8 @@ pub(crate) fn shell(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Message
         about: external(row, [7, 8, 9], desk)?,
         state: state(row.get(4)?)?,
         raw: Vec::new(),
-        read: row.get(5)?,
+        read: row.get::<_, i64>(5)? & READ != 0,
+        lacking: row.get::<_, i64>(5)? & LACKING != 0,
         reason: reason_out(row, 17)?,
         waiting: external(row, [10, 11, 12], desk)?,
         deadline: wall_or_none(row, 13)?,

@@ -41,6 +41,7 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 
 -- state: 0 accepted, 1 quarantined, 2 parked, 3 ready, 4 discarded
+-- read: 1 as the hub wrote it, 2 taken in but for its late references
 -- sealed: empty once what it said is past its time; the row stays with its hash
 CREATE TABLE message (
     seq          INTEGER PRIMARY KEY,
@@ -65,7 +66,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_rest ON message (tenant, state, seq) WHERE state > 0;
 CREATE INDEX message_late ON message (tenant, deadline, seq) WHERE state = 2 AND deadline IS NOT NULL;
-CREATE INDEX message_wait ON message (tenant, wait_system, wait_object, wait_id) WHERE state = 2 AND wait_id IS NOT NULL;
+CREATE INDEX message_wait ON message (tenant, wait_system, wait_object, wait_id) WHERE state IN (1, 2) AND wait_id IS NOT NULL;
 
 CREATE TABLE record (
     seq         INTEGER PRIMARY KEY,

@@ -247,7 +247,7 @@ impl Desk<'_, '_> {
                 tenant,
                 source,
                 message::state_number(message.state),
-                message.read,
+                message::read_bits(message),
                 message.event_id,
                 about_system,
                 about_object,
@@ -304,7 +304,13 @@ impl Desk<'_, '_> {
             self.wake(link, (tenant, system, object), heads)?;
         }
         if messages {
-            self.book.run(Sql::WakeMessages, (tenant, system, object, &link.external_id))?;
+            let params = (tenant, system, object, &link.external_id);
+            let given_up = self.book.all(Sql::WaitingQuarantined, params, |row, _| rows::uuid(row, 0))?;
+            self.book.run(Sql::WakeMessages, params)?;
+            for id in given_up {
+                let id = canonical::MessageId(id);
+                self.move_message(&link.tenant, id, MessageState::Ready, None, link.created_at)?;
+            }
         }
         Ok(())
     }

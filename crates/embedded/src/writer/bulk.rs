@@ -58,6 +58,7 @@ impl Desk<'_, '_> {
                 state: message::state(row.get(2)?)?,
                 raw: Vec::new(),
                 read: false,
+                lacking: false,
                 reason: rows::reason_out(row, 3)?,
                 waiting: None,
                 deadline: None,

@@ -8,7 +8,7 @@ use intake::{Accepted, Incoming, Link, MessageState};
 use ledger::Reason;
 use store::{Fetch, Op, Require};
 
-use super::prepare::{Item, PARK_FOR};
+use super::prepare::{Item, MISSING_LINK, PARK_FOR};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -212,10 +212,13 @@ impl Built {
         let now = turn.now.wall;
         self.origin(&item, now);
         let mut how = TakenAs::Accepted;
+        if why.as_ref().is_some_and(|why| why.class != MISSING_LINK) {
+            item.message.waiting = None;
+        }
         if state == MessageState::Quarantined && item.message.event_id.is_none() {
             item.message.event_id.clone_from(&item.read_key);
         }
-        if let Some(why) = why.as_ref().filter(|_| state == MessageState::Quarantined) {
+        if let Some(why) = &why {
             how = TakenAs::Quarantined(why.message.clone());
             self.marks.push(Mark::Quarantined {
                 source: item.source.clone(),

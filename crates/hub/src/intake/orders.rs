@@ -99,6 +99,7 @@ fn correction(original: MessageId, corrected: Message, why: &str, id: MessageId,
         // The id at the source, and the hash that tells its repetition, are the original's.
         event_id: None,
         read: true,
+        lacking: false,
         reason: corrects,
         waiting: None,
         deadline: None,

@@ -19,8 +19,8 @@ pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
 /// How long an unlinked object waits for an open create in its system, in all.
 pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The class of the reason of a message that waits with nothing but its late references.
-pub(super) const LACKING: &str = "lacking";
+/// The class of what waited for a link in vain: it goes on by itself when the link comes.
+pub(super) const MISSING_LINK: &str = "missing_link";
 
 /// One arrival on its way through intake.
 #[derive(Clone, Debug)]
@@ -155,6 +155,7 @@ fn blank(tenant: Tenant, source: System, as_of: Wall) -> Message {
         state: MessageState::Accepted,
         raw: Vec::new(),
         read: false,
+        lacking: false,
         reason: None,
         waiting: None,
         deadline: None,
@@ -270,9 +271,9 @@ pub(super) fn again(
     {
         let text = format!(
             "it refers to {waiting}, which was not linked in time: \
-             see why that object does not arrive, then retry this message"
+             see why that object does not arrive. This goes on by itself when it does"
         );
-        item.task = Task::Quarantine(reason("missing_link", text));
+        item.task = Task::Quarantine(reason(MISSING_LINK, text));
         return item;
     }
     if let Some(stated) = Stated::from_kept(&message) {
@@ -399,8 +400,8 @@ fn fill(
         matches,
         ..said(item, about, instance, mapping)
     };
-    let taken_in = item.message.reason.as_ref().is_some_and(|reason| reason.class == LACKING);
-    merge(item, if taken_in { only_late(incoming) } else { incoming }, mapping, schema);
+    let incoming = if item.message.lacking { only_late(incoming) } else { incoming };
+    merge(item, incoming, mapping, schema);
 }
 
 /// Of a message that was taken in without them, the references that were not linked then. What else it said is not judged

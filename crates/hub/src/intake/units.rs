@@ -10,7 +10,7 @@ use planted::Bug;
 use store::{Head, Receipt, Unit};
 
 use super::built::Built;
-use super::prepare::{CREATE_PATIENCE, Item, LACKING, Settle, Task, reason};
+use super::prepare::{CREATE_PATIENCE, Item, Settle, Task, reason};
 use super::recall::{names_referred, recall};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
@@ -264,9 +264,9 @@ fn accept(
     match awaited {
         None => built.keep(item, MessageState::Accepted, None, turn),
         Some(awaited) => {
-            let text = format!("it was taken in without its reference to {awaited}, which follows");
-            let item = built.await_link(config, item, awaited, turn.now.wall);
-            built.keep(item, MessageState::Parked, Some(reason(LACKING, text)), turn);
+            let mut item = built.await_link(config, item, awaited, turn.now.wall);
+            item.message.lacking = true;
+            built.keep(item, MessageState::Parked, None, turn);
         }
     }
     if let Some((_, taken)) = built.items.last_mut() {

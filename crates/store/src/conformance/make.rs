@@ -344,6 +344,7 @@ pub fn message(number: u64) -> Message {
         state: MessageState::Accepted,
         raw: format!("raw {number}").into_bytes(),
         read: true,
+        lacking: false,
         reason: None,
         waiting: None,
         deadline: None,

@@ -21,6 +21,32 @@ fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
     }
 }
 
+/// What needed a person for want of a link does not any more when the link comes; what was given up stays so.
+pub fn links_make_quarantined_messages_ready(backend: &Backend) {
+    let waits = |number, state| Op::PutMessage(Message { state, ..parked(number, Some("a"), Some(50)) });
+    let why = || Some(reason("fp1_q"));
+    let quarantined = |number, id: Option<&str>| {
+        Op::PutMessage(Message {
+            state: MessageState::Quarantined,
+            reason: why(),
+            lacking: true,
+            ..parked(number, id, Some(50))
+        })
+    };
+    backend.apply(vec![
+        quarantined(1, Some("a")),
+        quarantined(2, Some("b")),
+        quarantined(3, None),
+        waits(4, MessageState::Discarded),
+    ]);
+    backend.apply(vec![Op::PutLink(link(9, "erp", "a"))]);
+    let Rows::Ready(found, _) = backend.find(Query::Ready { tenant: acme(), now: at(100), limit: 9 }) else {
+        panic!("not messages")
+    };
+    let found: Vec<_> = found.iter().map(|message| (message.id, message.lacking)).collect();
+    assert_eq!(found, [(msg(1), true)]);
+}
+
 /// Same key, same bytes: what is put again keeps its call and request, and its place in a batch; the bytes go with the
 /// end.
 pub fn intents_keep_their_bytes(backend: &Backend) {

@@ -344,6 +344,13 @@ impl Tables {
                 self.put_message(message, link.created_at);
             }
         }
+        for at in self.given_up.clone() {
+            let Some(message) = self.messages.rows.get(&at) else { continue };
+            if message.waiting.as_ref() == Some(&external) && message.tenant == link.tenant {
+                let message = intake::Message { state: MessageState::Ready, reason: None, ..message.clone() };
+                self.put_message(message, link.created_at);
+            }
+        }
     }
 
     /// Gives the head of an obligation that the hub can go on with.

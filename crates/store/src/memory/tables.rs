@@ -111,6 +111,8 @@ pub(super) struct Tables {
     pub(super) messages: Rows<MessageId, Message>,
     pub(super) ready: BTreeSet<(Tenant, i64)>,
     pub(super) parked: BTreeSet<(Tenant, Option<Wall>, i64)>,
+    /// Quarantined messages that wait for a link.
+    pub(super) given_up: BTreeSet<i64>,
     pub(super) records: BTreeMap<RecordId, Record>,
     pub(super) links: BTreeMap<LinkKey, Link>,
     pub(super) linked: PerObject<LinkKey>,
@@ -210,14 +212,16 @@ impl Tables {
         self.group(&message.tenant, steps, moved);
         let at = self.messages.position(&message.id);
         let tenant = message.tenant.clone();
-        let (state, deadline) = (message.state, message.deadline);
+        let (state, deadline, waits) = (message.state, message.deadline, message.waiting.is_some());
         if let Some(before) = self.messages.rows.insert(at, message) {
             self.ready.remove(&(before.tenant.clone(), at));
             self.parked.remove(&(before.tenant, before.deadline, at));
+            self.given_up.remove(&at);
         }
         match state {
             MessageState::Ready => drop(self.ready.insert((tenant, at))),
             MessageState::Parked => drop(self.parked.insert((tenant, deadline, at))),
+            MessageState::Quarantined if waits => drop(self.given_up.insert(at)),
             MessageState::Accepted | MessageState::Quarantined | MessageState::Discarded => {}
         }
     }
