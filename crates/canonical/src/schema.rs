@@ -185,7 +185,8 @@ impl FieldSpec {
 }
 
 /// A key that finds a record no link points at.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MatchKey {
     /// Its name.
     pub name: String,
@@ -194,6 +195,50 @@ pub struct MatchKey {
     /// Compare without case and surrounding white space.
     #[serde(default)]
     pub fold: bool,
+    /// What else does not count when values are compared, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub normalise: Vec<Normalise>,
+    /// Its scope: it is a key of records that meet all of these, and of no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Condition>,
+}
+
+impl MatchKey {
+    /// Under what its values are kept: its name, and for a key with normalisers or a scope all that it says, so that values
+    /// of another definition under that name are never found by it.
+    #[must_use]
+    pub fn kept_as(&self) -> String {
+        if self.normalise.is_empty() && self.when.is_empty() { self.name.clone() } else { self.definition() }
+    }
+
+    /// All that it says: two keys with one definition find the same.
+    #[must_use]
+    pub fn definition(&self) -> String {
+        let fields: Vec<&str> = self.fields.iter().map(Field::as_str).collect();
+        let (normalise, when) = (word(&self.normalise), word(&self.when));
+        format!("{}#{}#{}#{normalise}#{when}", self.name, fields.join(","), self.fold)
+    }
+}
+
+/// A part of a definition. What it is made of is plain data: it always has a form.
+fn word<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// What does not count when the values of a match key are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalise {
+    /// How much white space stands between words.
+    Words,
+    /// Everything but letters and digits: `DE 123.456` is `DE123456`.
+    Alphanumeric,
+    /// Everything but digits 0 to 9.
+    Digits,
+    /// Accents and other marks on letters, and forms that only look different (Unicode's compatibility forms, NFKD).
+    Accents,
+    /// Of an address of mail or of a page everything but its domain, without `www.` and without case.
+    Domain,
 }
 
 /// A condition on one field, used by domain events and route filters.
@@ -280,10 +325,12 @@ pub enum Wants {
     Record {
         /// The type.
         entity: Entity,
-        /// The key.
+        /// The key, as its values are kept.
         key: String,
         /// It is compared without case.
         fold: bool,
+        /// What else does not count.
+        normalise: Vec<Normalise>,
     },
 }
 

@@ -5,6 +5,7 @@
 
 mod change;
 mod credential;
+mod keys;
 mod owners;
 pub(crate) mod secrets;
 mod several;

@@ -159,6 +159,14 @@ impl Compare<'_> {
                         );
                         self.out.refusals.push(self.places.named("entity", name.as_str(), what, hint));
                     }
+                    for key in parts::new_keys(was, is) {
+                        let what = format!(
+                            "the match key `{key}` is new or different: records are found by it once all have been gone \
+                             through, which a start does"
+                        );
+                        let hint = "stop the hub, and start it with the new folder".to_owned();
+                        self.out.refusals.push(self.places.named("entity", name.as_str(), what, hint));
+                    }
                     if !details.is_empty() {
                         self.changed(How::Changed, "entity", name, details);
                     }

@@ -130,6 +130,7 @@ statements! {
     MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
     OtherMatch = "SELECT 1 FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3 LIMIT 1";
     PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    DropMatches = "DELETE FROM match_key WHERE tenant = ?1";
     DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";
 
     Fact = fact!(), "WHERE id = ?1 AND tenant = ?2";

@@ -5,6 +5,7 @@ use planted::Bug;
 
 use crate::grave::Grave;
 use crate::identity::{self, Identity};
+use crate::key::match_values;
 use crate::link::Link;
 use crate::merge;
 use crate::raise;
@@ -128,10 +129,9 @@ pub(crate) fn changed(
     raise::raises(context, incoming, before, &after, accepted);
     // A tombstone has none: at its revival they all come back.
     let standing = before.filter(|record| record.alive == Alive::Live);
-    let old =
-        standing.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
+    let old = standing.map(|record| match_values(context.schema, &record.fields)).unwrap_or_default();
     let new = match after.alive {
-        Alive::Live => identity::match_values(context.schema, &after.fields),
+        Alive::Live => match_values(context.schema, &after.fields),
         _ => Vec::new(),
     };
     accepted.matches_added = new.iter().filter(|pair| !old.contains(pair)).cloned().collect();

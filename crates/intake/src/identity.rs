@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use canonical::{Alive, EntitySchema, ExternalRef, Field, Fields, RecordId};
+use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId};
 use ledger::Reason;
 use planted::Bug;
-use serde_json::Value;
 
 use crate::decide::link_for;
 use crate::grave::{Grave, Risen};
@@ -26,36 +25,6 @@ pub(crate) enum Identity {
     Wait,
     /// A person must say.
     Quarantine(Reason),
-}
-
-/// Match keys of a record in comparing form: (key, value). Keys with an empty part are left out.
-#[must_use]
-pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, String)> {
-    let mut out = Vec::new();
-    for key in &schema.match_keys {
-        let mut whole = String::new();
-        let complete = key.fields.iter().all(|field| {
-            let part = match fields.get(field.as_str()) {
-                Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
-                Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
-                _ => return false,
-            };
-            whole.push_str(&if key.fold { part.to_lowercase() } else { part });
-            whole.push('\u{1f}');
-            true
-        });
-        if complete {
-            out.push((key.name.clone(), whole));
-        }
-    }
-    out
-}
-
-/// A text as the only part of a match key, in comparing form.
-pub(crate) fn comparing(text: &str, fold: bool) -> String {
-    let part = text.trim();
-    let part = if fold { part.to_lowercase() } else { part.to_owned() };
-    part + "\u{1f}"
 }
 
 fn quarantine(class: &str, message: String) -> Identity {

@@ -6,7 +6,7 @@ use canonical::{Entity, EntitySchema, Fields, Record};
 use ledger::Reason;
 use serde_json::Value;
 
-use crate::identity::comparing;
+use crate::key::comparing;
 use crate::verdict::Incoming;
 use crate::view::View;
 
@@ -15,9 +15,10 @@ use crate::view::View;
 pub fn referenced(schema: &EntitySchema, fields: &Fields) -> Vec<(Entity, String, String)> {
     let mut out = Vec::new();
     for rule in &schema.rules {
-        if let Wants::Record { entity, key, fold } = &rule.wants {
+        if let Wants::Record { entity, key, fold, normalise } = &rule.wants {
             let values = texts(fields.get(rule.field.as_str()));
-            out.extend(values.map(|text| (entity.clone(), key.clone(), comparing(text, *fold))));
+            let values = values.filter_map(|text| comparing(text, *fold, normalise));
+            out.extend(values.map(|value| (entity.clone(), key.clone(), value)));
         }
     }
     out
@@ -40,7 +41,9 @@ pub(crate) fn broken(
     })?;
     let wanted = match &rule.wants {
         Wants::OneOf { table, .. } => format!("no row of the table {table} has its value: add it there"),
-        Wants::Record { entity, key, .. } => format!("no {entity} is known that has it as {key}: see why"),
+        Wants::Record { entity, key, .. } => {
+            format!("no {entity} is known that has it as {}: see why", name_of(key))
+        }
     };
     Some(Reason {
         class: "reference_data".to_owned(),
@@ -75,11 +78,18 @@ fn counts(
 fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {
     match &rule.wants {
         Wants::OneOf { values, .. } => values.contains(text),
-        Wants::Record { entity, key, fold } => {
-            let key = (entity.clone(), key.clone(), comparing(text, *fold));
-            view.matches.get(&key).is_some_and(|records| !records.is_empty())
+        Wants::Record { entity, key, fold, normalise } => {
+            comparing(text, *fold, normalise).is_some_and(|value| {
+                let key = (entity.clone(), key.clone(), value);
+                view.matches.get(&key).is_some_and(|records| !records.is_empty())
+            })
         }
     }
+}
+
+/// A key's name, of what it is kept as.
+fn name_of(key: &str) -> &str {
+    key.split('#').next().unwrap_or(key)
 }
 
 /// The texts of a value that is one, or a list of some.

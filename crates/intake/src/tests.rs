@@ -38,7 +38,7 @@ fn spec(kind: FieldType, owner: Option<&str>, on_conflict: OnConflict) -> FieldS
 
 /// Contact: the CRM owns the name, the ERP the credit hold (reverted), marketing the consent (rejected); the note is
 /// nobody's.
-fn schema() -> EntitySchema {
+pub(crate) fn schema() -> EntitySchema {
     let fields = [
         ("name", spec(FieldType::Text, Some("crm"), OnConflict::Reject)),
         ("email", spec(FieldType::Text, Some("crm"), OnConflict::Revert)),
@@ -56,7 +56,13 @@ fn schema() -> EntitySchema {
         version: 1,
         fields: fields.into_iter().map(|(name, spec)| (field(name), spec)).collect(),
         required: Vec::new(),
-        match_keys: vec![MatchKey { name: "email".into(), fields: vec![field("email")], fold: true }],
+        match_keys: vec![MatchKey {
+            name: "email".into(),
+            fields: vec![field("email")],
+            fold: true,
+            normalise: vec![],
+            when: vec![],
+        }],
         rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],

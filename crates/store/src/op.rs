@@ -1,5 +1,7 @@
 //! Units and operations: everything that changes stored state.
 
+use std::collections::BTreeSet;
+
 use canonical::{
     Entity, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
 };
@@ -183,6 +185,8 @@ pub enum Op {
         /// The record.
         record: RecordId,
     },
+    /// No record of the tenant has any match key: they are about to be put anew.
+    DropMatches(Tenant),
     /// Keep an event. Events are immutable: one that is there already stays as it is.
     PutFact(Fact),
     /// Raise an obligation (intake's columns): wanted and lane go up, a resting one opens again when what is wanted
@@ -397,6 +401,9 @@ pub struct Applied {
     pub reason: String,
     /// What it changed, a line each.
     pub changes: Vec<String>,
+    /// The match keys that all records can be found by: entities and definitions. Else they are to be gone through first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub findable: BTreeSet<String>,
 }
 
 /// A send or probe that did not simply succeed. Holds no values.

@@ -385,6 +385,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DropLink(_)
         | Op::PutMatch { .. }
         | Op::DropMatch { .. }
+        | Op::DropMatches(_)
         | Op::PutDecision(_)
         | Op::Settle { .. }
         | Op::Hold { .. }

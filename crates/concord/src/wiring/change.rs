@@ -30,7 +30,7 @@ use web::{Current, Exchange, Tokens};
 
 use super::credential::Keeper;
 use super::owners::Owners;
-use super::{connection, secrets};
+use super::{connection, keys, secrets};
 use crate::folders::rooted;
 
 /// A system that is asked to finish has so much more time than its longest call.
@@ -234,7 +234,7 @@ impl Step<'_> {
             changes.push("secrets: other ones under the same references".to_owned());
         }
         let (handle, store) = (&self.live.parts.handle, &*self.live.parts.store);
-        note(store, handle.clock(), &self.next, reason, changes)
+        note(store, handle.clock(), &self.next, reason, changes, keys::of(&self.next))
             .await
             .map_err(|error| Unchanged::NotNow(format!("the history could not be written: {error}")))
     }
@@ -373,6 +373,7 @@ async fn note(
     configuration: &Configuration,
     reason: String,
     changes: Vec<String>,
+    findable: BTreeSet<String>,
 ) -> anyhow::Result<()> {
     let applied = Applied {
         tenant: configuration.tenant.clone(),
@@ -380,6 +381,7 @@ async fn note(
         at: clock.now().wall,
         reason,
         changes,
+        findable,
     };
     tracing::info!(
         target: "concord", tenant = %applied.tenant, class = "configuration", digest = applied.digest, detail = applied.reason,
@@ -398,13 +400,22 @@ pub(super) async fn note_start(
     clock: Clock,
     configuration: &Configuration,
 ) -> anyhow::Result<()> {
-    let (tell, told) = tokio::sync::oneshot::channel();
     let newest = Look::Applied { before: None, limit: 1 };
-    store.look(configuration.tenant.clone(), newest, Box::new(move |page| drop(tell.send(page))));
-    let last = told.await.context("the store does not answer")??;
-    let known = matches!(&last, Page::Applied(rows) if rows.iter().any(|(_, row)| row.digest == configuration.digest));
-    if known {
+    let Page::Applied(mut last) = keys::look(store, &configuration.tenant, newest).await? else {
+        anyhow::bail!("the store answers another question than it was asked");
+    };
+    let last = last.pop().map(|(_, row)| row);
+    let wanted = keys::of(configuration);
+    let findable = last.as_ref().map(|last| &last.findable);
+    let whole = wanted.is_empty() || findable.is_some_and(|findable| wanted.is_subset(findable));
+    if whole && last.is_some_and(|last| last.digest == configuration.digest) {
         return Ok(());
     }
-    note(store, clock, configuration, "the hub was started with it".to_owned(), Vec::new()).await
+    let reason = "the hub was started with it".to_owned();
+    if !whole {
+        // Until all are there nothing says that they are: a start that breaks off begins again.
+        note(store, clock, configuration, reason.clone(), Vec::new(), BTreeSet::new()).await?;
+        keys::put_anew(store, configuration).await?;
+    }
+    note(store, clock, configuration, reason, Vec::new(), wanted).await
 }

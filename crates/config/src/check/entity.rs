@@ -184,8 +184,9 @@ impl Checks {
     }
 
     fn match_keys(&mut self, document: &Document, keys: Vec<MatchKey>, schema: &mut EntitySchema) {
-        for (i, key) in keys.into_iter().enumerate() {
+        for (i, mut key) in keys.into_iter().enumerate() {
             let at = i.to_string();
+            self.conditions(document, &["match_keys", &at, "when"], &mut key.when, schema);
             if schema.match_keys.iter().any(|other| other.name == key.name) {
                 let what = format!("two match keys are called `{}`", key.name);
                 let problem = document.problem(&["match_keys", &at, "name"], what);

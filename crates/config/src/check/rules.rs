@@ -125,6 +125,7 @@ impl Checks {
             self.problems.push(document.problem(&path, what).hint("use a key of one field"));
             return None;
         }
-        Some(Wants::Record { entity: source.entity.clone(), key: key.name.clone(), fold: key.fold })
+        let normalise = key.normalise.clone();
+        Some(Wants::Record { entity: source.entity.clone(), key: key.kept_as(), fold: key.fold, normalise })
     }
 }

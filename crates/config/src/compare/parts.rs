@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 
 use canonical::EntitySchema;
+use canonical::schema::MatchKey;
 use dispatch::BucketSpec;
 use ledger::{Route, RouteKind};
 use mapping::{Direction, Mapping};
@@ -149,6 +150,12 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
         out.push("its schema".to_owned());
     }
     out
+}
+
+/// Match keys by which records that are there cannot be found yet.
+pub(super) fn new_keys<'s>(was: &EntitySchema, is: &'s EntitySchema) -> impl Iterator<Item = &'s str> {
+    let known: std::collections::BTreeSet<String> = was.match_keys.iter().map(MatchKey::definition).collect();
+    is.match_keys.iter().filter(move |key| !known.contains(&key.definition())).map(|key| key.name.as_str())
 }
 
 /// Fields whose values would be of another type.

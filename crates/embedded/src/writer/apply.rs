@@ -140,6 +140,10 @@ impl Desk<'_, '_> {
                 let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
                 self.book.run(Sql::DropMatch, params).map(drop)
             }
+            Op::DropMatches(tenant) => {
+                let tenant = self.name(tenant.as_str())?;
+                self.book.run(Sql::DropMatches, [tenant]).map(drop)
+            }
             Op::PutFact(fact) => self.put_fact(fact),
             Op::Raise(raise) => self.raise(raise, heads),
             Op::PutDecision(decision) => {

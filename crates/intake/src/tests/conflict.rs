@@ -260,7 +260,13 @@ fn settles(world: &mut World, name: &str, choice: Choice) -> Result<Accepted, St
 #[test]
 fn what_a_person_takes_is_said_like_anything_else() {
     let mut world = world();
-    let key = MatchKey { name: "phone".into(), fields: vec![field("phone")], fold: false };
+    let key = MatchKey {
+        name: "phone".into(),
+        fields: vec![field("phone")],
+        fold: false,
+        normalise: vec![],
+        when: vec![],
+    };
     world.schema.match_keys.push(key);
     world.accept(&changed("crm", 10, 100, json!({"phone": "1"})));
     world.accept(&says("erp", 10, json!({"phone": "2"})));

@@ -13,7 +13,8 @@ fn world() -> World {
         .insert(field("referrers"), spec(FieldType::List { set: true }, Some("crm"), OnConflict::Reject));
     let values = ["EUR", "CHF"].map(str::to_owned).into();
     let one_of = Wants::OneOf { table: "currencies".into(), values };
-    let record = Wants::Record { entity: schema().entity, key: "email".into(), fold: true };
+    let record =
+        Wants::Record { entity: schema().entity, key: "email".into(), fold: true, normalise: vec![] };
     world.schema.rules = vec![
         ReferenceRule { name: "currency".into(), field: field("currency"), wants: one_of },
         ReferenceRule { name: "referrer".into(), field: field("referrers"), wants: record },

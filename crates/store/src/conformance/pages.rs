@@ -284,6 +284,7 @@ pub fn applied_configurations_are_kept(backend: &Backend) {
         digest: format!("digest {number}"),
         at: at(number),
         reason: "anna: more fields".to_owned(),
+        findable: std::collections::BTreeSet::new(),
         changes: vec!["~ mapping contact.erp".to_owned()],
     };
     let history = |tenant: &canonical::Tenant, before, limit| match backend

@@ -255,7 +255,9 @@ impl Dice {
     fn match_key(&mut self) -> Op {
         let (tenant, entity, key) = (acme(), entity("Contact"), "email".to_owned());
         let (value, record) = (self.id().to_owned(), rec(self.below(4)));
-        if self.below(3) == 0 {
+        if self.below(20) == 0 {
+            Op::DropMatches(tenant)
+        } else if self.below(3) == 0 {
             Op::DropMatch { tenant, entity, key, value, record }
         } else {
             Op::PutMatch { tenant, entity, key, value, record }
@@ -397,6 +399,7 @@ impl Dice {
                 at: self.time(),
                 reason: "anna".to_owned(),
                 changes: Vec::new(),
+                findable: std::collections::BTreeSet::new(),
             }),
             _ => Op::PutSystem(SystemState {
                 paused: self.some("anna".to_owned()),

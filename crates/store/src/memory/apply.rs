@@ -99,6 +99,7 @@ impl Tables {
                     self.matches.remove(&key);
                 }
             }
+            Op::DropMatches(tenant) => self.matches.retain(|(whose, ..), _| *whose != tenant),
             Op::PutFact(fact) => {
                 if self.facts.get(&fact.id).is_none() {
                     self.facts.put(&fact.id.clone(), fact);

@@ -1,0 +1,88 @@
+//! Match keys that changed: records are found by their values under the keys of the time when they changed last, so that all
+//! of them are gone through before a hub starts with other keys. Nothing may come in meanwhile: it would be taken for new.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use canonical::{Alive, RecordId, Tenant};
+use config::Configuration;
+use runtime::Storage;
+use store::browse::{Look, Page, RecordFilter};
+use store::{Op, Unit};
+
+/// Records of one page, and of one commit.
+const PAGE: usize = 1000;
+
+/// All match keys of a configuration, as [`store::Applied::findable`] names them.
+pub(super) fn of(configuration: &Configuration) -> BTreeSet<String> {
+    let schemas = configuration.entities.values();
+    let keys = schemas.flat_map(|schema| {
+        schema.match_keys.iter().map(|key| format!("{} {}", schema.entity, key.definition()))
+    });
+    keys.collect()
+}
+
+/// Puts the match keys of all records anew.
+pub(super) async fn put_anew(store: &dyn Storage, configuration: &Configuration) -> anyhow::Result<()> {
+    let tenant = &configuration.tenant;
+    let (mut after, mut gone_through) = (None, 0_u64);
+    let mut ops = vec![Op::DropMatches(tenant.clone())];
+    loop {
+        let (page, next) = page(store, tenant, after).await?;
+        gone_through += page.len() as u64;
+        for record in page.into_iter().filter(|record| record.alive == Alive::Live) {
+            let Some(schema) = configuration.entities.get(&record.entity) else { continue };
+            ops.extend(intake::match_values(schema, &record.fields).into_iter().map(|(key, value)| {
+                Op::PutMatch {
+                    tenant: tenant.clone(),
+                    entity: record.entity.clone(),
+                    key,
+                    value,
+                    record: record.id,
+                }
+            }));
+        }
+        commit(store, std::mem::take(&mut ops)).await?;
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    if gone_through > 0 {
+        tracing::info!(
+            target: "concord", tenant = %tenant, class = "match_keys", records = gone_through,
+            "all records can be found by their match keys"
+        );
+    }
+    Ok(())
+}
+
+async fn page(
+    store: &dyn Storage,
+    tenant: &Tenant,
+    after: Option<RecordId>,
+) -> anyhow::Result<(Vec<canonical::Record>, Option<RecordId>)> {
+    let filter = RecordFilter { after, limit: PAGE, ..RecordFilter::default() };
+    match look(store, tenant, Look::Records(filter)).await? {
+        Page::Records(rows, next) => Ok((rows.into_iter().map(|(record, _)| record).collect(), next)),
+        _ => anyhow::bail!("the store answers another question than it was asked"),
+    }
+}
+
+/// Asks the store and waits.
+pub(super) async fn look(store: &dyn Storage, tenant: &Tenant, look: Look) -> anyhow::Result<Page> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    store.look(tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
+    Ok(told.await.context("the store does not answer")??)
+}
+
+async fn commit(store: &dyn Storage, ops: Vec<Op>) -> anyhow::Result<()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let unit = Unit { require: Vec::new(), ops };
+    store.commit(vec![unit], Box::new(move |receipts| drop(tell.send(receipts))));
+    told.await.context("the store does not answer")??;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Match keys: the values of a record by which it is found, in the form in which they are compared.
+
+use canonical::schema::Normalise;
+use canonical::{EntitySchema, Fields};
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use serde_json::Value;
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+/// Ends each part of a key.
+const END: char = '\u{1f}';
+
+/// Match keys of a record in comparing form: (key, value). Keys with an empty part, and keys of another scope, are left out.
+#[must_use]
+pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for key in &schema.match_keys {
+        if !key.when.iter().all(|condition| condition.holds(fields)) {
+            continue;
+        }
+        let mut whole = String::new();
+        let complete = key.fields.iter().all(|field| {
+            let part = match fields.get(field.as_str()) {
+                Some(Value::String(text)) => comparing(text, key.fold, &key.normalise),
+                Some(value @ (Value::Number(_) | Value::Bool(_))) => Some(format!("{value}{END}")),
+                _ => None,
+            };
+            part.map(|part| whole.push_str(&part)).is_some()
+        });
+        if complete {
+            out.push((key.kept_as(), whole));
+        }
+    }
+    out
+}
+
+/// A text as a part of a match key, in comparing form. `None`: nothing is left of it.
+pub(crate) fn comparing(text: &str, fold: bool, normalise: &[Normalise]) -> Option<String> {
+    let mut part = text.trim().to_owned();
+    for step in normalise {
+        part = normalised(&part, *step);
+    }
+    if fold {
+        part = part.to_lowercase();
+    }
+    if part.is_empty() {
+        return None;
+    }
+    part.push(END);
+    Some(part)
+}
+
+fn normalised(text: &str, step: Normalise) -> String {
+    match step {
+        Normalise::Words => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Normalise::Alphanumeric => text.chars().filter(|c| c.is_alphanumeric()).collect(),
+        Normalise::Digits => text.chars().filter(char::is_ascii_digit).collect(),
+        Normalise::Accents => {
+            let mark = |c: &char| {
+                matches!(
+                    get_general_category(*c),
+                    GeneralCategory::NonspacingMark
+                        | GeneralCategory::SpacingMark
+                        | GeneralCategory::EnclosingMark
+                )
+            };
+            let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
+            apart.chars().filter(|c| !mark(c)).collect()
+        }
+        Normalise::Domain => domain(text).unwrap_or_default(),
+    }
+}
+
+/// The domain of an address: `ada@Mail.example.com`, `https://www.example.com/about`, `example.com`.
+fn domain(text: &str) -> Option<String> {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = text.split(['/', '?', '#']).next()?;
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split(':').next()?.trim_end_matches('.').to_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host);
+    let told = host.contains('.') && !host.contains(char::is_whitespace);
+    told.then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_by_what_counts() {
+        use Normalise::{Accents, Alphanumeric, Digits, Domain, Words};
+        let cases: &[(&[Normalise], &str, Option<&str>)] = &[
+            (&[], " Ada ", Some("Ada")),
+            (&[], " \t", None),
+            (&[Words], " Ada \u{a0} King\n", Some("Ada King")),
+            (&[Alphanumeric], "DE 123.456-789", Some("DE123456789")),
+            (&[Alphanumeric], "---", None),
+            (&[Digits], "+49 (171) 12-34", Some("491711234")),
+            (&[Digits], "\u{664}\u{665} none", None),
+            (&[Accents], "Zo\u{eb} M\u{fc}ller \u{fb01}n", Some("Zoe Muller fin")),
+            (&[Accents], "Zoe\u{308}", Some("Zoe")),
+            (&[Accents, Alphanumeric], "\u{c5}re & S\u{f8}n", Some("AreS\u{f8}n")),
+            (&[Domain], "Ada@Mail.Example.com", Some("mail.example.com")),
+            (&[Domain], "https://www.example.com:8080/about?x=a@b", Some("example.com")),
+            (&[Domain], "example.com.", Some("example.com")),
+            (&[Domain], "user:pass@example.com", Some("example.com")),
+            (&[Domain], "localhost", None),
+            (&[Domain], "no domain. here", None),
+        ];
+        for (normalise, text, expected) in cases {
+            let found = comparing(text, false, normalise);
+            assert_eq!(found.as_deref().map(|found| found.trim_end_matches(END)), *expected, "{text:?}");
+        }
+        assert_eq!(comparing(" ADA ", true, &[]).as_deref(), Some("ada\u{1f}"));
+    }
+
+    /// A key has a scope, and what another definition of its name kept is not found by it.
+    #[test]
+    fn a_key_is_one_of_the_records_in_its_scope() {
+        let source = r#"{"name": "vat", "fields": ["vat"], "fold": true, "when": [{"field": "kind", "equals": "company"}]}"#;
+        let scoped: canonical::schema::MatchKey = serde_json::from_str(source).unwrap();
+        let plain = canonical::schema::MatchKey { when: Vec::new(), ..scoped.clone() };
+        assert_eq!(plain.kept_as(), "vat");
+        assert!(scoped.kept_as().starts_with("vat#"), "{}", scoped.kept_as());
+        let mut schema = crate::tests::schema();
+        schema.match_keys = vec![scoped, plain];
+        let of = |kind: &str| {
+            let fields =
+                [("kind", kind), ("vat", "DE1")].map(|(name, text)| (name.to_owned(), Value::from(text)));
+            match_values(&schema, &fields.into_iter().collect()).len()
+        };
+        assert_eq!((of("company"), of("person")), (2, 1));
+    }
+}
