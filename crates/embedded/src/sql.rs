@@ -105,6 +105,8 @@ statements! {
 
     RecordVersion = "SELECT version FROM record WHERE id = ?1";
     RecordAlias = "SELECT merged_into FROM record WHERE id = ?1 AND tenant = ?2";
+    MergedInto = "SELECT merged_into FROM record INDEXED BY record_alias WHERE id = ?1 AND merged_into IS NOT NULL";
+    MergedRecords = "SELECT id FROM record INDEXED BY record_merged WHERE merged_into = ?1 ORDER BY id";
     Record = record!(), "WHERE id = ?1 AND tenant = ?2";
     PutRecord = "INSERT INTO record (id, tenant, version, entity, schema, merged_into, created_at, updated_at, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
@@ -124,7 +126,7 @@ statements! {
         AND instance = ?5 AND record = ?6";
 
     MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
-    OtherMatch = "SELECT 1 FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3 LIMIT 1";
+    OtherMatches = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3";
     PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";
 

@@ -42,8 +42,7 @@ pub(crate) fn repoint(context: Context<'_>, view: &View, incoming: &Incoming, in
             // A second object of the record stays one.
             let first = (record, about.system.clone(), about.object.clone());
             let second = lost.record != record && view.linked.contains_key(&first);
-            accepted.link =
-                Some(link_for(context, &following, if second { lost.record } else { record }));
+            accepted.link = Some(link_for(context, &following, if second { lost.record } else { record }));
         }
     }
     let Some(known) = view.records.get(&record) else { return Verdict::Accept(Box::new(accepted)) };

@@ -11,10 +11,10 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{
-    ABSORBED_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, JobId, Object, Record, RecordId,
-    System, Taken,
+    ABSORBED_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId, JobId, Object,
+    Record, RecordId, System, Taken,
 };
-use ledger::{FieldLine, Intent, Level, Obligation, ObligationKey, RouteKind, Shadow, Shown, Side, Subject};
+use ledger::{FieldLine, Level, Obligation, ObligationKey, RouteKind, Shadow, Shown, Side, Subject};
 use serde_json::Value;
 
 use crate::decide::{changed, decision};
@@ -35,8 +35,8 @@ pub struct Whole {
     pub shadows: Vec<Shadow>,
     /// Deliveries of its own state.
     pub obligations: Vec<Obligation>,
-    /// What is on its way about it, or in doubt.
-    pub open: Vec<Intent>,
+    /// What is on its way about it, or in doubt, and where to.
+    pub open: Vec<(IntentId, System)>,
 }
 
 /// What is ordered about two records.
@@ -335,7 +335,7 @@ fn spokesman(context: Context<'_>, order: Order<'_>, lines: &[FieldLine]) -> Sys
     let known = gone.record.provenance.values().chain(keep.record.provenance.values());
     let routed = context.routes.iter().map(|route| &route.system);
     let mut all = said.chain(linked).chain(known.map(|from| &from.system)).chain(routed);
-    all.next().cloned().unwrap_or_else(|| {
-        System::new("concord").unwrap_or_else(|_| unreachable!("it is made of letters"))
-    })
+    all.next()
+        .cloned()
+        .unwrap_or_else(|| System::new("concord").unwrap_or_else(|_| unreachable!("it is made of letters")))
 }

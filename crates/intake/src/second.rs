@@ -67,13 +67,7 @@ fn is_known(view: &View, incoming: &Incoming, link: &Link) -> bool {
 }
 
 /// A second object is gone: one is left, as it should be.
-fn gone(
-    context: Context<'_>,
-    view: &View,
-    incoming: &Incoming,
-    record: RecordId,
-    link: &Link,
-) -> Verdict {
+fn gone(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId, link: &Link) -> Verdict {
     let buried = Some(Grave { at: incoming.as_of, order: incoming.version() });
     let mut accepted =
         Accepted { about: Some(record), unlink: Some(link.clone()), buried, ..Accepted::default() };

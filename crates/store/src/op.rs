@@ -46,7 +46,8 @@ pub enum Require {
         /// The object.
         external: ExternalRef,
     },
-    /// The record has no link as this kind of object there (a park checks it in its own transaction).
+    /// The record has no link as this kind of object there, nor has the one that it was merged into (a park checks it in
+    /// its own transaction).
     NotYetLinked {
         /// The record.
         record: RecordId,
@@ -89,7 +90,17 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
-    /// No record of the entity has this match key, or only this one has.
+    /// The record stands for itself: it was not merged into another one. What nobody knows does.
+    Stands {
+        /// The record.
+        record: RecordId,
+    },
+    /// Nothing about the record is on its way, or in doubt.
+    NoOpenIntent {
+        /// The record.
+        record: RecordId,
+    },
+    /// No record of the entity has this match key, or only this one has, and records that were merged into it.
     MatchFree {
         /// Whose.
         tenant: Tenant,
@@ -152,7 +163,8 @@ pub enum Op {
     /// Insert or replace a record.
     PutRecord(Record),
     /// Link; replaces what the object or the record was linked to before, and wakes what waits for it: obligations
-    /// parked for it become `pending`, due at the link's `created_at`, and messages parked for it become `ready`.
+    /// parked for the record, or for one that was merged into it, become `pending`, due at the link's `created_at`, and
+    /// messages parked for the object become `ready`.
     PutLink(Link),
     /// Unlink.
     DropLink(Link),

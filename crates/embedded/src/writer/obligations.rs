@@ -140,12 +140,15 @@ impl Desk<'_, '_> {
         (tenant, system, object): (i64, i64, i64),
         heads: &mut Vec<Head>,
     ) -> Outcome<()> {
-        let params = (link.record.as_bytes(), object, system, tenant);
-        for before in self.book.all(Sql::WaitingObligations, params, stored)? {
-            let mut row = before.row.clone();
-            rules::wake(&mut row, link);
-            let held = self.move_to(&before, &row, link.created_at)?;
-            say(&row, held, heads);
+        let named = self.aliases(link.record)?;
+        for record in std::iter::once(link.record).chain(named) {
+            let params = (record.as_bytes(), object, system, tenant);
+            for before in self.book.all(Sql::WaitingObligations, params, stored)? {
+                let mut row = before.row.clone();
+                rules::wake(&mut row, link);
+                let held = self.move_to(&before, &row, link.created_at)?;
+                say(&row, held, heads);
+            }
         }
         Ok(())
     }

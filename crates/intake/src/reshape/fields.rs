@@ -52,12 +52,7 @@ pub(super) fn merge(
             (Some(one), Some(other)) => between(order, &field, spec, &after.fields, (one, other))?,
         };
         take(order, &field, &choice, after);
-        lines.push(FieldLine {
-            record: after.id,
-            field,
-            takes: choice.takes,
-            why: choice.why,
-        });
+        lines.push(FieldLine { record: after.id, field, takes: choice.takes, why: choice.why });
     }
     Ok(lines)
 }
@@ -110,14 +105,15 @@ fn between(
     let ruled = spec.and_then(|spec| by_rule(order, field, spec, known, (keep, gone)));
     let preferred = order.prefer.get(field).copied();
     match (ruled, preferred) {
-        (Some(ruled), Some(side)) if ruled.takes != Some(side) => Err(format!(
-            "{field} can't be preferred: {}; say it there, or change the model",
-            ruled.why
-        )),
-        (Some(ruled), _) => Ok(ruled),
-        (None, Some(side)) => {
-            Ok(Choice { takes: Some(side), value: of(side), why: "preferred by whoever planned it".to_owned() })
+        (Some(ruled), Some(side)) if ruled.takes != Some(side) => {
+            Err(format!("{field} can't be preferred: {}; say it there, or change the model", ruled.why))
         }
+        (Some(ruled), _) => Ok(ruled),
+        (None, Some(side)) => Ok(Choice {
+            takes: Some(side),
+            value: of(side),
+            why: "preferred by whoever planned it".to_owned(),
+        }),
         (None, None) => {
             let side = newest(order, field);
             let other = if side == Side::Keep { Side::Gone } else { Side::Keep };

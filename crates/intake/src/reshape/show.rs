@@ -49,7 +49,8 @@ pub(super) fn split(
     let (keep, gone) = (order.keep, order.gone);
     for link in &keep.links {
         let returns = absorbed.objects.iter().any(|taken| taken.object == link.external());
-        let (record, fate) = if returns { (gone.record.id, Fate::Returns) } else { (keep.record.id, Fate::Stays) };
+        let (record, fate) =
+            if returns { (gone.record.id, Fate::Returns) } else { (keep.record.id, Fate::Stays) };
         out.object(link, record, fate);
     }
     for link in &gone.links {
@@ -59,10 +60,9 @@ pub(super) fn split(
     for taken in absorbed.objects.iter().filter(|taken| !linked.contains(&taken.object)) {
         let (object, record, fate) = (taken.object.clone(), gone.record.id, Fate::Lost);
         out.shown.objects.push(ObjectLine { object, record, fate });
-        out.shown.irreversible.push(format!(
-            "{} is linked to neither of the two any more, and stays as it is",
-            taken.object
-        ));
+        out.shown
+            .irreversible
+            .push(format!("{} is linked to neither of the two any more, and stays as it is", taken.object));
     }
     out.writes(order, carried, context);
     out.events();
@@ -79,7 +79,9 @@ impl Reshaped {
         for raise in &self.raises {
             let Subject::Record(id) = raise.key.subject else { continue };
             let Some((after, _)) = self.records.iter().find(|(record, _)| record.id == id) else { continue };
-            let Some(route) = context.routes.iter().find(|route| route.id == raise.key.route) else { continue };
+            let Some(route) = context.routes.iter().find(|route| route.id == raise.key.route) else {
+                continue;
+            };
             let link = self.link_at(raise);
             let had = link.map(|link| formerly(order, link));
             let fields = carried(route, after).into_iter().filter(|field| differs(had, after, field));
@@ -97,7 +99,9 @@ impl Reshaped {
             match &line.external_id {
                 None => self.shown.irreversible.push(format!("an object may be made as {there}")),
                 Some(id) if !line.fields.is_empty() => {
-                    self.shown.irreversible.push(format!("{there}/{id} is written: what it had is not kept there"));
+                    self.shown
+                        .irreversible
+                        .push(format!("{there}/{id} is written: what it had is not kept there"));
                 }
                 Some(_) => {}
             }
@@ -118,7 +122,8 @@ impl Reshaped {
             let told: Vec<_> = told.map(|raise| (raise.key.route.clone(), raise.system.clone())).collect();
             for (route, system) in &told {
                 let kind = &fact.kind;
-                let said = format!("{kind} goes to {system} by {route}, with whatever {system} does about it");
+                let said =
+                    format!("{kind} goes to {system} by {route}, with whatever {system} does about it");
                 self.shown.irreversible.push(said);
             }
             self.shown.events.push(EventLine { kind: fact.kind.clone(), record: fact.record, told });

@@ -63,7 +63,10 @@ fn may_split(order: Order<'_>) -> Result<&Absorbed, String> {
     match &gone.alive {
         Alive::Merged { into } if *into == keep.id => {}
         Alive::Merged { into } => {
-            return Err(format!("{} was merged into {into}, and not into {}: name that one", gone.id, keep.id));
+            return Err(format!(
+                "{} was merged into {into}, and not into {}: name that one",
+                gone.id, keep.id
+            ));
         }
         Alive::Live | Alive::Deleted { .. } => {
             return Err(format!("{} was not merged into another record: {only}", gone.id));
@@ -88,9 +91,8 @@ impl<'a> Since<'a> {
     fn of(order: Order<'a>, absorbed: &Absorbed) -> Self {
         let taken = |link: &Link| absorbed.objects.iter().any(|taken| taken.object == link.external());
         let returning: Vec<&Link> = order.keep.links.iter().filter(|link| taken(link)).collect();
-        let stays = |system: &System| {
-            order.keep.links.iter().any(|link| link.system == *system && !taken(link))
-        };
+        let stays =
+            |system: &System| order.keep.links.iter().any(|link| link.system == *system && !taken(link));
         let systems = returning.iter().map(|link| &link.system);
         let theirs = systems.filter(|system| !stays(system)).cloned().collect();
         Self { returning, theirs }
@@ -153,9 +155,9 @@ impl<'a> Since<'a> {
             let before = absorbed.before.extensions.get(system).unwrap_or(&none);
             let had = order.gone.record.extensions.get(system).unwrap_or(&none);
             if self.theirs.contains(system) {
-                let said = now.iter().filter(|(name, value)| {
-                    had.contains_key(*name) || before.get(*name) != Some(*value)
-                });
+                let said = now
+                    .iter()
+                    .filter(|(name, value)| had.contains_key(*name) || before.get(*name) != Some(*value));
                 let said: Vec<_> = said.map(|(name, value)| (name.clone(), value.clone())).collect();
                 if !said.is_empty() {
                     back.extensions.entry(system.clone()).or_default().extend(said);

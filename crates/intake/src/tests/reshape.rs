@@ -60,9 +60,8 @@ impl World {
         let (one, other) = (self.whole(keep), self.whole(gone));
         let job = JobId::from_parts(now, 7);
         let order = Order { keep: &one, gone: &other, prefer, job, why: "ada: one person", trace: "" };
-        let all = |_: &Route, record: &Record| {
-            record.fields.keys().map(|name| Field::new(name).unwrap()).collect()
-        };
+        let all =
+            |_: &Route, record: &Record| record.fields.keys().map(|name| Field::new(name).unwrap()).collect();
         let out = what(context, order, &all)?;
         self.apply(&out);
         Ok(out)
@@ -140,9 +139,10 @@ fn the_survivor_has_what_owners_say_and_what_only_the_other_had() {
     let kinds: Vec<&str> = out.facts.iter().map(|fact| fact.kind.as_str()).collect();
     assert_eq!(kinds, ["contact.updated", "contact.merged"]);
     let rule = |record: RecordId, name: Option<&str>| {
-        let found = out.decisions.iter().find(|decision| {
-            decision.record == record && decision.field.as_ref().map(Field::as_str) == name
-        });
+        let found = out
+            .decisions
+            .iter()
+            .find(|decision| decision.record == record && decision.field.as_ref().map(Field::as_str) == name);
         found.map(|decision| decision.rule.as_str()).unwrap()
     };
     assert!(rule(gone, None).contains(&keep.to_string()) && rule(gone, None).contains("ada: one person"));
@@ -253,7 +253,8 @@ fn what_an_alias_is_called_by_leads_to_the_survivor() {
     child.version = 3;
     world.view.records.insert(child.id, child.clone());
     let about = external("crm", "c");
-    let link = Link { external_id: "c".into(), record: child.id, ..world.view.links[&external("crm", "1")].clone() };
+    let link =
+        Link { external_id: "c".into(), record: child.id, ..world.view.links[&external("crm", "1")].clone() };
     world.view.links.insert(about, link);
     let refers = |order| Incoming {
         references: vec![(field("account"), external("erp", "9"))],
