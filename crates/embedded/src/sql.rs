@@ -119,6 +119,7 @@ statements! {
     LinksOfRecord = link!(), "INDEXED BY link_record WHERE record = ?1 AND tenant = ?2";
     LinkOfRecord = "SELECT external_id FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
     AnyLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3";
+    ThatLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND external_id = ?4";
     AnyLinkOfObject = "SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4 LIMIT 1";
     PutLink = "INSERT OR REPLACE INTO link (tenant, system, external_id, object, instance, entity, record, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";

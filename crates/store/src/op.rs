@@ -56,6 +56,13 @@ pub enum Require {
         /// The kind of object.
         object: Object,
     },
+    /// The record itself is linked to that object, whoever stands for it.
+    LinkedTo {
+        /// The record.
+        record: RecordId,
+        /// The object.
+        external: ExternalRef,
+    },
     /// The shadow stands at this revision (0: does not exist).
     ShadowAt {
         /// The record.

@@ -184,7 +184,7 @@ pub struct SpokeRow {
     pub fact: Option<Fact>,
     /// The shadow.
     pub shadow: Option<Shadow>,
-    /// The record's own link there.
+    /// The record's link there; of one that was merged, that of the record that stands for it, else its own.
     pub link: Option<String>,
     /// Links of the records its reference fields name: (record, object) → external id. Of one that was merged, those of
     /// the record that stands for it, else its own.

@@ -86,7 +86,14 @@ impl Reader<'_> {
         };
         let key = (ask.record.as_bytes(), there, object, number);
         found.shadow = self.book.one(Sql::Shadow, key, shadow)?;
-        found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
+        let survivor = found.record.as_ref().map(|record| record.id).filter(|id| *id != ask.record);
+        for record in survivor.into_iter().chain([ask.record]) {
+            let key = (record.as_bytes(), there, object, number);
+            found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
+            if found.link.is_some() {
+                break;
+            }
+        }
         for (field, object) in &ask.references {
             for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
                 if let Some(id) = self.link_of_reference(number, referred, there, object)? {

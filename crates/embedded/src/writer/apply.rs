@@ -96,6 +96,12 @@ impl Desk<'_, '_> {
                 }
                 Ok(true)
             }
+            Require::LinkedTo { record, external } => {
+                let (system, object) =
+                    (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
+                let params = (record.as_bytes(), system, object, &external.id);
+                Ok(self.book.one(Sql::ThatLinkOfRecord, params, |_, _| Ok(()))?.is_some())
+            }
             Require::ShadowAt { record, system, object, revision } => {
                 let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
                 let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;

@@ -59,6 +59,10 @@ pub fn an_alias_is_linked_as_its_survivor(backend: &Backend) {
     // A further object stays with the alias, and is no link of the survivor.
     backend.apply(vec![Op::DropLink(link(3, "crm", "x")), Op::PutLink(link(1, "crm", "y"))]);
     assert!(!free(1) && free(2) && free(3));
+    let to = |number, id: &str| {
+        backend.holds(Require::LinkedTo { record: rec(number), external: external("crm", "contacts", id) })
+    };
+    assert!(to(1, "y") && !to(1, "x") && !to(3, "y") && !to(2, "y"));
     let own = |number| {
         backend.holds(Require::MatchFree {
             tenant: acme(),
@@ -120,9 +124,15 @@ pub fn references_lead_to_the_survivor_first(backend: &Backend) {
         let Rows::Spoke(rows) = backend.find(query) else { panic!("not rows of a spoke") };
         rows[0].links.get(&(rec(1), object("customer"))).cloned()
     };
-    assert_eq!(found().as_deref(), Some("first"));
+    let own = || {
+        let asks = vec![spoke_ask("r", 1)];
+        let query = Query::Spoke { tenant: acme(), system: system("erp"), asks };
+        let Rows::Spoke(mut rows) = backend.find(query) else { panic!("not rows of a spoke") };
+        rows.remove(0).link
+    };
+    assert_eq!((found().as_deref(), own().as_deref()), (Some("first"), Some("first")));
     backend.apply(vec![Op::DropLink(in_erp(2, "first"))]);
-    assert_eq!(found().as_deref(), Some("second"));
+    assert_eq!((found().as_deref(), own().as_deref()), (Some("second"), Some("second")));
 }
 
 /// Records by themselves, with everything that hangs on them.

@@ -101,7 +101,11 @@ impl Dice {
     fn require(&mut self) -> Require {
         let record = rec(self.below(4));
         let (name, kind) = (system(self.system()), object(self.object()));
-        match self.below(8) {
+        match self.below(9) {
+            8 => {
+                let id = self.id();
+                Require::LinkedTo { record, external: external(name.as_str(), kind.as_str(), id) }
+            }
             6 => Require::Stands { record },
             7 => Require::NoOpenIntent { record },
             0 => Require::Unseen { tenant: acme(), source: name, event_id: self.id().to_owned() },

@@ -166,10 +166,7 @@ impl Tables {
                 .get(ask.record, system, &ask.object)
                 .filter(|shadow| shadow.tenant == *tenant)
                 .cloned(),
-            link: self
-                .linked(ask.record, system, &ask.object)
-                .filter(|link| link.tenant == *tenant)
-                .map(|link| link.external_id.clone()),
+            link: self.link_of_reference(tenant, ask.record, system, &ask.object),
             intent: self
                 .intent(ask.record, system, &ask.object)
                 .filter(|intent| intent.tenant() == tenant)

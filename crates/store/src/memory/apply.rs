@@ -44,6 +44,9 @@ impl Tables {
                 let free = |record| self.linked(record, system, object).is_none();
                 free(*record) && free(self.stands_for(*record))
             }
+            Require::LinkedTo { record, external } => self
+                .linked(*record, &external.system, &external.object)
+                .is_some_and(|link| link.external_id == external.id),
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
