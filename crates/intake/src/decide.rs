@@ -176,6 +176,7 @@ fn delete(
     }
     if record.alive == Alive::Live
         && let Some(next) = record.second_object(source, &incoming.about.object).cloned()
+        && next != incoming.about
     {
         second::takes_over(context, incoming, record, link, &next, accepted);
         return None;
