@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+mod absorbed;
 mod event;
 mod ids;
 mod name;
@@ -11,6 +12,7 @@ pub mod suggest;
 mod time;
 pub mod value;
 
+pub use absorbed::{ABSORBED_MAX, Absorbed, Before, Taken};
 pub use event::{CloudEvent, EventEnvelopeError, Fact};
 pub use ids::{EventId, IntentId, JobId, MessageId, RecordId, RouteId};
 pub use name::{Entity, Field, NameError, Object, System, Tenant};

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::absorbed::Absorbed;
 use crate::ids::{EventId, RecordId};
 use crate::name::{Entity, Field, Object, System, Tenant};
 use crate::schema::EntitySchema;
@@ -152,6 +153,9 @@ pub struct Record {
     /// Domain events that have fired, as `kind/occurrence`: a flapping source makes one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub occurrences: BTreeSet<String>,
+    /// The records that were merged into it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absorbed: BTreeMap<RecordId, Absorbed>,
     /// When it was created.
     pub created_at: Wall,
     /// When its newest version was merged.

@@ -250,6 +250,84 @@ async fn a_replay_survives_the_end_of_its_process() {
     assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
 }
 
+/// I16: a person plans to merge two records, applies it, and takes it back; the process dies in the middle of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_records_become_one_and_two_again() {
+    let sink = Sandbox::start(Kind::Sink, Options::of(Kind::Sink)).await.unwrap();
+    let folder = folder(sink.addr);
+    let mut hub = folder.up(&["--crash-at", "page_committed:1"]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    for number in ["c1", "c2"] {
+        assert!(say(folder.ingress, number, 1));
+    }
+    let delivered = || json(&folder, &["delivery", "list", "--state", "delivered"]);
+    until("both are delivered", || delivered().as_array().unwrap().len() == 2).await;
+    let id = |number: &str| {
+        let sheet = json(&folder, &["record", "get", &format!("shop:{number}")]);
+        sheet["record"]["id"].as_str().unwrap().to_owned()
+    };
+    let (keep, gone) = (id("c1"), id("c2"));
+    let shown = concord(&folder, &["record", "merge", &format!("Company/{keep}"), "shop:c2"]);
+    let (shown, said) = (String::from_utf8(shown.stdout).unwrap(), String::from_utf8(shown.stderr).unwrap());
+    for part in ["Objects", "duplicate_there", "For a person to do", "What nothing takes back"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(said.contains("concord job apply job_"), "{said}");
+    assert_eq!(code(&folder, &["record", "merge", &keep, &keep]), Some(6), "into itself");
+    assert_eq!(code(&folder, &["record", "merge", &keep, &gone, "--prefer", "name"]), Some(64));
+    assert_eq!(code(&folder, &["record", "split", &gone]), Some(6), "it was not merged");
+    let plan = json(&folder, &["record", "merge", &keep, &gone]);
+    let job = plan["id"].as_str().unwrap().to_owned();
+    assert_eq!(plan["reshape"]["objects"].as_array().unwrap().len(), 4);
+    assert_eq!(code(&folder, &["job", "apply", &job]), Some(64), "without a reason");
+    // It dies once the merge is durable, perhaps before whoever ordered it was told.
+    let told = code(&folder, &["job", "apply", &job, "--reason", "one company"]);
+    assert!(matches!(told, Some(0 | 7)), "{told:?}");
+    for _ in 0..200 {
+        if hub.ended().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(hub.ended().is_some(), "it should have crashed");
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    until("the job is done", || json(&folder, &["job", "get", &job])["state"] == "done").await;
+    let sheet = json(&folder, &["record", "get", &gone]);
+    assert_eq!((&sheet["record"]["id"], &sheet["record"]["version"]), (&keep.as_str().into(), &2.into()));
+    assert_eq!(
+        (&sheet["asked_for"]["record"], &sheet["asked_for"]["into"]),
+        (&gone.as_str().into(), &keep.as_str().into())
+    );
+    assert!(sheet["asked_for"]["why"].as_str().unwrap().contains("one company"));
+    let explained = concord(&folder, &["record", "explain", &gone]);
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    assert!(
+        explained.contains(&format!("{gone} was merged into {keep}")) && explained.contains("absorbed"),
+        "{explained}"
+    );
+    // What the duplicate says is nobody's word.
+    assert!(say(folder.ingress, "c2", 2));
+    let letters = || json(&folder, &["dead-letter", "list"]);
+    until("a person is told of the duplicate", || letters().as_array().unwrap().len() == 1).await;
+    assert!(letters()[0]["reason"].as_str().unwrap().contains("second object"), "{:#}", letters());
+    let name =
+        |number: &str| json(&folder, &["record", "get", &id(number)])["record"]["fields"]["name"].clone();
+    assert_eq!(name("c1"), "Company c1 v1");
+    // Back again: the message is taken in then.
+    let plan = json(&folder, &["record", "split", &format!("Company/{gone}")]);
+    let job = plan["id"].as_str().unwrap().to_owned();
+    assert_eq!(code(&folder, &["job", "apply", &job, "--reason", "they are two"]), Some(0));
+    until("the job is done", || json(&folder, &["job", "get", &job])["state"] == "done").await;
+    assert_eq!((id("c1"), id("c2")), (keep.clone(), gone.clone()));
+    let key = letters()[0]["key"].as_str().unwrap().to_owned();
+    assert_eq!(code(&folder, &["dead-letter", "retry", &key, "--reason", "it is one of its own"]), Some(0));
+    until("it goes through", || name("c2") == "Company c2 v2").await;
+    assert_eq!(name("c1"), "Company c1 v1");
+    assert_eq!(code(&folder, &["record", "split", &gone]), Some(6), "it is one already");
+    assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
+}
+
 #[test]
 fn what_keeps_a_hub_from_starting_is_said() {
     let folder = folder(([127, 0, 0, 1], 1).into());

@@ -1,13 +1,14 @@
 //! The desk: the hub and the configuration behind every answer, and questions to the store with typed answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EventId, Fact, JobId, MessageId, Object, RecordId, System};
+use canonical::{Alive, EventId, Fact, Field, JobId, MessageId, Object, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
 use intake::{Decision, Message};
-use ledger::{Action, Group, Intent, Job, Lane, Obligation, ObligationKey, Scope, Tally};
+use ledger::{Action, Group, Intent, Job, Lane, Obligation, ObligationKey, Scope, Side, Tally};
 use runtime::{Handle, OrderError};
 use store::browse::{
     DecisionFilter, DeliveryFilter, EventFilter, GroupFilter, JobFilter, Look, MessageFilter, Page,
@@ -102,6 +103,32 @@ impl Desk {
         self.record(id).await?.ok_or_else(|| nothing("record"))
     }
 
+    /// The same; where it was merged into another, the one that stands for it, and the alias.
+    pub(crate) async fn record_standing(
+        &self,
+        id: &str,
+    ) -> Result<(Box<RecordSheet>, Option<Box<RecordSheet>>), Problem> {
+        let found = self.record_named(id).await?;
+        self.standing(found).await
+    }
+
+    /// The record that stands for one, and that one where it is an alias.
+    pub(crate) async fn standing(
+        &self,
+        found: Box<RecordSheet>,
+    ) -> Result<(Box<RecordSheet>, Option<Box<RecordSheet>>), Problem> {
+        let mut stands: Option<Box<RecordSheet>> = None;
+        for _ in 0..store::rules::ALIAS_HOPS_MAX {
+            let Alive::Merged { into } = stands.as_ref().unwrap_or(&found).record.alive else { break };
+            let Some(next) = self.record(into).await? else { break };
+            stands = Some(next);
+        }
+        Ok(match stands {
+            Some(stands) => (stands, Some(found)),
+            None => (found, None),
+        })
+    }
+
     pub(crate) async fn record_linked(
         &self,
         system: System,
@@ -188,6 +215,18 @@ impl Desk {
     /// Has bulk work counted, and kept as a plan.
     pub(crate) async fn plan(&self, action: Action, scope: Scope, by: String) -> Result<JobId, Problem> {
         confirmed(tokio::time::timeout(ORDER_WAIT, self.hub.plan(action, scope, by)).await)
+    }
+
+    /// Has it seen what merging two records, or splitting them again, would do, and kept as a plan; gives its id.
+    pub(crate) async fn plan_reshape(
+        &self,
+        action: Action,
+        records: (RecordId, RecordId),
+        prefer: BTreeMap<Field, Side>,
+        by: String,
+    ) -> Result<JobId, Problem> {
+        let asked = self.hub.plan_reshape(action, records, prefer, by);
+        confirmed(tokio::time::timeout(ORDER_WAIT, asked).await)
     }
 
     /// A configured system by the name in an address.

@@ -2,6 +2,7 @@
 //! with a reason.
 
 mod forecast;
+mod reshape;
 
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ pub(crate) struct JobSheet {
     calls: u64,
     /// When they would be through, by each system's own limits.
     forecasts: Vec<forecast::ForecastRow>,
+    /// Of a merge or a split of records: what it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reshape: Option<reshape::ReshapeRow>,
     /// The moment from which a plan is refused.
     expires_at: Option<String>,
     orders: Vec<OrderRow>,
@@ -127,6 +131,14 @@ struct Wanted {
     scope: ScopeRow,
     #[serde(default)]
     new_intent: bool,
+    /// Of a merge or a split: the record that stays, and the one that is merged into it, or was.
+    #[serde(default)]
+    keep: Option<String>,
+    #[serde(default)]
+    gone: Option<String>,
+    /// Of a merge: by field, whose value counts where no rule says it.
+    #[serde(default)]
+    prefer: std::collections::BTreeMap<String, String>,
 }
 
 /// How a plan is to be applied.
@@ -219,13 +231,13 @@ impl JobRow {
     fn of(job: &Job, tally: Tally) -> Self {
         let ended = u64::from(tally.delivered) + u64::from(tally.failed) + u64::from(tally.other);
         // What is given up rests at once; messages are taken in again and are not counted on.
-        let followed = if job.action == Action::Discard { 0 } else { job.done };
+        let followed = if job.action == Action::Discard || job.action.reshapes() { 0 } else { job.done };
         Self {
             id: job.id.to_string(),
             action: job.action.name(),
             new_intent: match job.action {
                 Action::Replay { anew } => Some(anew),
-                Action::Retry | Action::Discard => None,
+                Action::Retry | Action::Discard | Action::Merge | Action::Split => None,
             },
             state: job.state.name(),
             scope: ScopeRow::of(&job.scope),
@@ -262,7 +274,12 @@ impl JobSheet {
             count: portion.count,
         };
         let order = |(at, what): &(Wall, String)| OrderRow { at: time(*at), what: what.clone() };
-        let calls = if job.action == Action::Discard { 0 } else { job.kept.total - messages(job) };
+        let calls = match (&job.reshape, job.action) {
+            // At most: where nothing differs, nothing is sent.
+            (Some(reshape), _) => reshape.shown.writes.len() as u64,
+            (None, Action::Discard) => 0,
+            _ => job.kept.total - messages(job),
+        };
         Ok(Self {
             job: JobRow::of(job, tally),
             portions: job.kept.portions.iter().map(portion).collect(),
@@ -272,6 +289,7 @@ impl JobSheet {
             seconds: job.kept.total.div_ceil(u64::from(pace)),
             calls,
             forecasts: forecast::of(desk, job).await,
+            reshape: reshape::ReshapeRow::of(job),
             expires_at: (job.state == JobState::Planned).then(|| time(job.planned_at + ledger::PLAN_LIVES)),
             orders: job.orders.iter().map(order).collect(),
             new_failures: new_failures(desk, job).await?,
@@ -318,7 +336,8 @@ pub(crate) async fn plan(
     let bytes = web::body::read(&headers, body, order::BOUND).await?;
     let wanted: Wanted = serde_json::from_slice(&bytes).map_err(|error| {
         let said = format!(
-            "the body must be a JSON object with `action`, `scope` and, for a replay, `new_intent` (line {}, column {})",
+            "the body must be a JSON object with `action` and `scope`, for a replay `new_intent`, for a merge or split of records \
+             `keep`, `gone` and `prefer` (line {}, column {})",
             error.line(),
             error.column()
         );
@@ -328,11 +347,25 @@ pub(crate) async fn plan(
         "replay" => Action::Replay { anew: wanted.new_intent },
         "retry" if !wanted.new_intent => Action::Retry,
         "discard" if !wanted.new_intent => Action::Discard,
-        "retry" | "discard" => {
+        "merge" if !wanted.new_intent => Action::Merge,
+        "split" if !wanted.new_intent => Action::Split,
+        "retry" | "discard" | "merge" | "split" => {
             return Err(Problem::new(kinds::MALFORMED, "`new_intent`: only a replay can ask for it"));
         }
-        _ => return Err(Problem::new(kinds::MALFORMED, "`action`: write replay, retry or discard")),
+        _ => {
+            return Err(Problem::new(
+                kinds::MALFORMED,
+                "`action`: write replay, retry, discard, merge or split",
+            ));
+        }
     };
+    if action.reshapes() {
+        return plan_of_two(&desk, &caller, action, &wanted).await;
+    }
+    if wanted.keep.is_some() || wanted.gone.is_some() || !wanted.prefer.is_empty() {
+        let said = "`keep`, `gone`, `prefer`: only a merge or a split of records takes them";
+        return Err(Problem::new(kinds::MALFORMED, said));
+    }
     let scope = wanted.scope.read(&desk)?;
     if scope.is_empty() {
         let said = "`scope`: an empty filter is refused: say which deliveries, by from, until, entity, source, target, \
@@ -341,6 +374,21 @@ pub(crate) async fn plan(
     }
     let id = desk.plan(action, scope, caller.name.clone()).await?;
     sheet(&desk, id).await
+}
+
+async fn plan_of_two(
+    desk: &Desk,
+    caller: &Caller,
+    action: Action,
+    wanted: &Wanted,
+) -> Result<Json<JobSheet>, Problem> {
+    if !wanted.scope.read(desk)?.is_empty() {
+        let said = "`scope`: a merge or a split is about two records: name them as `keep` and `gone`";
+        return Err(Problem::new(kinds::MALFORMED, said));
+    }
+    let asked = reshape::read(desk, action, wanted).await?;
+    let id = desk.plan_reshape(action, asked.records, asked.prefer, caller.name.clone()).await?;
+    sheet(desk, id).await
 }
 
 pub(crate) async fn apply(

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use canonical::{Alive, Entity, Fields, PiiClass, Record};
+use canonical::{Absorbed, Alive, Entity, Fields, PiiClass, Record, RecordId};
 use intake::Link;
 use ledger::Shadow;
 use serde::Serialize;
@@ -30,6 +30,12 @@ use timeline::{Moment, timeline};
 #[derive(Serialize)]
 pub(crate) struct Sheet {
     record: RecordRow,
+    /// The record that was asked for was merged into this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_for: Option<MergedRow>,
+    /// Records that were merged into it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    absorbed: Vec<MergedRow>,
     links: Vec<LinkRow>,
     shadows: Vec<ShadowRow>,
     deliveries: Vec<DeliveryRow>,
@@ -62,6 +68,21 @@ struct RecordRow {
     provenance: BTreeMap<String, FieldRow>,
     /// What only one system knows, kept for it.
     extensions: BTreeMap<String, Fields>,
+}
+
+/// A record that was merged into another.
+#[derive(Serialize)]
+pub(crate) struct MergedRow {
+    /// The record that was merged.
+    record: String,
+    /// Into which: directly, if that one was merged on.
+    into: String,
+    /// When, and by whom and why.
+    at: String,
+    why: String,
+    /// Objects that came with it and are duplicates there: `system:object/id`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    duplicates: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -112,8 +133,10 @@ pub(crate) async fn get(
     let asked = Asked::read(query.as_deref(), &["unmask", "fresh", "timeout"])?;
     let wanted = Wanted::read(&desk, &asked)?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &id)?;
-    let found = desk.record_named(&id).await?;
-    Ok(Json(desk.sheet(found, wanted, &mask).await?))
+    let (found, alias) = desk.record_standing(&id).await?;
+    let mut sheet = desk.sheet(found, wanted, &mask).await?;
+    sheet.asked_for = desk.alias(alias.as_deref(), &mask).await?;
+    Ok(Json(sheet))
 }
 
 /// The record that an object is linked to.
@@ -132,8 +155,41 @@ pub(crate) async fn find(
     let system = desk.named(system.as_str())?;
     let found =
         desk.record_linked(system.clone(), None, id.to_owned()).await?.ok_or_else(|| nothing("record"))?;
+    let (found, alias) = desk.standing(found).await?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &found.record.id.to_string())?;
-    Ok(Json(desk.sheet(found, wanted, &mask).await?))
+    let mut sheet = desk.sheet(found, wanted, &mask).await?;
+    sheet.asked_for = desk.alias(alias.as_deref(), &mask).await?;
+    Ok(Json(sheet))
+}
+
+impl Desk {
+    /// What is said of a record that was asked for and stands for itself no more.
+    pub(crate) async fn alias(
+        &self,
+        alias: Option<&RecordSheet>,
+        mask: &Mask<'_>,
+    ) -> Result<Option<MergedRow>, Problem> {
+        let Some(alias) = alias else { return Ok(None) };
+        let Alive::Merged { into } = alias.record.alive else { return Ok(None) };
+        let Some(survivor) = self.record(into).await? else { return Ok(None) };
+        let absorbed = survivor.record.absorbed.get(&alias.record.id);
+        Ok(absorbed.map(|absorbed| merged(alias.record.id, &survivor.record, absorbed, mask)))
+    }
+}
+
+fn merged(id: RecordId, into: &Record, absorbed: &Absorbed, mask: &Mask<'_>) -> MergedRow {
+    let duplicates = absorbed.objects.iter().filter(|taken| taken.second);
+    let shown = |taken: &canonical::Taken| {
+        let object = &taken.object;
+        format!("{}:{}/{}", object.system, object.object, mask.external_id(&object.id))
+    };
+    MergedRow {
+        record: id.to_string(),
+        into: into.id.to_string(),
+        at: time(absorbed.at),
+        why: absorbed.why.clone(),
+        duplicates: duplicates.map(shown).collect(),
+    }
 }
 
 fn sheet(desk: &Desk, found: &RecordSheet, fresh: Vec<FreshRow>, mask: &Mask<'_>) -> Sheet {
@@ -141,6 +197,13 @@ fn sheet(desk: &Desk, found: &RecordSheet, fresh: Vec<FreshRow>, mask: &Mask<'_>
     let entity = &found.record.entity;
     Sheet {
         record: record(desk, &found.record, mask),
+        asked_for: None,
+        absorbed: found
+            .record
+            .absorbed
+            .iter()
+            .map(|(id, absorbed)| merged(*id, &found.record, absorbed, mask))
+            .collect(),
         links: found.links.iter().map(|row| link_row(row, mask)).collect(),
         shadows: found.shadows.iter().flat_map(|row| shadow(entity, row, mask)).collect(),
         deliveries: found.obligations.iter().map(DeliveryRow::of).collect(),

@@ -145,6 +145,13 @@ impl Journal {
         }
     }
 
+    /// Whether anything of a record is open in this transaction.
+    pub(crate) fn holds_open(&self, record: RecordId) -> bool {
+        let ids = (record, IntentId(uuid::Uuid::nil()))..=(record, IntentId(uuid::Uuid::max()));
+        let moved = self.moved.range(ids.clone()).any(|(_, intent)| intent.is_some());
+        moved || self.open.0.range(ids).any(|(key, _)| !self.moved.contains_key(key))
+    }
+
     /// Whether a block has it. What has ended may be forgotten only when none has: else it would be open again after a
     /// start. Costs as much as there are blocks, which are kept only for what is open.
     pub(crate) fn holds(&self, key: Key) -> bool {

@@ -109,6 +109,8 @@ statements! {
 
     RecordVersion = "SELECT version FROM record WHERE id = ?1";
     RecordAlias = "SELECT merged_into FROM record WHERE id = ?1 AND tenant = ?2";
+    MergedInto = "SELECT merged_into FROM record INDEXED BY record_alias WHERE id = ?1 AND merged_into IS NOT NULL";
+    MergedRecords = "SELECT id FROM record INDEXED BY record_merged WHERE merged_into = ?1 ORDER BY id";
     Record = record!(), "WHERE id = ?1 AND tenant = ?2";
     PutRecord = "INSERT INTO record (id, tenant, version, entity, schema, merged_into, created_at, updated_at, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
@@ -121,6 +123,7 @@ statements! {
     LinksOfRecord = link!(), "INDEXED BY link_record WHERE record = ?1 AND tenant = ?2";
     LinkOfRecord = "SELECT external_id FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND tenant = ?4";
     AnyLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3";
+    ThatLinkOfRecord = "SELECT 1 FROM link WHERE record = ?1 AND system = ?2 AND object = ?3 AND external_id = ?4";
     AnyLinkOfObject = "SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?3 AND object = ?4 LIMIT 1";
     PutLink = "INSERT OR REPLACE INTO link (tenant, system, external_id, object, instance, entity, record, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -128,7 +131,7 @@ statements! {
         AND instance = ?5 AND record = ?6";
 
     MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
-    OtherMatch = "SELECT 1 FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3 LIMIT 1";
+    OtherMatches = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3";
     PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     DropMatches = "DELETE FROM match_key WHERE tenant = ?1";
     DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";

@@ -7,6 +7,7 @@
 
 mod draft;
 mod page;
+mod reshape;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,8 @@ enum Await {
     Jobs,
     /// The next rows to be counted.
     Count(Box<Draft>),
+    /// Two records, to be seen before they are merged or split.
+    Look(Box<Draft>),
     /// A plan is kept.
     Planned(Ticket, JobId),
     /// The next page of a job.
@@ -139,6 +142,9 @@ impl Jobs {
         }
         match order {
             Order::Plan { action, scope, by } => self.plan(outside, action, scope, by, turn),
+            Order::Reshape { action, keep, gone, prefer, by } => {
+                self.plan_reshape(outside, action, (keep, gone), prefer, by, turn);
+            }
             Order::Apply { job, pace, reason } => self.apply(outside, job, pace, reason, turn),
             Order::HoldJob { job, reason } => self.move_to(outside, job, JobState::Paused, &reason, turn),
             Order::ResumeJob { job, reason } => self.move_to(outside, job, JobState::Running, &reason, turn),
@@ -161,9 +167,14 @@ impl Jobs {
             // What changes from now on can only leave it.
             scope.until.get_or_insert(turn.now.wall);
         }
-        let id = JobId::from_parts(turn.now.wall, turn.wide_entropy());
-        let job = Job {
-            id,
+        let job = self.blank(action, scope, by, turn);
+        self.draft(Draft::plan(outside, job), turn);
+    }
+
+    /// A plan that covers nothing yet.
+    fn blank(&self, action: Action, scope: Scope, by: String, turn: &mut Turn<'_>) -> Job {
+        Job {
+            id: JobId::from_parts(turn.now.wall, turn.wide_entropy()),
             tenant: self.config.tenant.clone(),
             action,
             scope,
@@ -180,9 +191,9 @@ impl Jobs {
             messages_done: 0,
             page: ledger::Page::default(),
             orders: Vec::new(),
+            reshape: None,
             revision: 0,
-        };
-        self.draft(Draft::plan(outside, job), turn);
+        }
     }
 
     fn apply(&mut self, outside: Ticket, id: JobId, pace: u32, reason: String, turn: &mut Turn<'_>) {
@@ -200,13 +211,17 @@ impl Jobs {
     }
 
     fn draft(&mut self, draft: Draft, turn: &mut Turn<'_>) {
-        let counting = self.awaiting.values().filter(|what| matches!(what, Await::Count(_))).count();
+        let drafts = |what: &&Await| matches!(what, Await::Count(_) | Await::Look(_));
+        let counting = self.awaiting.values().filter(drafts).count();
         if counting >= DRAFTS_MAX {
             return refuse(
                 draft.outside,
                 "another plan is being counted: see `concord job list`, then try again",
                 turn,
             );
+        }
+        if draft.reshapes() {
+            return self.look_at_both(draft, turn);
         }
         self.count_on(draft, turn);
     }
@@ -259,8 +274,20 @@ impl Jobs {
     }
 
     /// Writes a job's row, with what goes with it, in one unit.
-    fn keep(&mut self, job: Job, mut ops: Vec<Op>, outside: Option<Ticket>, turn: &mut Turn<'_>) {
-        let require = vec![Require::JobAt { job: job.id, revision: job.revision }];
+    fn keep(&mut self, job: Job, ops: Vec<Op>, outside: Option<Ticket>, turn: &mut Turn<'_>) {
+        self.keep_if(job, Vec::new(), ops, outside, turn);
+    }
+
+    /// The same, if all of that holds.
+    fn keep_if(
+        &mut self,
+        job: Job,
+        mut require: Vec<Require>,
+        mut ops: Vec<Op>,
+        outside: Option<Ticket>,
+        turn: &mut Turn<'_>,
+    ) {
+        require.push(Require::JobAt { job: job.id, revision: job.revision });
         let mut written = job.clone();
         if planted::is(Bug::JobForgetsItsPlace) {
             written.page = ledger::Page::default();
@@ -271,6 +298,9 @@ impl Jobs {
 
     fn kept(&mut self, mut job: Job, outside: Option<Ticket>, receipt: Receipt, turn: &mut Turn<'_>) {
         let Receipt::Done(heads) = receipt else {
+            if job.action.reshapes() && outside.is_none() {
+                return self.decide_anew(&job, turn);
+            }
             // Somebody else moves this row, which nobody does: what is in the store counts.
             if let Some(outside) = outside {
                 refuse(outside, "the job has moved meanwhile: look at it again", turn);
@@ -282,7 +312,8 @@ impl Jobs {
             return self.load(turn);
         };
         job.revision += 1;
-        page::spread(heads, job.action.takes_messages(), turn);
+        page::spread(heads, job.action.takes_messages() || job.action.reshapes(), turn);
+        self.read_again(&job, turn);
         turn.note(Mark::Job { action: job.action.name(), state: job.state.name(), done: job.done });
         match self.known.get_mut(&job.id) {
             Some(_) if !(job.state.is_open() || job.state == JobState::Planned) => {
@@ -308,6 +339,8 @@ impl Jobs {
             (Await::Jobs, Ok(Rows::Jobs(jobs))) => self.loaded(jobs, turn),
             (Await::Count(draft), Ok(Rows::Walk(walked))) => self.counted(*draft, &walked, turn),
             (Await::Page(id), Ok(Rows::Walk(walked))) => self.page_found(id, &walked, turn),
+            (Await::Look(draft), Ok(Rows::Whole(both))) => self.seen(*draft, both, turn),
+            (Await::Page(id), Ok(Rows::Whole(both))) => self.both_found(id, both, turn),
             (_, Err(StoreError::Closed)) if self.draining => {}
             (_, Err(error)) => turn.effect(Effect::Stop(error.to_string())),
             _ => {}
@@ -330,7 +363,7 @@ impl Jobs {
                 turn.effect(Effect::Ack(outside, Ack::Planned(id)));
             }
             Await::Kept(job, outside) => self.kept(*job, outside, receipt, turn),
-            Await::Jobs | Await::Count(_) | Await::Page(_) | Await::Dropped => {}
+            Await::Jobs | Await::Count(_) | Await::Look(_) | Await::Page(_) | Await::Dropped => {}
         }
     }
 
@@ -351,7 +384,7 @@ impl Jobs {
                 self.known.remove(&id);
                 refuse(outside, why, turn);
             }
-            Await::Jobs | Await::Count(_) | Await::Page(_) | Await::Dropped => {}
+            Await::Jobs | Await::Count(_) | Await::Look(_) | Await::Page(_) | Await::Dropped => {}
         }
     }
 

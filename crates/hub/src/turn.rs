@@ -343,6 +343,20 @@ pub enum Order {
         /// Who asks.
         by: String,
     },
+    /// See what merging a record into another, or splitting it off again, would do, and keep it as a plan; answered with
+    /// [`Ack::Planned`].
+    Reshape {
+        /// [`Action::Merge`] or [`Action::Split`].
+        action: Action,
+        /// The record that stays.
+        keep: RecordId,
+        /// The record that is merged into it, or was.
+        gone: RecordId,
+        /// Whose value counts where no rule says it.
+        prefer: std::collections::BTreeMap<canonical::Field, ledger::Side>,
+        /// Who asks.
+        by: String,
+    },
     /// Start the job of a plan, if the plan still fits.
     Apply {
         /// The plan.

@@ -249,7 +249,7 @@ enum Later {
 }
 
 /// What two values come to. `None` where they cannot be brought together.
-fn bring(spec: &FieldSpec, known: &Value, said: &Value) -> Option<Value> {
+pub(crate) fn bring(spec: &FieldSpec, known: &Value, said: &Value) -> Option<Value> {
     if is_empty(said) {
         return Some(known.clone());
     }

@@ -11,6 +11,7 @@ use crate::merge;
 use crate::raise;
 use crate::reference;
 use crate::repoint::repoint;
+use crate::second;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Verdict};
 use crate::view::View;
 
@@ -23,8 +24,15 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     if incoming.rest && !view.links.contains_key(&incoming.about) {
         return Verdict::Accept(Box::default());
     }
-    let (id, link) = match identity::resolve(context, view, incoming) {
-        Identity::Record { record, link } => (record, link),
+    let (id, link, former) = match identity::resolve(context, view, incoming) {
+        Identity::Record { record, link, former } => (record, link, former),
+        Identity::Second { record, link, first } => {
+            let verdict = second::said(context, view, incoming, record, &link, &first);
+            if let Verdict::Accept(accepted) = &verdict {
+                apply(view, incoming, accepted);
+            }
+            return verdict;
+        }
         Identity::Nobody => return nobody(view, incoming),
         Identity::Look => {
             return Verdict::Accept(Box::new(Accepted { refetch: true, ..Accepted::default() }));
@@ -41,7 +49,13 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         return Verdict::Quarantine(why);
     }
     let mut accepted = Accepted { about: Some(id), awaited: references.awaited, ..Accepted::default() };
-    let record = before.clone().unwrap_or_else(|| blank(context, incoming, id));
+    let mut record = before.clone().unwrap_or_else(|| blank(context, incoming, id));
+    if let Some(former) = former.as_ref().filter(|_| !incoming.deleted) {
+        second::comes_home(view, former, &mut record);
+        // Written down even if nothing else of it is.
+        accepted.record = Some((record.clone(), record.version));
+        accepted.unlink = Some(former.clone());
+    }
     let after = if incoming.deleted {
         delete(context, view, incoming, record, &mut accepted)
     } else {
@@ -105,6 +119,7 @@ fn blank(context: Context<'_>, incoming: &Incoming, id: RecordId) -> Record {
         counter_writes: Default::default(),
         open: Default::default(),
         occurrences: Default::default(),
+        absorbed: Default::default(),
         // When it was first heard of, however long the message then waited.
         created_at: context.now.min(incoming.as_of),
         updated_at: context.now,
@@ -160,6 +175,13 @@ fn delete(
             DecisionKind::Stale,
             "an older deletion",
         ));
+        return None;
+    }
+    if record.alive == Alive::Live
+        && let Some(next) = record.second_object(source, &incoming.about.object).cloned()
+        && next != incoming.about
+    {
+        second::takes_over(context, incoming, record, link, &next, accepted);
         return None;
     }
     if record.alive != Alive::Live {
@@ -233,7 +255,7 @@ fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
         view.linked.remove(&(link.record, link.system.clone(), link.object.clone()));
         view.links.remove(&link.external());
     }
-    if let Some(link) = &accepted.link {
+    for link in accepted.link.iter().chain(&accepted.rehomed) {
         view.linked.insert((link.record, link.system.clone(), link.object.clone()), link.external_id.clone());
         view.links.insert(link.external(), link.clone());
     }

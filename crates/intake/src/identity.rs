@@ -15,8 +15,11 @@ use crate::view::View;
 
 /// Who a message is about.
 pub(crate) enum Identity {
-    /// This record; with the link it gets, when it had none.
-    Record { record: RecordId, link: Option<Link> },
+    /// This record; with the link it gets, when it had none, and the one that its object had to a record that was merged
+    /// into this one.
+    Record { record: RecordId, link: Option<Link>, former: Option<Link> },
+    /// A further object of this record, which has another one there: it came with a record that was merged into it.
+    Second { record: RecordId, link: Link, first: String },
     /// Nobody: a deletion of something never linked, or a late sight of what is no longer linked.
     Nobody,
     /// Only a look at the object can tell.
@@ -50,7 +53,7 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
                 ),
             );
         }
-        return Identity::Record { record: survivor(view, link.record), link: None };
+        return linked(context, view, incoming, link);
     }
     if incoming.deleted {
         return Identity::Nobody;
@@ -84,6 +87,25 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
             ),
             found,
         ),
+    }
+}
+
+/// Its object is linked: to the record itself, or to one that was merged into it.
+fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -> Identity {
+    let record = survivor(view, link.record);
+    if record == link.record {
+        return Identity::Record { record, link: None, former: None };
+    }
+    let about = &incoming.about;
+    match view.linked.get(&(record, about.system.clone(), about.object.clone())) {
+        Some(first) if *first != about.id => {
+            Identity::Second { record, link: link.clone(), first: first.clone() }
+        }
+        // The survivor has none there, or none any more: this one is its own from now on.
+        _ => {
+            let (own, former) = (link_for(context, incoming, record), link.clone());
+            Identity::Record { record, link: Some(own), former: Some(former) }
+        }
     }
 }
 
@@ -128,7 +150,7 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
     if superseded(view, incoming, record) {
         return Identity::Nobody;
     }
-    Identity::Record { record, link: Some(link_for(context, incoming, record)) }
+    Identity::Record { record, link: Some(link_for(context, incoming, record)), former: None }
 }
 
 /// Nobody has it yet.
@@ -153,7 +175,8 @@ fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
             ),
         );
     }
-    Identity::Record { record: context.fresh, link: Some(link_for(context, incoming, context.fresh)) }
+    let link = Some(link_for(context, incoming, context.fresh));
+    Identity::Record { record: context.fresh, link, former: None }
 }
 
 /// Follows aliases. Bounded: an alias never points at an alias for long, and a loop must not hang intake.

@@ -43,6 +43,9 @@ pub(crate) fn merge(
         let Some(spec) = context.schema.fields.get(field) else { continue };
         let (name, value) = (field.as_str(), &value);
         let known = record.fields.get(name);
+        // A record that was merged into another is called by both names.
+        let value = known.filter(|known| same_record(view, spec, known, value)).unwrap_or(value);
+        let value = &value.clone();
         let mark = record.marks.get(&incoming.about.system).and_then(|marks| marks.of(field));
         let age = age(order, mark, incoming.read);
         if age == Age::Older && known.is_some() {
@@ -130,6 +133,14 @@ fn revive(
         accepted.decisions.push(stale);
     }
     false
+}
+
+/// Whether a field that refers to a record names the same one as before, by the name of one that was merged into it.
+fn same_record(view: &View, spec: &canonical::FieldSpec, known: &Value, said: &Value) -> bool {
+    let id = |value: &Value| -> Option<RecordId> { value.as_str()?.parse().ok() };
+    let refers = matches!(spec.kind, canonical::FieldType::Reference(_));
+    let (Some(known), Some(said)) = (id(known).filter(|_| refers), id(said)) else { return false };
+    view.records.get(&said).is_some_and(|record| record.stands_for(known))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -85,7 +85,7 @@ fn sibling(id: EventId, index: usize) -> EventId {
     EventId(uuid::Uuid::from_u128(number ^ u128::from(low)))
 }
 
-fn fact(
+pub(crate) fn fact(
     context: Context<'_>,
     incoming: &Incoming,
     record: &Record,
@@ -141,6 +141,23 @@ pub(crate) fn raises(
                     wanted.map(|subject| raise(context, incoming, after, route, subject, false)).collect();
                 accepted.raises.extend(raised);
             }
+        }
+    }
+}
+
+/// The same for the objects that were another record's before: what concerned that one concerns this one from now on.
+pub(crate) fn also(
+    context: Context<'_>,
+    incoming: &Incoming,
+    other: &Record,
+    after: &Record,
+    accepted: &mut Accepted,
+) {
+    for route in context.routes.iter().filter(|route| route.kind == RouteKind::Sync) {
+        let known = accepted.raises.iter().any(|raise| raise.key.route == route.id);
+        if !known && concerned(context, route, Some(other), after) {
+            let subject = Subject::Record(after.id);
+            accepted.raises.push(raise(context, incoming, after, route, subject, false));
         }
     }
 }
@@ -212,7 +229,7 @@ pub(crate) fn again(context: Context<'_>, incoming: &Incoming, record: &Record, 
     }
 }
 
-fn raise(
+pub(crate) fn raise(
     context: Context<'_>,
     incoming: &Incoming,
     record: &Record,

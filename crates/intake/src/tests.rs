@@ -5,6 +5,7 @@ mod identity;
 mod late;
 mod page;
 mod reference;
+mod reshape;
 mod restored;
 mod silent;
 

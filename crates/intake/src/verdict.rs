@@ -51,11 +51,15 @@ pub enum DecisionKind {
     Linked,
     /// A person took a link away.
     Unlinked,
+    /// Two records became one: on either of them.
+    Absorbed,
+    /// A record that was merged into another is one of its own again: on either of them.
+    Split,
 }
 
 impl DecisionKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Rejected,
         Self::Reverted,
         Self::Frozen,
@@ -73,6 +77,8 @@ impl DecisionKind {
         Self::Repointed,
         Self::Linked,
         Self::Unlinked,
+        Self::Absorbed,
+        Self::Split,
     ];
 
     /// Its name, as stored and shown.
@@ -96,6 +102,8 @@ impl DecisionKind {
             Self::Repointed => "repointed",
             Self::Linked => "linked",
             Self::Unlinked => "unlinked",
+            Self::Absorbed => "absorbed",
+            Self::Split => "split",
         }
     }
 }
@@ -223,7 +231,17 @@ impl Incoming {
     /// What a person says in a system's place about a field: nothing but that it is said now.
     pub(crate) fn of_person(system: &System, field: &Field, now: Wall, trace: &str) -> Self {
         // It is about no object of its own: that system has the value already.
-        let object = canonical::Object::new(field.as_str());
+        Self::ordered(system, field.as_str(), now, trace)
+    }
+
+    /// What a person orders about a record: it is no system's own word, so all of them are told.
+    pub(crate) fn of_order(system: &System, now: Wall, trace: &str) -> Self {
+        // No kind of object is called so.
+        Self::ordered(system, "_/order", now, trace)
+    }
+
+    fn ordered(system: &System, object: &str, now: Wall, trace: &str) -> Self {
+        let object = canonical::Object::new(object);
         let object = object.unwrap_or_else(|_| unreachable!("a field's name is a name"));
         Self {
             about: ExternalRef { system: system.clone(), object, id: String::new() },
@@ -314,6 +332,8 @@ pub struct Accepted {
     pub refetch: bool,
     /// Another object whose state is wanted.
     pub wanted: Option<ExternalRef>,
+    /// An object that was linked to a record that was merged into this one, and is this one's own from now on.
+    pub rehomed: Option<Link>,
     /// The object is gone and no link says so: what was said before that and comes late makes nothing new.
     pub buried: Option<Grave>,
     /// The record it is about, changed or not.

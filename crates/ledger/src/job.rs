@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::group::Sample;
 use crate::obligation::{Obligation, State};
+use crate::reshape::Reshape;
 
 /// How long a plan may be applied.
 pub const PLAN_LIVES: Duration = Duration::from_secs(3600);
@@ -35,6 +36,10 @@ pub enum Action {
     Retry,
     /// They are given up.
     Discard,
+    /// A record is merged into another.
+    Merge,
+    /// A record that was merged into another is one of its own again.
+    Split,
 }
 
 impl Action {
@@ -45,7 +50,15 @@ impl Action {
             Self::Replay { .. } => "replay",
             Self::Retry => "retry",
             Self::Discard => "discard",
+            Self::Merge => "merge",
+            Self::Split => "split",
         }
+    }
+
+    /// Whether it is about two records, and not about deliveries.
+    #[must_use]
+    pub const fn reshapes(self) -> bool {
+        matches!(self, Self::Merge | Self::Split)
     }
 
     /// Whether messages are covered too.
@@ -63,7 +76,8 @@ impl Action {
             (Self::Replay { .. }, State::Uncertain | State::Discarded | State::Erased)
             | (Self::Retry | Self::Discard, State::Uncertain) => Err(state.name()),
             (Self::Retry | Self::Discard, State::Dead) | (Self::Replay { .. }, _) => Ok(()),
-            (Self::Retry | Self::Discard, _) => Err("moved_on"),
+            // These are about records.
+            (Self::Retry | Self::Discard | Self::Merge | Self::Split, _) => Err("moved_on"),
         }
     }
 }
@@ -307,6 +321,9 @@ pub enum Unfit {
     /// It would do nothing.
     #[error("it covers nothing: there is nothing to apply")]
     Nothing,
+    /// One of the two records is another one now.
+    #[error("record {0} has changed since it was planned: make a new one")]
+    Moved(RecordId),
 }
 
 /// A plan, and the job it becomes.
@@ -347,6 +364,9 @@ pub struct Job {
     pub page: Page,
     /// Who ordered what, and why, the oldest first.
     pub orders: Vec<(Wall, String)>,
+    /// Of one that is about two records: which, and what it was shown to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshape: Option<Box<Reshape>>,
     /// Counts up with each change: its compare-and-set.
     pub revision: i64,
 }

@@ -10,6 +10,7 @@ mod job;
 mod obligation;
 mod outcome;
 mod recover;
+mod reshape;
 mod route;
 mod settle;
 mod shadow;
@@ -26,6 +27,7 @@ pub use obligation::{
 };
 pub use outcome::{Class, Outcome, Refusal, Wait};
 pub use recover::{Recovery, recover};
+pub use reshape::{EventLine, Fate, FieldLine, ObjectLine, Reshape, Shown, Side, WriteLine};
 pub use route::{OnExit, Route, RouteKind};
 pub use settle::{Next, RetryPolicy, Settling, settle};
 pub use shadow::{Edit, Recent, Shadow};

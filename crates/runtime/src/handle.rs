@@ -1,12 +1,13 @@
 //! The handle: how ingress, the console and the command line reach the machines.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use canonical::{JobId, Now, System, Tenant};
+use canonical::{Field, JobId, Now, RecordId, System, Tenant};
 use hub::{Ack, Arrival, Busy, Description, Input, MachineId, Notice, Offer, Order, Origin, Taken};
-use ledger::{Action, Lane, Scope};
+use ledger::{Action, Lane, Scope, Side};
 use store::browse::{Look, Page};
 use store::{Query, StoreError};
 use telemetry::Registry;
@@ -181,7 +182,25 @@ impl Handle {
     /// # Errors
     /// When it is refused, or the hub is on its way down.
     pub async fn plan(&self, action: Action, scope: Scope, by: String) -> Result<JobId, OrderError> {
-        match self.ordered(&MachineId::Jobs, Order::Plan { action, scope, by }).await? {
+        self.planned(Order::Plan { action, scope, by }).await
+    }
+
+    /// Has it seen what merging two records, or splitting them again, would do, and kept as a plan; gives its id.
+    ///
+    /// # Errors
+    /// When it is refused, or the hub is on its way down.
+    pub async fn plan_reshape(
+        &self,
+        action: Action,
+        (keep, gone): (RecordId, RecordId),
+        prefer: BTreeMap<Field, Side>,
+        by: String,
+    ) -> Result<JobId, OrderError> {
+        self.planned(Order::Reshape { action, keep, gone, prefer, by }).await
+    }
+
+    async fn planned(&self, order: Order) -> Result<JobId, OrderError> {
+        match self.ordered(&MachineId::Jobs, order).await? {
             Ack::Planned(id) => Ok(id),
             _ => Err(OrderError::Refused("the hub answered without a plan: this is a defect".to_owned())),
         }

@@ -13,6 +13,7 @@ use crate::browse::{Browse, Look, Page};
 use crate::query::{Head, Query, Rows};
 use crate::{Op, Receipt, Require, Store, StoreError, Unit};
 
+pub mod aliases;
 pub mod bulk;
 pub mod commits;
 pub mod epochs;
@@ -123,6 +124,8 @@ macro_rules! conformance_suite {
             views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,
                 intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases, spoke_sees_what_brings_a_reference,
                 nothing_is_found_in_an_empty_store;
+            aliases: who_stands_for_itself, what_is_open_is_required, an_alias_is_linked_as_its_survivor,
+                a_link_wakes_who_waits_for_an_alias, references_lead_to_the_survivor_first, a_record_is_seen_whole;
             epochs: the_newest_restore_counts, everything_linked_is_fetched;
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
                 decisions_are_filtered,

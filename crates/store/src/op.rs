@@ -48,7 +48,8 @@ pub enum Require {
         /// The object.
         external: ExternalRef,
     },
-    /// The record has no link as this kind of object there (a park checks it in its own transaction).
+    /// The record has no link as this kind of object there, nor has the one that it was merged into (a park checks it in
+    /// its own transaction).
     NotYetLinked {
         /// The record.
         record: RecordId,
@@ -56,6 +57,13 @@ pub enum Require {
         system: System,
         /// The kind of object.
         object: Object,
+    },
+    /// The record itself is linked to that object, whoever stands for it.
+    LinkedTo {
+        /// The record.
+        record: RecordId,
+        /// The object.
+        external: ExternalRef,
     },
     /// The shadow stands at this revision (0: does not exist).
     ShadowAt {
@@ -91,7 +99,17 @@ pub enum Require {
         /// Its revision.
         revision: i64,
     },
-    /// No record of the entity has this match key, or only this one has.
+    /// The record stands for itself: it was not merged into another one. What nobody knows does.
+    Stands {
+        /// The record.
+        record: RecordId,
+    },
+    /// Nothing about the record is on its way, or in doubt.
+    NoOpenIntent {
+        /// The record.
+        record: RecordId,
+    },
+    /// No record of the entity has this match key, or only this one has, and records that were merged into it.
     MatchFree {
         /// Whose.
         tenant: Tenant,
@@ -154,8 +172,8 @@ pub enum Op {
     /// Insert or replace a record.
     PutRecord(Record),
     /// Link; replaces what the object or the record was linked to before, and wakes what waits for it: obligations
-    /// parked for it, or dead for want of it, become `pending`, due at the link's `created_at`, and messages parked for it,
-    /// or quarantined for want of it, become `ready`.
+    /// parked for the record, or for one that was merged into it, or dead for want of it, become `pending`, due at the link's
+    /// `created_at`, and messages parked for the object, or quarantined for want of it, become `ready`.
     PutLink(Link),
     /// Unlink.
     DropLink(Link),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use canonical::{Entity, Fact, Field, MessageId, Object, Record, RecordId, System, Tenant, Wall};
-use intake::{Ask, Message, View};
+use intake::{Ask, Message, View, Whole};
 use ledger::{Intent, Job, Lane, Obligation, ObligationKey, Page, Scope, Shadow, State};
 
 use crate::epoch::Restored;
@@ -105,6 +105,13 @@ pub enum Query {
         /// At most so many.
         limit: usize,
     },
+    /// Records by themselves, not by who stands for them, with everything that hangs on them.
+    Whole {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        records: Vec<RecordId>,
+    },
     /// How far retention has come.
     Retained {
         /// Whose.
@@ -177,9 +184,10 @@ pub struct SpokeRow {
     pub fact: Option<Fact>,
     /// The shadow.
     pub shadow: Option<Shadow>,
-    /// The record's own link there.
+    /// The record's link there; of one that was merged, that of the record that stands for it, else its own.
     pub link: Option<String>,
-    /// Links of the records its reference fields name: (record, object) → external id.
+    /// Links of the records its reference fields name: (record, object) → external id. Of one that was merged, those of
+    /// the record that stands for it, else its own.
     pub links: BTreeMap<(RecordId, Object), String>,
     /// Of those that have none, and of the record itself where the delivery is an event's and it has none: the delivery
     /// that brings it there, if there is one (see [`crate::rules::bringer`]).
@@ -259,6 +267,8 @@ pub enum Rows {
     Jobs(Vec<Job>),
     /// To [`Query::Walk`].
     Walk(Walked),
+    /// To [`Query::Whole`], in the order of the question; `None` where there is no such record.
+    Whole(Vec<Option<Whole>>),
     /// To [`Query::Ready`], with the earliest later deadline.
     Ready(Vec<Message>, Option<Wall>),
     /// To [`Query::Retained`].

@@ -1,5 +1,6 @@
 //! What an operation does to a row, in one place: every backend applies these functions, none has rules of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use canonical::{Object, RecordId, Wall};
@@ -12,6 +13,44 @@ use crate::query::Head;
 
 /// How far an alias is followed. Longer chains do not arise: merging points the alias at the survivor of its time.
 pub const ALIAS_HOPS_MAX: usize = 16;
+
+/// The id that stands for a record's: itself, or where its alias leads. `into` says what a record was merged into.
+///
+/// # Errors
+/// What `into` fails with.
+pub fn stands_for<E>(
+    record: RecordId,
+    mut into: impl FnMut(RecordId) -> Result<Option<RecordId>, E>,
+) -> Result<RecordId, E> {
+    let mut found = record;
+    for _ in 0..ALIAS_HOPS_MAX {
+        match into(found)? {
+            Some(next) => found = next,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+/// All records that were merged into one, over several hops. `merged` says which were merged into one itself.
+///
+/// # Errors
+/// What `merged` fails with.
+pub fn aliases<E, I: IntoIterator<Item = RecordId>>(
+    record: RecordId,
+    mut merged: impl FnMut(RecordId) -> Result<I, E>,
+) -> Result<BTreeSet<RecordId>, E> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![record];
+    while let Some(id) = next.pop() {
+        for alias in merged(id)? {
+            if alias != record && found.insert(alias) {
+                next.push(alias);
+            }
+        }
+    }
+    Ok(found)
+}
 
 /// The spoke's columns, as an [`Op::Settle`] brings them.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -149,6 +149,10 @@ pub(crate) enum Record {
     Link(ByHand),
     /// Say that an object does not stand for a record any more; neither is changed
     Unlink(ByHand),
+    /// Plan to merge a record into another: what each field, object and system comes to; nothing is done yet
+    Merge(Merge),
+    /// Plan to take a merge back: what each record has, and what can't be taken back; nothing is done yet
+    Split(Split),
     /// List what was refused, reverted, proposed or left open, newest first, of all records
     Violations {
         /// Only of these kinds [default: rejected,reverted,frozen,proposed,declined,conflict]
@@ -160,6 +164,41 @@ pub(crate) enum Record {
         #[command(flatten)]
         page: Page,
     },
+}
+
+/// Which records are one.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The record that is merged stays as an alias for ever: its id, its objects and its match keys lead to the \
+    other one. An owner's value counts, then the field's policy, then what was said last. Where both have an object in \
+    one system, the other one's becomes a duplicate there, which a person merges or deletes at the vendor. Nothing is \
+    written before the plan is applied (concord job apply PLAN --reason …), and what is on its way about either record is \
+    waited for. A plan can be applied for an hour, once, and only while neither record has changed."
+)]
+pub(crate) struct Merge {
+    /// The record that stays: its id (also as ENTITY/ID), or SYSTEM:ID for the object's id in a system
+    #[arg(value_name = "KEEP")]
+    pub(crate) keep: String,
+    /// The record that is merged into it, named likewise
+    #[arg(value_name = "GONE")]
+    pub(crate) gone: String,
+    /// Whose value counts, where both have one and no rule says it: FIELD=keep or FIELD=gone; repeatable
+    #[arg(long, value_name = "FIELD=WHOSE")]
+    pub(crate) prefer: Vec<String>,
+}
+
+/// Which record is one of its own again.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Only what `concord record merge` did is taken back; objects that were merged at a vendor stay one. The \
+    record has what it had, and what its own objects said since; its objects are read again. What systems were told \
+    meanwhile is written over, and can't be unsaid. Nothing is written before the plan is applied \
+    (concord job apply PLAN --reason …)."
+)]
+pub(crate) struct Split {
+    /// The record that was merged into another: its id (also as ENTITY/ID)
+    #[arg(value_name = "GONE")]
+    pub(crate) gone: String,
 }
 
 /// Which object, of which record.

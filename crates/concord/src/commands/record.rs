@@ -1,6 +1,7 @@
 //! `concord record`: all that is known of one record, why it is so, and what is to count.
 
 mod explain;
+mod reshape;
 
 use std::fmt::Write as _;
 
@@ -52,6 +53,11 @@ pub(crate) fn run(given: Record, settings: &Settings, output: &Output) -> anyhow
         }
         Record::Link(given) => by_hand(&operator, &given, "link", output)?,
         Record::Unlink(given) => by_hand(&operator, &given, "unlink", output)?,
+        Record::Merge(given) => {
+            let (keep, gone) = (record_id(&operator, &given.keep)?, record_id(&operator, &given.gone)?);
+            reshape::merge(&operator, &keep, &gone, &given.prefer, output)?;
+        }
+        Record::Split(given) => reshape::split(&operator, bare(&given.gone), output)?,
         Record::Violations { kind, system, page } => {
             let kinds = if kind.is_empty() { VIOLATIONS.to_owned() } else { kind.join(",") };
             let mut query = paged(&page);
@@ -161,6 +167,7 @@ fn sheet_text(sheet: &Value, output: &Output) -> String {
         at("/record/version"),
         at("/record/alive")
     );
+    text.push_str(&reshape::story(sheet));
     if let Some(fields) = sheet.pointer("/record/fields").and_then(Value::as_object) {
         for (name, value) in fields {
             let from = at(&format!("/record/provenance/{name}/system"));

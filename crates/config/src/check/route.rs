@@ -24,7 +24,7 @@ pub(crate) struct DeclaredRoute {
 }
 
 /// What happens to records in general, as events: `contact.created`.
-const GENERIC: [&str; 3] = ["created", "updated", "deleted"];
+const GENERIC: [&str; 5] = ["created", "updated", "deleted", "merged", "split"];
 
 impl DeclaredRoute {
     /// The place of one of its keys.

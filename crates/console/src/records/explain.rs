@@ -33,6 +33,9 @@ pub(crate) struct Explained {
     version: i64,
     /// `live`, `deleted` or `merged`.
     alive: &'static str,
+    /// The record that was asked for was merged into this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_for: Option<super::MergedRow>,
     /// Whose objects may make one; empty: any.
     creators: Vec<String>,
     /// Whose deletions count; empty: none.
@@ -133,7 +136,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Explained>, Problem> {
     let asked = Asked::read(query.as_deref(), &["unmask", "field"])?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, &id)?;
-    let found = desk.record_named(&id).await?;
+    let (found, alias) = desk.record_standing(&id).await?;
     let entity = &found.record.entity;
     let schema = desk.configuration.entities.get(entity).ok_or_else(|| {
         bad("id", format!("the configuration has no entity {entity} any more: see the record itself"))
@@ -149,7 +152,8 @@ pub(crate) async fn get(
     };
     let now = desk.hub.now().wall;
     let why = Why { desk: &desk, found: &found, schema, mask: &mask, now };
-    Ok(Json(why.explained(wanted)))
+    let asked_for = desk.alias(alias.as_deref(), &mask).await?;
+    Ok(Json(Explained { asked_for, ..why.explained(wanted) }))
 }
 
 struct Why<'a> {
@@ -173,6 +177,7 @@ impl Why<'_> {
             entity: record.entity.to_string(),
             version: record.version,
             alive: alive(record),
+            asked_for: None,
             creators: self.schema.creators.iter().map(ToString::to_string).collect(),
             deleters: self.schema.deleters.iter().map(ToString::to_string).collect(),
             fields: told.map(|(field, spec)| self.field(field, spec)).collect(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use canonical::{Alive, Fact, Field, Object, Record, RecordId, System, Tenant, Wall};
+use intake::Whole;
 use ledger::{Intent, Lane, Subject};
 use rusqlite::params;
 use store::{
@@ -15,7 +16,7 @@ use super::{Reader, names_or};
 use crate::fault::Outcome;
 use crate::rows::message::message;
 use crate::rows::obligation::{head, obligation};
-use crate::rows::record::{fact, record, shared_record};
+use crate::rows::record::{fact, link, record, shared_record};
 use crate::rows::shadow::shadow;
 use crate::rows::{state, subject_parts, wall, work};
 use crate::sql::Sql;
@@ -52,6 +53,9 @@ impl Reader<'_> {
                 self.live_jobs(number).map(Rows::Jobs)
             }
             Query::Walk(walk) => self.walk(&walk).map(Rows::Walk),
+            Query::Whole { tenant, records } => {
+                records.iter().map(|id| self.whole(&tenant, *id)).collect::<Outcome<_>>().map(Rows::Whole)
+            }
             Query::Retained { tenant } => self.retained(&tenant).map(Rows::Retained),
             Query::Old(ask) => self.old(&ask).map(Rows::Old),
             Query::Ready { tenant, now, limit } => {
@@ -82,7 +86,14 @@ impl Reader<'_> {
         };
         let key = (ask.record.as_bytes(), there, object, number);
         found.shadow = self.book.one(Sql::Shadow, key, shadow)?;
-        found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
+        let survivor = found.record.as_ref().map(|record| record.id).filter(|id| *id != ask.record);
+        for record in survivor.into_iter().chain([ask.record]) {
+            let key = (record.as_bytes(), there, object, number);
+            found.link = self.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))?;
+            if found.link.is_some() {
+                break;
+            }
+        }
         for (field, object) in &ask.references {
             for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
                 self.add_reference(number, there, (referred, object), &mut found)?;
@@ -133,7 +144,27 @@ impl Reader<'_> {
         self.book.one(Sql::Record, (id.as_bytes(), tenant), record)
     }
 
-    /// The record's own link, else that of the record that stands for it.
+    fn whole(&mut self, tenant: &Tenant, id: RecordId) -> Outcome<Option<Whole>> {
+        let Some(number) = self.name(tenant.as_str())? else { return Ok(None) };
+        let Some(record) = self.record(number, id)? else { return Ok(None) };
+        let mut links = self.book.all(Sql::LinksOfRecord, (id.as_bytes(), number), link)?;
+        links.sort_by(|a, b| (&a.system, &a.object).cmp(&(&b.system, &b.object)));
+        let mut shadows = self.book.all(Sql::ShadowsOfRecord, (id.as_bytes(), number), shadow)?;
+        shadows.sort_by(|a, b| (&a.system, &a.object).cmp(&(&b.system, &b.object)));
+        let mut obligations = self.book.all(Sql::ObligationsOfRecord, [id.as_bytes()], obligation)?;
+        obligations.retain(|row| row.key.subject == Subject::Record(id));
+        let mut open = Vec::new();
+        for intent in Arc::clone(&self.open).of_record(tenant, id) {
+            // One that has just ended is no longer open.
+            let params = (id.as_bytes(), intent.id.0.as_bytes());
+            if self.book.one(Sql::EndedIntent, params, |_, _| Ok(()))?.is_none() {
+                open.push((intent.id, intent.system.clone()));
+            }
+        }
+        Ok(Some(Whole { record, links, shadows, obligations, open }))
+    }
+
+    /// The link of the record that stands for it, else its own.
     fn link_of_reference(
         &mut self,
         tenant: i64,
@@ -142,17 +173,19 @@ impl Reader<'_> {
         object: &Object,
     ) -> Outcome<Option<String>> {
         let Some(object) = self.name(object.as_str())? else { return Ok(None) };
-        let link = |reader: &mut Self, record: RecordId| {
+        let there = |reader: &mut Self, record: RecordId| {
             let key = (record.as_bytes(), system, object, tenant);
             reader.book.one(Sql::LinkOfRecord, key, |row, _| Ok(row.get(0)?))
         };
-        if let Some(own) = link(self, record)? {
-            return Ok(Some(own));
+        // Mostly it was not merged, which is told at little cost.
+        let merged = self.book.one(Sql::MergedInto, [record.as_bytes()], |_, _| Ok(()))?.is_some();
+        if merged
+            && let Some(survivor) = self.survivor_id(tenant, record)?
+            && let Some(theirs) = there(self, survivor)?
+        {
+            return Ok(Some(theirs));
         }
-        match self.survivor_id(tenant, record)? {
-            Some(survivor) if survivor != record => link(self, survivor),
-            _ => Ok(None),
-        }
+        there(self, record)
     }
 
     fn survivor_id(&mut self, tenant: i64, id: RecordId) -> Outcome<Option<RecordId>> {

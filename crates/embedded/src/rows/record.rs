@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use canonical::{
-    Alive, EventId, Fact, Field, Fields, Marks, Open, Provenance, Record, RecordId, System, Wall,
+    Absorbed, Alive, EventId, Fact, Field, Fields, Marks, Open, Provenance, Record, RecordId, System, Wall,
 };
 use intake::Link;
 use rusqlite::Row;
@@ -32,6 +32,8 @@ struct RecordDocument<'r> {
     open: Cow<'r, BTreeMap<Field, Open>>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     occurrences: Cow<'r, BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    absorbed: Cow<'r, BTreeMap<RecordId, Absorbed>>,
 }
 
 /// What is sealed of a record.
@@ -56,6 +58,7 @@ pub(crate) fn record_document(record: &Record) -> Outcome<Vec<u8>> {
         counter_writes: Cow::Borrowed(&record.counter_writes),
         open: Cow::Borrowed(&record.open),
         occurrences: Cow::Borrowed(&record.occurrences),
+        absorbed: Cow::Borrowed(&record.absorbed),
     };
     document(&sealed, "record")
 }
@@ -97,6 +100,7 @@ pub(crate) fn shared_record(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Arc<R
         counter_writes: sealed.counter_writes.into_owned(),
         open: sealed.open.into_owned(),
         occurrences: sealed.occurrences.into_owned(),
+        absorbed: sealed.absorbed.into_owned(),
         created_at: wall(row, 5)?,
         updated_at: wall(row, 6)?,
     }))

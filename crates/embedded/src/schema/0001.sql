@@ -81,6 +81,9 @@ CREATE TABLE record (
     sealed      BLOB NOT NULL
 ) STRICT;
 CREATE INDEX record_entity ON record (tenant, entity);
+-- Records that were merged into another: few, and asked about at every new send.
+CREATE INDEX record_alias ON record (id, merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX record_merged ON record (merged_into, id) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE link (
     tenant      INTEGER NOT NULL,

@@ -86,8 +86,21 @@ impl Desk<'_, '_> {
                 Ok(self.book.one(Sql::AnyLinkOfObject, params, |_, _| Ok(()))?.is_none())
             }
             Require::NotYetLinked { record, system, object } => {
-                let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
-                Ok(self.book.one(Sql::AnyLinkOfRecord, params, |_, _| Ok(()))?.is_none())
+                let (system, object) = (self.name(system.as_str())?, self.name(object.as_str())?);
+                let survivor = self.stands_for(*record)?;
+                for record in std::iter::once(*record).chain((survivor != *record).then_some(survivor)) {
+                    let params = (record.as_bytes(), system, object);
+                    if self.book.one(Sql::AnyLinkOfRecord, params, |_, _| Ok(()))?.is_some() {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Require::LinkedTo { record, external } => {
+                let (system, object) =
+                    (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
+                let params = (record.as_bytes(), system, object, &external.id);
+                Ok(self.book.one(Sql::ThatLinkOfRecord, params, |_, _| Ok(()))?.is_some())
             }
             Require::ShadowAt { record, system, object, revision } => {
                 let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
@@ -104,8 +117,15 @@ impl Desk<'_, '_> {
             Require::MatchFree { tenant, entity, key, value, record } => {
                 let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
                 let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
-                Ok(self.book.one(Sql::OtherMatch, params, |_, _| Ok(()))?.is_none())
+                for other in self.book.all(Sql::OtherMatches, params, |row, _| rows::record_id(row, 0))? {
+                    if self.stands_for(other)? != *record {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
             }
+            Require::Stands { record } => Ok(self.merged_into(*record)?.is_none()),
+            Require::NoOpenIntent { record } => Ok(!self.journal.holds_open(*record)),
         }
     }
 
@@ -214,6 +234,22 @@ impl Desk<'_, '_> {
                 self.book.run(Sql::PutRetained, row).map(drop)
             }
         }
+    }
+
+    /// What a record was merged into.
+    fn merged_into(&mut self, id: RecordId) -> Outcome<Option<RecordId>> {
+        self.book.one(Sql::MergedInto, [id.as_bytes()], |row, _| rows::record_id(row, 0))
+    }
+
+    fn stands_for(&mut self, id: RecordId) -> Outcome<RecordId> {
+        rules::stands_for(id, |id| self.merged_into(id))
+    }
+
+    /// All records that were merged into one.
+    pub(super) fn aliases(&mut self, id: RecordId) -> Outcome<std::collections::BTreeSet<RecordId>> {
+        rules::aliases(id, |id| {
+            self.book.all(Sql::MergedRecords, [id.as_bytes()], |row, _| rows::record_id(row, 0))
+        })
     }
 
     /// The number of a name, given when it has none.

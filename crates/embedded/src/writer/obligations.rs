@@ -125,12 +125,15 @@ impl Desk<'_, '_> {
         }
         let names = (self.name(ended.object.as_str())?, self.name(ended.system.as_str())?);
         let tenant = self.name(ended.key.tenant.as_str())?;
-        let params = (ended.record.as_bytes(), names.0, names.1, tenant);
-        for before in self.book.all(Sql::WaitingObligations, params, stored)? {
-            let mut row = before.row.clone();
-            if rules::rouse(&mut row, at) {
-                let held = self.move_to(&before, &row, at)?;
-                say(&row, held, heads);
+        let named = self.aliases(ended.record)?;
+        for record in std::iter::once(ended.record).chain(named) {
+            let params = (record.as_bytes(), names.0, names.1, tenant);
+            for before in self.book.all(Sql::WaitingObligations, params, stored)? {
+                let mut row = before.row.clone();
+                if rules::rouse(&mut row, at) {
+                    let held = self.move_to(&before, &row, at)?;
+                    say(&row, held, heads);
+                }
             }
         }
         Ok(())
@@ -161,12 +164,15 @@ impl Desk<'_, '_> {
         (tenant, system, object): (i64, i64, i64),
         heads: &mut Vec<Head>,
     ) -> Outcome<()> {
-        let params = (link.record.as_bytes(), object, system, tenant);
-        for before in self.book.all(Sql::WaitingObligations, params, stored)? {
-            let mut row = before.row.clone();
-            rules::wake(&mut row, link);
-            let held = self.move_to(&before, &row, link.created_at)?;
-            say(&row, held, heads);
+        let named = self.aliases(link.record)?;
+        for record in std::iter::once(link.record).chain(named) {
+            let params = (record.as_bytes(), object, system, tenant);
+            for before in self.book.all(Sql::WaitingObligations, params, stored)? {
+                let mut row = before.row.clone();
+                rules::wake(&mut row, link);
+                let held = self.move_to(&before, &row, link.created_at)?;
+                say(&row, held, heads);
+            }
         }
         Ok(())
     }

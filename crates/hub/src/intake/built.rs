@@ -73,6 +73,11 @@ impl Built {
             }
         }
         self.link(accepted.link, accepted.unlink);
+        if let Some(link) = accepted.rehomed {
+            // It was linked to a record that was merged into this one: that goes by the record's version.
+            self.ops.push(Op::PutLink(link));
+            self.linked = true;
+        }
         if let Some((shadow, before)) = accepted.shadow {
             let key = (shadow.system.clone(), shadow.object.clone());
             match self.shadow_at.get(&key) {

@@ -187,6 +187,7 @@ fn store_record(tenant: &canonical::Tenant) -> Record {
         counter_writes: BTreeMap::new(),
         open: BTreeMap::new(),
         occurrences: Default::default(),
+        absorbed: Default::default(),
         created_at: Wall(1),
         updated_at: Wall(2),
     }

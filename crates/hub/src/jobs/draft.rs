@@ -19,9 +19,9 @@ pub(super) struct Draft {
     /// Who waits for it.
     pub(super) outside: Ticket,
     /// The plan.
-    job: Job,
+    pub(super) job: Job,
     /// With what it is to be applied; `None` while it is planned.
-    apply: Option<(u32, String)>,
+    pub(super) apply: Option<(u32, String)>,
     page: Page,
     kept: Kept,
 }
@@ -29,6 +29,11 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn plan(outside: Ticket, job: Job) -> Self {
         Self { outside, job, apply: None, page: Page::default(), kept: Kept::default() }
+    }
+
+    /// Whether it is about two records, and nothing is counted.
+    pub(super) fn reshapes(&self) -> bool {
+        self.job.action.reshapes()
     }
 
     pub(super) fn check(outside: Ticket, job: Job, pace: u32, reason: String) -> Self {
@@ -136,7 +141,7 @@ pub(crate) fn repeats(spec: &WriteSpec) -> bool {
         || planted::is(Bug::ReplayTellsTwice)
 }
 
-fn started(job: &mut Job, pace: u32, reason: &str, now: Wall) {
+pub(super) fn started(job: &mut Job, pace: u32, reason: &str, now: Wall) {
     job.state = JobState::Running;
     job.pace = pace;
     job.reason = Some(reason.to_owned());

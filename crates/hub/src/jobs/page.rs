@@ -18,6 +18,10 @@ impl Jobs {
         let Some(known) = self.known.get_mut(&id) else { return };
         known.busy = true;
         let job = &known.job;
+        if let Some(reshape) = &job.reshape {
+            let (tenant, records) = (job.tenant.clone(), vec![reshape.keep, reshape.gone]);
+            return self.ask(Query::Whole { tenant, records }, Await::Page(id), turn);
+        }
         let walk = Walk {
             tenant: job.tenant.clone(),
             scope: job.scope.clone(),

@@ -1,5 +1,7 @@
 //! Plans and jobs over the in-memory store: what is covered, what is refused, and that nothing is done twice.
 
+mod reshape;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 

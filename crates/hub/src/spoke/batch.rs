@@ -23,6 +23,7 @@ use crate::spoke::draw::looks_first;
 use crate::spoke::flight::{ARRIVAL_SLACK, Action, Doubt, Flight};
 use crate::spoke::plan::{Wanted, reason};
 use crate::spoke::settle::After;
+use crate::spoke::write::begins;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
 
@@ -382,11 +383,13 @@ impl Spoke {
     /// All intents of a batch are written in one unit; then it goes.
     pub(crate) fn keep_batch(&mut self, flights: Vec<Flight>) {
         let ops = flights.iter().map(|flight| Op::PutIntent(flight.intent.clone())).collect();
-        self.outbox.push((Unit { require: Vec::new(), ops }, After::LaunchBatch(flights)));
+        let require = flights.iter().flat_map(begins).collect();
+        self.outbox.push((Unit { require, ops }, After::LaunchBatch(flights)));
     }
 
     /// Their intents are durable: they go, in one request.
     pub(crate) fn launch_batch(&mut self, mut flights: Vec<Flight>, turn: &mut Turn<'_>) {
+        flights.iter_mut().for_each(|flight| flight.begins = false);
         flights.sort_by_key(|flight| flight.intent.batch.map(|batch| batch.place));
         let parts: Option<Vec<Part>> =
             flights.iter().map(|flight| Part::from_bytes(&flight.intent.request)).collect();

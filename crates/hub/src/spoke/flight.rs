@@ -53,6 +53,8 @@ pub(crate) struct Flight {
     pub(crate) action: Action,
     /// The stored intent covers this send: it counts it, and its bytes' last possible arrival.
     pub(crate) durable: bool,
+    /// Its intent is not durable yet: nothing of it was sent.
+    pub(crate) begins: bool,
     /// The half of its batch in which it goes on.
     pub(crate) half: Option<Party>,
 }
@@ -125,6 +127,7 @@ impl Spoke {
 
     /// Its intent is durable: it goes.
     pub(crate) fn launch(&mut self, mut flight: Flight, turn: &mut Turn<'_>) {
+        flight.begins = false;
         let request = match flight.action {
             Action::Send => {
                 let arrives = turn.now.wall + Duration::from_millis(flight.request.timeout_ms);

@@ -162,6 +162,13 @@ impl Spoke {
         let Some(schema) = self.config.entities.get(&route.entity) else {
             return skip("no_entity", "the configuration no longer has its entity");
         };
+        // Its own state is nobody's any more. What happened to it is told all the same.
+        if let (RouteKind::Sync, Some(survivor)) = (route.kind, &row.record)
+            && survivor.id != obligation.record
+        {
+            let why = format!("the record was merged into {}: that one is delivered", survivor.id);
+            return rest(State::Superseded, false, Some(reason("merged", why)));
+        }
         if let Some(first) = self.after_restore(obligation, route, mapping, &row) {
             return first;
         }
@@ -246,6 +253,16 @@ impl Spoke {
         now: Wall,
         look_first: bool,
     ) -> Plan {
+        // What is made now would be a third one.
+        if let Some(second) =
+            record.second_object(&self.system, &obligation.object).filter(|_| link.is_none())
+        {
+            let text = format!(
+                "its object there is gone, and {second} is a second one of it that came with a merged record: link that one \
+                 (concord record unlink, concord record link), or delete it there, then retry"
+            );
+            return rest(State::Dead, false, Some(self.failure("duplicate_there", text, mapping)));
+        }
         if matches!(&record.alive, Alive::Deleted { by, .. } if *by == self.system) {
             return skip("outside", "it was deleted there");
         }

@@ -223,6 +223,7 @@ impl Spoke {
             exit,
             permit,
             durable: doubt.durable && doubt.action == Action::Send,
+            begins: false,
             action: doubt.action,
             half: doubt.half,
         })

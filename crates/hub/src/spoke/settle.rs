@@ -16,6 +16,7 @@ use store::{
 use crate::mark::Mark;
 use crate::spoke::flight::{Doubt, Flight};
 use crate::spoke::orders::Decision;
+use crate::spoke::write::begins;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::{Ticket, Turn};
 
@@ -527,7 +528,11 @@ impl Spoke {
             After::Rested { head, again: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Rereading { head, due } => self.set_aside(head, due, turn.now),
-            After::Launch(_) | After::LaunchBatch(_) => self.set_back(after, turn),
+            // Its record was merged, or its object linked, since it was judged: judged anew, and nothing was sent.
+            After::Launch(flight) => self.not_begun(*flight, turn),
+            After::LaunchBatch(flights) => {
+                flights.into_iter().for_each(|flight| self.not_begun(flight, turn))
+            }
             After::Ordered(outside, decision, key) => {
                 self.decided(decision, &key);
                 let text = "the delivery moved while this was decided: look at it again".to_owned();
@@ -541,6 +546,13 @@ impl Spoke {
             | After::Changed(_)
             | After::Released(_) => {}
             After::Held(_) => self.holding -= 1,
+        }
+    }
+
+    fn not_begun(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        self.unused(flight.permit, turn);
+        if let Some(head) = flight.head {
+            self.settled(head, Some(turn.now.wall), turn.now);
         }
     }
 
@@ -567,7 +579,7 @@ impl Spoke {
             }
             // It keeps its permit and its record's lock: nothing else of the record goes before it.
             After::Launch(flight) => {
-                let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(flight.intent.clone())] };
+                let unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
                 self.outbox.push((unit, After::Launch(flight)));
             }
             After::LaunchBatch(flights) => self.keep_batch(flights),

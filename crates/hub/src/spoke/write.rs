@@ -6,9 +6,9 @@ use std::time::Duration;
 use canonical::{IntentId, Object, Wall};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
-use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, State};
+use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, State, Subject};
 use planted::Bug;
-use store::{Head, Op, Unit};
+use store::{Head, Op, Require, Unit};
 
 use crate::spoke::Spoke;
 use crate::spoke::batch::Gathered;
@@ -25,6 +25,21 @@ pub(crate) struct Terms {
     partial: bool,
     processing_max: Duration,
     looks_first: bool,
+}
+
+/// What must hold when an intent begins, so that a merge or a split of records is not overtaken by what was judged before it:
+/// the record stands for itself, and what is to be made is not linked by then.
+pub(crate) fn begins(flight: &Flight) -> Vec<Require> {
+    let intent = &flight.intent;
+    if !flight.begins {
+        return Vec::new();
+    }
+    let mut require = vec![Require::Stands { record: intent.record }];
+    if matches!(intent.obligation.subject, Subject::Record(_)) && intent.external_id.is_none() {
+        let (system, object) = (intent.system.clone(), intent.object.clone());
+        require.push(Require::NotYetLinked { record: intent.record, system, object });
+    }
+    require
 }
 
 impl Spoke {
@@ -49,8 +64,8 @@ impl Spoke {
         let (bytes, timeout_ms) = (request.to_bytes(), request.timeout_ms);
         let (about, now) = (&one.obligation, turn.now.wall);
         let intent = self.intent(id, about, &one.wanted, &terms, &mut write, bytes, timeout_ms, now);
-        let unit = Unit { require: Vec::new(), ops: vec![Op::PutIntent(intent.clone())] };
         let flight = self.takes_off(one, intent, write, request, action);
+        let unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
         if planted::is(Bug::SendBeforeDurable) {
             turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
         }
@@ -82,6 +97,7 @@ impl Spoke {
             permit,
             action,
             durable: action == Action::Send,
+            begins: true,
             half,
         }
     }

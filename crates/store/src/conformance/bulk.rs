@@ -154,6 +154,7 @@ pub fn plan(number: u64) -> Job {
         messages_done: 0,
         page: Page::default(),
         orders: vec![],
+        reshape: None,
         revision: 0,
     }
 }

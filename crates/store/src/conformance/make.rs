@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use canonical::{
-    Alive, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks, MessageId, Object,
-    Open, OpenKind, OrderToken, Provenance, Record, RecordId, RouteId, System, Tenant, Wall,
+    Absorbed, Alive, Before, Entity, EventId, ExternalRef, Fact, Field, Fields, IntentId, JobId, Marks,
+    MessageId, Object, Open, OpenKind, OrderToken, Provenance, Record, RecordId, RouteId, System, Taken,
+    Tenant, Wall,
 };
 use intake::{Decision, DecisionKind, Link, Message, MessageState, Raise};
 use ledger::{
@@ -142,8 +143,23 @@ pub fn record(number: u64, version: i64) -> Record {
         counter_writes: [(field("name"), (at(1), 2))].into(),
         open: [(field("name"), open)].into(),
         occurrences: BTreeSet::from(["LeadConverted/1".to_owned()]),
+        absorbed: [(rec(900 + number), absorbed(number))].into(),
         created_at: at(1),
         updated_at: at(version),
+    }
+}
+
+/// What a contact keeps of one that was merged into it.
+#[must_use]
+pub fn absorbed(number: u64) -> Absorbed {
+    Absorbed {
+        at: at(2),
+        version: 2,
+        job: job(number),
+        why: "anna: one person".to_owned(),
+        objects: vec![Taken { object: external("crm", "contacts", "second"), second: true }],
+        aliases: [rec(950 + number)].into(),
+        before: Before { fields: fields("before"), ..Before::default() },
     }
 }
 

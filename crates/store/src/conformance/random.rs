@@ -101,7 +101,13 @@ impl Dice {
     fn require(&mut self) -> Require {
         let record = rec(self.below(4));
         let (name, kind) = (system(self.system()), object(self.object()));
-        match self.below(6) {
+        match self.below(9) {
+            8 => {
+                let id = self.id();
+                Require::LinkedTo { record, external: external(name.as_str(), kind.as_str(), id) }
+            }
+            6 => Require::Stands { record },
+            7 => Require::NoOpenIntent { record },
             0 => Require::Unseen { tenant: acme(), source: name, event_id: self.id().to_owned() },
             1 => Require::RecordAt { record, version: self.number(3) },
             2 => {
@@ -413,7 +419,8 @@ impl Dice {
 
     fn query(&mut self) -> Query {
         let (tenant, name) = (acme(), system(self.system()));
-        match self.below(10) {
+        match self.below(11) {
+            10 => Query::Whole { tenant, records: (0..4).map(rec).collect() },
             9 => Query::Held { tenant, system: name, after: self.number(9), limit: 3 },
             0..2 => Query::Intake { tenant, asks: (0..self.below(4)).map(|_| self.ask()).collect() },
             2..4 => {

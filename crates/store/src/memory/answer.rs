@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
-use intake::{Ask, Message, View};
+use intake::{Ask, Message, View, Whole};
 use ledger::{Intent, Lane, Obligation, Subject, Waiting};
 
 use super::tables::Tables;
@@ -48,6 +48,9 @@ impl Tables {
                 Rows::Jobs(self.jobs.rows.values().filter(open).cloned().collect())
             }
             Query::Walk(walk) => Rows::Walk(self.walk(&walk)),
+            Query::Whole { tenant, records } => {
+                Rows::Whole(records.iter().map(|id| self.whole(&tenant, *id)).collect())
+            }
             Query::Retained { tenant } => {
                 Rows::Retained(self.retained.get(&tenant).cloned().unwrap_or_default())
             }
@@ -173,10 +176,7 @@ impl Tables {
                 .get(ask.record, system, &ask.object)
                 .filter(|shadow| shadow.tenant == *tenant)
                 .cloned(),
-            link: self
-                .linked(ask.record, system, &ask.object)
-                .filter(|link| link.tenant == *tenant)
-                .map(|link| link.external_id.clone()),
+            link: self.link_of_reference(tenant, ask.record, system, &ask.object),
             intent: self
                 .intent(ask.record, system, &ask.object)
                 .filter(|intent| intent.tenant() == tenant)
@@ -206,7 +206,23 @@ impl Tables {
         rules::bringer(rows.cloned())
     }
 
-    /// The record's own link, else that of the record that stands for it.
+    fn whole(&self, tenant: &Tenant, id: RecordId) -> Option<Whole> {
+        let record = self.record(tenant, id)?.clone();
+        let of_record = |row: &&Obligation| row.key.subject == Subject::Record(id);
+        let open = self.unfinished.of(id).flat_map(|(_, open)| open);
+        let open = open.filter_map(|at| self.intents.rows.get(at));
+        let mut open: Vec<_> = open.map(|intent| (intent.id, intent.system.clone())).collect();
+        open.sort_unstable();
+        Some(Whole {
+            record,
+            links: self.linked.of(id).filter_map(|(_, at)| self.links.get(at)).cloned().collect(),
+            shadows: self.shadows.of(id).map(|(_, shadow)| shadow.clone()).collect(),
+            obligations: self.obligations.rows.values().filter(of_record).cloned().collect(),
+            open,
+        })
+    }
+
+    /// The link of the record that stands for it, else its own.
     fn link_of_reference(
         &self,
         tenant: &Tenant,
@@ -214,8 +230,9 @@ impl Tables {
         system: &System,
         object: &Object,
     ) -> Option<String> {
-        let own = self.linked(record, system, object);
-        let link = own.or_else(|| self.linked(self.survivor(tenant, record)?.id, system, object))?;
+        let survivor = self.survivor(tenant, record);
+        let link = survivor.and_then(|survivor| self.linked(survivor.id, system, object));
+        let link = link.or_else(|| self.linked(record, system, object))?;
         (link.tenant == *tenant).then(|| link.external_id.clone())
     }
 

@@ -41,8 +41,12 @@ impl Tables {
             }
             Require::Unlinked { tenant, external } => self.link(tenant, external).is_none(),
             Require::NotYetLinked { record, system, object } => {
-                self.linked(*record, system, object).is_none()
+                let free = |record| self.linked(record, system, object).is_none();
+                free(*record) && free(self.stands_for(*record))
             }
+            Require::LinkedTo { record, external } => self
+                .linked(*record, &external.system, &external.object)
+                .is_some_and(|link| link.external_id == external.id),
             Require::ShadowAt { record, system, object, revision } => {
                 self.revision(*record, system, object) == *revision
             }
@@ -58,8 +62,11 @@ impl Tables {
             }
             Require::MatchFree { tenant, entity, key, value, record } => {
                 let key = (tenant.clone(), entity.clone(), key.clone(), value.clone());
-                self.matches.get(&key).is_none_or(|having| having.iter().all(|one| one == record))
+                let own = |one: &RecordId| one == record || self.stands_for(*one) == *record;
+                self.matches.get(&key).is_none_or(|having| having.iter().all(own))
             }
+            Require::Stands { record } => !self.is_merged(*record),
+            Require::NoOpenIntent { record } => self.unfinished.of(*record).all(|(_, open)| open.is_empty()),
         }
     }
 
@@ -82,7 +89,7 @@ impl Tables {
                     self.put_message(intake::Message { state, reason, ..message }, at);
                 }
             }
-            Op::PutRecord(record) => drop(self.records.insert(record.id, record)),
+            Op::PutRecord(record) => self.put_record(record),
             Op::PutLink(link) => {
                 self.put_link(link.clone());
                 self.wake(&link, heads);
@@ -279,7 +286,12 @@ impl Tables {
             self.say(next, heads);
         }
         let Some((record, system, object)) = ended else { return };
-        for at in self.waiting_for(record, &system, &object) {
+        let named = self.aliases(record);
+        let waiting: Vec<i64> = std::iter::once(&record)
+            .chain(&named)
+            .flat_map(|record| self.waiting_for(*record, &system, &object))
+            .collect();
+        for at in waiting {
             let Some(mut row) = self.obligations.rows.get(&at).cloned() else { continue };
             if rules::rouse(&mut row, settled.at) {
                 self.put_obligation(row, settled.at);
@@ -324,7 +336,12 @@ impl Tables {
         if planted::is(Bug::NobodyIsWoken) {
             return;
         }
-        for at in self.waiting_for(link.record, &link.system, &link.object) {
+        let named = self.aliases(link.record);
+        let waiting: Vec<i64> = std::iter::once(&link.record)
+            .chain(&named)
+            .flat_map(|record| self.waiting_for(*record, &link.system, &link.object))
+            .collect();
+        for at in waiting {
             if let Some(mut row) = self.obligations.rows.get(&at).cloned() {
                 rules::wake(&mut row, link);
                 self.put_obligation(row, link.created_at);

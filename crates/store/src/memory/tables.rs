@@ -114,6 +114,8 @@ pub(super) struct Tables {
     /// Quarantined messages that wait for a link.
     pub(super) given_up: BTreeSet<i64>,
     pub(super) records: BTreeMap<RecordId, Record>,
+    /// Which records were merged into one, each into that one itself.
+    pub(super) merged: BTreeMap<RecordId, BTreeSet<RecordId>>,
     pub(super) links: BTreeMap<LinkKey, Link>,
     pub(super) linked: PerObject<LinkKey>,
     pub(super) matches: BTreeMap<(Tenant, Entity, String, String), BTreeSet<RecordId>>,
@@ -292,6 +294,42 @@ impl Tables {
             found = next;
         }
         Some(found)
+    }
+
+    pub(super) fn put_record(&mut self, record: Record) {
+        if let Some(into) = self.merged_into(record.id)
+            && let Some(all) = self.merged.get_mut(&into)
+        {
+            all.remove(&record.id);
+        }
+        if let canonical::Alive::Merged { into } = record.alive {
+            self.merged.entry(into).or_default().insert(record.id);
+        }
+        self.records.insert(record.id, record);
+    }
+
+    fn merged_into(&self, record: RecordId) -> Option<RecordId> {
+        match self.records.get(&record)?.alive {
+            canonical::Alive::Merged { into } => Some(into),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_merged(&self, record: RecordId) -> bool {
+        self.merged_into(record).is_some()
+    }
+
+    /// The id that stands for this one, whether it is known or not.
+    pub(super) fn stands_for(&self, record: RecordId) -> RecordId {
+        rules::stands_for(record, |id| Ok::<_, std::convert::Infallible>(self.merged_into(id)))
+            .unwrap_or(record)
+    }
+
+    /// All records that were merged into one, over several hops.
+    pub(super) fn aliases(&self, record: RecordId) -> BTreeSet<RecordId> {
+        let merged =
+            |id| Ok::<_, std::convert::Infallible>(self.merged.get(&id).into_iter().flatten().copied());
+        rules::aliases(record, merged).unwrap_or_default()
     }
 
     pub(super) fn record(&self, tenant: &Tenant, record: RecordId) -> Option<&Record> {

@@ -32,6 +32,7 @@ pub(super) fn text(why: &Value, one: bool, output: &Output) -> String {
     let head = format!("{} {}", at("/entity"), at("/record"));
     let mut text =
         format!("{}  version {}, {}", output.paint(Paint::Strong, &head), at("/version"), at("/alive"));
+    text.push_str(&super::reshape::story(why));
     let fields = rows(why, "/fields");
     if one {
         fields.iter().for_each(|field| about(field, output, &mut text));

@@ -1,0 +1,123 @@
+//! Records that were merged into another: what the survivor keeps of each, so that the merge can be taken back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{JobId, RecordId};
+use crate::name::{Field, Object, System};
+use crate::record::{ExternalRef, Marks, Open, Provenance, Record};
+use crate::time::Wall;
+use crate::value::Fields;
+
+/// Most records that one may absorb: each leaves what it changed in the survivor's row.
+pub const ABSORBED_MAX: usize = 64;
+
+/// What a survivor keeps of a merge. What the other record was stands in that record's own row, which stays as an alias.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// When.
+    pub at: Wall,
+    /// The version of the survivor that the merge made.
+    pub version: i64,
+    /// The job that carried it out.
+    pub job: JobId,
+    /// Who, and why.
+    pub why: String,
+    /// The objects that the other record was linked to.
+    pub objects: Vec<Taken>,
+    /// Records that had been merged into the other one before, and lead here through it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<RecordId>,
+    /// What the survivor had before.
+    pub before: Before,
+}
+
+/// An object that came with a record that was merged into another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Taken {
+    /// The object.
+    pub object: ExternalRef,
+    /// The survivor has one of its own of that kind there: this one is a duplicate, and stays linked to the alias.
+    #[serde(default)]
+    pub second: bool,
+}
+
+/// What a record had, as far as a merge changes it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Before {
+    /// Its values.
+    pub fields: Fields,
+    /// Where they came from.
+    pub provenance: BTreeMap<Field, Provenance>,
+    /// What each system had said, in its own order.
+    pub marks: BTreeMap<System, Marks>,
+    /// Values that only one system knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extensions: BTreeMap<System, Fields>,
+    /// What was not settled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub open: BTreeMap<Field, Open>,
+    /// Domain events that had fired.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub occurrences: BTreeSet<String>,
+}
+
+impl Before {
+    /// What a record has.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            fields: record.fields.clone(),
+            provenance: record.provenance.clone(),
+            marks: record.marks.clone(),
+            extensions: record.extensions.clone(),
+            open: record.open.clone(),
+            occurrences: record.occurrences.clone(),
+        }
+    }
+}
+
+impl Record {
+    /// Whether another record's id leads to this one: it is its own, or that of one that was merged into it.
+    #[must_use]
+    pub fn stands_for(&self, id: RecordId) -> bool {
+        self.id == id
+            || self.absorbed.iter().any(|(gone, absorbed)| *gone == id || absorbed.aliases.contains(&id))
+    }
+
+    /// A further object of that kind in a system, which came with a record that was merged into this one.
+    #[must_use]
+    pub fn second_object(&self, system: &System, object: &Object) -> Option<&ExternalRef> {
+        let taken = self.absorbed.values().flat_map(|absorbed| &absorbed.objects);
+        taken
+            .filter(|taken| taken.second && taken.object.system == *system && taken.object.object == *object)
+            .map(|taken| &taken.object)
+            .next()
+    }
+
+    /// That object is no second one any more: it is gone, or it is the record's own from now on. Says whether it was one.
+    pub fn not_second(&mut self, object: &ExternalRef, gone: bool) -> bool {
+        let mut was = false;
+        for absorbed in self.absorbed.values_mut() {
+            for taken in absorbed.objects.iter_mut().filter(|taken| taken.object == *object) {
+                was |= std::mem::take(&mut taken.second);
+            }
+            if gone {
+                absorbed.objects.retain(|taken| taken.object != *object);
+            }
+        }
+        was
+    }
+
+    /// One of the objects that came with a merged record goes on as another one. Says whether it was one of them.
+    pub fn goes_on(&mut self, object: &ExternalRef, now: &ExternalRef) -> bool {
+        let all = self.absorbed.values_mut().flat_map(|absorbed| &mut absorbed.objects);
+        let mut was = false;
+        for taken in all.filter(|taken| taken.object == *object) {
+            taken.object = now.clone();
+            was = true;
+        }
+        was
+    }
+}
