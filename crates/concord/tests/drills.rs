@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sandbox::{Books, Fault, FaultKind};
 use support::load::{Dice, Producers, crm, folder, lacking, wrong};
-use support::{Folder, Hub, free_port, request};
+use support::{Folder, Hub, free_port, request, told};
 
 const PRODUCERS: u64 = 2;
 
@@ -254,6 +254,70 @@ async fn the_disk_fails(order: Order) {
     drill.expect(hub.ready(), "it starts");
     drill.expect(producers.goes_on(20), "nothing is taken in any more");
     drill.settle(hub, producers).await;
+}
+
+/// I2: on a disk that is full under load, intake stops first, what was acknowledged goes on, and all heals by itself. Where a
+/// process may not have a disk of its own, the store's test of a limit of pages (`embedded`, `tests/full.rs`) stands for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_a_full_disk_stops_sources_and_heals_by_itself() {
+    let drill = Drill::new().await;
+    // The reserve, what must be free beside it, and little else.
+    let Some(mut hub) = drill.folder.up_on_a_disk_of(240 << 20) else {
+        eprintln!("this system lets no process have mounts of its own: no disk was filled");
+        return;
+    };
+    drill.expect(hub.ready(), "it starts");
+    let producers = Producers::start(drill.folder.ingress, PRODUCERS);
+    for round in 0..2 {
+        drill.expect(producers.goes_on(30), &format!("nothing is taken in (round {round})"));
+        let seen = format!("/proc/{}/root{}/data/ballast", hub.pid(), drill.folder.path().display());
+        let ballast = Path::new(&seen);
+        fill(ballast, 1 << 20);
+        let stands = stands_still(&drill, &mut hub, &producers);
+        drill.expect(stands, "a full disk takes everything");
+        let (status, head, body) = told(drill.folder.ingress, "", "c9-9", 1).unwrap();
+        assert!(status == 503 && head.contains("retry-after:") && body.contains("disk"), "{head}\n{body}");
+        // What is in arrives although nothing comes in: the books do not move any more once all of it has.
+        let calls = || drill.sink.books().calls.total + drill.crm.lock().books().calls.total;
+        let mut quiet = calls();
+        loop {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let now = calls();
+            if now == quiet {
+                break;
+            }
+            quiet = now;
+        }
+        std::fs::remove_file(ballast).unwrap();
+    }
+    drill.expect(producers.goes_on(30), "nothing is taken in any more");
+    drill.settle(hub, producers).await;
+}
+
+/// Takes up all that is free but so much.
+fn fill(ballast: &Path, but: u64) {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create(ballast).unwrap();
+    let some = vec![7; 64 << 10];
+    while file.write_all(&some).is_ok() {}
+    let size = file.metadata().unwrap().len();
+    file.set_len(size.saturating_sub(but)).unwrap();
+}
+
+/// Whether nothing more is acknowledged for a while, the hub being up.
+fn stands_still(drill: &Drill, hub: &mut Hub, producers: &Producers) -> bool {
+    let (mut before, mut since) = (producers.acknowledged(), 0);
+    for _ in 0..1_200 {
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(hub.ended().is_none(), "it ended:\n{}", drill.folder.last_words());
+        let now = producers.acknowledged();
+        since = if now == before { since + 1 } else { 0 };
+        before = now;
+        if since >= 60 {
+            return true;
+        }
+    }
+    false
 }
 
 /// I17: the wall clock is set, forwards and back, under load.

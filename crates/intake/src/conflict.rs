@@ -10,7 +10,7 @@ use canonical::{
 };
 use serde_json::Value;
 
-use crate::decide::{changed, decision};
+use crate::decide::{changed, decision, show};
 use crate::raise;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
 use crate::view::View;
@@ -371,9 +371,7 @@ pub fn settle(
 ) -> Result<Accepted, String> {
     let known = view.records.get(&record).cloned().ok_or_else(|| "there is no such record".to_owned())?;
     let accepted = settled(context, &known, field, choice, why, trace)?;
-    if let Some((after, _)) = &accepted.record {
-        view.records.insert(record, after.clone());
-    }
+    show(view, &accepted);
     Ok(accepted)
 }
 

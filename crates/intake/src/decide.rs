@@ -235,6 +235,11 @@ fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
         let key = (incoming.about.system.clone(), Grave::name(&incoming.about));
         view.seen.insert(key, grave.bytes());
     }
+    show(view, accepted);
+}
+
+/// The same of its record, links and shadow.
+pub(crate) fn show(view: &mut View, accepted: &Accepted) {
     let Some(id) = accepted.about else { return };
     if let Some((record, _)) = &accepted.record {
         let entity = record.entity.clone();

@@ -25,8 +25,6 @@ pub enum DecisionKind {
     Frozen,
     /// Older than what is known: only fields never seen were filled.
     Stale,
-    /// Our own write coming back.
-    Echo,
     /// The owner has no value: another system's was taken.
     Filled,
     /// Brought together with what the record had, by the field's policy.
@@ -59,12 +57,11 @@ pub enum DecisionKind {
 
 impl DecisionKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 18] = [
         Self::Rejected,
         Self::Reverted,
         Self::Frozen,
         Self::Stale,
-        Self::Echo,
         Self::Filled,
         Self::Merged,
         Self::Proposed,
@@ -89,7 +86,6 @@ impl DecisionKind {
             Self::Reverted => "reverted",
             Self::Frozen => "frozen",
             Self::Stale => "stale",
-            Self::Echo => "echo",
             Self::Filled => "filled",
             Self::Merged => "merged",
             Self::Proposed => "proposed",

@@ -19,7 +19,7 @@ const COLUMNS: [Column; 8] = [
     ("SYSTEM AND PATH", "/shown/path"),
     ("MAPPING", "/shown/mapping"),
     ("HOW", "/how"),
-    ("OWNER", "/owner"),
+    ("OWNER", "/shown/owner"),
     ("PII", "/pii"),
     ("PART", "/part"),
 ];
@@ -148,12 +148,21 @@ impl Row<'_> {
             "version": mapping.version(),
             "how": arrow.how.to_string(),
             "owner": spec.and_then(|spec| spec.owner.as_ref()),
+            "owners": spec.map(|spec| spec.possible_owners().collect::<BTreeSet<_>>()),
             "pii": spec.map(|spec| class(spec.pii)),
             "routes": routes,
         });
         if table {
             let (entity, system, object) = (mapping.entity(), mapping.system(), mapping.object());
+            let owners: BTreeSet<&str> = spec
+                .into_iter()
+                .flat_map(|spec| spec.possible_owners())
+                .map(canonical::System::as_str)
+                .collect();
+            let owners: Vec<&str> = owners.into_iter().collect();
             document["shown"] = json!({
+                // One that moves with the record is whose it may be.
+                "owner": (!owners.is_empty()).then(|| owners.join(" or ")),
                 "field": arrow.field.map_or_else(|| entity.to_string(), |field| format!("{entity}.{field}")),
                 "path": format!("{system}.{object}.{}", arrow.path),
                 "mapping": format!("{} v{}", mapping.id(), mapping.version()),

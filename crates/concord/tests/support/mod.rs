@@ -195,6 +195,31 @@ fields:
         Hub { child, ingress: self.ingress }
     }
 
+    /// The same, with a disk of so many bytes for its store, which nobody else sees. `None` where a process may not have
+    /// mounts of its own.
+    #[allow(dead_code, reason = "not every test fills a disk")]
+    pub(crate) fn up_on_a_disk_of(&self, bytes: u64) -> Option<Hub> {
+        let may = Command::new("unshare").args(["-rm", "true"]).stderr(Stdio::null()).status();
+        if !may.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let data = self.path().join("data");
+        fs::create_dir_all(&data).unwrap();
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let mounts = "mount -t tmpfs -o size=$1 tmpfs \"$2\" && shift 2 && exec \"$@\"";
+        let child = Command::new("unshare")
+            .args(["-rm", "sh", "-c", mounts, "sh", &bytes.to_string()])
+            .arg(data)
+            .args([env!("CARGO_BIN_EXE_concord"), "up"])
+            .arg(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Some(Hub { child, ingress: self.ingress })
+    }
+
     /// The hub's last words, for failure messages.
     pub(crate) fn last_words(&self) -> String {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
@@ -285,6 +310,17 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> std::io::Result<(u16, String)> {
+    exchange(port, method, path, headers, body).map(|(status, _, body)| (status, body))
+}
+
+/// The same, with the head of the answer.
+fn exchange(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<(u16, String, String)> {
     let address = ([127, 0, 0, 1], port).into();
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -303,8 +339,8 @@ pub(crate) fn request(
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text.split_whitespace().nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| std::io::Error::other("no status"))?;
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    Ok((status, body))
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    Ok((status, head.to_lowercase(), body.to_owned()))
 }
 
 /// Seconds since 1970.
@@ -333,14 +369,23 @@ pub(crate) fn say(port: u16, number: &str, version: u64) -> bool {
 
 /// The same to the tenant that is reached under a path.
 pub(crate) fn say_at(port: u16, under: &str, number: &str, version: u64) -> bool {
+    matches!(told(port, under, number, version), Ok((200..=299, _, _)))
+}
+
+/// What a company is said to be, and the whole answer: status, head, body.
+pub(crate) fn told(
+    port: u16,
+    under: &str,
+    number: &str,
+    version: u64,
+) -> std::io::Result<(u16, String, String)> {
     let body = format!(
         "{{\"event_id\":\"{number}-{version}\",\"id\":\"{number}\",\"version\":{version},\"name\":\"Company {number} v{version}\"}}"
     );
     let headers = signed(body.as_bytes(), now_s(), SECRET);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let path = format!("{under}/v1/webhooks/shop?object=companies");
-    let answer = request(port, "POST", &path, &headers, body.as_bytes());
-    matches!(answer, Ok((200..=299, _)))
+    exchange(port, "POST", &path, &headers, body.as_bytes())
 }
 
 /// What a source has had acknowledged: company → newest version.

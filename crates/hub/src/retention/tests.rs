@@ -316,7 +316,7 @@ fn long_histories_are_archived_once() {
     ops.extend((1..=450).map(|number| Op::PutFact(make::fact(number, 1))));
     ops.extend((1..=450).map(|number| {
         let rule = format!("rule {number}");
-        Op::PutDecision(intake::Decision { rule, ..make::decision(1, intake::DecisionKind::Echo) })
+        Op::PutDecision(intake::Decision { rule, ..make::decision(1, intake::DecisionKind::Stale) })
     }));
     let mut bench = Bench::new(", archive: ./kept", ops);
     bench.pass(600);

@@ -211,7 +211,7 @@ pub fn a_record_sheet_holds_everything(backend: &Backend) {
         Op::PutAttempt(attempt_of_event.clone()),
         Op::PutAttempt(attempt(2, "r", 2)),
         Op::PutDecision(decision(1, DecisionKind::Rejected)),
-        Op::PutDecision(decision(2, DecisionKind::Echo)),
+        Op::PutDecision(decision(2, DecisionKind::Stale)),
         Op::PutDecision(intake::Decision { field: None, ..decision(1, DecisionKind::Stale) }),
     ]);
     let sheet = |look| match backend.look(&acme(), look) {

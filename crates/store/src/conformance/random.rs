@@ -340,7 +340,7 @@ impl Dice {
             1 => Op::PutFact(fact(self.below(4), 1)),
             2 => Op::PutDecision(decision(
                 self.below(4),
-                self.pick(&[DecisionKind::Echo, DecisionKind::Frozen]),
+                self.pick(&[DecisionKind::Stale, DecisionKind::Frozen]),
             )),
             3 => Op::PutAttempt(Attempt { took_ms: self.below(99), ..attempt(1, "r", self.below(4)) }),
             4 => Op::MessageState {

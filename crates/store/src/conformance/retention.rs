@@ -181,7 +181,7 @@ fn history() -> Vec<Op> {
     ops.push(Op::PutIntent(closed(3, "s", 1, 100)));
     ops.push(Op::PutIntent(intent(4, "r", 1)));
     ops.push(Op::PutDecision(decision(1, DecisionKind::Rejected)));
-    ops.push(Op::PutDecision(intake::Decision { at: at(600), ..decision(1, DecisionKind::Echo) }));
+    ops.push(Op::PutDecision(intake::Decision { at: at(600), ..decision(1, DecisionKind::Stale) }));
     // The newest of each table stays: these are of another record.
     ops.push(Op::PutFact(Fact { record: rec(2), ..fact(9, 2) }));
     ops.push(Op::Raise(notify("n", 9, 2)));
