@@ -56,6 +56,7 @@ fn assert_two_again(run: &Simulation, verdict: &Verdict, what: &str) {
         assert_eq!(sheet.record.fields["key"], name, "{what}");
         assert_eq!(sheet.links.len(), 2, "{what}: {:?}", sheet.links);
     }
+    assert_quiet(run, what);
     let open = DeliveryFilter {
         states: vec![State::Pending, State::Retrying, State::Parked, State::Uncertain, State::Dead],
         limit: 100,
@@ -63,6 +64,21 @@ fn assert_two_again(run: &Simulation, verdict: &Verdict, what: &str) {
     };
     let Some(Page::Deliveries(rows)) = run.page(Look::Deliveries(open)) else { panic!("not deliveries") };
     assert!(rows.is_empty(), "{what}: {rows:?}");
+}
+
+/// While a record is an alias nothing is sent in its name: not what was on its way when it became one, and nothing new.
+#[track_caller]
+fn assert_quiet(run: &Simulation, what: &str) {
+    let jobs = run.jobs();
+    let done = |action| {
+        let mut ends = jobs.iter().filter(|job| job.action == action && job.state == JobState::Done);
+        ends.next().and_then(|job| job.ended_at).unwrap()
+    };
+    let (from, until) = (done(Action::Merge), done(Action::Split));
+    for intent in &run.of_source(PAIR.1).unwrap().intents {
+        let over = intent.closed_at.is_some_and(|closed| closed <= from);
+        assert!(over || intent.created_at >= until, "{what}: merged {from:?}, split {until:?}: {intent:?}");
+    }
 }
 
 /// Both records have objects at the target by then: the second one's rests while they are one.
@@ -101,4 +117,33 @@ fn i3_a_merge_does_not_meet_what_is_being_made() {
             assert_two_again(&run, &verdict, &format!("{} in turn {turn}", class.name()));
         }
     }
+}
+
+/// I3, I4: a send is judged before the merge, and its intent would be durable after it. Or the other way round.
+#[test]
+fn i4_a_merge_and_a_send_do_not_cross() {
+    let class = Class::Upsert;
+    let mut crossed = 0;
+    for turn in 0..160_u64 {
+        // The page is written right after the person applied the plan, at the second look.
+        let edit = SETTLED + Duration::from_millis(158) + Duration::from_micros(150 * turn);
+        let mut said = sayings(RECORDS, 3, Duration::from_millis(40));
+        for (at, _) in
+            said.iter_mut().filter(|(at, saying)| at.as_millis() > 320 && saying.external_id == PAIR.1)
+        {
+            *at = edit;
+        }
+        said.sort_by_key(|(at, _)| *at);
+        let system = System::new(class.name()).unwrap();
+        let targets: BTreeMap<System, Vendor> = [(system, Vendor::new(class))].into_iter().collect();
+        let options = options(turn, Vec::new(), Faults::default());
+        let mut run = Simulation::new(options, configuration(&[class]), said, targets);
+        run.reshape_at(SETTLED, PAIR, false);
+        run.reshape_at(SETTLED + Duration::from_secs(2), PAIR, true);
+        run.run();
+        assert_eq!(run.stopped(), None);
+        crossed += run.marked("DecidedAgain");
+        assert_two_again(&run, &judge(&run), &format!("in turn {turn}"));
+    }
+    assert!(crossed > 0, "nothing crossed: the times have moved");
 }
