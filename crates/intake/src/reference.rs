@@ -77,7 +77,12 @@ fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {
         Wants::OneOf { values, .. } => values.contains(text),
         Wants::Record { entity, key, fold } => {
             let key = (entity.clone(), key.clone(), comparing(text, *fold));
-            view.matches.get(&key).is_some_and(|records| !records.is_empty())
+            // One that was deleted may still be found by its key.
+            let stands = |id: &canonical::RecordId| {
+                let alive = view.records.get(id).map(|record| &record.alive);
+                !matches!(alive, Some(canonical::Alive::Deleted { .. }))
+            };
+            view.matches.get(&key).is_some_and(|records| records.iter().any(stands))
         }
     }
 }

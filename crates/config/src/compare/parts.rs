@@ -132,6 +132,7 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
     moves(&mut out, "creators", &was.creators, &is.creators, |systems| listed(systems));
     moves(&mut out, "deleters", &was.deleters, &is.deleters, |systems| listed(systems));
     moves(&mut out, "on_delete", &was.on_delete, &is.on_delete, word);
+    moves(&mut out, "on_recreate", &was.on_recreate, &is.on_recreate, word);
     moves(&mut out, "clock_skew", &was.clock_skew, &is.clock_skew, |skew| format!("{skew:?}"));
     let keys = |of: &EntitySchema| -> BTreeMap<String, _> {
         of.match_keys.iter().map(|key| (key.name.clone(), key.clone())).collect()
