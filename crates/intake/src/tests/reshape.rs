@@ -448,3 +448,28 @@ fn the_pages_merge_comes_out_as_it_says() {
         assert!(line.why.contains(why), "{name}: {}", line.why);
     }
 }
+
+/// Whose object was deleted while the records were one is deleted once they are two, and nobody else is.
+#[test]
+fn a_split_knows_whose_object_was_deleted() {
+    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
+    // The second one, the first one, and the only one that there is of the two.
+    for (object, survives) in [("2", true), ("1", false)] {
+        let (mut world, keep, gone) = two();
+        world.merge((keep, gone));
+        world.accept(&self::gone("crm", object, 8));
+        assert!(stands(&world, keep), "one object is left");
+        let out = world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+        assert_eq!((stands(&world, keep), stands(&world, gone)), (survives, !survives), "{object}");
+        assert!(out.shown.irreversible.iter().any(|line| line.contains("is deleted")), "{object}");
+    }
+    let mut world = World::new();
+    world.accept(&said("erp", "9", 1, json!({"hold": true})));
+    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
+    let (keep, gone) = (world.id("erp", "9"), world.id("crm", "2"));
+    world.merge((keep, gone));
+    world.accept(&self::gone("crm", "2", 8));
+    assert!(!stands(&world, keep));
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
+}
