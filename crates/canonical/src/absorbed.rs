@@ -31,6 +31,9 @@ pub struct Absorbed {
     pub aliases: BTreeSet<RecordId>,
     /// What the survivor had before.
     pub before: Before,
+    /// Its own object there was deleted since, and an object of the other record goes on in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<System>,
 }
 
 /// An object that came with a record that was merged into another.
@@ -41,6 +44,22 @@ pub struct Taken {
     /// The survivor has one of its own of that kind there: this one is a duplicate, and stays linked to the alias.
     #[serde(default)]
     pub second: bool,
+    /// It was deleted since, while it was a duplicate: nobody's deletion, unless the records are split.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+/// Why an object is no second one any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoSecond {
+    /// It is the record's own from now on: the first one has gone.
+    Own,
+    /// The same: the first one was deleted.
+    FirstDeleted,
+    /// It was deleted there.
+    Deleted,
+    /// It was merged into the first one there.
+    Merged,
 }
 
 /// What a record had, as far as a merge changes it.
@@ -96,14 +115,18 @@ impl Record {
             .next()
     }
 
-    /// That object is no second one any more: it is gone, or it is the record's own from now on. Says whether it was one.
-    pub fn not_second(&mut self, object: &ExternalRef, gone: bool) -> bool {
+    /// That object is no second one any more: see [`NoSecond`]. Says whether it was one.
+    pub fn not_second(&mut self, object: &ExternalRef, why: NoSecond) -> bool {
         let mut was = false;
         for absorbed in self.absorbed.values_mut() {
             for taken in absorbed.objects.iter_mut().filter(|taken| taken.object == *object) {
                 was |= std::mem::take(&mut taken.second);
+                taken.ended |= why == NoSecond::Deleted;
+                if why == NoSecond::FirstDeleted {
+                    absorbed.ended = Some(object.system.clone());
+                }
             }
-            if gone {
+            if why == NoSecond::Merged {
                 absorbed.objects.retain(|taken| taken.object != *object);
             }
         }

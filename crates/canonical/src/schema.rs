@@ -300,6 +300,19 @@ pub enum OnDelete {
     Unlink,
 }
 
+/// What becomes of a deleted record when an object for it is there again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRecreate {
+    /// The object that it had brings it back; another one that has its match key makes a new record.
+    #[default]
+    SameObject,
+    /// Whatever comes makes a new record; the deleted one stays as it is.
+    New,
+    /// The object that it had brings it back, and so does another one that has its match key.
+    Revive,
+}
+
 /// Reference data: what a value must be one of before it is taken in. An empty value always is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceRule {
@@ -355,6 +368,8 @@ pub struct EntitySchema {
     pub deleters: Vec<System>,
     /// What such a deletion does.
     pub on_delete: OnDelete,
+    /// What becomes of the deleted record when an object for it is there again.
+    pub on_recreate: OnRecreate,
     /// Domain events.
     pub facts: Vec<FactRule>,
     /// The JSON Schema 2020-12 document as written.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical::schema::{FactRule, MatchKey, OnDelete};
+use canonical::schema::{FactRule, MatchKey, OnDelete, OnRecreate};
 use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
 use guard::address::Allowed;
 use ledger::{Lane, OnExit, RouteKind};
@@ -32,6 +32,8 @@ pub(crate) struct EntitySource {
     pub(crate) deleters: Vec<System>,
     #[serde(default)]
     pub(crate) on_delete: OnDelete,
+    #[serde(default)]
+    pub(crate) on_recreate: OnRecreate,
     #[serde(default)]
     pub(crate) events: Vec<FactRule>,
     #[serde(default = "counter_writes")]

@@ -5,7 +5,7 @@ use planted::Bug;
 
 use crate::grave::Grave;
 use crate::identity::{self, Identity};
-use crate::key::match_values;
+use crate::key::kept_keys;
 use crate::link::Link;
 use crate::merge;
 use crate::raise;
@@ -24,8 +24,13 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     if incoming.rest && !view.links.contains_key(&incoming.about) {
         return Verdict::Accept(Box::default());
     }
+    let mut revives = false;
     let (id, link, former) = match identity::resolve(context, view, incoming) {
         Identity::Record { record, link, former } => (record, link, former),
+        Identity::Again { record, link } => {
+            revives = true;
+            (record, Some(link), None)
+        }
         Identity::Second { record, link, first } => {
             let verdict = second::said(context, view, incoming, record, &link, &first);
             if let Verdict::Accept(accepted) = &verdict {
@@ -56,6 +61,9 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         accepted.record = Some((record.clone(), record.version));
         accepted.unlink = Some(former.clone());
     }
+    if revives {
+        comes_back(view, incoming, &mut record, &mut accepted);
+    }
     let after = if incoming.deleted {
         delete(context, view, incoming, record, &mut accepted)
     } else {
@@ -78,6 +86,25 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
     }
     apply(view, incoming, &accepted);
     Verdict::Accept(Box::new(accepted))
+}
+
+/// Another object has the match key of a record that was deleted: the record comes back, with that object.
+fn comes_back(view: &View, incoming: &Incoming, record: &mut Record, accepted: &mut Accepted) {
+    let source = &incoming.about.system;
+    let ended = match &record.alive {
+        Alive::Deleted { at, .. } => *at,
+        Alive::Live | Alive::Merged { .. } => return,
+    };
+    let key = (record.id, source.clone(), incoming.about.object.clone());
+    if let Some(former) = view.linked.get(&key).filter(|id| **id != incoming.about.id) {
+        // Its former object has no link any more: what was said of it before its end makes nothing new.
+        let former = ExternalRef { id: former.clone(), ..incoming.about.clone() };
+        let order = record.marks.get(source).and_then(|marks| marks.object);
+        accepted.replaced = Some((former, Grave { at: ended, order: order.filter(|_| !incoming.stamped) }));
+    }
+    // Another object, another order.
+    record.marks.remove(source);
+    record.alive = Alive::Live;
 }
 
 /// A vendor merged an object into another: the link follows, and what is left is told what the record says.
@@ -142,13 +169,8 @@ pub(crate) fn changed(
     after.updated_at = context.now;
     accepted.facts = raise::facts(context, incoming, before, &mut after);
     raise::raises(context, incoming, before, &after, accepted);
-    // A tombstone has none: at its revival they all come back.
-    let standing = before.filter(|record| record.alive == Alive::Live);
-    let old = standing.map(|record| match_values(context.schema, &record.fields)).unwrap_or_default();
-    let new = match after.alive {
-        Alive::Live => match_values(context.schema, &after.fields),
-        _ => Vec::new(),
-    };
+    let old = before.map(|record| kept_keys(context.schema, record)).unwrap_or_default();
+    let new = kept_keys(context.schema, &after);
     accepted.matches_added = new.iter().filter(|pair| !old.contains(pair)).cloned().collect();
     accepted.matches_dropped = old.into_iter().filter(|pair| !new.contains(pair)).collect();
     accepted.record = Some((after, before.map_or(0, |record| record.version)));
@@ -234,6 +256,10 @@ fn apply(view: &mut View, incoming: &Incoming, accepted: &Accepted) {
     if let Some(grave) = accepted.buried {
         let key = (incoming.about.system.clone(), Grave::name(&incoming.about));
         view.seen.insert(key, grave.bytes());
+    }
+    if let Some((former, grave)) = &accepted.replaced {
+        view.links.remove(former);
+        view.seen.insert((former.system.clone(), Grave::name(former)), grave.bytes());
     }
     show(view, accepted);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use canonical::schema::OnRecreate;
 use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId};
 use ledger::Reason;
 use planted::Bug;
@@ -9,7 +10,7 @@ use planted::Bug;
 use crate::decide::link_for;
 use crate::grave::{Grave, Risen};
 use crate::link::Link;
-use crate::merge::superseded;
+use crate::merge::{Return, superseded};
 use crate::verdict::{Context, Incoming};
 use crate::view::View;
 
@@ -18,6 +19,8 @@ pub(crate) enum Identity {
     /// This record; with the link it gets, when it had none, and the one that its object had to a record that was merged
     /// into this one.
     Record { record: RecordId, link: Option<Link>, former: Option<Link> },
+    /// This record, which was deleted, is there again: another object has its match key.
+    Again { record: RecordId, link: Link },
     /// A further object of this record, which has another one there: it came with a record that was merged into it.
     Second { record: RecordId, link: Link, first: String },
     /// Nobody: a deletion of something never linked, or a late sight of what is no longer linked.
@@ -75,8 +78,12 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
             }
         }
     }
-    let found: Vec<RecordId> = matching(context.schema, view, incoming).into_iter().collect();
+    let (ended, found): (Vec<RecordId>, Vec<RecordId>) =
+        matching(context.schema, view, incoming).into_iter().partition(|id| is_deleted(view, *id));
     match found.as_slice() {
+        [] if !ended.is_empty() && context.schema.on_recreate == OnRecreate::Revive => {
+            again(context, view, incoming, &ended)
+        }
         [] => create(context, view, incoming),
         [record] => matched(context, view, incoming, *record),
         _ => between(
@@ -94,7 +101,18 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
 fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -> Identity {
     let record = survivor(view, link.record);
     if record == link.record {
-        return Identity::Record { record, link: None, former: None };
+        let new = context.schema.on_recreate == OnRecreate::New && !incoming.deleted;
+        let known = view.records.get(&record).filter(|_| new);
+        if !known.is_some_and(|known| Return::of(context, incoming, known).newer) {
+            return Identity::Record { record, link: None, former: None };
+        }
+        // The deleted record stays as it is.
+        return match create(context, view, incoming) {
+            Identity::Record { record, link: own, .. } => {
+                Identity::Record { record, link: own, former: Some(link.clone()) }
+            }
+            other => other,
+        };
     }
     let about = &incoming.about;
     match view.linked.get(&(record, about.system.clone(), about.object.clone())) {
@@ -151,6 +169,30 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
         return Identity::Nobody;
     }
     Identity::Record { record, link: Some(link_for(context, incoming, record)), former: None }
+}
+
+fn is_deleted(view: &View, id: RecordId) -> bool {
+    matches!(view.records.get(&id).map(|record| &record.alive), Some(Alive::Deleted { .. }))
+}
+
+/// Only records that were deleted have the same match key: the last of them comes back, where the source may bring one in.
+fn again(context: Context<'_>, view: &View, incoming: &Incoming, ended: &[RecordId]) -> Identity {
+    // A late word looks the same: only what is there brings it back.
+    if !incoming.read && incoming.fetchable {
+        return Identity::Look;
+    }
+    match create(context, view, incoming) {
+        Identity::Record { .. } => {}
+        other => return other,
+    }
+    let at = |id: &RecordId| match view.records.get(id).map(|record| &record.alive) {
+        Some(Alive::Deleted { at, .. }) => Some(*at),
+        _ => None,
+    };
+    match ended.iter().copied().max_by_key(|id| (at(id), *id)) {
+        Some(record) => Identity::Again { record, link: link_for(context, incoming, record) },
+        None => create(context, view, incoming),
+    }
 }
 
 /// Nobody has it yet.

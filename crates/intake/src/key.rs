@@ -1,7 +1,7 @@
 //! Match keys: the values of a record by which it is found, in the form in which they are compared.
 
-use canonical::schema::Normalise;
-use canonical::{EntitySchema, Fields};
+use canonical::schema::{Normalise, OnRecreate};
+use canonical::{Alive, EntitySchema, Fields, Record};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde_json::Value;
 use unicode_general_category::{GeneralCategory, get_general_category};
@@ -31,6 +31,17 @@ pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, Stri
         }
     }
     out
+}
+
+/// The match keys by which a record is found: those of one that stands, and of a deleted one where it may come back by them.
+#[must_use]
+pub fn kept_keys(schema: &EntitySchema, record: &Record) -> Vec<(String, String)> {
+    let found = match record.alive {
+        Alive::Live => true,
+        Alive::Deleted { .. } => schema.on_recreate == OnRecreate::Revive,
+        Alive::Merged { .. } => false,
+    };
+    if found { match_values(schema, &record.fields) } else { Vec::new() }
 }
 
 /// A text as a part of a match key, in comparing form. `None`: nothing is left of it.

@@ -25,7 +25,10 @@ pub(crate) fn merge(
     accepted: &mut Accepted,
 ) -> Option<Record> {
     let fresh = record.version == 0;
-    let mut changed = fresh;
+    let lives = |record: &Record| record.alive == Alive::Live;
+    // It may have come back just now.
+    let mut changed =
+        fresh || lives(&record) && view.records.get(&record.id).is_some_and(|known| !lives(known));
     if !revive(context, incoming, &mut record, &mut changed, accepted) {
         return None;
     }
@@ -103,6 +106,30 @@ pub(crate) fn merge(
     changed.then_some(record)
 }
 
+/// What a word of its own object is to a tombstone.
+pub(crate) struct Return {
+    /// It is from after the end, by who may create: the object is there again.
+    pub(crate) newer: bool,
+    /// It is further in its source's order than what was heard before the end.
+    ahead: bool,
+}
+
+impl Return {
+    pub(crate) fn of(context: Context<'_>, incoming: &Incoming, record: &Record) -> Self {
+        let Alive::Deleted { at, .. } = &record.alive else { return Self { newer: false, ahead: false } };
+        let source = &incoming.about.system;
+        let may = context.schema.creators.is_empty() || context.schema.creators.contains(source);
+        let mark = record.marks.get(source).and_then(|marks| marks.object);
+        let after = if incoming.read { Some(incoming.as_of) } else { incoming.occurred_at };
+        let after = after.is_some_and(|time| time > *at);
+        let ahead = match (incoming.order, mark) {
+            (Some(order), Some(mark)) => order > mark,
+            _ => incoming.read,
+        };
+        Self { newer: may && after && ahead, ahead }
+    }
+}
+
 /// A tombstone hears only what is newer, from who may create. Returns whether to go on.
 fn revive(
     context: Context<'_>,
@@ -111,18 +138,11 @@ fn revive(
     changed: &mut bool,
     accepted: &mut Accepted,
 ) -> bool {
-    let Alive::Deleted { at, .. } = &record.alive else { return true };
-    let source = &incoming.about.system;
-    let may = context.schema.creators.is_empty() || context.schema.creators.contains(source);
-    let mark = record.marks.get(source).and_then(|marks| marks.object);
-    let after = if incoming.read { Some(incoming.as_of) } else { incoming.occurred_at };
-    let after = after.is_some_and(|time| time > *at);
-    let ahead = match (incoming.order, mark) {
-        (Some(order), Some(mark)) => order > mark,
-        _ => incoming.read,
-    };
-    let newer = after && ahead;
-    if may && newer {
+    if record.alive == Alive::Live {
+        return true;
+    }
+    let Return { newer, ahead } = Return::of(context, incoming, record);
+    if newer {
         record.alive = Alive::Live;
         *changed = true;
         return true;

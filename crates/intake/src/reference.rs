@@ -79,9 +79,14 @@ fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {
     match &rule.wants {
         Wants::OneOf { values, .. } => values.contains(text),
         Wants::Record { entity, key, fold, normalise } => {
+            // One that was deleted may still be found by its key.
+            let stands = |id: &canonical::RecordId| {
+                let alive = view.records.get(id).map(|record| &record.alive);
+                !matches!(alive, Some(canonical::Alive::Deleted { .. }))
+            };
             comparing(text, *fold, normalise).is_some_and(|value| {
                 let key = (entity.clone(), key.clone(), value);
-                view.matches.get(&key).is_some_and(|records| !records.is_empty())
+                view.matches.get(&key).is_some_and(|records| records.iter().any(stands))
             })
         }
     }

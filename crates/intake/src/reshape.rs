@@ -107,6 +107,7 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
         objects: objects.clone(),
         aliases: aliases.copied().collect(),
         before: Before::of(keep),
+        ended: None,
     };
     after.absorbed.insert(gone.id, absorbed);
     let mut out = Reshaped::default();
@@ -165,7 +166,7 @@ fn may_merge(order: Order<'_>) -> Result<(), String> {
 fn taken(order: Order<'_>) -> Vec<Taken> {
     let own = |link: &Link| order.keep.links.iter().any(|own| same_kind(own, link));
     let links = order.gone.links.iter();
-    links.map(|link| Taken { object: link.external(), second: own(link) }).collect()
+    links.map(|link| Taken { object: link.external(), second: own(link), ended: false }).collect()
 }
 
 fn same_kind(one: &Link, other: &Link) -> bool {

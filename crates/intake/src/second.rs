@@ -1,7 +1,7 @@
 //! Second objects: a record that was merged into another left an object where the survivor has one of its own. Both are known,
 //! one speaks. What the other says is nobody's word: it changes nothing, and a person is told, until one of the two is gone.
 
-use canonical::{ExternalRef, Marks, Record, RecordId};
+use canonical::{ExternalRef, Marks, NoSecond, Record, RecordId};
 use ledger::Reason;
 
 use crate::decide::decision;
@@ -75,7 +75,7 @@ fn gone(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId
         let rule = "its second object there is gone";
         accepted.decisions.push(decision(context, incoming, known, DecisionKind::Unlinked, rule));
         let mut known = known.clone();
-        if known.not_second(&incoming.about, true) {
+        if known.not_second(&incoming.about, NoSecond::Deleted) {
             accepted.record = Some((known.clone(), known.version));
         }
     }
@@ -103,7 +103,7 @@ pub(crate) fn takes_over(
     });
     accepted.wanted = incoming.fetchable.then(|| next.clone());
     accepted.untold = true;
-    record.not_second(next, false);
+    record.not_second(next, NoSecond::FirstDeleted);
     // Another object, another order.
     record.marks.remove(&next.system);
     accepted.record = Some((record.clone(), record.version));
@@ -111,7 +111,7 @@ pub(crate) fn takes_over(
 
 /// An object that was linked to a record that was merged into this one is this one's own from now on.
 pub(crate) fn comes_home(view: &View, former: &Link, record: &mut Record) {
-    record.not_second(&former.external(), false);
+    record.not_second(&former.external(), NoSecond::Own);
     let theirs = view.records.get(&former.record).and_then(|alias| alias.marks.get(&former.system));
     // Another object, another order.
     let marks: Marks = theirs.cloned().unwrap_or_default();
@@ -130,7 +130,7 @@ pub(crate) fn repointed(
     // What goes on as an object that nobody knew comes back with its record when that is split.
     let mut moved = match accepted.link {
         Some(_) => record.goes_on(lost, into),
-        None => record.not_second(lost, true),
+        None => record.not_second(lost, NoSecond::Merged),
     };
     if let Some(link) = view.links.get(into).filter(|link| link.record != record.id)
         && view.links.get(lost).is_some_and(|link| link.record == record.id)

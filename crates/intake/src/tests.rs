@@ -11,7 +11,7 @@ mod silent;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::schema::{FactRule, MatchKey, OnDelete};
+use canonical::schema::{FactRule, MatchKey, OnDelete, OnRecreate};
 use canonical::{
     Alive, Condition, Entity, EntitySchema, EventId, ExternalRef, Field, FieldSpec, FieldType, Fields,
     Object, OnConflict, OrderToken, Record, RecordId, RouteId, System, Tenant, Wall,
@@ -68,6 +68,7 @@ pub(crate) fn schema() -> EntitySchema {
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],
         on_delete: OnDelete::Archive,
+        on_recreate: Default::default(),
         facts: vec![FactRule {
             event: "ConsentGiven".into(),
             when: vec![Condition {

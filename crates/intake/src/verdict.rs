@@ -332,6 +332,8 @@ pub struct Accepted {
     pub rehomed: Option<Link>,
     /// The object is gone and no link says so: what was said before that and comes late makes nothing new.
     pub buried: Option<Grave>,
+    /// The object that the record had there and has no more, with its grave: the link goes to another one.
+    pub replaced: Option<(ExternalRef, Grave)>,
     /// The record it is about, changed or not.
     pub about: Option<RecordId>,
     /// The first object that a late reference leads to and that is not linked yet.

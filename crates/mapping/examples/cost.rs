@@ -102,6 +102,7 @@ fn schema() -> EntitySchema {
         creators: Vec::new(),
         deleters: Vec::new(),
         on_delete: OnDelete::Archive,
+        on_recreate: Default::default(),
         facts: Vec::new(),
         document: json!({}),
         counter_writes_max: 3,

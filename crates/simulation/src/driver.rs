@@ -66,6 +66,8 @@ pub(crate) enum Event {
     /// A person has everything for a target replayed: plans, applies the plan, and persists until a job of that round
     /// is done.
     Replay { system: System, round: u32, anew: bool },
+    /// A person has the records of two objects of the source merged, or split again, and persists until it is done.
+    Reshape { keep: String, gone: String, split: bool },
     /// Something happens in the estate.
     Happen(Happening),
     /// The hub starts.
@@ -362,6 +364,7 @@ impl Simulation {
             Event::Retry(system) => self.retry(&system),
             Event::Skip(system) => self.skip(&system),
             Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),
+            Event::Reshape { keep, gone, split } => self.order_reshape(&keep, &gone, split),
             Event::Say(index) => self.say(index),
             Event::Happen(happening) => self.happening(happening),
         }

@@ -26,6 +26,9 @@ mod ownership_tests;
 mod replay;
 #[cfg(test)]
 mod replay_tests;
+mod reshape;
+#[cfg(test)]
+mod reshape_tests;
 mod said;
 mod scenario;
 #[cfg(test)]

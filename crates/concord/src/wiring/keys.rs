@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use canonical::{Alive, RecordId, Tenant};
+use canonical::schema::OnRecreate;
+use canonical::{RecordId, Tenant};
 use config::Configuration;
 use runtime::Storage;
 use store::browse::{Look, Page, RecordFilter};
@@ -17,7 +18,9 @@ const PAGE: usize = 1000;
 pub(super) fn of(configuration: &Configuration) -> BTreeSet<String> {
     let schemas = configuration.entities.values();
     let keys = schemas.flat_map(|schema| {
-        schema.match_keys.iter().map(|key| format!("{} {}", schema.entity, key.definition()))
+        // Deleted records keep theirs where they may come back by them.
+        let revives = if schema.on_recreate == OnRecreate::Revive { " revives" } else { "" };
+        schema.match_keys.iter().map(move |key| format!("{} {}{revives}", schema.entity, key.definition()))
     });
     keys.collect()
 }
@@ -30,16 +33,14 @@ pub(super) async fn put_anew(store: &dyn Storage, configuration: &Configuration)
     loop {
         let (page, next) = page(store, tenant, after).await?;
         gone_through += page.len() as u64;
-        for record in page.into_iter().filter(|record| record.alive == Alive::Live) {
+        for record in page {
             let Some(schema) = configuration.entities.get(&record.entity) else { continue };
-            ops.extend(intake::match_values(schema, &record.fields).into_iter().map(|(key, value)| {
-                Op::PutMatch {
-                    tenant: tenant.clone(),
-                    entity: record.entity.clone(),
-                    key,
-                    value,
-                    record: record.id,
-                }
+            ops.extend(intake::kept_keys(schema, &record).into_iter().map(|(key, value)| Op::PutMatch {
+                tenant: tenant.clone(),
+                entity: record.entity.clone(),
+                key,
+                value,
+                record: record.id,
             }));
         }
         commit(store, std::mem::take(&mut ops)).await?;

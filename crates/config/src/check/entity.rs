@@ -63,6 +63,7 @@ impl Checks {
             creators: source.creators.clone(),
             deleters: source.deleters.clone(),
             on_delete: source.on_delete,
+            on_recreate: source.on_recreate,
             facts: Vec::new(),
             document: source.schema.clone(),
             counter_writes_max: source.counter_writes_max,

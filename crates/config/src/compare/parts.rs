@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 
 use canonical::EntitySchema;
-use canonical::schema::MatchKey;
+use canonical::schema::{MatchKey, OnRecreate};
 use dispatch::BucketSpec;
 use ledger::{Route, RouteKind};
 use mapping::{Direction, Mapping};
@@ -133,6 +133,7 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
     moves(&mut out, "creators", &was.creators, &is.creators, |systems| listed(systems));
     moves(&mut out, "deleters", &was.deleters, &is.deleters, |systems| listed(systems));
     moves(&mut out, "on_delete", &was.on_delete, &is.on_delete, word);
+    moves(&mut out, "on_recreate", &was.on_recreate, &is.on_recreate, word);
     moves(&mut out, "clock_skew", &was.clock_skew, &is.clock_skew, |skew| format!("{skew:?}"));
     let keys = |of: &EntitySchema| -> BTreeMap<String, _> {
         of.match_keys.iter().map(|key| (key.name.clone(), key.clone())).collect()
@@ -154,8 +155,11 @@ pub(super) fn entity(was: &EntitySchema, is: &EntitySchema) -> Vec<String> {
 
 /// Match keys by which records that are there cannot be found yet.
 pub(super) fn new_keys<'s>(was: &EntitySchema, is: &'s EntitySchema) -> impl Iterator<Item = &'s str> {
-    let known: std::collections::BTreeSet<String> = was.match_keys.iter().map(MatchKey::definition).collect();
-    is.match_keys.iter().filter(move |key| !known.contains(&key.definition())).map(|key| key.name.as_str())
+    let revives = |of: &EntitySchema| of.on_recreate == OnRecreate::Revive;
+    let keeps_more = revives(is) && !revives(was);
+    let known: BTreeSet<String> = was.match_keys.iter().map(MatchKey::definition).collect();
+    let new = is.match_keys.iter().filter(move |key| keeps_more || !known.contains(&key.definition()));
+    new.map(|key| key.name.as_str())
 }
 
 /// Fields whose values would be of another type.

@@ -70,7 +70,11 @@ async fn what_must_be_refused_is_refused() {
     for (body, part) in [
         (json!({"action": "replay", "scope": {}}), "empty filter"),
         (json!({"action": "replay"}), "empty filter"),
-        (json!({"action": "erase", "scope": {"target": "erp"}}), "replay, retry or discard"),
+        (json!({"action": "erase", "scope": {"target": "erp"}}), "replay, retry, discard, merge or split"),
+        (json!({"action": "merge", "keep": "rec_0"}), "name the record"),
+        (json!({"action": "merge", "gone": "x", "keep": "y"}), "32 hexadecimal"),
+        (json!({"action": "merge", "scope": {"target": "erp"}}), "about two records"),
+        (json!({"action": "retry", "scope": {"target": "erp"}, "gone": "x"}), "only a merge or a split"),
         (json!({"action": "retry", "scope": {"target": "erp"}, "new_intent": true}), "new_intent"),
         (json!({"action": "replay", "scope": {"target": "nobody"}}), "there are crm, erp"),
         (json!({"action": "replay", "scope": {"entity": "Nothing"}}), "there are Contact"),

@@ -115,6 +115,10 @@ impl Built {
             let (system, name) = (incoming.about.system.clone(), intake::Grave::name(&incoming.about));
             self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
         }
+        if let Some((former, grave)) = &accepted.replaced {
+            let (system, name) = (former.system.clone(), intake::Grave::name(former));
+            self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
+        }
         let again = accepted.refetch.then_some(&incoming.about);
         for external in again.into_iter().chain(&accepted.wanted) {
             self.fetch(tenant.clone(), external.clone(), incoming.trace.clone(), now);

@@ -56,6 +56,12 @@ pub(super) fn split(
     for link in &gone.links {
         out.object(link, gone.record.id, Fate::Returns);
     }
+    for (record, _) in &out.records {
+        if let canonical::Alive::Deleted { by, .. } = &record.alive {
+            let said = format!("{} is deleted: {by} deleted its own object since the merge", record.id);
+            out.shown.irreversible.push(said);
+        }
+    }
     let linked: BTreeSet<_> = keep.links.iter().chain(&gone.links).map(Link::external).collect();
     for taken in absorbed.objects.iter().filter(|taken| !linked.contains(&taken.object)) {
         let (object, record, fate) = (taken.object.clone(), gone.record.id, Fate::Lost);

@@ -23,6 +23,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     let (mut kept, mut back) = (keep.clone(), gone.clone());
     kept.absorbed.remove(&gone.id);
     back.alive = Alive::Live;
+    since.ends(context, order, absorbed, &mut kept, &mut back);
     let mut lines = since.fields(order, absorbed, &mut kept, &mut back);
     since.marks(order, absorbed, &mut kept, &mut back);
     since.extensions(order, absorbed, &mut kept, &mut back);
@@ -96,6 +97,38 @@ impl<'a> Since<'a> {
         let systems = returning.iter().map(|link| &link.system);
         let theirs = systems.filter(|system| !stays(system)).cloned().collect();
         Self { returning, theirs }
+    }
+
+    /// So does the end of each: whose object was deleted since, by a system that may, is deleted.
+    fn ends(
+        &self,
+        context: Context<'_>,
+        order: Order<'_>,
+        absorbed: &Absorbed,
+        kept: &mut Record,
+        back: &mut Record,
+    ) {
+        let schema = context.schema;
+        let counts = |system: &System| {
+            schema.deleters.contains(system) && schema.on_delete == canonical::schema::OnDelete::Archive
+        };
+        let ended = |by: &System| Alive::Deleted { by: by.clone(), at: context.now };
+        if let Alive::Deleted { by, .. } = &order.keep.record.alive
+            && self.theirs.contains(by)
+        {
+            // It was the other record's object that ended.
+            (back.alive, kept.alive) = (order.keep.record.alive.clone(), Alive::Live);
+        }
+        let own = |system: &System| order.gone.links.iter().any(|link| link.system == *system);
+        let lost = absorbed.objects.iter().filter(|taken| taken.ended && counts(&taken.object.system));
+        if let Some(lost) = lost.map(|taken| &taken.object.system).find(|system| !own(system)) {
+            back.alive = ended(lost);
+        }
+        if let Some(by) = absorbed.ended.as_ref().filter(|by| self.theirs.contains(*by) && counts(by))
+            && kept.alive == Alive::Live
+        {
+            kept.alive = ended(by);
+        }
     }
 
     /// Each value goes to whom it belongs. Gives a line for each that is another one from now on.

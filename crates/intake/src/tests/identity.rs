@@ -164,3 +164,86 @@ fn an_edit_where_no_route_leads_is_refused_not_reverted() {
     assert_eq!(edit.decisions[0].kind, DecisionKind::Rejected);
     assert!(edit.raises.is_empty());
 }
+
+/// A contact that was deleted, and comes back: by its own object, or by another one that has its match key.
+fn ended(on_recreate: OnRecreate) -> (World, RecordId) {
+    let mut world = World::new();
+    world.schema.on_recreate = on_recreate;
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org", "note": "old"})));
+    world.accept(&gone("crm", "1", 2));
+    let id = world.only().id;
+    (world, id)
+}
+
+#[test]
+fn an_object_that_is_there_again_brings_its_record_back_or_makes_a_new_one() {
+    let back = said("crm", "1", 9, json!({"name": "Ada", "email": "a@x.org"}));
+    for on_recreate in [OnRecreate::SameObject, OnRecreate::Revive] {
+        let (mut world, id) = ended(on_recreate);
+        let revived = world.accept(&back).record.unwrap().0;
+        assert_eq!((revived.id, revived.version, &revived.alive), (id, 3, &Alive::Live));
+        assert_eq!(revived.fields["note"], "old");
+    }
+    let (mut world, id) = ended(OnRecreate::New);
+    // What is from before the end is late, and makes nothing.
+    let late = world.accept(&Incoming { read: false, ..said("crm", "1", 1, json!({"name": "Eve"})) });
+    assert!(late.record.is_none_or(|(record, _)| record.id == id));
+    assert_eq!(world.view.records.len(), 1);
+    let made = world.accept(&back);
+    let (record, before) = made.record.clone().unwrap();
+    assert_ne!(record.id, id);
+    assert_eq!((before, record.version, made.facts[0].kind.as_str()), (0, 1, "contact.created"));
+    assert!(!record.fields.contains_key("note"));
+    assert_eq!(world.view.links[&external("crm", "1")].record, record.id);
+    assert!(matches!(world.view.records[&id].alive, Alive::Deleted { .. }));
+    // Its order goes on.
+    let older = world.accept(&said("crm", "1", 8, json!({"name": "Eve"})));
+    assert!(older.record.is_none_or(|(record, _)| record.fields["name"] == "Ada"));
+}
+
+#[test]
+fn another_object_with_its_key_makes_a_new_record_or_brings_it_back() {
+    let other = said("crm", "2", 1, json!({"name": "Ada B.", "email": "a@x.org"}));
+    let other = Incoming { as_of: Wall(9_000), ..other };
+    for on_recreate in [OnRecreate::SameObject, OnRecreate::New] {
+        let (mut world, id) = ended(on_recreate);
+        assert_ne!(world.accept(&other).record.unwrap().0.id, id);
+    }
+    let (mut world, id) = ended(OnRecreate::Revive);
+    assert!(world.accept(&Incoming { read: false, ..other.clone() }).refetch, "a late word looks the same");
+    let stranger = Incoming { about: external("marketing", "7"), ..other.clone() };
+    let Verdict::Quarantine(why) = world.decide(&stranger) else { panic!("not quarantined") };
+    assert_eq!(why.class, "not_a_creator");
+    let accepted = world.accept(&other);
+    let revived = accepted.record.clone().unwrap().0;
+    assert_eq!((revived.id, revived.version, &revived.alive), (id, 3, &Alive::Live));
+    assert_eq!((&revived.fields["name"], &revived.fields["note"]), (&json!("Ada B."), &json!("old")));
+    assert_eq!(raised(&accepted), ["to-erp", "to-marketing"]);
+    let (former, _) = accepted.replaced.unwrap();
+    assert_eq!(former, external("crm", "1"));
+    // What was said of its former object before the end comes late, and makes nothing.
+    let late = world.accept(&Incoming { read: false, ..said("crm", "1", 1, json!({"email": "a@x.org"})) });
+    assert!(late.record.is_none() && late.link.is_none());
+    // And it can end again.
+    world.accept(&gone("crm", "2", 11));
+    assert!(matches!(world.view.records[&id].alive, Alive::Deleted { .. }));
+}
+
+/// One that was deleted is not one that is known, even if it may be found.
+#[test]
+fn a_deleted_record_is_no_reference_data() {
+    let (mut world, _) = ended(OnRecreate::Revive);
+    world.schema.rules = vec![canonical::schema::ReferenceRule {
+        name: "known".into(),
+        field: field("note"),
+        wants: canonical::schema::Wants::Record {
+            entity: world.schema.entity.clone(),
+            key: "email".into(),
+            fold: true,
+            normalise: Vec::new(),
+        },
+    }];
+    let refers = said("crm", "5", 4, json!({"name": "Eve", "note": "a@x.org"}));
+    let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
+    assert_eq!(why.class, "reference_data");
+}

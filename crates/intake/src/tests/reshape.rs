@@ -377,3 +377,99 @@ proptest! {
         prop_assert_eq!(whose(&world.view.links), whose(&links));
     }
 }
+
+/// One of the two sides of a row of the page: who said it, when, and what.
+fn cell(text: &str) -> Option<(System, Wall, Value)> {
+    let (who, value) = text.trim().split_once('`')?;
+    let mut who = who.split_whitespace();
+    let (from, at) = (who.next()?, who.next()?);
+    let (hours, minutes) = at.split_once(':').unwrap();
+    let seconds = hours.parse::<i64>().unwrap() * 3600 + minutes.parse::<i64>().unwrap() * 60;
+    Some((
+        system(from),
+        Wall(seconds * 1_000_000),
+        serde_json::from_str(value.trim_end_matches('`')).unwrap(),
+    ))
+}
+
+/// `docs/ownership.md`: its table of a merge is played, row by row, and comes out as the page says.
+#[test]
+fn the_pages_merge_comes_out_as_it_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ownership.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let table = page.split_once("<!-- merge -->").unwrap().1.split_once("<!-- end -->").unwrap().0;
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(3).filter(|line| !line.is_empty()).map(|line| line.split('|').collect()).collect();
+    assert_eq!(rows.len(), 8);
+    let (mut world, keep, gone) = two();
+    let mut sides = [keep, gone].map(|id| {
+        let record = world.record(id).clone();
+        Record { fields: Fields::new(), provenance: BTreeMap::new(), ..record }
+    });
+    for row in &rows {
+        let name = row[1].trim().trim_matches('`');
+        let (owner, policy) = row[2].trim().split_once(',').unwrap_or((row[2].trim(), ""));
+        let on_conflict = match policy.trim() {
+            "" => OnConflict::Reject,
+            "min" => OnConflict::Min,
+            "union" => OnConflict::Union,
+            other => panic!("{other}"),
+        };
+        let kind = match on_conflict {
+            OnConflict::Min => FieldType::Decimal,
+            OnConflict::Union => FieldType::List { set: true },
+            _ => FieldType::Text,
+        };
+        let owner = Some(owner.trim()).filter(|owner| !owner.is_empty());
+        world.schema.fields.insert(field(name), spec(kind, owner, on_conflict));
+        for (side, text) in sides.iter_mut().zip([row[3], row[4]]) {
+            let Some((from, at, value)) = cell(text) else { continue };
+            side.fields.insert(name.to_owned(), value);
+            let event = EventId::from_parts(at, 1);
+            let provenance = canonical::Provenance { system: from, event, at, mapping: 1, changed: None };
+            side.provenance.insert(field(name), provenance);
+        }
+    }
+    for side in sides {
+        world.view.records.insert(side.id, side);
+    }
+    let out = world.merge((keep, gone));
+    for row in &rows {
+        let name = row[1].trim().trim_matches('`');
+        let becomes: Value = serde_json::from_str(row[5].trim().trim_matches('`')).unwrap();
+        assert_eq!(world.record(keep).fields[name], becomes, "{name}");
+        let line = out.shown.fields.iter().find(|line| line.field.as_str() == name).unwrap();
+        let why = match row[6].trim() {
+            "the policy" => "on_conflict",
+            "it was said last" => "said last",
+            "only it has one" => "only this one",
+            _ => "owns",
+        };
+        assert!(line.why.contains(why), "{name}: {}", line.why);
+    }
+}
+
+/// Whose object was deleted while the records were one is deleted once they are two, and nobody else is.
+#[test]
+fn a_split_knows_whose_object_was_deleted() {
+    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
+    // The second one, the first one, and the only one that there is of the two.
+    for (object, survives) in [("2", true), ("1", false)] {
+        let (mut world, keep, gone) = two();
+        world.merge((keep, gone));
+        world.accept(&self::gone("crm", object, 8));
+        assert!(stands(&world, keep), "one object is left");
+        let out = world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+        assert_eq!((stands(&world, keep), stands(&world, gone)), (survives, !survives), "{object}");
+        assert!(out.shown.irreversible.iter().any(|line| line.contains("is deleted")), "{object}");
+    }
+    let mut world = World::new();
+    world.accept(&said("erp", "9", 1, json!({"hold": true})));
+    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
+    let (keep, gone) = (world.id("erp", "9"), world.id("crm", "2"));
+    world.merge((keep, gone));
+    world.accept(&self::gone("crm", "2", 8));
+    assert!(!stands(&world, keep));
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
+}

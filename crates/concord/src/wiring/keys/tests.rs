@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use canonical::{Entity, Field, Fields, Record};
+use canonical::{Alive, Entity, Field, Fields, Record};
 use runtime::clock::Clock;
 use serde_json::json;
 use store::{Memory, Query, Rows, Store};
@@ -37,6 +37,7 @@ fn record(configuration: &Configuration, number: u128, fields: &serde_json::Valu
         counter_writes: Default::default(),
         open: Default::default(),
         occurrences: Default::default(),
+        absorbed: Default::default(),
         created_at: canonical::Wall(0),
         updated_at: canonical::Wall(0),
     }
