@@ -35,6 +35,36 @@ pub enum FieldType {
     Any,
 }
 
+impl FieldType {
+    /// Its short name, as digests and stored documents have it: never reworded.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Integer => "integer".to_owned(),
+            Self::Decimal => "decimal".to_owned(),
+            Self::Boolean => "boolean".to_owned(),
+            Self::Date => "date".to_owned(),
+            Self::Time => "time".to_owned(),
+            Self::Reference(entity) => format!("reference {entity}"),
+            Self::List { set: true } => "set".to_owned(),
+            Self::List { set: false } => "list".to_owned(),
+            Self::Any => "any".to_owned(),
+        }
+    }
+
+    /// From its short name.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        if let Some(entity) = word.strip_prefix("reference ") {
+            return Entity::new(entity).ok().map(Self::Reference);
+        }
+        let plain = [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Time, Self::Any];
+        let lists = [Self::List { set: true }, Self::List { set: false }];
+        plain.into_iter().chain(lists).find(|kind| kind.word() == word)
+    }
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -298,6 +328,8 @@ pub struct EntitySchema {
     pub fields: BTreeMap<Field, FieldSpec>,
     /// Fields a record needs before it is sent anywhere (JSON Schema `required`).
     pub required: Vec<Field>,
+    /// Names of fields that there were and that never come back with another meaning.
+    pub retired: BTreeSet<Field>,
     /// Keys that find an unlinked record. Where they find several, a person says which it is.
     pub match_keys: Vec<MatchKey>,
     /// What values must be one of, in the order of the file.

@@ -20,6 +20,7 @@ pub mod tenants;
 mod tests;
 mod tree;
 mod typed;
+mod versions;
 mod words;
 
 pub use check::{Trial, Trials, load, load_folder, trials};
@@ -30,4 +31,5 @@ pub use problem::{Excerpt, Problem, Severity};
 pub use secrets::{Secrets, SystemSecrets};
 pub use settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
 pub use shape::schemas;
+pub use versions::{VersionKind, Versioned, against};
 pub use words::{Period, SecretRef};

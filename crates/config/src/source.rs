@@ -1,6 +1,6 @@
 //! Entities, routes and systems as they are written in their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::schema::{FactRule, MatchKey, OnDelete};
 use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
@@ -22,6 +22,8 @@ pub(crate) struct EntitySource {
     pub(crate) schema: Value,
     #[serde(default)]
     pub(crate) fields: BTreeMap<Field, FieldSource>,
+    #[serde(default)]
+    pub(crate) retired: BTreeSet<Field>,
     #[serde(default)]
     pub(crate) match_keys: Vec<MatchKey>,
     #[serde(default)]

@@ -10,4 +10,5 @@ mod secrets;
 mod tenants;
 mod together;
 mod trials;
+mod versions;
 mod yaml;

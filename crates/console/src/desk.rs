@@ -244,6 +244,7 @@ pub(crate) fn crossed(page: &Page) -> Problem {
         Page::Groups(_) => "groups",
         Page::Jobs(_) => "jobs",
         Page::Applied(_) => "a history",
+        Page::Versions(_) => "versions",
         Page::Footprint(_) => "a footprint",
         Page::Records(..) => "records",
         Page::Retention(..) => "what is kept",

@@ -249,6 +249,10 @@ statements! {
         FROM system_state WHERE tenant = ?1 AND system = ?2";
     PutApplied = "INSERT INTO applied (tenant, body) VALUES (?1, ?2)";
     Applied = "SELECT seq, body FROM applied WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    PutVersion = "INSERT INTO version (tenant, kind, name, number, digest, at, meaning) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+        ON CONFLICT DO NOTHING";
+    Versions = "SELECT kind, name, number, digest, at, meaning FROM version \
+        WHERE tenant = ?1 AND (kind, name, number) > (?2, ?3, ?4) ORDER BY kind, name, number LIMIT ?5";
     /// Whether there may be rows of other tenants.
     OtherTenants = "SELECT EXISTS (SELECT 1 FROM tenant_key WHERE tenant > ?1) \
         OR EXISTS (SELECT 1 FROM tenant_key WHERE tenant < ?1)";

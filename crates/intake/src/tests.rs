@@ -57,6 +57,7 @@ fn schema() -> EntitySchema {
         fields: fields.into_iter().map(|(name, spec)| (field(name), spec)).collect(),
         required: Vec::new(),
         match_keys: vec![MatchKey { name: "email".into(), fields: vec![field("email")], fold: true }],
+        retired: std::collections::BTreeSet::new(),
         rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],

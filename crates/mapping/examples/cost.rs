@@ -98,6 +98,7 @@ fn schema() -> EntitySchema {
         fields: fields.map(|(name, kind)| (Field::new(name).unwrap(), spec(kind))).collect(),
         required: Vec::new(),
         match_keys: Vec::new(),
+        retired: std::collections::BTreeSet::new(),
         rules: Vec::new(),
         creators: Vec::new(),
         deleters: Vec::new(),

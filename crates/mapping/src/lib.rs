@@ -17,6 +17,7 @@ mod flaw;
 mod lineage;
 mod lookup;
 mod mapping;
+pub mod meaning;
 mod normalise;
 mod observe;
 mod path;

@@ -353,6 +353,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DecideMessage { .. }
         | Op::PutSystem(_)
         | Op::PutApplied(_)
+        | Op::PutVersion(_)
         | Op::PutEpoch(_)
         | Op::PutReread { .. }
         | Op::WantFetchOf { .. }

@@ -53,7 +53,7 @@ impl Running {
         let keeper = Keeper::new(configuration.tenant.clone(), common.root.clone());
         let egress = Arc::new(connect(&configuration, &secrets, &keeper, &*store).await?);
         // Before its machines run: a tenant that is left out must not be at work.
-        change::note_start(&*store, clock, &configuration).await?;
+        change::note_start(&*store, clock, dir, &configuration).await?;
         let seal = keeper.sealer();
         let handle = Runtime::start(runtime::Options {
             tenant: configuration.tenant.clone(),

@@ -58,6 +58,7 @@ impl Checks {
             version: source.version,
             fields,
             required: Vec::new(),
+            retired: source.retired.clone(),
             match_keys: Vec::new(),
             rules: Vec::new(),
             creators: source.creators.clone(),

@@ -333,6 +333,18 @@ CREATE TABLE applied (
     body   TEXT NOT NULL
 ) STRICT;
 
+-- Versions of schemas and mappings that count, or once did: written once.
+CREATE TABLE version (
+    tenant  INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    digest  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    meaning TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, name, number)
+) STRICT;
+
 -- Restores from backups, and how far each system is with reading again after one.
 CREATE TABLE epoch (
     number      INTEGER PRIMARY KEY,

@@ -164,6 +164,16 @@ pub fn link(number: u64, system_name: &str, id: &str) -> Link {
 
 /// An event of a contact.
 #[must_use]
+pub fn version(kind: &str, name: &str, number: u32) -> crate::Version {
+    crate::Version {
+        tenant: acme(),
+        key: crate::VersionKey { kind: kind.to_owned(), name: name.to_owned(), number },
+        digest: format!("digest {number}"),
+        meaning: serde_json::json!({ "fields": { "name": "text" } }),
+        at: at(i64::from(number)),
+    }
+}
+
 pub fn fact(number: u64, record: u64) -> Fact {
     Fact {
         id: evt(number),
