@@ -285,6 +285,35 @@ pub enum OnDelete {
     Unlink,
 }
 
+/// Between which versions of a schema what one wrote is read by the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compatibility {
+    /// The newer version reads what the older one wrote.
+    #[default]
+    Backward,
+    /// The older version reads what the newer one writes.
+    Forward,
+    /// Both.
+    Full,
+    /// Neither is asked for.
+    None,
+}
+
+impl Compatibility {
+    /// Whether the newer version must read what the older one wrote.
+    #[must_use]
+    pub const fn is_backward(self) -> bool {
+        matches!(self, Self::Backward | Self::Full)
+    }
+
+    /// Whether the older version must read what the newer one writes.
+    #[must_use]
+    pub const fn is_forward(self) -> bool {
+        matches!(self, Self::Forward | Self::Full)
+    }
+}
+
 /// Reference data: what a value must be one of before it is taken in. An empty value always is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceRule {
@@ -328,6 +357,8 @@ pub struct EntitySchema {
     pub fields: BTreeMap<Field, FieldSpec>,
     /// Fields a record needs before it is sent anywhere (JSON Schema `required`).
     pub required: Vec<Field>,
+    /// What is asked of this version by the one before it.
+    pub compatibility: Compatibility,
     /// Names of fields that there were and that never come back with another meaning.
     pub retired: BTreeSet<Field>,
     /// Keys that find an unlinked record. Where they find several, a person says which it is.

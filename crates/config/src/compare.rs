@@ -162,12 +162,6 @@ impl Compare<'_> {
             match (was, is) {
                 (Some(was), Some(is)) => {
                     let details = parts::entity(was, is);
-                    for (field, what) in parts::retyped(was, is) {
-                        let hint = format!(
-                            "records hold values of the former type: add another field, map it, and take {field} out later"
-                        );
-                        self.out.refusals.push(self.places.named("entity", name.as_str(), what, hint));
-                    }
                     if !details.is_empty() {
                         self.changed(How::Changed, "entity", name, details);
                     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::schema::{FactRule, MatchKey, OnDelete};
+use canonical::schema::{Compatibility, FactRule, MatchKey, OnDelete};
 use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
 use guard::address::Allowed;
 use ledger::{Lane, OnExit, RouteKind};
@@ -22,6 +22,8 @@ pub(crate) struct EntitySource {
     pub(crate) schema: Value,
     #[serde(default)]
     pub(crate) fields: BTreeMap<Field, FieldSource>,
+    #[serde(default)]
+    pub(crate) compatibility: Compatibility,
     #[serde(default)]
     pub(crate) retired: BTreeSet<Field>,
     #[serde(default)]

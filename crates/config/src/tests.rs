@@ -2,6 +2,7 @@
 
 mod broken;
 mod compare;
+mod compat;
 mod example;
 mod folder;
 mod page;

@@ -3,6 +3,7 @@
 //! What counts of a file is its *meaning*: comments, examples, words for people and the order in which things are
 //! written are no part of it. Whoever remembers what was applied hands it in ([`Versioned`]); nothing here reads a store.
 
+pub(crate) mod compat;
 mod differ;
 mod meaning;
 
@@ -14,6 +15,7 @@ use crate::compare::Places;
 use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
+use compat::Numbered;
 pub(crate) use meaning::EntityMeaning;
 
 /// Of what there are versions.
@@ -121,10 +123,27 @@ pub(crate) fn judge(next: &Configuration, places: &Places, history: &History<'_>
             Some(same) if same.digest == own.digest => {}
             Some(other) => problems.extend(changed(&own, other, newest, places)),
             None if newest > own.number => problems.push(lower(&own, newest, places)),
-            None => {}
+            None => problems
+                .extend(known.get(&newest).map(|was| unfit(&own, was, next, places)).into_iter().flatten()),
         }
     }
     problems
+}
+
+/// What keeps a new version of a schema from following on the one that was applied last.
+fn unfit(own: &Versioned, was: &Versioned, next: &Configuration, places: &Places) -> Vec<Problem> {
+    let schema = next.entities.values().find(|schema| schema.entity.as_str() == own.name);
+    let (VersionKind::Entity, Some(schema)) = (own.kind, schema) else { return Vec::new() };
+    let Some(before) = EntityMeaning::read(&was.meaning) else { return Vec::new() };
+    let is = EntityMeaning::of(schema);
+    let was = Numbered { number: was.number, meaning: &before };
+    let is = Numbered { number: own.number, meaning: &is };
+    let breaches = compat::breaches(was, &before, is, schema.compatibility).into_iter();
+    let problem = |breach: compat::Breach| {
+        let at: Vec<&str> = breach.at.iter().map(String::as_str).collect();
+        places.at("entity", &own.name, &at, breach.what, breach.hint)
+    };
+    breaches.map(problem).collect()
 }
 
 /// The file says something else than what was applied.

@@ -58,6 +58,7 @@ fn schema() -> EntitySchema {
         required: Vec::new(),
         match_keys: vec![MatchKey { name: "email".into(), fields: vec![field("email")], fold: true }],
         retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],

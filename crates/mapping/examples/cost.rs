@@ -99,6 +99,7 @@ fn schema() -> EntitySchema {
         required: Vec::new(),
         match_keys: Vec::new(),
         retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: Vec::new(),
         deleters: Vec::new(),

@@ -58,6 +58,7 @@ impl Checks {
             version: source.version,
             fields,
             required: Vec::new(),
+            compatibility: source.compatibility,
             retired: source.retired.clone(),
             match_keys: Vec::new(),
             rules: Vec::new(),
@@ -69,6 +70,7 @@ impl Checks {
             counter_writes_max: source.counter_writes_max,
             clock_skew: source.clock_skew.map_or(CLOCK_SKEW, |skew| skew.0),
         };
+        self.retired(document, &schema);
         self.required(document, &source, &mut schema);
         self.owners(document, &source, &mut schema);
         for (key, systems) in [("creators", &source.creators), ("deleters", &source.deleters)] {
@@ -79,6 +81,16 @@ impl Checks {
         self.match_keys(document, source.match_keys, &mut schema);
         self.facts(document, source.events, &mut schema);
         self.problems[before..].iter().all(|problem| !problem.is_error()).then_some(schema)
+    }
+
+    /// A retired name is no field's.
+    fn retired(&mut self, document: &Document, schema: &EntitySchema) {
+        for name in schema.retired.iter().filter(|name| schema.fields.contains_key(*name)) {
+            let what = format!("the name `{name}` is retired, and this field has it");
+            let hint = "give the field another name: records and events may hold other values under this one";
+            let path = ["schema", "properties", name.as_str()];
+            self.problems.push(document.key_problem(&path, what).hint(hint));
+        }
     }
 
     fn required(&mut self, document: &Document, source: &EntitySource, schema: &mut EntitySchema) {

@@ -52,12 +52,7 @@ impl Places {
         }
     }
 
-    /// A problem with what a file declares.
-    pub(crate) fn named(&self, kind: &'static str, name: &str, what: String, hint: String) -> Problem {
-        self.key(kind, name, kind, what, hint)
-    }
-
-    /// A problem with one of its keys.
+    /// A problem with a key of what a file declares.
     pub(crate) fn key(
         &self,
         kind: &'static str,
@@ -66,9 +61,21 @@ impl Places {
         what: String,
         hint: String,
     ) -> Problem {
+        self.at(kind, name, &[key], what, hint)
+    }
+
+    /// A problem with something under its keys.
+    pub(crate) fn at(
+        &self,
+        kind: &'static str,
+        name: &str,
+        path: &[&str],
+        what: String,
+        hint: String,
+    ) -> Problem {
         match self.declared.get(&(kind, name.to_owned())) {
             Some((document, under)) => {
-                let path: Vec<&str> = under.iter().map(String::as_str).chain([key]).collect();
+                let path: Vec<&str> = under.iter().map(String::as_str).chain(path.iter().copied()).collect();
                 document.problem(&path, what).hint(hint)
             }
             None => Problem::of_file("", what, hint),

@@ -38,6 +38,7 @@ pub(super) fn schema() -> EntitySchema {
         required: Vec::new(),
         match_keys: Vec::new(),
         retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: Vec::new(),
         deleters: Vec::new(),
