@@ -53,13 +53,27 @@ impl FieldType {
         }
     }
 
+    /// Whether every value of the other type has a normal form as this one, from which nothing is missing.
+    #[must_use]
+    pub fn reads(&self, wrote: &Self) -> bool {
+        match (self, wrote) {
+            (one, other) if one == other => true,
+            (Self::Any, _) | (Self::Decimal, Self::Integer) => true,
+            (Self::Text, Self::Decimal | Self::Date | Self::Time | Self::Reference(_)) => true,
+            // A set is a list without an order of its own; a list as a set would lose order and repeats.
+            (Self::List { set: false }, Self::List { set: true }) => true,
+            _ => false,
+        }
+    }
+
     /// From its short name.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         if let Some(entity) = word.strip_prefix("reference ") {
             return Entity::new(entity).ok().map(Self::Reference);
         }
-        let plain = [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Time, Self::Any];
+        let plain =
+            [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Time, Self::Any];
         let lists = [Self::List { set: true }, Self::List { set: false }];
         plain.into_iter().chain(lists).find(|kind| kind.word() == word)
     }

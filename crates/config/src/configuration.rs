@@ -8,11 +8,12 @@ use canonical::{Entity, EntitySchema, Object, RouteId, System, Tenant};
 use connector::Connector;
 use guard::address::AllowList;
 use ledger::{RetryPolicy, Route, RouteKind};
-use mapping::Mapping;
+use mapping::{Mapping, Upcaster};
 
 use crate::document::Place;
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::versions::Past;
 use crate::words::SecretRef;
 
 /// A configuration that can be used, and what is doubtful about it.
@@ -41,6 +42,7 @@ pub struct Configuration {
     pub routes: Vec<Arc<Route>>,
     /// 64 hex digits over all files: changes when any of them does.
     pub digest: String,
+    pub(crate) pasts: BTreeMap<Entity, Past>,
     pub(crate) index: Index,
     pub(crate) secret_places: Vec<(SecretRef, Place)>,
 }
@@ -162,6 +164,12 @@ impl Configuration {
     #[must_use]
     pub fn mapping_of(&self, route: &Route) -> Option<&Arc<Mapping>> {
         self.index.by_id.get(&route.id).map(|(_, mapping)| mapping)
+    }
+
+    /// How what was written under older versions of an entity's schema is read.
+    #[must_use]
+    pub fn upcaster(&self, entity: &Entity) -> Option<&Upcaster> {
+        self.pasts.get(entity).map(|past| &past.upcaster)
     }
 
     /// An entity by its name.

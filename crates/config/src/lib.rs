@@ -23,6 +23,7 @@ mod typed;
 mod versions;
 mod words;
 
+pub use ::mapping::Upcaster;
 pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
 pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};

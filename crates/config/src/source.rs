@@ -6,6 +6,7 @@ use canonical::schema::{Compatibility, FactRule, MatchKey, OnDelete};
 use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
 use guard::address::Allowed;
 use ledger::{Lane, OnExit, RouteKind};
+use mapping::upcast::StepSource;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub(crate) struct EntitySource {
     pub(crate) fields: BTreeMap<Field, FieldSource>,
     #[serde(default)]
     pub(crate) compatibility: Compatibility,
+    #[serde(default)]
+    pub(crate) upcast: Vec<StepSource>,
     #[serde(default)]
     pub(crate) retired: BTreeSet<Field>,
     #[serde(default)]

@@ -11,5 +11,6 @@ mod secrets;
 mod tenants;
 mod together;
 mod trials;
+mod upcasts;
 mod versions;
 mod yaml;

@@ -6,6 +6,7 @@
 pub(crate) mod compat;
 mod differ;
 mod meaning;
+mod past;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +16,8 @@ use crate::compare::Places;
 use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
-use compat::Numbered;
 pub(crate) use meaning::EntityMeaning;
+pub(crate) use past::Past;
 
 /// Of what there are versions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -73,7 +74,8 @@ impl Configuration {
     #[must_use]
     pub fn versions(&self) -> Vec<Versioned> {
         let entities = self.entities.values().map(|schema| {
-            let meaning = EntityMeaning::of(schema).value();
+            let steps = self.pasts.get(&schema.entity).map_or(&[][..], |past| &past.steps);
+            let meaning = EntityMeaning::of(schema, steps).value();
             Versioned::new(VersionKind::Entity, schema.entity.to_string(), schema.version, meaning)
         });
         let mappings = self.mappings.values().map(|mapping| {
@@ -81,6 +83,15 @@ impl Configuration {
             Versioned::new(VersionKind::Mapping, name, mapping.version(), mapping.meaning())
         });
         entities.chain(mappings).collect()
+    }
+
+    /// Older versions that the folder keeps. Their steps are not known: what is newer has its own.
+    fn kept(&self) -> impl Iterator<Item = Versioned> {
+        let earlier = self.pasts.values().flat_map(|past| &past.earlier);
+        earlier.map(|schema| {
+            let meaning = EntityMeaning::of(schema, &[]).value();
+            Versioned::new(VersionKind::Entity, schema.entity.to_string(), schema.version, meaning)
+        })
     }
 }
 
@@ -127,18 +138,20 @@ pub(crate) fn judge(next: &Configuration, places: &Places, history: &History<'_>
                 .extend(known.get(&newest).map(|was| unfit(&own, was, next, places)).into_iter().flatten()),
         }
     }
+    problems.extend(next.kept().filter_map(|own| {
+        let known = history.0.get(&(own.kind, own.name.as_str()))?;
+        altered(&own, known.get(&own.number)?, places)
+    }));
     problems
 }
 
 /// What keeps a new version of a schema from following on the one that was applied last.
 fn unfit(own: &Versioned, was: &Versioned, next: &Configuration, places: &Places) -> Vec<Problem> {
     let schema = next.entities.values().find(|schema| schema.entity.as_str() == own.name);
-    let (VersionKind::Entity, Some(schema)) = (own.kind, schema) else { return Vec::new() };
+    let past = schema.and_then(|schema| next.pasts.get(&schema.entity));
+    let (VersionKind::Entity, Some(schema), Some(past)) = (own.kind, schema, past) else { return Vec::new() };
     let Some(before) = EntityMeaning::read(&was.meaning) else { return Vec::new() };
-    let is = EntityMeaning::of(schema);
-    let was = Numbered { number: was.number, meaning: &before };
-    let is = Numbered { number: own.number, meaning: &is };
-    let breaches = compat::breaches(was, &before, is, schema.compatibility).into_iter();
+    let breaches = past.breaches_on(was.number, &before, schema).into_iter();
     let problem = |breach: compat::Breach| {
         let at: Vec<&str> = breach.at.iter().map(String::as_str).collect();
         places.at("entity", &own.name, &at, breach.what, breach.hint)
@@ -162,6 +175,25 @@ fn changed(own: &Versioned, applied: &Versioned, newest: u32, places: &Places) -
     };
     let hint = format!("write `version: {}`: {why}", newest + 1);
     Some(places.key(kind, name, "version", what, hint))
+}
+
+/// An older version that is kept is not what was applied.
+fn altered(own: &Versioned, applied: &Versioned, places: &Places) -> Option<Problem> {
+    let without_steps = |meaning: &Value| {
+        let mut meaning = own.kind.reread(meaning);
+        if let Some(map) = meaning.as_object_mut() {
+            map.remove("upcast");
+        }
+        meaning
+    };
+    let differ = differ::differences(&without_steps(&applied.meaning), &without_steps(&own.meaning));
+    let (name, number) = (&own.name, own.number);
+    let what = format!(
+        "version {number} of `{name}` is kept otherwise than it was applied: {}",
+        differ::shown(&differ)
+    );
+    let hint = "put it back as it was: what was written under it is read by it";
+    (!differ.is_empty()).then(|| places.kept(name, number, what, hint.to_owned()))
 }
 
 /// The file has a number that was passed over.

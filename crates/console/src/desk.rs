@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EventId, Fact, JobId, MessageId, Object, RecordId, System};
+use canonical::{EventId, Fact, JobId, MessageId, Object, Record, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
 use intake::{Decision, Message};
@@ -170,14 +170,35 @@ impl Desk {
     }
 
     pub(crate) async fn look(&self, look: Look) -> Result<Page, Problem> {
-        self.hub.look(look).await.map_err(|error| match error {
+        let mut page = self.hub.look(look).await.map_err(|error| match error {
             StoreError::Full { .. } | StoreError::Closed => {
                 Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN)
             }
             StoreError::Broken { .. } | StoreError::Corrupt { .. } | StoreError::Refused { .. } => {
                 Problem::new(kinds::INTERNAL, error.to_string())
             }
-        })
+        })?;
+        self.read(&mut page);
+        Ok(page)
+    }
+
+    /// What was written under an older schema is shown as it is read, and says under which.
+    fn read(&self, page: &mut Page) {
+        let record = |record: &mut Record| {
+            hub::versions::read(&self.configuration, record);
+            let to = self.configuration.upcaster(&record.entity).map_or(0, config::Upcaster::to);
+            record.schema = record.schema.max(to);
+        };
+        let event = |fact: &mut Fact| hub::versions::read_event(&self.configuration, fact);
+        match page {
+            Page::Record(Some(sheet)) => {
+                record(&mut sheet.record);
+                sheet.facts.iter_mut().for_each(event);
+            }
+            Page::Records(rows, _) => rows.iter_mut().for_each(|(one, _)| record(one)),
+            Page::Events(rows) => rows.iter_mut().for_each(|(_, fact)| event(fact)),
+            _ => {}
+        }
     }
 
     /// Gives an order and waits until it is carried out.

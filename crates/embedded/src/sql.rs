@@ -38,7 +38,7 @@ macro_rules! message {
 }
 macro_rules! fact {
     () => {
-        "SELECT seq, id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed FROM fact "
+        "SELECT seq, id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed, schema, mappings FROM fact "
     };
 }
 macro_rules! record {
@@ -130,8 +130,8 @@ statements! {
 
     Fact = fact!(), "WHERE id = ?1 AND tenant = ?2";
     FactsOfRecord = fact!(), "WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
-    PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+    PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed, schema, \
+        mappings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) DO NOTHING";
 
     PutDecision = "INSERT INTO decision (tenant, system, kind, record, number, body) \
         VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) + 1 FROM decision WHERE record = ?4), ?5)";

@@ -123,8 +123,9 @@ pub(crate) fn changed(
     after.updated_at = context.now;
     accepted.facts = raise::facts(context, incoming, before, &mut after);
     raise::raises(context, incoming, before, &after, accepted);
-    // A tombstone has none: at its revival they all come back.
-    let standing = before.filter(|record| record.alive == Alive::Live);
+    // A tombstone has none: at its revival they all come back. Those of an older schema may be other ones.
+    let standing =
+        before.filter(|record| record.alive == Alive::Live && record.schema == context.schema.version);
     let old =
         standing.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
     let new = match after.alive {

@@ -29,6 +29,7 @@ pub mod source;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod upcast;
 
 pub use canonical::suggest;
 pub use coverage::Coverage;
@@ -45,3 +46,4 @@ pub use source::{
     OnAbsent, OnEmpty, OnRemoved, OnUnmapped, PhoneForm, RefUse, Rounding, RowSource, TimeForm, Transform,
     Written,
 };
+pub use upcast::{UpcastError, Upcaster};

@@ -329,3 +329,100 @@ fn what_is_accepted_is_read_whatever_was_written() {
     assert!(accepted > 200 && written > 10_000, "{accepted} changes accepted, {written} records read");
     assert!(unread * 2 > refused, "of {refused} that were refused, {unread} would have lost something");
 }
+
+/// A schema of that meaning, to be read under.
+fn schema(
+    template: &canonical::EntitySchema,
+    number: u32,
+    meaning: &EntityMeaning,
+) -> canonical::EntitySchema {
+    let fields = meaning.fields.iter().map(|(name, field)| {
+        let spec = canonical::FieldSpec {
+            choices: field.choices.clone(),
+            chars_max: field.chars_max,
+            email: field.email,
+            pii: field.pii,
+            ..canonical::FieldSpec::of(field.kind.0.clone())
+        };
+        (name.clone(), spec)
+    });
+    canonical::EntitySchema {
+        version: number,
+        fields: fields.collect(),
+        required: meaning.required.iter().cloned().collect(),
+        retired: meaning.retired.clone(),
+        match_keys: Vec::new(),
+        ..template.clone()
+    }
+}
+
+/// A step that calls fields otherwise, and fills what is required.
+fn step(one: &EntityMeaning, two: &EntityMeaning, pick: u8) -> mapping::upcast::StepSource {
+    let mut gone: Vec<&Field> = one.fields.keys().filter(|name| !two.fields.contains_key(*name)).collect();
+    let mut rows = Vec::new();
+    for (at, (name, spec)) in two.fields.iter().enumerate() {
+        let may = (0..12).map(|seed| value(&spec.kind.0, seed));
+        let default = may.filter(|value| holds(two, name, value) && !is_empty(value)).last();
+        let fits = gone.iter().rposition(|was| spec.kind.0.reads(&one.fields[*was].kind.0));
+        let was = fits.filter(|_| !one.fields.contains_key(name)).map(|at| gone.remove(at));
+        let default = default.filter(|_| two.required.contains(name) && (pick >> at) & 6 != 0);
+        if was.is_some() || default.is_some() {
+            rows.push(json!({ "field": name, "was": was, "default": default }));
+        }
+    }
+    serde_json::from_value(json!({ "from": 1, "rows": rows })).unwrap()
+}
+
+/// The same fields, some of them under other names, and some of them required that were not.
+fn altered(one: &EntityMeaning, pick: u8) -> EntityMeaning {
+    let mut two = EntityMeaning { required: [].into(), ..one.clone() };
+    for (at, (name, spec)) in one.fields.iter().enumerate() {
+        let mut name = name.clone();
+        if (pick >> at) & 1 == 1 {
+            two.fields.remove(&name);
+            two.retired.insert(name.clone());
+            name = Field::new(["d", "e", "f"][at]).unwrap();
+            two.fields.insert(name.clone(), spec.clone());
+        }
+        if (pick >> at) & 8 == 8 {
+            two.required.insert(name);
+        }
+    }
+    two
+}
+
+/// The same through the steps of the newer file: what is accepted with them is read by them.
+#[test]
+fn what_is_accepted_with_a_step_is_read_by_it() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let template = load(&base()).unwrap().configuration.entities.values().next().unwrap().clone();
+    let (mut accepted, mut healed, mut written) = (0, 0, 0);
+    for _ in 0..600 {
+        let ((one, other), pick) = (versions(), any::<u8>()).new_tree(&mut runner).unwrap().current();
+        let two = if pick >= 64 { altered(&one, pick) } else { other };
+        let (older, newer) = (schema(&template, 1, &one), schema(&template, 2, &two));
+        let step = step(&one, &two, pick);
+        if step.rows.is_empty() {
+            continue;
+        }
+        let steps = vec![step];
+        let upcaster = mapping::Upcaster::compile(&steps, &newer, &[&older])
+            .unwrap_or_else(|errors| panic!("{errors:?}: {steps:?}"));
+        let past = crate::versions::Past::new(steps, vec![std::sync::Arc::new(older)], upcaster);
+        if !past.breaches(&newer).is_empty() {
+            continue;
+        }
+        accepted += 1;
+        healed += usize::from(!breaches(of(1, &one), &one, of(2, &two), Compatibility::Backward).is_empty());
+        for record in records(&one, 64) {
+            let mut read = record.clone();
+            past.upcaster.fields(1, &mut read);
+            assert!(valid(&two, &read), "{record:?} is read as {read:?}\n{:?}\n{one:?}\n{two:?}", past.steps);
+            written += 1;
+        }
+    }
+    assert!(
+        accepted > 50 && healed > 10 && written > 1_000,
+        "{accepted} accepted, {healed} healed, {written} read"
+    );
+}

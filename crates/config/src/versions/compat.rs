@@ -8,9 +8,9 @@
 //! Version after version is judged, each with the one before it. That is enough: what reads the one before reads all
 //! before that, too, as long as none of the steps was made under `none`.
 
+use canonical::Field;
 use canonical::schema::Compatibility;
 use canonical::value::normal;
-use canonical::{Field, FieldType};
 
 use super::meaning::{EntityMeaning, FieldMeaning};
 
@@ -57,7 +57,7 @@ fn names(was: Numbered<'_>, is: Numbered<'_>) -> Vec<Breach> {
     let mut out = Vec::new();
     for (name, before) in &old.fields {
         match new.fields.get(name) {
-            Some(after) if !reads(&after.kind.0, &before.kind.0) && !reads(&before.kind.0, &after.kind.0) => {
+            Some(after) if !after.kind.0.reads(&before.kind.0) && !before.kind.0.reads(&after.kind.0) => {
                 out.push(Breach {
                     at: property(name, "type"),
                     what: format!(
@@ -151,9 +151,9 @@ fn values(name: &Field, wrote: &FieldMeaning, reads_as: &FieldMeaning, roles: &R
         out.push(roles.breach(property(name, keyword), &why, hint));
     };
     let wider = if roles.is_backward() { "keep what there was" } else { "keep to what there was" };
-    if !reads(&reads_as.kind.0, &wrote.kind.0) {
+    if !reads_as.kind.0.reads(&wrote.kind.0) {
         // Where neither reads the other, the name itself is wrong, and that has been said.
-        if reads(&wrote.kind.0, &reads_as.kind.0) {
+        if wrote.kind.0.reads(&reads_as.kind.0) {
             let why = format!("`{name}` holds {}, and is read as {}", wrote.kind.0, reads_as.kind.0);
             breach("type", why, "add another field, and fill it in an `upcast`");
         }
@@ -201,20 +201,6 @@ fn longest(wrote: &FieldMeaning) -> Option<usize> {
         choices.iter().filter_map(|value| Some(value.as_str()?.chars().count())).max().unwrap_or_default()
     });
     listed.or(wrote.chars_max)
-}
-
-/// Whether every value of one type has a normal form as another, from which nothing is missing.
-pub(crate) fn reads(as_kind: &FieldType, wrote: &FieldType) -> bool {
-    use FieldType::{Any, Date, Decimal, Integer, List, Reference, Text, Time};
-    match (as_kind, wrote) {
-        (one, other) if one == other => true,
-        (Any, _) => true,
-        (Decimal, Integer) => true,
-        (Text, Decimal | Date | Time | Reference(_)) => true,
-        // A set is a list without an order of its own; a list as a set would lose order and repeats.
-        (List { set: false }, List { set: true }) => true,
-        _ => false,
-    }
 }
 
 const fn word(class: canonical::PiiClass) -> &'static str {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{EntitySchema, Field, FieldSpec, FieldType, PiiClass};
+use mapping::upcast::StepSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ pub(crate) struct EntityMeaning {
     pub(crate) match_keys: BTreeMap<String, KeyMeaning>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) retired: BTreeSet<Field>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) upcast: Vec<StepSource>,
 }
 
 /// What a field may hold, and how personal it is.
@@ -61,7 +64,7 @@ impl TryFrom<String> for Kind {
 }
 
 impl EntityMeaning {
-    pub(crate) fn of(schema: &EntitySchema) -> Self {
+    pub(crate) fn of(schema: &EntitySchema, upcast: &[StepSource]) -> Self {
         let keys = schema.match_keys.iter();
         let keys =
             keys.map(|key| (key.name.clone(), KeyMeaning { fields: key.fields.clone(), fold: key.fold }));
@@ -70,6 +73,7 @@ impl EntityMeaning {
             required: schema.required.iter().cloned().collect(),
             match_keys: keys.collect(),
             retired: schema.retired.clone(),
+            upcast: upcast.to_vec(),
         }
     }
 

@@ -114,7 +114,10 @@ CREATE TABLE fact (
     at         INTEGER NOT NULL,
     occurrence TEXT,
     trace      ANY NOT NULL,
-    sealed     BLOB NOT NULL
+    sealed     BLOB NOT NULL,
+    schema     INTEGER NOT NULL,
+    -- by which version of its mapping each route tells it; NULL: no route does
+    mappings   TEXT
 ) STRICT;
 CREATE INDEX fact_record ON fact (record, seq);
 

@@ -334,6 +334,8 @@ impl Desk<'_, '_> {
         let sealed = self.sealer.of_record(self.book, &fact.tenant, fact.record, &place, &plain)?;
         let (tenant, kind) = (self.name(fact.tenant.as_str())?, self.name(&fact.kind)?);
         let (entity, source) = (self.name(fact.entity.as_str())?, self.name(fact.source.as_str())?);
+        let told = Some(&fact.mappings).filter(|mappings| !mappings.is_empty());
+        let mappings = told.map(|mappings| rows::to_text(mappings, "event")).transpose()?;
         self.book.run(
             Sql::PutFact,
             rusqlite::params![
@@ -348,6 +350,8 @@ impl Desk<'_, '_> {
                 fact.occurrence,
                 rows::trace_in(&fact.trace),
                 sealed,
+                fact.schema,
+                mappings,
             ],
         )?;
         Ok(())

@@ -162,7 +162,7 @@ pub fn link(number: u64, system_name: &str, id: &str) -> Link {
     }
 }
 
-/// An event of a contact.
+/// A version that was applied.
 #[must_use]
 pub fn version(kind: &str, name: &str, number: u32) -> crate::Version {
     crate::Version {
@@ -174,6 +174,8 @@ pub fn version(kind: &str, name: &str, number: u32) -> crate::Version {
     }
 }
 
+/// An event of a contact.
+#[must_use]
 pub fn fact(number: u64, record: u64) -> Fact {
     Fact {
         id: evt(number),
@@ -182,6 +184,8 @@ pub fn fact(number: u64, record: u64) -> Fact {
         entity: entity("Contact"),
         record: rec(record),
         version: 1,
+        schema: 1,
+        mappings: std::collections::BTreeMap::from([(RouteId::from("n"), 4)]),
         source: system("crm"),
         at: at(1),
         occurrence: None,
