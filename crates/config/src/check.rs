@@ -134,6 +134,7 @@ pub fn load(files: &Files) -> Result<Checked, Vec<Problem>> {
         systems: plain(systems, |declared| declared.config),
         entities,
         pasts,
+        kept: BTreeMap::new(),
         mappings,
         routes,
         digest: digest(files),

@@ -73,6 +73,8 @@ pub struct Comparison {
     pub renewed: BTreeSet<System>,
     /// `sync` routes whose records may look different from now on.
     pub routes: BTreeMap<RouteId, (RouteChange, Entity, System)>,
+    /// By what events are told that were raised so far, a sentence each.
+    pub told: Vec<String>,
     /// Entities that are gone.
     pub entities_removed: BTreeSet<Entity>,
 }
@@ -120,6 +122,7 @@ pub fn compare(
     compare.routes();
     let running = runs.versions();
     let history = History::of(applied.iter().chain(&running));
+    compare.out.told = versions::told(runs, next);
     compare.out.refusals.extend(versions::judge(next, &compare.places, &history));
     compare.out
 }

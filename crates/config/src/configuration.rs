@@ -43,6 +43,8 @@ pub struct Configuration {
     /// 64 hex digits over all files: changes when any of them does.
     pub digest: String,
     pub(crate) pasts: BTreeMap<Entity, Past>,
+    /// Other versions of the mappings that `notify` routes tell by, by name and version.
+    pub(crate) kept: BTreeMap<String, BTreeMap<u32, Arc<Mapping>>>,
     pub(crate) index: Index,
     pub(crate) secret_places: Vec<(SecretRef, Place)>,
 }
@@ -164,6 +166,21 @@ impl Configuration {
     #[must_use]
     pub fn mapping_of(&self, route: &Route) -> Option<&Arc<Mapping>> {
         self.index.by_id.get(&route.id).map(|(_, mapping)| mapping)
+    }
+
+    /// The mapping that tells an event by a route: of the version that it was raised for, where that is kept, else the
+    /// newest.
+    #[must_use]
+    pub fn mapping_told(&self, route: &Route, version: Option<u32>) -> Option<&Arc<Mapping>> {
+        let newest = self.mapping_of(route)?;
+        let kept = || self.kept.get(&route.mapping)?.get(&version?);
+        if version == Some(newest.version()) { Some(newest) } else { kept().or(Some(newest)) }
+    }
+
+    /// All mappings that tell events by a route.
+    pub fn mappings_of(&self, route: &Route) -> impl Iterator<Item = &Arc<Mapping>> {
+        let kept = self.kept.get(&route.mapping).filter(|_| route.kind == RouteKind::Notify);
+        self.mapping_of(route).into_iter().chain(kept.into_iter().flat_map(BTreeMap::values))
     }
 
     /// How what was written under older versions of an entity's schema is read.

@@ -5,6 +5,7 @@
 
 pub(crate) mod compat;
 mod differ;
+mod kept;
 mod meaning;
 mod past;
 
@@ -16,6 +17,7 @@ use crate::compare::Places;
 use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
+pub(crate) use kept::told;
 pub(crate) use meaning::EntityMeaning;
 pub(crate) use past::Past;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use canonical::System;
+use canonical::{System, Tenant};
 use config::tenants::Own;
 use config::{Checked, Comparison, Configuration, Files, Problem, Secrets, Versioned};
 use console::{Changed, Changer, Unchanged};
@@ -129,7 +129,10 @@ impl Live {
         if now.configuration.digest != comparison.runs {
             return Err(Unchanged::Stale);
         }
-        let next = Arc::new(next.configuration);
+        let known = applied(&*self.parts.store, &next.configuration.tenant).await;
+        let known =
+            known.map_err(|error| Unchanged::NotNow(format!("the history could not be read: {error:#}")))?;
+        let next = Arc::new(next.configuration.keeping(&known));
         let secrets = {
             let (dir, next) = (self.parts.dir.clone(), Arc::clone(&next));
             let resolved = tokio::task::spawn_blocking(move || resolve(&dir, &next)).await;
@@ -401,6 +404,7 @@ pub(super) async fn note_start(
     clock: Clock,
     dir: &Path,
     configuration: &Configuration,
+    applied: &[Versioned],
 ) -> anyhow::Result<()> {
     let (tell, told) = tokio::sync::oneshot::channel();
     let newest = Look::Applied { before: None, limit: 1 };
@@ -410,10 +414,9 @@ pub(super) async fn note_start(
     if known {
         return Ok(());
     }
-    let applied = applied(store, configuration).await?;
     // Only for the places: what counts is what was checked.
     let files = Files::read(dir).unwrap_or_default();
-    let problems = config::against(configuration, &files, &applied);
+    let problems = config::against(configuration, &files, applied);
     if !problems.is_empty() {
         let why = "the folder is not what was applied under the same versions";
         return Err(Unusable { problems, why }.into());
@@ -422,15 +425,12 @@ pub(super) async fn note_start(
 }
 
 /// Everything that has a version and counts, or once did.
-pub(super) async fn applied(
-    store: &dyn Storage,
-    configuration: &Configuration,
-) -> anyhow::Result<Vec<Versioned>> {
+pub(super) async fn applied(store: &dyn Storage, tenant: &Tenant) -> anyhow::Result<Vec<Versioned>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let (tell, told) = tokio::sync::oneshot::channel();
         let next = Look::Versions { after };
-        store.look(configuration.tenant.clone(), next, Box::new(move |page| drop(tell.send(page))));
+        store.look(tenant.clone(), next, Box::new(move |page| drop(tell.send(page))));
         let Page::Versions(page) = told.await.context("the store does not answer")?? else {
             anyhow::bail!("the store answered another question than was asked: this is a defect");
         };
