@@ -1,9 +1,11 @@
 //! Events: immutable facts, as CloudEvents 1.0 (<https://github.com/cloudevents/spec>).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{EventId, RecordId};
+use crate::ids::{EventId, RecordId, RouteId};
 use crate::name::{Entity, System, Tenant};
 use crate::time::Wall;
 use crate::value::Fields;
@@ -23,6 +25,11 @@ pub struct Fact {
     pub record: RecordId,
     /// The record's version after it.
     pub version: i64,
+    /// The version of the entity's schema that it was made under.
+    pub schema: u32,
+    /// By which version of its mapping each `notify` route tells it that it was raised for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mappings: BTreeMap<RouteId, u32>,
     /// The system whose message caused it.
     pub source: System,
     /// When it happened, as far as the source said; else when it was merged.
@@ -47,7 +54,7 @@ impl Fact {
             subject: Some(format!("{}/{}", self.entity, self.record)),
             time: Some(self.at.to_string()),
             datacontenttype: Some("application/json".to_owned()),
-            dataschema: None,
+            dataschema: Some(format!("urn:concord:{}:{}:{}", self.tenant, self.entity, self.schema)),
             // Sequences compare as text (sequence extension), hence the padding.
             sequence: Some(format!("{:020}", self.version)),
             partitionkey: Some(self.record.to_string()),

@@ -35,6 +35,50 @@ pub enum FieldType {
     Any,
 }
 
+impl FieldType {
+    /// Its short name, as digests and stored documents have it: never reworded.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Integer => "integer".to_owned(),
+            Self::Decimal => "decimal".to_owned(),
+            Self::Boolean => "boolean".to_owned(),
+            Self::Date => "date".to_owned(),
+            Self::Time => "time".to_owned(),
+            Self::Reference(entity) => format!("reference {entity}"),
+            Self::List { set: true } => "set".to_owned(),
+            Self::List { set: false } => "list".to_owned(),
+            Self::Any => "any".to_owned(),
+        }
+    }
+
+    /// Whether every value of the other type has a normal form as this one, from which nothing is missing.
+    #[must_use]
+    pub fn reads(&self, wrote: &Self) -> bool {
+        match (self, wrote) {
+            (one, other) if one == other => true,
+            (Self::Any, _) | (Self::Decimal, Self::Integer) => true,
+            (Self::Text, Self::Decimal | Self::Date | Self::Time | Self::Reference(_)) => true,
+            // A set is a list without an order of its own; a list as a set would lose order and repeats.
+            (Self::List { set: false }, Self::List { set: true }) => true,
+            _ => false,
+        }
+    }
+
+    /// From its short name.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        if let Some(entity) = word.strip_prefix("reference ") {
+            return Entity::new(entity).ok().map(Self::Reference);
+        }
+        let plain =
+            [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Time, Self::Any];
+        let lists = [Self::List { set: true }, Self::List { set: false }];
+        plain.into_iter().chain(lists).find(|kind| kind.word() == word)
+    }
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -313,6 +357,35 @@ pub enum OnRecreate {
     Revive,
 }
 
+/// Between which versions of a schema what one wrote is read by the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compatibility {
+    /// The newer version reads what the older one wrote.
+    #[default]
+    Backward,
+    /// The older version reads what the newer one writes.
+    Forward,
+    /// Both.
+    Full,
+    /// Neither is asked for.
+    None,
+}
+
+impl Compatibility {
+    /// Whether the newer version must read what the older one wrote.
+    #[must_use]
+    pub const fn is_backward(self) -> bool {
+        matches!(self, Self::Backward | Self::Full)
+    }
+
+    /// Whether the older version must read what the newer one writes.
+    #[must_use]
+    pub const fn is_forward(self) -> bool {
+        matches!(self, Self::Forward | Self::Full)
+    }
+}
+
 /// Reference data: what a value must be one of before it is taken in. An empty value always is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceRule {
@@ -358,6 +431,10 @@ pub struct EntitySchema {
     pub fields: BTreeMap<Field, FieldSpec>,
     /// Fields a record needs before it is sent anywhere (JSON Schema `required`).
     pub required: Vec<Field>,
+    /// What is asked of this version by the one before it.
+    pub compatibility: Compatibility,
+    /// Names of fields that there were and that never come back with another meaning.
+    pub retired: BTreeSet<Field>,
     /// Keys that find an unlinked record. Where they find several, a person says which it is.
     pub match_keys: Vec<MatchKey>,
     /// What values must be one of, in the order of the file.

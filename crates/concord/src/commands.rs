@@ -2,7 +2,7 @@
 
 mod apply;
 mod backup;
-mod check;
+pub(crate) mod check;
 mod completions;
 mod configuration;
 mod dead_letter;

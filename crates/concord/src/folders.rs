@@ -202,6 +202,11 @@ pub(crate) fn under(problem: Problem, name: &str) -> Problem {
 }
 
 impl Loaded {
+    /// What it was read from.
+    pub(crate) const fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// As it is compared with others.
     pub(crate) fn member<'a>(&'a self, dir: &'a Path) -> Member<'a> {
         Member { name: &self.name, dir, configuration: &self.configuration, files: &self.files }

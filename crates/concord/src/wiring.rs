@@ -31,6 +31,7 @@ use web::{Bounds, Current};
 pub(crate) use several::{Several, start_several};
 use tenant::{Common, Running, connection};
 
+use crate::commands::check::counted;
 use crate::crash::{self, CrashAt};
 use crate::exit::Exit;
 
@@ -60,8 +61,18 @@ pub(crate) struct Hub {
 
 /// Why a folder does not run, as problems of its files.
 #[derive(Debug, thiserror::Error)]
-#[error("{} of the folder's secrets cannot be used", .0.len())]
-pub(crate) struct Unresolved(pub(crate) Vec<Problem>);
+#[error("{why} ({}): see above", counted(problems.len(), "error"))]
+pub(crate) struct Unusable {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) why: &'static str,
+}
+
+impl Unusable {
+    /// References that lead to nothing, or to what cannot be used.
+    pub(crate) fn secrets(problems: Vec<Problem>) -> Self {
+        Self { problems, why: "the folder's secrets cannot be used" }
+    }
+}
 
 /// The two listeners, bound and not served yet.
 struct Ports {
@@ -72,8 +83,9 @@ struct Ports {
 /// Starts a hub of one tenant on the current async runtime.
 pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Hub> {
     let Plan { dir, configuration, token, crash } = plan;
-    let secrets =
-        configuration.resolve_secrets(&|reference| secrets::resolve(dir, reference)).map_err(Unresolved)?;
+    let secrets = configuration
+        .resolve_secrets(&|reference| secrets::resolve(dir, reference))
+        .map_err(Unusable::secrets)?;
     let root = RootKey::parse(&secrets.root_key).context("the store's root key cannot be used")?;
     // Ports before the store: a hub that cannot listen must not touch anything.
     let ports = Ports::bind(configuration.settings.listeners).await?;

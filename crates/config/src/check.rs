@@ -118,7 +118,12 @@ pub fn load(files: &Files) -> Result<Checked, Vec<Problem>> {
         problems.retain(Problem::is_error);
         return Err(problems);
     };
-    let entities = plain(entities, |declared| declared.schema);
+    let (mut plain_entities, mut pasts) = (BTreeMap::new(), BTreeMap::new());
+    for (name, declared) in entities {
+        pasts.insert(name.clone(), declared.past);
+        plain_entities.insert(name, declared.schema);
+    }
+    let entities = plain_entities;
     let mappings = plain(mappings, |declared| declared.mapping);
     let mut routes: Vec<_> = routes.into_iter().map(|declared| Arc::new(declared.route)).collect();
     routes.sort_by(|one, other| one.id.cmp(&other.id));
@@ -128,6 +133,8 @@ pub fn load(files: &Files) -> Result<Checked, Vec<Problem>> {
         settings,
         systems: plain(systems, |declared| declared.config),
         entities,
+        pasts,
+        kept: BTreeMap::new(),
         mappings,
         routes,
         digest: digest(files),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
+use crate::versions::{self, History, Versioned};
 pub(crate) use places::Places;
 
 /// Whether something is new, different or gone.
@@ -72,6 +73,8 @@ pub struct Comparison {
     pub renewed: BTreeSet<System>,
     /// `sync` routes whose records may look different from now on.
     pub routes: BTreeMap<RouteId, (RouteChange, Entity, System)>,
+    /// By what events are told that were raised so far, a sentence each.
+    pub told: Vec<String>,
     /// Entities that are gone.
     pub entities_removed: BTreeSet<Entity>,
 }
@@ -102,9 +105,14 @@ impl fmt::Display for Change {
     }
 }
 
-/// Compares what runs with what `files` were checked to be.
+/// Compares what runs with what `files` were checked to be. `applied`: what counted before, and may not be said otherwise.
 #[must_use]
-pub fn compare(runs: &Configuration, next: &Configuration, files: &Files) -> Comparison {
+pub fn compare(
+    runs: &Configuration,
+    next: &Configuration,
+    files: &Files,
+    applied: &[Versioned],
+) -> Comparison {
     let mut compare = Compare { runs, next, places: Places::of(files), out: Comparison::default() };
     compare.out.runs.clone_from(&runs.digest);
     compare.settings();
@@ -112,6 +120,10 @@ pub fn compare(runs: &Configuration, next: &Configuration, files: &Files) -> Com
     compare.systems();
     compare.mappings();
     compare.routes();
+    let running = runs.versions();
+    let history = History::of(applied.iter().chain(&running));
+    compare.out.told = versions::told(runs, next);
+    compare.out.refusals.extend(versions::judge(next, &compare.places, &history));
     compare.out
 }
 
@@ -153,19 +165,19 @@ impl Compare<'_> {
             match (was, is) {
                 (Some(was), Some(is)) => {
                     let details = parts::entity(was, is);
-                    for (field, what) in parts::retyped(was, is) {
-                        let hint = format!(
-                            "records hold values of the former type: add another field, map it, and take {field} out later"
-                        );
-                        self.out.refusals.push(self.places.named("entity", name.as_str(), what, hint));
-                    }
                     for key in parts::new_keys(was, is) {
                         let what = format!(
                             "the match key `{key}` is new or different: records are found by it once all have been gone \
                              through, which a start does"
                         );
                         let hint = "stop the hub, and start it with the new folder".to_owned();
-                        self.out.refusals.push(self.places.named("entity", name.as_str(), what, hint));
+                        self.out.refusals.push(self.places.key(
+                            "entity",
+                            name.as_str(),
+                            "match_keys",
+                            what,
+                            hint,
+                        ));
                     }
                     if !details.is_empty() {
                         self.changed(How::Changed, "entity", name, details);
@@ -220,8 +232,11 @@ impl Compare<'_> {
                         continue;
                     }
                     self.rules(name, was, is);
-                    let mut details = vec![versions(was, is)];
-                    details.extend(parts::mapping(was, is));
+                    let details = if was.meaning() == is.meaning() {
+                        vec!["the fields of its entity are other ones".to_owned()]
+                    } else {
+                        [vec![versions(was, is)], parts::mapping(was, is)].concat()
+                    };
                     self.changed(How::Changed, "mapping", name, details);
                 }
                 (None, Some(is)) => {
@@ -234,17 +249,9 @@ impl Compare<'_> {
         }
     }
 
-    /// What a changed mapping must say: another version, and what becomes of what it writes no more. A step back to an
-    /// earlier version leaves it: the earlier file could not know of it.
+    /// What a changed mapping must say: what becomes of what it writes no more. A step back to an earlier version leaves
+    /// it: the earlier file could not know of it.
     fn rules(&mut self, name: &str, was: &Mapping, is: &Mapping) {
-        if was.version() == is.version() {
-            let what = format!("the mapping `{name}` changed and still says `version: {}`", is.version());
-            let hint = format!(
-                "write `version: {}`: deliveries and dead letters name the version they were rendered with",
-                is.version() + 1
-            );
-            self.out.refusals.push(self.places.key("mapping", name, "version", what, hint));
-        }
         if was.version() > is.version() {
             return;
         }

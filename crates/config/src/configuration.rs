@@ -8,11 +8,12 @@ use canonical::{Entity, EntitySchema, Object, RouteId, System, Tenant};
 use connector::Connector;
 use guard::address::AllowList;
 use ledger::{RetryPolicy, Route, RouteKind};
-use mapping::Mapping;
+use mapping::{Mapping, Upcaster};
 
 use crate::document::Place;
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::versions::Past;
 use crate::words::SecretRef;
 
 /// A configuration that can be used, and what is doubtful about it.
@@ -41,6 +42,9 @@ pub struct Configuration {
     pub routes: Vec<Arc<Route>>,
     /// 64 hex digits over all files: changes when any of them does.
     pub digest: String,
+    pub(crate) pasts: BTreeMap<Entity, Past>,
+    /// Other versions of the mappings that `notify` routes tell by, by name and version.
+    pub(crate) kept: BTreeMap<String, BTreeMap<u32, Arc<Mapping>>>,
     pub(crate) index: Index,
     pub(crate) secret_places: Vec<(SecretRef, Place)>,
 }
@@ -162,6 +166,27 @@ impl Configuration {
     #[must_use]
     pub fn mapping_of(&self, route: &Route) -> Option<&Arc<Mapping>> {
         self.index.by_id.get(&route.id).map(|(_, mapping)| mapping)
+    }
+
+    /// The mapping that tells an event by a route: of the version that it was raised for, where that is kept, else the
+    /// newest.
+    #[must_use]
+    pub fn mapping_told(&self, route: &Route, version: Option<u32>) -> Option<&Arc<Mapping>> {
+        let newest = self.mapping_of(route)?;
+        let kept = || self.kept.get(&route.mapping)?.get(&version?);
+        if version == Some(newest.version()) { Some(newest) } else { kept().or(Some(newest)) }
+    }
+
+    /// All mappings that tell events by a route.
+    pub fn mappings_of(&self, route: &Route) -> impl Iterator<Item = &Arc<Mapping>> {
+        let kept = self.kept.get(&route.mapping).filter(|_| route.kind == RouteKind::Notify);
+        self.mapping_of(route).into_iter().chain(kept.into_iter().flat_map(BTreeMap::values))
+    }
+
+    /// How what was written under older versions of an entity's schema is read.
+    #[must_use]
+    pub fn upcaster(&self, entity: &Entity) -> Option<&Upcaster> {
+        self.pasts.get(entity).map(|past| &past.upcaster)
     }
 
     /// An entity by its name.

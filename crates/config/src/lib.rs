@@ -20,8 +20,10 @@ pub mod tenants;
 mod tests;
 mod tree;
 mod typed;
+mod versions;
 mod words;
 
+pub use ::mapping::Upcaster;
 pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
 pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
@@ -30,4 +32,5 @@ pub use problem::{Excerpt, Problem, Severity};
 pub use secrets::{Secrets, SystemSecrets};
 pub use settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
 pub use shape::schemas;
+pub use versions::{VersionKind, Versioned, against};
 pub use words::{Period, SecretRef};

@@ -1,11 +1,12 @@
 //! Entities, routes and systems as they are written in their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::schema::{FactRule, MatchKey, OnDelete, OnRecreate};
+use canonical::schema::{Compatibility, FactRule, MatchKey, OnDelete, OnRecreate};
 use canonical::{Condition, Entity, Field, Object, OnConflict, Ownership, PiiClass, System};
 use guard::address::Allowed;
 use ledger::{Lane, OnExit, RouteKind};
+use mapping::upcast::StepSource;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,6 +23,12 @@ pub(crate) struct EntitySource {
     pub(crate) schema: Value,
     #[serde(default)]
     pub(crate) fields: BTreeMap<Field, FieldSource>,
+    #[serde(default)]
+    pub(crate) compatibility: Compatibility,
+    #[serde(default)]
+    pub(crate) upcast: Vec<StepSource>,
+    #[serde(default)]
+    pub(crate) retired: BTreeSet<Field>,
     #[serde(default)]
     pub(crate) match_keys: Vec<MatchKey>,
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 mod broken;
 mod compare;
+mod compat;
 mod example;
 mod folder;
 mod page;
@@ -10,4 +11,6 @@ mod secrets;
 mod tenants;
 mod together;
 mod trials;
+mod upcasts;
+mod versions;
 mod yaml;

@@ -14,7 +14,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use canonical::{RouteId, System};
-use config::{Checked, Comparison, Files, RouteChange};
+use config::{Checked, Comparison, Files, RouteChange, Versioned};
 use http::HeaderMap;
 use ledger::{Action, RouteKind, Scope};
 use runtime::BoxFuture;
@@ -206,7 +206,7 @@ pub(crate) async fn plan(
         files.put(&path, text);
     }
     let (next, files) = load(files).await?;
-    let comparison = desk.compare(&next, &files);
+    let comparison = desk.compare(&next, &files).await?;
     Ok(Json(desk.plan_of(&next, &comparison).await?))
 }
 
@@ -231,7 +231,7 @@ pub(crate) async fn apply(
                       them there first, so that a restart finds them, too";
         return Err(Problem::new(kinds::CONFLICT, detail));
     }
-    let comparison = desk.compare(&next, &files);
+    let comparison = desk.compare(&next, &files).await?;
     let plan = desk.plan_of(&next, &comparison).await?;
     if ordered.plan.as_ref().is_some_and(|wanted| *wanted != plan.plan) {
         let detail = "the plan is stale: what runs, or the folder, has changed since it was made; plan again";
@@ -295,12 +295,29 @@ fn refused(why: Unchanged) -> Problem {
 
 impl Desk {
     /// How a folder differs from what runs, and what this hub cannot take of that.
-    fn compare(&self, next: &Checked, files: &Files) -> Comparison {
-        let mut comparison = config::compare(&self.configuration, &next.configuration, files);
+    async fn compare(&self, next: &Checked, files: &Files) -> Result<Comparison, Problem> {
+        let applied = self.versions().await?;
+        let mut comparison = config::compare(&self.configuration, &next.configuration, files, &applied);
         if let Some(changer) = &self.changer {
             comparison.refusals.extend(changer.refuses(next, files));
         }
-        comparison
+        Ok(comparison)
+    }
+
+    /// Everything that has a version and counts, or once did.
+    async fn versions(&self) -> Result<Vec<Versioned>, Problem> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = match self.look(Look::Versions { after }).await? {
+                Page::Versions(page) => page,
+                other => return Err(crate::desk::crossed(&other)),
+            };
+            after = page.last().map(|last| last.key.clone());
+            if after.is_none() {
+                return Ok(all);
+            }
+            all.extend(page.into_iter().filter_map(hub::versions::known));
+        }
     }
 
     /// Plans to say all of a route again: nothing is said before the plan is applied.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Alive, EventId, Fact, Field, JobId, MessageId, Object, RecordId, System};
+use canonical::{Alive, EventId, Fact, Field, JobId, MessageId, Object, Record, RecordId, System};
 use config::Configuration;
 use hub::{Description, MachineId, Order};
 use intake::{Decision, Message};
@@ -197,14 +197,35 @@ impl Desk {
     }
 
     pub(crate) async fn look(&self, look: Look) -> Result<Page, Problem> {
-        self.hub.look(look).await.map_err(|error| match error {
+        let mut page = self.hub.look(look).await.map_err(|error| match error {
             StoreError::Full { .. } | StoreError::Closed => {
                 Problem::new(kinds::BUSY, error.to_string()).retry_after(AGAIN)
             }
             StoreError::Broken { .. } | StoreError::Corrupt { .. } | StoreError::Refused { .. } => {
                 Problem::new(kinds::INTERNAL, error.to_string())
             }
-        })
+        })?;
+        self.read(&mut page);
+        Ok(page)
+    }
+
+    /// What was written under an older schema is shown as it is read, and says under which.
+    fn read(&self, page: &mut Page) {
+        let record = |record: &mut Record| {
+            hub::versions::read(&self.configuration, record);
+            let to = self.configuration.upcaster(&record.entity).map_or(0, config::Upcaster::to);
+            record.schema = record.schema.max(to);
+        };
+        let event = |fact: &mut Fact| hub::versions::read_event(&self.configuration, fact);
+        match page {
+            Page::Record(Some(sheet)) => {
+                record(&mut sheet.record);
+                sheet.facts.iter_mut().for_each(event);
+            }
+            Page::Records(rows, _) => rows.iter_mut().for_each(|(one, _)| record(one)),
+            Page::Events(rows) => rows.iter_mut().for_each(|(_, fact)| event(fact)),
+            _ => {}
+        }
     }
 
     /// Gives an order and waits until it is carried out.
@@ -283,6 +304,7 @@ pub(crate) fn crossed(page: &Page) -> Problem {
         Page::Groups(_) => "groups",
         Page::Jobs(_) => "jobs",
         Page::Applied(_) => "a history",
+        Page::Versions(_) => "versions",
         Page::Footprint(_) => "a footprint",
         Page::Records(..) => "records",
         Page::Retention(..) => "what is kept",

@@ -54,7 +54,7 @@ pub(crate) struct ExportRow {
 }
 
 /// Where a value came from.
-#[derive(Serialize, Deserialize, Debug)]
+#[derive(Clone, Serialize, Deserialize, Debug)]
 pub(crate) struct FromRow {
     system: System,
     event: String,

@@ -10,7 +10,7 @@ use fs4::fs_std::FileExt as _;
 use crate::OpenError;
 
 const LOCK_FILE: &str = "lock";
-const DATABASE_FILE: &str = "store.sqlite";
+pub(crate) const DATABASE_FILE: &str = "store.sqlite";
 const RESTORING_FILE: &str = "store.sqlite.restoring";
 const RESERVE_FILE: &str = "reserve";
 

@@ -35,11 +35,13 @@ mod shared;
 mod sql;
 mod syncer;
 mod vault;
+mod versions;
 mod writer;
 
 use checkpoint::Poke;
 use folder::Folder;
 use shared::{Answering, Shared};
+pub use versions::applied_versions;
 
 /// Commits waiting for the writer; more wait in their callers.
 const COMMITS_WAITING_MAX: usize = 4096;

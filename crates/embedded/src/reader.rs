@@ -21,7 +21,7 @@ use crate::sql::Sql;
 
 mod bulk;
 mod find;
-mod footprint;
+pub(crate) mod footprint;
 mod lists;
 mod look;
 mod old;

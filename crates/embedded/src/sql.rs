@@ -38,7 +38,7 @@ macro_rules! message {
 }
 macro_rules! fact {
     () => {
-        "SELECT seq, id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed FROM fact "
+        "SELECT seq, id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed, schema, mappings FROM fact "
     };
 }
 macro_rules! record {
@@ -138,8 +138,8 @@ statements! {
 
     Fact = fact!(), "WHERE id = ?1 AND tenant = ?2";
     FactsOfRecord = fact!(), "WHERE record = ?1 ORDER BY seq DESC LIMIT ?2";
-    PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+    PutFact = "INSERT INTO fact (id, tenant, kind, entity, record, version, source, at, occurrence, trace, sealed, schema, \
+        mappings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) DO NOTHING";
 
     PutDecision = "INSERT INTO decision (tenant, system, kind, record, number, body) \
         VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) + 1 FROM decision WHERE record = ?4), ?5)";
@@ -259,6 +259,10 @@ statements! {
         FROM system_state WHERE tenant = ?1 AND system = ?2";
     PutApplied = "INSERT INTO applied (tenant, body) VALUES (?1, ?2)";
     Applied = "SELECT seq, body FROM applied WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    PutVersion = "INSERT INTO version (tenant, kind, name, number, digest, at, meaning) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+        ON CONFLICT DO NOTHING";
+    Versions = "SELECT kind, name, number, digest, at, meaning FROM version \
+        WHERE tenant = ?1 AND (kind, name, number) > (?2, ?3, ?4) ORDER BY kind, name, number LIMIT ?5";
     /// Whether there may be rows of other tenants.
     OtherTenants = "SELECT EXISTS (SELECT 1 FROM tenant_key WHERE tenant > ?1) \
         OR EXISTS (SELECT 1 FROM tenant_key WHERE tenant < ?1)";

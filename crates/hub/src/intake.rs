@@ -27,6 +27,7 @@ use crate::mark::Mark;
 use crate::turn::{
     Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, Ticket, Turn,
 };
+use crate::versions;
 use backlog::Backlog;
 use prepare::Item;
 use units::Batch;
@@ -269,6 +270,7 @@ impl Intake {
         match (std::mem::replace(&mut self.step, Step::Idle), rows) {
             (Step::Finding(wanted, items), Ok(Rows::Intake(mut view))) if wanted == ticket => {
                 let config = Arc::clone(items.first().map_or(&self.config, |item| &item.config));
+                view.records.values_mut().for_each(|record| versions::read(&config, record));
                 let mut batch = units::decide_batch(&config, &mut view, items, turn);
                 for item in batch.unasked().into_iter().rev() {
                     self.queue.push_front(item);

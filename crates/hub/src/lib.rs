@@ -15,6 +15,8 @@ pub mod steady;
 mod turn;
 mod written;
 
+pub mod versions;
+
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use mark::Mark;

@@ -42,6 +42,7 @@ use store::{Head, Query, Rows, StoreError, SystemState};
 
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Input, Machine, Notice, Ticket, Turn};
+use crate::versions;
 use batch::{Gathered, Sort};
 use draw::Draw;
 use flight::{Doubt, Flight};
@@ -359,6 +360,13 @@ impl Spoke {
             Ok(rows) => rows,
             Err(StoreError::Closed) if self.draining => return,
             Err(error) => return turn.effect(Effect::Stop(error.to_string())),
+        };
+        let rows = match rows {
+            Rows::Spoke(mut rows) => {
+                rows.iter_mut().for_each(|row| versions::read_row(&self.config, row));
+                Rows::Spoke(rows)
+            }
+            other => other,
         };
         match (what, rows) {
             (Await::System, Rows::System(state, cursors, restored)) => {

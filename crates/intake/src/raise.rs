@@ -1,5 +1,7 @@
 //! What follows from a change: facts with occurrence keys, and the levels that systems must now reach.
 
+use std::collections::BTreeMap;
+
 use canonical::schema::FactRule;
 use canonical::{Alive, EventId, Fact, Fields, Record, RouteId, System};
 use ledger::{ObligationKey, OnExit, Route, RouteKind, Subject};
@@ -101,6 +103,8 @@ pub(crate) fn fact(
         entity: record.entity.clone(),
         record: record.id,
         version: record.version,
+        schema: record.schema,
+        mappings: BTreeMap::new(),
         source: incoming.about.system.clone(),
         at: incoming.occurred_at.unwrap_or_else(|| context.now.min(incoming.as_of)),
         occurrence,

@@ -64,6 +64,8 @@ pub(crate) fn schema() -> EntitySchema {
             normalise: vec![],
             when: vec![],
         }],
+        retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: vec![system("crm"), system("erp")],
         deleters: vec![system("crm")],

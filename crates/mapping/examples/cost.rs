@@ -98,6 +98,8 @@ fn schema() -> EntitySchema {
         fields: fields.map(|(name, kind)| (Field::new(name).unwrap(), spec(kind))).collect(),
         required: Vec::new(),
         match_keys: Vec::new(),
+        retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: Vec::new(),
         deleters: Vec::new(),

@@ -8,11 +8,12 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use canonical::{EntitySchema, Field, FieldType};
+use canonical::{EntitySchema, Field};
 
 use crate::error::MappingError;
 use crate::lookup::Lookup;
 use crate::mapping::Inner;
+use crate::meaning::{self, Meaning};
 use crate::path::Path;
 use crate::row::{InRow, OutRow};
 use crate::source::{ExampleSource, MappingSource};
@@ -220,13 +221,15 @@ impl Compiler<'_> {
         let source = self.source;
         let used: BTreeSet<&Field> =
             ins.iter().map(|row| &row.field).chain(outs.iter().flat_map(OutRow::fields)).collect();
+        let meaning = Meaning::of(source, lookups);
         Ok(Inner {
             id: source.mapping.clone(),
             version: source.version,
             entity: source.entity.clone(),
             system: source.system.clone(),
             object: source.object.clone(),
-            digest: digest(source, self.schema, lookups, &used),
+            digest: meaning::digest(&meaning, self.schema, &used),
+            meaning,
             by_path: outs.iter().enumerate().map(|(i, row)| (row.path.as_str().to_owned(), i)).collect(),
             by_field: ins.iter().enumerate().map(|(i, row)| (row.field.clone(), i)).collect(),
             ins,
@@ -248,51 +251,4 @@ fn named(example: &ExampleSource) -> impl Iterator<Item = (&'static str, &str)> 
     let links = example.links.keys().map(|field| ("links", field.as_str()));
     let missing = example.missing.iter().map(|field| ("missing", field.as_str()));
     canonical.chain(links).chain(missing).chain(example.fails.iter().map(|field| ("fails", field.as_str())))
-}
-
-/// A hash of all that decides what the mapping does. Every part is fed with its length, so that no two meet.
-fn digest(
-    source: &MappingSource,
-    schema: &EntitySchema,
-    lookups: &BTreeMap<String, Lookup>,
-    used: &BTreeSet<&Field>,
-) -> String {
-    let meaning = MappingSource { version: 0, examples: Vec::new(), ..source.clone() };
-    let mut hasher = blake3::Hasher::new();
-    let mut feed = |part: &str| {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    };
-    #[expect(clippy::expect_used, reason = "plain data with text keys always has a JSON form")]
-    let document = serde_json::to_string(&meaning).expect("plain data");
-    feed(&document);
-    for (name, spec) in schema.fields.iter().filter(|(name, _)| used.contains(name)) {
-        let choices = spec.choices.clone().map(serde_json::Value::Array);
-        feed(name.as_str());
-        feed(&kind(&spec.kind));
-        feed(&choices.map_or_else(String::new, |choices| choices.to_string()));
-        feed(&spec.chars_max.map_or_else(String::new, |most| most.to_string()));
-        feed(if spec.email { "email" } else { "" });
-    }
-    for table in source.tables().iter().filter_map(|name| lookups.get(name)) {
-        feed(table.name());
-        table.cells().for_each(&mut feed);
-    }
-    format!("blake3:{}", hasher.finalize().to_hex())
-}
-
-/// A field's type, for the hash only: never reworded.
-fn kind(kind: &FieldType) -> String {
-    match kind {
-        FieldType::Text => "text".to_owned(),
-        FieldType::Integer => "integer".to_owned(),
-        FieldType::Decimal => "decimal".to_owned(),
-        FieldType::Boolean => "boolean".to_owned(),
-        FieldType::Date => "date".to_owned(),
-        FieldType::Time => "time".to_owned(),
-        FieldType::Reference(entity) => format!("reference {entity}"),
-        FieldType::List { set: true } => "set".to_owned(),
-        FieldType::List { set: false } => "list".to_owned(),
-        FieldType::Any => "any".to_owned(),
-    }
 }

@@ -17,6 +17,7 @@ mod flaw;
 mod lineage;
 mod lookup;
 mod mapping;
+pub mod meaning;
 mod normalise;
 mod observe;
 mod path;
@@ -28,6 +29,7 @@ pub mod source;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod upcast;
 
 pub use canonical::suggest;
 pub use coverage::Coverage;
@@ -44,3 +46,4 @@ pub use source::{
     OnAbsent, OnEmpty, OnRemoved, OnUnmapped, PhoneForm, RefUse, Rounding, RowSource, TimeForm, Transform,
     Written,
 };
+pub use upcast::{UpcastError, Upcaster};

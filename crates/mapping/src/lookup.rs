@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::value::kind_of;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::LookupError;
@@ -13,6 +15,13 @@ use crate::suggest;
 /// The column that names the way back where several values mean the same.
 const PREFERRED: &str = "preferred";
 
+/// A table as plain data. Clones share it: every mapping that uses a table keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cells {
+    columns: Arc<[String]>,
+    rows: Arc<[Vec<String>]>,
+}
+
 /// A table as it is read from `lookups/NAME.csv`: a header and rows of texts.
 ///
 /// An empty cell takes no part in translations. A column called `preferred` is no data: a row with `yes`, `true`,
@@ -20,8 +29,8 @@ const PREFERRED: &str = "preferred";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     name: String,
-    columns: Vec<String>,
-    rows: Vec<Vec<String>>,
+    columns: Arc<[String]>,
+    rows: Arc<[Vec<String>]>,
     preferred: Vec<bool>,
 }
 
@@ -71,7 +80,7 @@ impl Lookup {
                 }
             });
         }
-        Ok(Self { name: name.to_owned(), columns: header, rows, preferred })
+        Ok(Self { name: name.to_owned(), columns: header.into(), rows: rows.into(), preferred })
     }
 
     /// Its name.
@@ -85,9 +94,14 @@ impl Lookup {
         self.columns.iter().map(String::as_str).filter(|column| *column != PREFERRED)
     }
 
-    /// All of its texts, in the order of the file.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().chain(self.rows.iter().flatten()).map(String::as_str)
+    /// Its columns and rows, in the order of the file.
+    pub(crate) fn cells(&self) -> Cells {
+        Cells { columns: Arc::clone(&self.columns), rows: Arc::clone(&self.rows) }
+    }
+
+    /// The same from plain data.
+    pub(crate) fn of(name: &str, cells: Cells) -> Result<Self, LookupError> {
+        Self::from_rows(name, cells.columns.to_vec(), cells.rows.to_vec())
     }
 
     /// Where a column stands; else a message and a hint.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::error::{ExampleFailure, MappingError};
 use crate::lookup::Lookup;
+use crate::meaning::Meaning;
 use crate::path::Path;
 use crate::row::{InRow, OutRow, Source};
 use crate::source::{ExampleSource, MappingSource, OnRemoved, RowSource};
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) system: System,
     pub(crate) object: Object,
     pub(crate) digest: String,
+    pub(crate) meaning: Meaning,
     pub(crate) ins: Vec<InRow>,
     pub(crate) outs: Vec<OutRow>,
     pub(crate) constants: Vec<(Path, Value)>,

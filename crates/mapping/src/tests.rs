@@ -15,4 +15,5 @@ mod references;
 mod roundtrip;
 mod support;
 mod transforms;
+mod upcasts;
 mod written;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::op::{Applied, Attempt, SystemState};
 use crate::retention::{Horizons, Kept, Retained};
 use crate::standing::Change;
+use crate::version::{Version, VersionKey};
 use crate::{Reply, StoreError};
 
 /// At most so many rows on one page.
@@ -262,6 +263,12 @@ pub enum Look {
         /// At most so many.
         limit: usize,
     },
+    /// Versions that count or once did, in the order of their keys, at most [`crate::VERSIONS_PAGE_MAX`]; answered with
+    /// [`Page::Versions`].
+    Versions {
+        /// Those after this one; `None`: from the first.
+        after: Option<VersionKey>,
+    },
     /// What hangs on parts of a configuration; answered with [`Page::Footprint`].
     Footprint {
         /// Count the records of these types.
@@ -302,6 +309,8 @@ pub enum Page {
     Jobs(Vec<(i64, Job, Tally)>),
     /// Configurations with their positions.
     Applied(Vec<(i64, Applied)>),
+    /// Versions.
+    Versions(Vec<Version>),
     /// Counts.
     Footprint(Footprint),
     /// Records with their links, and after which to go on; `None` at the end. An empty page may have a next one.
@@ -327,6 +336,7 @@ impl Look {
             | Self::Record(_)
             | Self::RecordByLink { .. }
             | Self::Systems
+            | Self::Versions { .. }
             | Self::Footprint { .. }
             | Self::Records(_)
             | Self::Retention(_) => None,
@@ -352,6 +362,7 @@ impl Page {
             Self::Delivery(_)
             | Self::Record(_)
             | Self::Systems(_)
+            | Self::Versions(_)
             | Self::Footprint(_)
             | Self::Records(..)
             | Self::Retention(..) => Vec::new(),

@@ -130,6 +130,7 @@ macro_rules! conformance_suite {
             pages: deliveries_are_filtered_and_paged, a_delivery_with_its_intents_and_attempts, events_are_filtered,
                 decisions_are_filtered,
                 messages_are_filtered, a_record_sheet_holds_everything, systems_are_counted, applied_configurations_are_kept,
+                versions_stay_as_they_were_applied,
                 a_footprint_counts_what_hangs_on_a_part,
                 records_are_walked_with_their_links;
             bulk: groups_count_as_deliveries_come_and_go, groups_are_told_apart, groups_count_messages,

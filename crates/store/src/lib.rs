@@ -14,6 +14,7 @@ mod query;
 pub mod retention;
 pub mod rules;
 pub mod standing;
+mod version;
 
 pub use browse::{Browse, Stats};
 pub use epoch::{Epoch, Reread, RestoreRow, Restored};
@@ -21,6 +22,7 @@ pub use memory::Memory;
 pub use op::{Applied, Attempt, BulkJob, Decided, Fetch, Op, Require, SystemState, Unit};
 pub use query::{Backlog, Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
+pub use version::{VERSIONS_PAGE_MAX, Version, VersionKey};
 
 /// Called once with the answer, on any thread.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;

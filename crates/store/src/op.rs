@@ -333,6 +333,8 @@ pub enum Op {
     PutSystem(SystemState),
     /// One more line of the history of configurations.
     PutApplied(Applied),
+    /// A version of a schema or a mapping counts from now on. One that is there stays as it is.
+    PutVersion(crate::Version),
     /// The store was restored from a backup. An epoch that is there stays as it is.
     PutEpoch(Epoch),
     /// How far a system is with reading again after a restore.

@@ -442,6 +442,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::DecideMessage { .. }
         | Op::PutSystem(_)
         | Op::PutApplied(_)
+        | Op::PutVersion(_)
         | Op::PutEpoch(_)
         | Op::PutReread { .. }
         | Op::WantFetchOf { .. }

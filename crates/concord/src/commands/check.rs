@@ -1,6 +1,8 @@
 //! `concord check`: everything that is wrong with a folder, or with all those of a hub, said at once, with places and hints.
 
-use config::{Checked, Problem};
+use std::path::Path;
+
+use config::{Checked, Configuration, Files, Problem};
 use serde_json::{Value, json};
 
 use crate::arguments::{Folder, Form};
@@ -13,14 +15,24 @@ use crate::settings::Settings;
 pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let folder = given.folder.as_ref().unwrap_or(&settings.dir);
     let (problems, checked) = match folders::look(folder)? {
-        folders::Folder::Tenant => match config::load_folder(folder) {
-            Ok(Checked { configuration, warnings }) => (warnings, vec![(None, configuration)]),
-            Err(problems) => (problems, Vec::new()),
-        },
+        folders::Folder::Tenant => {
+            match Files::read(folder).and_then(|files| Ok((config::load(&files)?, files))) {
+                Ok((Checked { configuration, warnings }, files)) => {
+                    let stored = against_store(folder, &configuration, &files);
+                    (warnings.into_iter().chain(stored).collect(), vec![(None, configuration)])
+                }
+                Err(problems) => (problems, Vec::new()),
+            }
+        }
         folders::Folder::Hub(names) => {
             let Tenants { loaded, problems, clashes, .. } = folders::load(folder, &names);
+            let stored = loaded.iter().flat_map(|one| {
+                let stored = against_store(&one.dir, &one.configuration, one.files()).into_iter();
+                stored.map(|problem| folders::under(problem, &one.name))
+            });
+            let problems = problems.into_iter().chain(clashes).chain(stored).collect();
             let checked = loaded.into_iter().map(|one| (Some(one.name), one.configuration)).collect();
-            (problems.into_iter().chain(clashes).collect(), checked)
+            (problems, checked)
         }
     };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
@@ -48,6 +60,24 @@ pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyho
         ));
     }
     Ok(if given.detailed_exit_code && warnings > 0 { Exit::Differences } else { Exit::Done })
+}
+
+/// What in the folder is not what was applied, as far as the folder has a store. It is read beside a hub that runs on it.
+fn against_store(dir: &Path, configuration: &Configuration, files: &Files) -> Vec<Problem> {
+    let store = dir.join(&configuration.settings.store.folder);
+    match embedded::applied_versions(&store, &configuration.tenant) {
+        Ok(applied) => {
+            let applied: Vec<_> = applied.into_iter().filter_map(hub::versions::known).collect();
+            config::against(configuration, files, &applied)
+        }
+        Err(why) => {
+            let what = format!(
+                "the store could not be read ({why}): whether versions are what was applied is not known"
+            );
+            let hint = "ask the hub that runs on it: concord plan";
+            vec![Problem::of_file("", what, hint).warning()]
+        }
+    }
 }
 
 /// Shows problems like a compiler's messages, on stderr.

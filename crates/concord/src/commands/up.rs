@@ -17,7 +17,7 @@ use crate::folders::{self, Folder, Loaded, Tenants};
 use crate::output::Output;
 use crate::place::{Place, Run};
 use crate::settings::Settings;
-use crate::wiring::{self, Hub, Plan, Several, Unresolved, start_several};
+use crate::wiring::{self, Hub, Plan, Several, Unusable, start_several};
 
 /// Runs a folder.
 pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
@@ -68,7 +68,7 @@ impl Voice<'_> {
 
     /// A tenant is not started, and the others are.
     fn left_out(&self, tenant: &str, why: &anyhow::Error) {
-        if let Some(Unresolved(problems)) = why.downcast_ref() {
+        if let Some(Unusable { problems, .. }) = why.downcast_ref() {
             check::tell(problems, self.output);
         }
         if self.lines {
@@ -140,7 +140,7 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> anyhow::Result<Hub
 }
 
 fn tell_unresolved(error: &anyhow::Error, output: &Output) {
-    if let Some(Unresolved(problems)) = error.downcast_ref() {
+    if let Some(Unusable { problems, .. }) = error.downcast_ref() {
         check::tell(problems, output);
     }
 }

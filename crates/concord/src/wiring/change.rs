@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use canonical::System;
+use canonical::{System, Tenant};
 use config::tenants::Own;
-use config::{Checked, Comparison, Configuration, Files, Problem, Secrets};
+use config::{Checked, Comparison, Configuration, Files, Problem, Secrets, Versioned};
 use console::{Changed, Changer, Unchanged};
 use egress::{Connection, Egress};
 use hub::{MachineId, Spoke};
@@ -30,7 +30,7 @@ use web::{Current, Exchange, Tokens};
 
 use super::credential::Keeper;
 use super::owners::Owners;
-use super::{connection, keys, secrets};
+use super::{Unusable, connection, keys, secrets};
 use crate::folders::rooted;
 
 /// A system that is asked to finish has so much more time than its longest call.
@@ -129,7 +129,10 @@ impl Live {
         if now.configuration.digest != comparison.runs {
             return Err(Unchanged::Stale);
         }
-        let next = Arc::new(next.configuration);
+        let known = applied(&*self.parts.store, &next.configuration.tenant).await;
+        let known =
+            known.map_err(|error| Unchanged::NotNow(format!("the history could not be read: {error:#}")))?;
+        let next = Arc::new(next.configuration.keeping(&known));
         let secrets = {
             let (dir, next) = (self.parts.dir.clone(), Arc::clone(&next));
             let resolved = tokio::task::spawn_blocking(move || resolve(&dir, &next)).await;
@@ -387,18 +390,23 @@ async fn note(
         target: "concord", tenant = %applied.tenant, class = "configuration", digest = applied.digest, detail = applied.reason,
         "another configuration counts from now on"
     );
-    let unit = Unit { require: Vec::new(), ops: vec![Op::PutApplied(applied)] };
+    let mut ops = hub::versions::kept(configuration, applied.at);
+    ops.push(Op::PutApplied(applied));
+    let unit = Unit { require: Vec::new(), ops };
     let (tell, told) = tokio::sync::oneshot::channel();
     store.commit(vec![unit], Box::new(move |receipts| drop(tell.send(receipts))));
     told.await.context("the store does not answer")??;
     Ok(())
 }
 
-/// A start with another folder than before is a line of the history, too.
+/// A start with another folder than before is a line of the history, too. What was applied under a version stays what it
+/// was, whether the hub ran when the folder was changed or not.
 pub(super) async fn note_start(
     store: &dyn Storage,
     clock: Clock,
+    dir: &Path,
     configuration: &Configuration,
+    applied: &[Versioned],
 ) -> anyhow::Result<()> {
     let newest = Look::Applied { before: None, limit: 1 };
     let Page::Applied(mut last) = keys::look(store, &configuration.tenant, newest).await? else {
@@ -411,6 +419,13 @@ pub(super) async fn note_start(
     if whole && last.is_some_and(|last| last.digest == configuration.digest) {
         return Ok(());
     }
+    // Only for the places: what counts is what was checked.
+    let files = Files::read(dir).unwrap_or_default();
+    let problems = config::against(configuration, &files, applied);
+    if !problems.is_empty() {
+        let why = "the folder is not what was applied under the same versions";
+        return Err(Unusable { problems, why }.into());
+    }
     let reason = "the hub was started with it".to_owned();
     if !whole {
         // Until all are there nothing says that they are: a start that breaks off begins again.
@@ -418,4 +433,22 @@ pub(super) async fn note_start(
         keys::put_anew(store, configuration).await?;
     }
     note(store, clock, configuration, reason, Vec::new(), wanted).await
+}
+
+/// Everything that has a version and counts, or once did.
+pub(super) async fn applied(store: &dyn Storage, tenant: &Tenant) -> anyhow::Result<Vec<Versioned>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let next = Look::Versions { after };
+        store.look(tenant.clone(), next, Box::new(move |page| drop(tell.send(page))));
+        let Page::Versions(page) = told.await.context("the store does not answer")?? else {
+            anyhow::bail!("the store answered another question than was asked: this is a defect");
+        };
+        after = page.last().map(|last| last.key.clone());
+        if after.is_none() {
+            return Ok(all);
+        }
+        all.extend(page.into_iter().filter_map(hub::versions::known));
+    }
 }

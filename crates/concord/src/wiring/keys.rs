@@ -33,7 +33,8 @@ pub(super) async fn put_anew(store: &dyn Storage, configuration: &Configuration)
     loop {
         let (page, next) = page(store, tenant, after).await?;
         gone_through += page.len() as u64;
-        for record in page {
+        for mut record in page {
+            hub::versions::read(configuration, &mut record);
             let Some(schema) = configuration.entities.get(&record.entity) else { continue };
             ops.extend(intake::kept_keys(schema, &record).into_iter().map(|(key, value)| Op::PutMatch {
                 tenant: tenant.clone(),

@@ -17,7 +17,7 @@ use web::{Bounds as Places, Door, Tokens, fixed};
 
 use super::owners::Owners;
 use super::tenant::{Common, Running, operators};
-use super::{Hub, Ports, Unresolved, open, secrets, serve};
+use super::{Hub, Ports, Unusable, open, secrets, serve};
 use crate::crash::CrashAt;
 use crate::exit::Exit;
 use crate::folders::{Loaded, rooted, under};
@@ -93,7 +93,7 @@ pub(crate) async fn start_several(
         let path = path_of(&configuration.settings.public_url);
         match Running::start(&dir, configuration, secrets, &token, Arc::new(booth), &common).await {
             Ok(one) => running.push((path, one)),
-            Err(why) => left_out(&name, why),
+            Err(why) => left_out(&name, of_tenant(why, &name)),
         }
     }
     if running.is_empty() {
@@ -112,11 +112,22 @@ fn places() -> usize {
     Places::default().connections_max
 }
 
-fn resolve(loaded: &Loaded) -> Result<Secrets, Unresolved> {
+fn resolve(loaded: &Loaded) -> Result<Secrets, Unusable> {
     let secrets = loaded.configuration.resolve_secrets(&|reference| secrets::resolve(&loaded.dir, reference));
     secrets.map_err(|problems| {
-        Unresolved(problems.into_iter().map(|problem| under(problem, &loaded.name)).collect())
+        Unusable::secrets(problems.into_iter().map(|problem| under(problem, &loaded.name)).collect())
     })
+}
+
+/// Problems of a tenant's folder, with the files named from the hub's.
+fn of_tenant(why: anyhow::Error, name: &str) -> anyhow::Error {
+    match why.downcast::<Unusable>() {
+        Ok(Unusable { problems, why }) => {
+            let problems = problems.into_iter().map(|problem| under(problem, name)).collect();
+            Unusable { problems, why }.into()
+        }
+        Err(other) => other,
+    }
 }
 
 /// No token is in two hands.
@@ -129,7 +140,7 @@ fn apart(ready: &[Ready], hubs: &Tokens) -> anyhow::Result<()> {
         .map(|(number, problem)| under(problem, members[number].name))
         .collect();
     if !problems.is_empty() {
-        return Err(Unresolved(problems).into());
+        return Err(Unusable::secrets(problems).into());
     }
     let mut known: Vec<(&str, Tokens)> = Vec::new();
     for one in ready {

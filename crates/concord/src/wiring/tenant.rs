@@ -48,12 +48,13 @@ impl Running {
         store: Arc<dyn Storage>,
         common: &Common<'_>,
     ) -> anyhow::Result<Self> {
-        let configuration = Arc::new(configuration);
+        let applied = change::applied(&*store, &configuration.tenant).await?;
+        let configuration = Arc::new(configuration.keeping(&applied));
         let clock = common.clock;
         let keeper = Keeper::new(configuration.tenant.clone(), common.root.clone());
         let egress = Arc::new(connect(&configuration, &secrets, &keeper, &*store).await?);
         // Before its machines run: a tenant that is left out must not be at work.
-        change::note_start(&*store, clock, &configuration).await?;
+        change::note_start(&*store, clock, dir, &configuration, &applied).await?;
         let seal = keeper.sealer();
         let handle = Runtime::start(runtime::Options {
             tenant: configuration.tenant.clone(),

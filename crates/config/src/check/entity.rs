@@ -10,7 +10,9 @@ use canonical::{Entity, EntitySchema, Field, FieldSpec, FieldType, OnConflict, O
 use crate::check::{Checks, Written};
 use crate::document::Document;
 use crate::source::{EntitySource, FieldSource, RuleSource};
-use mapping::suggest;
+use crate::versions::Past;
+use mapping::upcast::StepSource;
+use mapping::{Upcaster, suggest};
 
 /// By how much two systems' clocks may differ where the file does not say.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -21,43 +23,109 @@ pub(crate) struct DeclaredEntity {
     pub(crate) schema: Arc<EntitySchema>,
     /// As they are written.
     pub(crate) rules: Vec<RuleSource>,
+    pub(crate) past: Past,
 }
 
 impl Checks {
-    /// Checks all entities; those with problems are left out.
+    /// Checks all entities; those with problems are left out. Where several files declare versions of one, the newest
+    /// counts, and the others are kept for what was written under them.
     pub(super) fn entities(
         &mut self,
         written: Vec<Written<EntitySource>>,
     ) -> BTreeMap<Entity, DeclaredEntity> {
-        let mut entities: BTreeMap<Entity, DeclaredEntity> = BTreeMap::new();
-        for Written { document, value } in written {
-            if let Some(other) = entities.get(&value.entity) {
-                let what = format!("the entity `{}` is declared twice", value.entity);
-                let hint = format!("it stands in {} too: keep one", other.document.file());
-                self.problems.push(document.problem(&["entity"], what).hint(hint));
+        let mut versions: BTreeMap<Entity, BTreeMap<u32, Written<EntitySource>>> = BTreeMap::new();
+        for one in written {
+            let of = versions.entry(one.value.entity.clone()).or_default();
+            if let Some(other) = of.get(&one.value.version) {
+                let what = format!("the entity `{}` is declared twice", one.value.entity);
+                let hint = format!(
+                    "it stands in {} too: keep one, or give the newer one another `version`",
+                    other.document.file()
+                );
+                self.problems.push(one.document.problem(&["entity"], what).hint(hint));
                 continue;
             }
-            let rules = value.rules.clone();
-            if let Some(schema) = self.entity(&document, value) {
-                let declared = DeclaredEntity { document, schema: Arc::new(schema), rules };
-                entities.insert(declared.schema.entity.clone(), declared);
-            }
+            of.insert(one.value.version, one);
+        }
+        let mut entities: BTreeMap<Entity, DeclaredEntity> = BTreeMap::new();
+        for (entity, mut of) in versions {
+            let Some((_, Written { document, value })) = of.pop_last() else { continue };
+            let earlier: Vec<Arc<EntitySchema>> =
+                of.into_values().filter_map(|older| self.earlier(&older).map(Arc::new)).collect();
+            let (rules, steps) = (value.rules.clone(), value.upcast.clone());
+            let Some(schema) = self.entity(&document, value) else { continue };
+            let Some(upcaster) = self.upcaster(&document, &steps, &schema, &earlier) else { continue };
+            let past = Past::new(steps, earlier, upcaster);
+            self.follows(&document, &schema, &past);
+            entities.insert(entity, DeclaredEntity { document, schema: Arc::new(schema), rules, past });
         }
         self.events_once(&entities);
         entities
     }
 
-    fn entity(&mut self, document: &Document, source: EntitySource) -> Option<EntitySchema> {
+    /// An older version: only what its records hold counts, not who decided.
+    fn earlier(&mut self, written: &Written<EntitySource>) -> Option<EntitySchema> {
+        let Written { document, value } = written;
+        let (before, mut schema) = (self.problems.len(), self.fields(document, value)?);
+        self.retired(document, &schema);
+        self.required(document, value, &mut schema);
+        for (name, wanted) in &value.fields {
+            if let Some(spec) = schema.fields.get_mut(name) {
+                spec.pii = wanted.pii;
+            }
+        }
+        schema.match_keys.clone_from(&value.match_keys);
+        (self.problems.len() == before).then_some(schema)
+    }
+
+    /// A version follows on the older one that is kept beside it.
+    fn follows(&mut self, document: &Document, schema: &EntitySchema, past: &Past) {
+        for breach in past.breaches(schema) {
+            let path: Vec<&str> = breach.at.iter().map(String::as_str).collect();
+            self.problems.push(document.problem(&path, breach.what).hint(breach.hint));
+        }
+    }
+
+    /// The steps from older versions.
+    fn upcaster(
+        &mut self,
+        document: &Document,
+        steps: &[StepSource],
+        schema: &EntitySchema,
+        earlier: &[Arc<EntitySchema>],
+    ) -> Option<Upcaster> {
+        let earlier: Vec<&EntitySchema> = earlier.iter().map(|schema| &**schema).collect();
+        let errors = match Upcaster::compile(steps, schema, &earlier) {
+            Ok(upcaster) => return Some(upcaster),
+            Err(errors) => errors,
+        };
+        for error in errors {
+            let path: Vec<&str> =
+                std::iter::once("upcast").chain(error.at.iter().map(String::as_str)).collect();
+            let mut problem = match &error.within {
+                Some(part) => document.within(&path, part, error.message),
+                None => document.problem(&path, error.message),
+            };
+            problem.hint = error.hint;
+            self.problems.push(problem);
+        }
+        None
+    }
+
+    /// A schema with its fields, and nothing of who decides.
+    fn fields(&mut self, document: &Document, source: &EntitySource) -> Option<EntitySchema> {
         let before = self.problems.len();
         let fields: BTreeMap<Field, FieldSpec> = self.schema_fields(document).into_iter().collect();
         if self.problems.len() > before {
             return None;
         }
-        let mut schema = EntitySchema {
+        Some(EntitySchema {
             entity: source.entity.clone(),
             version: source.version,
             fields,
             required: Vec::new(),
+            compatibility: source.compatibility,
+            retired: source.retired.clone(),
             match_keys: Vec::new(),
             rules: Vec::new(),
             creators: source.creators.clone(),
@@ -68,7 +136,13 @@ impl Checks {
             document: source.schema.clone(),
             counter_writes_max: source.counter_writes_max,
             clock_skew: source.clock_skew.map_or(CLOCK_SKEW, |skew| skew.0),
-        };
+        })
+    }
+
+    fn entity(&mut self, document: &Document, source: EntitySource) -> Option<EntitySchema> {
+        let before = self.problems.len();
+        let mut schema = self.fields(document, &source)?;
+        self.retired(document, &schema);
         self.required(document, &source, &mut schema);
         self.owners(document, &source, &mut schema);
         for (key, systems) in [("creators", &source.creators), ("deleters", &source.deleters)] {
@@ -79,6 +153,16 @@ impl Checks {
         self.match_keys(document, source.match_keys, &mut schema);
         self.facts(document, source.events, &mut schema);
         self.problems[before..].iter().all(|problem| !problem.is_error()).then_some(schema)
+    }
+
+    /// A retired name is no field's.
+    fn retired(&mut self, document: &Document, schema: &EntitySchema) {
+        for name in schema.retired.iter().filter(|name| schema.fields.contains_key(*name)) {
+            let what = format!("the name `{name}` is retired, and this field has it");
+            let hint = "give the field another name: records and events may hold other values under this one";
+            let path = ["schema", "properties", name.as_str()];
+            self.problems.push(document.key_problem(&path, what).hint(hint));
+        }
     }
 
     fn required(&mut self, document: &Document, source: &EntitySource, schema: &mut EntitySchema) {

@@ -162,16 +162,6 @@ pub(super) fn new_keys<'s>(was: &EntitySchema, is: &'s EntitySchema) -> impl Ite
     new.map(|key| key.name.as_str())
 }
 
-/// Fields whose values would be of another type.
-pub(super) fn retyped(was: &EntitySchema, is: &EntitySchema) -> Vec<(String, String)> {
-    let both = was.fields.iter().filter_map(|(name, old)| Some((name, old, is.fields.get(name)?)));
-    both.filter(|(_, old, new)| old.kind != new.kind)
-        .map(|(name, old, new)| {
-            (name.to_string(), format!("the field `{name}` was {} and would be {}", old.kind, new.kind))
-        })
-        .collect()
-}
-
 /// What of a system is different.
 pub(super) fn system(was: &SystemConfig, is: &SystemConfig) -> Vec<String> {
     let mut out = Vec::new();

@@ -238,6 +238,7 @@ fn effects(comparison: &Comparison, numbers: &Footprint) -> Vec<String> {
             ),
         });
     }
+    out.extend(comparison.told.iter().cloned());
     if !comparison.is_empty() {
         out.push("requests that are rendered already go, or go again, as they are".to_owned());
     }

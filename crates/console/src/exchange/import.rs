@@ -10,6 +10,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use canonical::{EntitySchema, ExternalRef, Fields, OrderToken, Record, RecordId, System, Wall};
+use config::Upcaster;
 use http::HeaderMap;
 use hub::{Arrival, Stated, TakenAs};
 use serde::{Deserialize, Serialize};
@@ -148,7 +149,11 @@ impl Desk {
         }
         let id = row.id.parse().map_err(|_| "it has no record's id".to_owned())?;
         let schema = self.configuration.entities.iter().find(|(entity, _)| entity.as_str() == row.entity);
-        let (_, schema) = schema.ok_or_else(|| "there is no such type here".to_owned())?;
+        let (entity, schema) = schema.ok_or_else(|| "there is no such type here".to_owned())?;
+        let row = match self.configuration.upcaster(entity) {
+            Some(upcaster) => upcast(row, upcaster),
+            None => row,
+        };
         for (name, value) in &row.fields {
             let Some(spec) = schema.fields.get(name.as_str()) else { continue };
             let fits = value.is_null() || canonical::value::normal(&spec.kind, value.clone()).is_ok();
@@ -212,6 +217,24 @@ impl Desk {
             _ => ("older", None),
         })
     }
+}
+
+/// A line of an older schema, as it is read under the one that counts here.
+fn upcast(mut row: ExportRow, upcaster: &Upcaster) -> ExportRow {
+    upcaster.fields(row.schema, &mut row.fields);
+    for (was, is, gone) in upcaster.heirs(row.schema) {
+        let known = match gone {
+            true => row.provenance.remove(was.as_str()),
+            false => row.provenance.get(was.as_str()).cloned(),
+        };
+        if let Some(known) = known.filter(|_| row.fields.contains_key(is.as_str())) {
+            row.provenance.insert(is.to_string(), known);
+        }
+        for marks in row.marks.values_mut().filter(|_| gone) {
+            marks.fields.remove(was).map(|mark| marks.fields.insert(is.clone(), mark));
+        }
+    }
+    row
 }
 
 /// Why an object is none of the account that is connected here: its id would name another object.

@@ -1,13 +1,14 @@
 //! What a change of the configuration would touch: counts with a bound, and the history of changes.
 
-use canonical::{Entity, System};
+use canonical::{Entity, System, Tenant};
 use ledger::Lane;
-use store::Applied;
+use rusqlite::Row;
 use store::browse::{FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX};
+use store::{Applied, VERSIONS_PAGE_MAX, Version, VersionKey};
 
 use super::Reader;
 use crate::fault::Outcome;
-use crate::rows::from_text;
+use crate::rows::{count, from_text, wall};
 use crate::sql::Sql;
 
 impl Reader<'_> {
@@ -23,6 +24,19 @@ impl Reader<'_> {
         self.book.all(Sql::Applied, (tenant, before, limit), |row, _| {
             Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "applied")?))
         })
+    }
+
+    pub(super) fn versions(
+        &mut self,
+        owner: &Tenant,
+        tenant: Option<i64>,
+        after: Option<&VersionKey>,
+    ) -> Outcome<Vec<Version>> {
+        let Some(tenant) = tenant else { return Ok(vec![]) };
+        let (kind, name) = after.map_or(("", ""), |after| (after.kind.as_str(), after.name.as_str()));
+        let number = after.map_or(0, |after| after.number);
+        let limit = i64::try_from(VERSIONS_PAGE_MAX).unwrap_or(i64::MAX);
+        self.book.all(Sql::Versions, (tenant, kind, name, number, limit), |row, _| version(owner, row))
     }
 
     pub(super) fn footprint(
@@ -68,6 +82,17 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// Reads a version.
+pub(crate) fn version(tenant: &Tenant, row: &Row<'_>) -> Outcome<Version> {
+    Ok(Version {
+        tenant: tenant.clone(),
+        key: VersionKey { kind: row.get(0)?, name: row.get(1)?, number: count(row, 2)? },
+        digest: row.get(3)?,
+        at: wall(row, 4)?,
+        meaning: from_text(&row.get::<_, String>(5)?, "version")?,
+    })
 }
 
 fn limit(most: u64) -> i64 {

@@ -61,6 +61,7 @@ impl Reader<'_> {
             Look::Groups(filter) => self.groups(number, &filter).map(Page::Groups),
             Look::Jobs(filter) => self.jobs(number, &filter).map(Page::Jobs),
             Look::Applied { before, limit } => self.applied(number, before, limit).map(Page::Applied),
+            Look::Versions { after } => self.versions(tenant, number, after.as_ref()).map(Page::Versions),
             Look::Footprint { entities, systems } => {
                 self.footprint(number, &entities, &systems).map(Page::Footprint)
             }

@@ -11,7 +11,9 @@ use intake::Link;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
-use super::{blob, document, fact_place, from_document, record_id, record_place, trace_out, uuid, wall};
+use super::{
+    blob, document, fact_place, from_document, from_text, record_id, record_place, trace_out, uuid, wall,
+};
 use crate::book::Desk;
 use crate::fault::{Fault, Outcome};
 
@@ -152,6 +154,11 @@ pub(crate) fn fact_shell(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<(i64, Fa
         occurrence: row.get(9)?,
         trace: trace_out(row, 10)?,
         data: Fields::new(),
+        schema: row.get(12)?,
+        mappings: match row.get_ref(13)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+            Some(text) => from_text(text, "event")?,
+            None => BTreeMap::new(),
+        },
     };
     Ok((row.get(0)?, fact))
 }

@@ -118,7 +118,10 @@ CREATE TABLE fact (
     at         INTEGER NOT NULL,
     occurrence TEXT,
     trace      ANY NOT NULL,
-    sealed     BLOB NOT NULL
+    sealed     BLOB NOT NULL,
+    schema     INTEGER NOT NULL,
+    -- by which version of its mapping each route tells it; NULL: no route does
+    mappings   TEXT
 ) STRICT;
 CREATE INDEX fact_record ON fact (record, seq);
 
@@ -335,6 +338,18 @@ CREATE TABLE applied (
     seq    INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
     body   TEXT NOT NULL
+) STRICT;
+
+-- Versions of schemas and mappings that count, or once did: written once.
+CREATE TABLE version (
+    tenant  INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    digest  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    meaning TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, name, number)
 ) STRICT;
 
 -- Restores from backups, and how far each system is with reading again after one.

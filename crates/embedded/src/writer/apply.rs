@@ -9,7 +9,7 @@ use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
 use intake::{Link, Message, MessageState};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::standing::CHANGES_KEPT;
-use store::{Attempt, Change, Epoch, Fetch, Head, Op, Receipt, Require, SystemState, Unit, rules};
+use store::{Attempt, Change, Epoch, Fetch, Head, Op, Receipt, Require, SystemState, Unit, Version, rules};
 
 use super::known::Known;
 use super::seal::Sealer;
@@ -212,6 +212,12 @@ impl Desk<'_, '_> {
                 let body = rows::to_text(applied, "applied")?;
                 self.book.run(Sql::PutApplied, (tenant, body)).map(drop)
             }
+            Op::PutVersion(Version { tenant, key, digest, meaning, at }) => {
+                let meaning = rows::to_text(meaning, "version")?;
+                let (tenant, number) = (self.name(tenant.as_str())?, key.number);
+                let row = (tenant, &key.kind, &key.name, number, digest, at.micros(), meaning);
+                self.book.run(Sql::PutVersion, row).map(drop)
+            }
             Op::PutEpoch(Epoch { number, taken_at, restored_at }) => {
                 self.book.run(Sql::PutEpoch, (number, taken_at.micros(), restored_at.micros())).map(drop)
             }
@@ -377,6 +383,8 @@ impl Desk<'_, '_> {
         let sealed = self.sealer.of_record(self.book, &fact.tenant, fact.record, &place, &plain)?;
         let (tenant, kind) = (self.name(fact.tenant.as_str())?, self.name(&fact.kind)?);
         let (entity, source) = (self.name(fact.entity.as_str())?, self.name(fact.source.as_str())?);
+        let told = Some(&fact.mappings).filter(|mappings| !mappings.is_empty());
+        let mappings = told.map(|mappings| rows::to_text(mappings, "event")).transpose()?;
         self.book.run(
             Sql::PutFact,
             rusqlite::params![
@@ -391,6 +399,8 @@ impl Desk<'_, '_> {
                 fact.occurrence,
                 rows::trace_in(&fact.trace),
                 sealed,
+                fact.schema,
+                mappings,
             ],
         )?;
         Ok(())

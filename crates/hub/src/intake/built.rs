@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{ExternalRef, System, Wall};
+use canonical::{EventId, ExternalRef, RouteId, System, Wall};
 use config::Configuration;
-use intake::{Accepted, Incoming, Link, MessageState};
-use ledger::Reason;
+use intake::{Accepted, Incoming, Link, MessageState, Raise};
+use ledger::{Reason, Subject};
 use store::{Fetch, Op, Require};
 
 use super::prepare::{Item, MISSING_LINK, PARK_FOR};
@@ -90,7 +90,8 @@ impl Built {
                 }
             }
         }
-        for fact in accepted.facts {
+        for mut fact in accepted.facts {
+            fact.mappings = told_by(config, &accepted.raises, fact.id);
             self.marks.push(Mark::Happened { kind: fact.kind.clone() });
             self.ops.push(Op::PutFact(fact));
         }
@@ -266,4 +267,14 @@ fn readable(config: &Configuration, system: &System) -> Vec<(System, canonical::
     let Some(known) = config.systems.get(system) else { return Vec::new() };
     let objects = config.inbound_objects(system).filter(|object| known.connector.can_fetch(object));
     objects.map(|object| (system.clone(), object.clone())).collect()
+}
+
+/// By which version of its mapping each `notify` route tells an event that it is raised for.
+fn told_by(config: &Configuration, raises: &[Raise], event: EventId) -> BTreeMap<RouteId, u32> {
+    let routes = raises.iter().filter(|raise| raise.key.subject == Subject::Event(event));
+    let version = |raise: &Raise| {
+        let route = config.route(&raise.key.route)?;
+        Some((route.id.clone(), config.mapping_of(route)?.version()))
+    };
+    routes.filter_map(version).collect()
 }

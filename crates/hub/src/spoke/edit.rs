@@ -157,7 +157,7 @@ impl Spoke {
     /// Whether the delivery may say this; gives what it would say at those paths.
     fn fitting(&self, obligation: &Obligation, values: &Fields, row: &SpokeRow) -> Result<Fields, String> {
         let route = self.config.route(&obligation.key.route);
-        let mapping = route.and_then(|route| self.config.mapping_of(route));
+        let mapping = route.and_then(|route| self.mapping_for(route, row));
         let schema = self.config.entities.get(&obligation.entity);
         let (Some(mapping), Some(schema), Some(record)) = (mapping, schema, &row.record) else {
             return Err("its route, mapping or record is gone: discard it".to_owned());

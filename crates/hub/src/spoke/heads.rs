@@ -239,8 +239,15 @@ impl Spoke {
         &self,
         route: &canonical::RouteId,
     ) -> Vec<(canonical::Field, canonical::Object)> {
-        let mapping = self.config.route(route).and_then(|route| self.config.mapping_of(route));
-        let references = mapping.into_iter().flat_map(|mapping| mapping.references());
-        references.map(|reference| (reference.field.clone(), reference.object.clone())).collect()
+        let route = self.config.route(route);
+        let mappings = route.into_iter().flat_map(|route| self.config.mappings_of(route));
+        let mut references: Vec<_> = mappings
+            .flat_map(|mapping| mapping.references())
+            .map(|reference| (reference.field.clone(), reference.object.clone()))
+            .collect();
+        // Of several versions most are the same.
+        references.sort();
+        references.dedup();
+        references
     }
 }

@@ -295,7 +295,7 @@ impl Spoke {
         let permit = self.dispatcher.as_mut()?.lend(permit, record, &object, token);
         let exit = self.exit_of(&doubt.intent);
         let route = self.config.route(&key.route);
-        let mapping = route.and_then(|route| self.config.mapping_of(route));
+        let mapping = route.and_then(|route| self.mapping_for(route, &row));
         let mapping = mapping.map(|mapping| (mapping.id().to_owned(), mapping.version()));
         if doubt.matches.is_empty() {
             doubt.matches = self.matches_of(&row);

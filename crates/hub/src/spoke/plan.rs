@@ -156,7 +156,7 @@ impl Spoke {
         let Some(route) = self.config.route(&obligation.key.route) else {
             return skip("no_route", "the configuration no longer has its route");
         };
-        let Some(mapping) = self.config.mapping_of(route) else {
+        let Some(mapping) = self.mapping_for(route, &row) else {
             return skip("no_mapping", "the configuration no longer has its mapping");
         };
         let Some(schema) = self.config.entities.get(&route.entity) else {
@@ -345,6 +345,12 @@ impl Spoke {
         let why =
             "it was delivered, and the target could not tell a second one from it: ask for a new intent";
         Some(skip("delivered_once", why))
+    }
+
+    /// The mapping that renders a row: an event's is of the version that it was raised for.
+    pub(crate) fn mapping_for(&self, route: &Route, row: &SpokeRow) -> Option<&Arc<Mapping>> {
+        let version = row.fact.as_ref().and_then(|fact| fact.mappings.get(&route.id)).copied();
+        self.config.mapping_told(route, version)
     }
 
     /// A shadow that knows nothing yet.

@@ -18,7 +18,7 @@ fn rows_that_come_back_are_proven_on_values_of_their_type() {
         let proofs = mapping.proofs();
         assert_eq!(proofs.len(), 1, "{field} {options}");
         assert_eq!(proofs[0].disproof, None, "{field} {options}");
-        let least = if matches!(field, "stage" | "boolean") { 2 } else { 12 };
+        let least = if matches!(field, "stage" | "boolean") { 2 } else { 8 };
         assert!(proofs[0].values - proofs[0].refused >= least, "{field} {options}: {:?}", proofs[0]);
     }
 }

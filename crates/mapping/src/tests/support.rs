@@ -37,6 +37,8 @@ pub(super) fn schema() -> EntitySchema {
         fields: fields.into_iter().map(|(name, spec)| (Field::new(name).unwrap(), spec)).collect(),
         required: Vec::new(),
         match_keys: Vec::new(),
+        retired: std::collections::BTreeSet::new(),
+        compatibility: canonical::schema::Compatibility::Backward,
         rules: Vec::new(),
         creators: Vec::new(),
         deleters: Vec::new(),

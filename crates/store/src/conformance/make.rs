@@ -179,6 +179,18 @@ pub fn link(number: u64, system_name: &str, id: &str) -> Link {
     }
 }
 
+/// A version that was applied.
+#[must_use]
+pub fn version(kind: &str, name: &str, number: u32) -> crate::Version {
+    crate::Version {
+        tenant: acme(),
+        key: crate::VersionKey { kind: kind.to_owned(), name: name.to_owned(), number },
+        digest: format!("digest {number}"),
+        meaning: serde_json::json!({ "fields": { "name": "text" } }),
+        at: at(i64::from(number)),
+    }
+}
+
 /// An event of a contact.
 #[must_use]
 pub fn fact(number: u64, record: u64) -> Fact {
@@ -189,6 +201,8 @@ pub fn fact(number: u64, record: u64) -> Fact {
         entity: entity("Contact"),
         record: rec(record),
         version: 1,
+        schema: 1,
+        mappings: std::collections::BTreeMap::from([(RouteId::from("n"), 4)]),
         source: system("crm"),
         at: at(1),
         occurrence: None,

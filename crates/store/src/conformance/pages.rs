@@ -302,6 +302,25 @@ pub fn applied_configurations_are_kept(backend: &Backend) {
     assert_eq!(history(&canonical::Tenant::new("other").unwrap(), None, 10), []);
 }
 
+/// What was applied as a version stays that; each tenant has its own, page after page.
+pub fn versions_stay_as_they_were_applied(backend: &Backend) {
+    let after = |tenant: &canonical::Tenant, after| match backend.look(tenant, Look::Versions { after }) {
+        Page::Versions(rows) => rows,
+        other => panic!("not versions: {other:?}"),
+    };
+    assert_eq!(after(&acme(), None), []);
+    let numbers = 1..=u32::try_from(crate::VERSIONS_PAGE_MAX).unwrap();
+    let mut all: Vec<_> = numbers.map(|number| version("mapping", "contact.erp", number)).collect();
+    all.insert(0, version("entity", "Contact", 2));
+    backend.apply(all.iter().rev().cloned().map(Op::PutVersion).collect());
+    let other = crate::Version { digest: "other".to_owned(), ..all[0].clone() };
+    backend.apply(vec![Op::PutVersion(other)]);
+    let first = after(&acme(), None);
+    assert_eq!(first, all[..crate::VERSIONS_PAGE_MAX], "in order, and the first word stands");
+    assert_eq!(after(&acme(), first.last().map(|last| last.key.clone())), all[crate::VERSIONS_PAGE_MAX..]);
+    assert_eq!(after(&canonical::Tenant::new("other").unwrap(), None), []);
+}
+
 /// Records by type, and open obligations by route, of what was asked for only.
 pub fn a_footprint_counts_what_hangs_on_a_part(backend: &Backend) {
     let footprint = |entities: &[&str], systems: &[&str]| {

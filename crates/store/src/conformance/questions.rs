@@ -305,6 +305,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
         Page::Groups(rows) => rows.is_empty(),
         Page::Jobs(rows) => rows.is_empty(),
         Page::Applied(rows) => rows.is_empty(),
+        Page::Versions(rows) => rows.is_empty(),
         Page::Footprint(found) => found == crate::browse::Footprint::default(),
         Page::Records(rows, _) => rows.is_empty(),
         Page::Retention(kept, _) => kept.iter().all(|kept| kept.rows.unwrap_or(0) == 0),

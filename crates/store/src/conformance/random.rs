@@ -322,7 +322,11 @@ impl Dice {
     }
 
     fn small(&mut self) -> Op {
-        match self.below(7) {
+        match self.below(8) {
+            7 => Op::PutVersion(crate::Version {
+                meaning: serde_json::json!({ "fields": self.number(3) }),
+                ..super::make::version("entity", "Contact", 1 + u32::from(self.maybe()))
+            }),
             6 => Op::Bury {
                 tenant: acme(),
                 system: system(self.system()),

@@ -202,6 +202,10 @@ impl Tables {
                 let at = self.applied.last_key_value().map_or(1, |(last, _)| last + 1);
                 self.applied.insert(at, applied);
             }
+            Op::PutVersion(version) => {
+                let key = (version.tenant.clone(), version.key.clone());
+                self.versions.entry(key).or_insert(version);
+            }
             Op::PutEpoch(epoch) => drop(self.epochs.entry(epoch.number).or_insert(epoch)),
             Op::PutReread { tenant, system, epoch, reread } => {
                 self.rereads.insert((tenant, system, epoch), reread);

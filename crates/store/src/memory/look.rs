@@ -69,6 +69,13 @@ impl Tables {
                 let own = |applied: &Applied| applied.tenant == *tenant;
                 Page::Applied(newest(&self.applied, before, limit, own))
             }
+            Look::Versions { after } => {
+                let own = self.versions.iter().filter(|((owner, key), _)| {
+                    owner == tenant && after.as_ref().is_none_or(|after| key > after)
+                });
+                let page = own.take(crate::VERSIONS_PAGE_MAX);
+                Page::Versions(page.map(|(_, version)| version.clone()).collect())
+            }
             Look::Footprint { entities, systems } => {
                 Page::Footprint(self.footprint(tenant, &entities, &systems))
             }

@@ -141,6 +141,7 @@ pub(super) struct Tables {
     pub(super) jobs: Rows<JobId, Job>,
     pub(super) tallies: BTreeMap<JobId, Tally>,
     pub(super) applied: BTreeMap<i64, Applied>,
+    pub(super) versions: BTreeMap<(Tenant, crate::VersionKey), crate::Version>,
     pub(super) epochs: BTreeMap<i64, Epoch>,
     pub(super) rereads: BTreeMap<(Tenant, System, i64), Reread>,
     pub(super) retained: BTreeMap<Tenant, Retained>,

@@ -1,6 +1,6 @@
 //! A hub that starts with other match keys finds the records that it had.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use canonical::{Alive, Entity, Field, Fields, Record};
 use runtime::clock::Clock;
@@ -64,7 +64,7 @@ async fn found(store: &Memory, configuration: &Configuration, email: &str) -> us
 async fn records_are_found_by_keys_that_changed() {
     let store = Memory::new();
     let before = configuration(str::to_owned);
-    note_start(&store, Clock::system(), &before).await.unwrap();
+    note_start(&store, Clock::system(), Path::new(""), &before, &[]).await.unwrap();
     let many: Vec<Op> = (1..=2500)
         .map(|number| {
             Op::PutRecord(record(&before, number, &json!({"email": format!("P{number}@mail.example.com")})))
@@ -77,11 +77,11 @@ async fn records_are_found_by_keys_that_changed() {
         text.replace("fields: [email], fold: true", "fields: [email], fold: true, normalise: [domain]")
     });
     assert_ne!(of(&before), of(&after), "the example has such a key");
-    note_start(&store, Clock::system(), &after).await.unwrap();
+    note_start(&store, Clock::system(), Path::new(""), &after, &[]).await.unwrap();
     assert_eq!(found(&store, &after, "anybody@mail.example.com").await, 2500);
     // A start that finds all as it should be does not go through them again.
     commit(&store, vec![Op::DropMatches(after.tenant.clone())]).await.unwrap();
-    note_start(&store, Clock::system(), &after).await.unwrap();
+    note_start(&store, Clock::system(), Path::new(""), &after, &[]).await.unwrap();
     assert_eq!(found(&store, &after, "anybody@mail.example.com").await, 0);
     // One that broke off does.
     let broke_off = store::Applied {
@@ -93,7 +93,7 @@ async fn records_are_found_by_keys_that_changed() {
         findable: BTreeSet::new(),
     };
     commit(&store, vec![Op::PutApplied(broke_off)]).await.unwrap();
-    note_start(&store, Clock::system(), &after).await.unwrap();
+    note_start(&store, Clock::system(), Path::new(""), &after, &[]).await.unwrap();
     assert_eq!(found(&store, &after, "anybody@mail.example.com").await, 2500);
     assert_eq!(
         after.entities[&Entity::new("Contact").unwrap()].match_keys[0].fields,

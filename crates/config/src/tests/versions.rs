@@ -1,0 +1,163 @@
+//! What was applied under a version stays what it was: what counts as a change, where it is said, and the way back.
+
+use super::folder::{LEVELS, PERSON, PERSON_ERP, base, shown};
+use crate::{Checked, Files, Versioned, against, load};
+
+fn with(text: &str, part: &str, by: &str) -> String {
+    assert!(text.contains(part), "{part} is not in {text}");
+    text.replacen(part, by, 1)
+}
+
+fn checked(files: &Files) -> Checked {
+    load(files).unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+}
+
+fn put(files: &Files, path: &str, text: impl Into<String>) -> Files {
+    let mut files = files.clone();
+    files.put(path, text);
+    files
+}
+
+/// What is said of a folder where others were applied before it, one after the other.
+fn said(before: &[&Files], files: &Files) -> String {
+    let applied: Vec<Versioned> =
+        before.iter().flat_map(|files| checked(files).configuration.versions()).collect();
+    shown(&against(&checked(files).configuration, files, &applied))
+}
+
+#[test]
+fn what_decides_nothing_may_change_under_a_version() {
+    let files = base();
+    for (path, text) in [
+        ("model/person.yaml", format!("# A person.\n{PERSON}")),
+        (
+            "model/person.yaml",
+            with(
+                PERSON,
+                "name: {type: string, maxLength: 80}",
+                "name: {maxLength: 80, type: string, description: What she is called.}",
+            ),
+        ),
+        ("model/person.yaml", with(PERSON, "enum: [basic, gold]", "enum: [gold, basic]")),
+        // Whose word counts is no part of what a record holds.
+        ("model/person.yaml", with(PERSON, "on_conflict: revert, ", "")),
+        ("model/person.yaml", with(PERSON, "creators: [crm]\n", "")),
+        (
+            "mappings/person.erp.yaml",
+            with(PERSON_ERP, "{field: name, path: label}", "{path: label, direction: both, field: name}"),
+        ),
+        (
+            "mappings/person.erp.yaml",
+            with(PERSON_ERP, "  - {field: name, path: label}\n", "") + "  - {field: name, path: label}\n",
+        ),
+        (
+            "mappings/person.erp.yaml",
+            format!("{PERSON_ERP}examples:\n  - {{canonical: {{name: Ada}}, to: {{label: Ada}}}}\n"),
+        ),
+    ] {
+        assert_eq!(said(&[&files], &put(&files, path, text.clone())), "", "{text}");
+    }
+}
+
+#[test]
+fn a_mapping_that_changed_says_where_and_in_what() {
+    let files = base();
+    let changed =
+        with(PERSON_ERP, "path: balance, direction: out, transform: [{decimal: {scale: 2}}]", "path: sum");
+    let said_of = |text: &str| said(&[&files], &put(&files, "mappings/person.erp.yaml", text));
+    let text = said_of(&changed);
+    for part in [
+        "mappings/person.erp.yaml:2:10: error: the mapping `person.erp` changed and still says `version: 3`: ",
+        "- mapping.fields[balance, balance]",
+        "+ mapping.fields[balance, sum]",
+        "= write `version: 4`: deliveries and dead letters name the version they were rendered with",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(said_of(&with(&changed, "version: 3", "version: 4")), "");
+    let scale = said_of(&with(PERSON_ERP, "{scale: 2}", "{scale: 3}"));
+    assert!(scale.contains("mapping.fields[balance, balance].transform"), "{scale}");
+    let table = said(&[&files], &put(&files, "lookups/levels.csv", with(LEVELS, "A,gold", "G,gold")));
+    assert!(table.contains("tables.levels.rows"), "{table}");
+}
+
+#[test]
+fn a_schema_that_changed_says_where_and_in_what() {
+    let files = base();
+    for (part, by, what) in [
+        ("maxLength: 80", "maxLength: 90", "fields.name.maxLength: 80 → 90"),
+        ("enum: [basic, gold]", "enum: [basic, gold, platinum]", "+ fields.level.enum[platinum]"),
+        (
+            "name: {owner: crm, pii: basic}",
+            "name: {owner: crm, pii: sensitive}",
+            "fields.name.pii: basic → sensitive",
+        ),
+        ("required: [name]", "required: [name, email]", "+ required[email]"),
+        ("fields: [email], fold: true", "fields: [email]", "- match_keys.email.fold: true"),
+        (
+            "    consent: {type: boolean}\n",
+            "    consent: {type: boolean}\n    age: {type: integer}\n",
+            "+ fields.age",
+        ),
+    ] {
+        let changed = with(PERSON, part, by);
+        let text = said(&[&files], &put(&files, "model/person.yaml", changed));
+        let wanted =
+            "model/person.yaml:2:10: error: the entity `Person` changed and still says `version: 1`: ";
+        assert!(text.contains(wanted) && text.contains(what), "{what}: {text}");
+        assert!(text.contains("= write `version: 2`: records and events name"), "{text}");
+    }
+}
+
+#[test]
+fn going_back_is_to_say_what_was_said() {
+    let one = base();
+    let wider = |number: u32, most: u32| {
+        let text = with(PERSON, "version: 1", &format!("version: {number}"));
+        put(&one, "model/person.yaml", with(&text, "maxLength: 80", &format!("maxLength: {most}")))
+    };
+    let (two, four) = (wider(2, 90), wider(4, 95));
+    assert_eq!(said(&[&one], &two), "");
+    assert_eq!(said(&[&one, &two, &four], &one), "", "what it was is known");
+    assert_eq!(said(&[&one, &two, &four], &two), "");
+    let other = said(&[&one, &two, &four], &wider(2, 91));
+    assert!(
+        other.contains("fields.name.maxLength: 90 → 91") && other.contains("write `version: 5`"),
+        "{other}"
+    );
+    let between = said(&[&one, &two, &four], &wider(3, 95));
+    assert!(
+        between.contains("says `version: 3`, which was never applied, and version 4 was")
+            && between.contains("write `version: 5`"),
+        "{between}"
+    );
+}
+
+/// A release that writes more keys, or another digest, finds its own documents again.
+#[test]
+fn a_meaning_that_an_earlier_release_wrote_is_read() {
+    let files = base();
+    let mut applied = checked(&files).configuration.versions();
+    for one in &mut applied {
+        one.digest = "blake3:earlier".to_owned();
+    }
+    assert_eq!(shown(&against(&checked(&files).configuration, &files, &applied)), "");
+    for one in &mut applied {
+        one.meaning = serde_json::json!({"another": "form"});
+    }
+    assert!(!against(&checked(&files).configuration, &files, &applied).is_empty());
+}
+
+/// Every mapping can be made again from what is kept of it.
+#[test]
+fn a_mapping_is_made_again_from_its_meaning() {
+    for files in [base(), super::example::files()] {
+        let configuration = checked(&files).configuration;
+        for (name, mapping) in &configuration.mappings {
+            let schema = &configuration.entities[mapping.entity()];
+            let again = mapping::Mapping::again(&mapping.meaning(), mapping.version(), schema);
+            let again = again.unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+            assert_eq!((again.digest(), again.version()), (mapping.digest(), mapping.version()), "{name}");
+        }
+    }
+}
