@@ -136,6 +136,7 @@ fn record() -> Record {
         counter_writes: BTreeMap::from([(field("nick"), (Wall(3), 2))]),
         open: BTreeMap::from([(field("nick"), open)]),
         occurrences: Default::default(),
+        absorbed: Default::default(),
         created_at: Wall(1),
         updated_at: Wall(1),
     }
