@@ -123,16 +123,17 @@ pub(crate) fn changed(
     after.updated_at = context.now;
     accepted.facts = raise::facts(context, incoming, before, &mut after);
     raise::raises(context, incoming, before, &after, accepted);
-    // A tombstone has none: at its revival they all come back. Those of an older schema may be other ones.
-    let standing =
-        before.filter(|record| record.alive == Alive::Live && record.schema == context.schema.version);
+    // A tombstone has none: at its revival they all come back.
+    let standing = before.filter(|record| record.alive == Alive::Live);
+    // Another schema may have had other keys.
+    let known = before.is_some_and(|record| record.schema == context.schema.version);
     let old =
         standing.map(|record| identity::match_values(context.schema, &record.fields)).unwrap_or_default();
     let new = match after.alive {
         Alive::Live => identity::match_values(context.schema, &after.fields),
         _ => Vec::new(),
     };
-    accepted.matches_added = new.iter().filter(|pair| !old.contains(pair)).cloned().collect();
+    accepted.matches_added = new.iter().filter(|pair| !known || !old.contains(pair)).cloned().collect();
     accepted.matches_dropped = old.into_iter().filter(|pair| !new.contains(pair)).collect();
     accepted.record = Some((after, before.map_or(0, |record| record.version)));
 }
