@@ -164,3 +164,21 @@ fn an_edit_where_no_route_leads_is_refused_not_reverted() {
     assert_eq!(edit.decisions[0].kind, DecisionKind::Rejected);
     assert!(edit.raises.is_empty());
 }
+
+/// Another schema may have had other keys: with the first change under it, a record is found by those that count now, and no
+/// longer by what it is not.
+#[test]
+fn a_record_of_an_older_schema_gets_the_keys_of_the_newer_one() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "ada@example.com"})));
+    world.schema.version = 2;
+    let same = world.accept(&said("crm", "1", 2, json!({"name": "Ada L", "email": "ada@example.com"})));
+    assert_eq!(same.matches_added, [("email".to_owned(), "ada@example.com\u{1f}".to_owned())]);
+    assert_eq!((same.matches_dropped.len(), world.only().schema), (0, 2));
+    let next = world.accept(&said("crm", "1", 3, json!({"name": "Ada", "email": "ada@example.com"})));
+    assert_eq!((next.matches_added.len(), next.matches_dropped.len()), (0, 0), "they stand");
+    assert_eq!(next.facts.first().map(|fact| fact.schema), Some(2));
+    world.schema.version = 3;
+    let moved = world.accept(&said("crm", "1", 4, json!({"name": "Ada", "email": "al@example.com"})));
+    assert_eq!(moved.matches_dropped, [("email".to_owned(), "ada@example.com\u{1f}".to_owned())]);
+}
