@@ -88,7 +88,7 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Show the hub at work between three sandbox systems, through outages, with a proof at the end
     Demo(Demo),
-    /// Check a configuration folder: every file, every reference, every mapping's examples and two-way rows
+    /// Check a configuration folder: every file, reference and example, two-way rows, versions against what was applied
     Check(Folder),
     /// Mappings of a folder: test them, try them on a sample, see what feeds what
     #[command(subcommand)]

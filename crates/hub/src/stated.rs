@@ -11,6 +11,8 @@ pub struct Stated {
     pub about: ExternalRef,
     /// Canonical values in normal form.
     pub fields: Fields,
+    /// The version of the entity's schema that they are of.
+    pub schema: u32,
     /// What only that system knows.
     pub extensions: Fields,
     /// The source's order of it.

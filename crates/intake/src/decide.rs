@@ -169,11 +169,11 @@ pub(crate) fn changed(
     after.updated_at = context.now;
     accepted.facts = raise::facts(context, incoming, before, &mut after);
     raise::raises(context, incoming, before, &after, accepted);
-    // Those of an older schema may be other ones.
-    let known = before.filter(|record| record.schema == context.schema.version);
-    let old = known.map(|record| kept_keys(context.schema, record)).unwrap_or_default();
+    // Another schema may have had other keys.
+    let known = before.is_some_and(|record| record.schema == context.schema.version);
+    let old = before.map(|record| kept_keys(context.schema, record)).unwrap_or_default();
     let new = kept_keys(context.schema, &after);
-    accepted.matches_added = new.iter().filter(|pair| !old.contains(pair)).cloned().collect();
+    accepted.matches_added = new.iter().filter(|pair| !known || !old.contains(pair)).cloned().collect();
     accepted.matches_dropped = old.into_iter().filter(|pair| !new.contains(pair)).collect();
     accepted.record = Some((after, before.map_or(0, |record| record.version)));
 }

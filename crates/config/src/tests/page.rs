@@ -61,3 +61,28 @@ fn every_type_is_on_the_page_with_its_normal_form() {
     kinds.dedup();
     assert_eq!(kinds.len(), 10, "{kinds:?}");
 }
+
+/// The steps on the page lead where they say: their examples run.
+#[test]
+fn the_steps_on_the_page_come_out() {
+    let page = page();
+    let block = page.split("```yaml\n").nth(2).and_then(|rest| rest.split_once("```")).expect("steps").0;
+    let steps = &block[block.find("retired:").expect("retired names")..];
+    let version = |number: u32, fields: [&str; 3]| {
+        let fields = fields.map(|name| format!("    {name}: {{type: string}}\n")).concat();
+        format!("entity: Contact\nversion: {number}\nschema:\n  type: object\n  properties:\n{fields}")
+    };
+    let mut files = base();
+    files.put("model/contact@1.yaml", version(1, ["first", "last", "nick"]));
+    files.put("model/contact.yaml", version(2, ["name", "alias", "tier"]) + steps);
+    let configuration = load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems))).configuration;
+    let mut read =
+        serde_json::json!({"first": null, "last": "Lovelace", "nick": null}).as_object().unwrap().clone();
+    configuration.upcaster(&Entity::new("Contact").unwrap()).unwrap().fields(1, &mut read);
+    assert_eq!((&read["name"], &read["tier"]), (&" Lovelace".into(), &"standard".into()));
+    files.put(
+        "model/contact.yaml",
+        version(2, ["name", "alias", "tier"]) + &steps.replace("alias: al,", "alias: la,"),
+    );
+    assert!(load(&files).is_err(), "examples are run");
+}

@@ -177,3 +177,21 @@ fn an_older_version_that_is_kept_stays_as_it_was() {
     );
     assert_eq!(said(&gone, &before), "");
 }
+
+#[test]
+fn steps_are_kept_for_what_was_written_long_ago() {
+    let (first, second) = (folder(None, &one()), folder(Some(&one()), &(two() + UPCAST)));
+    let mut third = second.clone();
+    third.put("model/person@2.yaml", two() + UPCAST);
+    let three = with(&(two() + UPCAST), "version: 2", "version: 3");
+    third.put("model/person.yaml", three.clone());
+    let said = |files: &Files| {
+        let checked = load(files).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        shown(&against(&checked.configuration, files, &[applied(&first), applied(&second)].concat()))
+    };
+    assert_eq!(said(&third), "");
+    let steps = three.find("upcast:").unwrap();
+    third.put("model/person.yaml", three[..steps].to_owned());
+    let text = said(&third);
+    assert!(text.contains("the step from version 1 is gone") && text.contains("add `from: 2`"), "{text}");
+}

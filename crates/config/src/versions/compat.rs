@@ -43,12 +43,27 @@ pub(crate) fn breaches(
     if mode.is_backward() {
         let old = Roles { writer: was.number, reader: is.number, mode: "backward" };
         out.extend(unread(carried, is.meaning, &old));
+        out.extend(forgotten(was, is));
     }
     if mode.is_forward() {
         let new = Roles { writer: is.number, reader: was.number, mode: "forward" };
         out.extend(unread(is.meaning, was.meaning, &new));
     }
     out
+}
+
+/// Steps from versions before that, without which what was written under them is not read.
+fn forgotten(was: Numbered<'_>, is: Numbered<'_>) -> Vec<Breach> {
+    let gone = was.meaning.upcast.iter().map(|step| step.from);
+    let gone = gone.filter(|from| !is.meaning.upcast.iter().any(|step| step.from == *from));
+    let breach = |from| Breach {
+        at: vec!["upcast".to_owned()],
+        what: format!(
+            "the step from version {from} is gone: what was written under it would not be read (backward)"
+        ),
+        hint: format!("keep the steps that version {} has, and add `from: {}`", was.number, was.number),
+    };
+    gone.map(breach).collect()
 }
 
 /// What holds in every mode: a name stands for one thing for ever.

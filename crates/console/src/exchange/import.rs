@@ -195,6 +195,7 @@ impl Desk {
                 id: link.id.clone(),
             },
             fields,
+            schema: schema.version,
             extensions: row.extensions.get(&link.system).cloned().unwrap_or_default(),
             order: orders.and_then(|orders| orders.into_iter().min()),
             as_of: as_of.or_else(|| Wall::from_rfc3339(&row.updated_at))?,

@@ -422,7 +422,7 @@ fn only_late(mut incoming: Incoming) -> Incoming {
 
 /// A state of an export: its values are canonical already. It is placed by the order that its source had.
 fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: Stated) {
-    let Stated { about, mut fields, extensions, order, as_of, .. } = stated;
+    let Stated { about, mut fields, schema: written, extensions, order, as_of, .. } = stated;
     item.message.about = Some(about.clone());
     item.message.as_of = as_of;
     if about.system != item.source {
@@ -435,6 +435,10 @@ fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: 
         item.task = Task::Quarantine(reason("no_mapping", text));
         return;
     };
+    if let Some(upcaster) = config.upcaster(&schema.entity) {
+        // It may have waited for a person over a change of the schema.
+        upcaster.event(written, &mut fields);
+    }
     // What that mapping does not read, that system cannot have said.
     let read: BTreeSet<&str> = mapping.in_fields().map(canonical::Field::as_str).collect();
     fields.retain(|name, _| read.contains(name.as_str()));

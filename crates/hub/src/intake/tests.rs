@@ -12,7 +12,16 @@ fn stated() -> Stated {
     let about = make::external("crm", "contacts", "1");
     let fields: Fields = [("name".to_owned(), "Ada".into())].into_iter().collect();
     let (record, order) = (make::rec(1), Some(OrderToken(5)));
-    Stated { about, fields, extensions: Fields::new(), order, as_of: make::at(5), record, version: 1 }
+    Stated {
+        about,
+        fields,
+        schema: 2,
+        extensions: Fields::new(),
+        order,
+        as_of: make::at(5),
+        record,
+        version: 1,
+    }
 }
 
 fn with_turn<T>(then: impl FnOnce(&mut Turn<'_>) -> T) -> T {

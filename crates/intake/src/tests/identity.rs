@@ -247,3 +247,21 @@ fn a_deleted_record_is_no_reference_data() {
     let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
     assert_eq!(why.class, "reference_data");
 }
+
+/// Another schema may have had other keys: with the first change under it, a record is found by those that count now, and no
+/// longer by what it is not.
+#[test]
+fn a_record_of_an_older_schema_gets_the_keys_of_the_newer_one() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "ada@example.com"})));
+    world.schema.version = 2;
+    let same = world.accept(&said("crm", "1", 2, json!({"name": "Ada L", "email": "ada@example.com"})));
+    assert_eq!(same.matches_added, [("email".to_owned(), "ada@example.com\u{1f}".to_owned())]);
+    assert_eq!((same.matches_dropped.len(), world.only().schema), (0, 2));
+    let next = world.accept(&said("crm", "1", 3, json!({"name": "Ada", "email": "ada@example.com"})));
+    assert_eq!((next.matches_added.len(), next.matches_dropped.len()), (0, 0), "they stand");
+    assert_eq!(next.facts.first().map(|fact| fact.schema), Some(2));
+    world.schema.version = 3;
+    let moved = world.accept(&said("crm", "1", 4, json!({"name": "Ada", "email": "al@example.com"})));
+    assert_eq!(moved.matches_dropped, [("email".to_owned(), "ada@example.com\u{1f}".to_owned())]);
+}
