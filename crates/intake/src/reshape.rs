@@ -96,7 +96,7 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     let version = keep.version.max(gone.version);
     let objects = taken(order);
     let mut after = keep.clone();
-    let mut lines = fields::merge(context, order, &mut after)?;
+    let lines = fields::merge(context, order, &mut after)?;
     unite(order, &objects, &mut after);
     let aliases = gone.absorbed.iter().flat_map(|(id, absorbed)| absorbed.aliases.iter().chain([id]));
     let absorbed = Absorbed {
@@ -121,9 +121,9 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
         out.superseded.push((row.key.clone(), row.wanted));
     }
     let rule = format!("{} was merged into it: {}", gone.id, order.why);
-    out.decide(context, &incoming, keep, DecisionKind::Absorbed, &rule, &mut lines);
+    out.decide(context, &incoming, keep, DecisionKind::Absorbed, &rule, &lines);
     let rule = format!("merged into {}: {}", keep.id, order.why);
-    out.decide(context, &incoming, gone, DecisionKind::Absorbed, &rule, &mut Vec::new());
+    out.decide(context, &incoming, gone, DecisionKind::Absorbed, &rule, &[]);
     out.shown.fields = lines;
     show::merge(order, &objects, carried, context, &mut out);
     Ok(out)
@@ -308,7 +308,7 @@ impl Reshaped {
         record: &Record,
         kind: DecisionKind,
         rule: &str,
-        lines: &mut Vec<FieldLine>,
+        lines: &[FieldLine],
     ) {
         self.decisions.push(decision(context, incoming, record, kind, rule));
         for line in lines.iter().filter(|line| line.record == record.id) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use planted::Bug;
 
+use crate::driver::Simulation;
 use crate::estate::{self, Mode, Violation};
 use crate::{batches, hints, jobs, overtaken, ownership};
 
@@ -43,8 +44,19 @@ pub fn explain(seed: u64, mode: Mode, span: Duration, lines: usize) -> SeedRepor
     report(seed, mode, span, Some(lines))
 }
 
+/// The same estate, in which people take two records for one now and then, and take it back.
+#[must_use]
+pub fn run_merging(seed: u64, span: Duration, lines: Option<usize>) -> SeedReport {
+    let mut run = estate::build(seed, Mode::Liveness, span, lines.is_some());
+    run.let_people_merge();
+    finish(run, seed, lines)
+}
+
 fn report(seed: u64, mode: Mode, span: Duration, lines: Option<usize>) -> SeedReport {
-    let mut run = estate::build(seed, mode, span, lines.is_some());
+    finish(estate::build(seed, mode, span, lines.is_some()), seed, lines)
+}
+
+fn finish(mut run: Simulation, seed: u64, lines: Option<usize>) -> SeedReport {
     let steps = run.run();
     if run.estate.as_ref().is_some_and(|estate| estate.violations.is_empty()) {
         run.judge_estate();

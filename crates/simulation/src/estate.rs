@@ -18,6 +18,7 @@ mod bulk;
 mod change;
 pub(crate) mod files;
 mod judge;
+mod merges;
 mod operators;
 mod people;
 mod trouble;
@@ -79,6 +80,8 @@ pub(crate) enum Happening {
     Person,
     /// And saves a field of an object once more.
     EditThere(System, u64, &'static str),
+    /// Somebody takes two records for one.
+    Merge,
     /// The source says old things again.
     Replay,
     /// A vendor falls ill.
@@ -187,6 +190,8 @@ pub(crate) struct Estate {
     /// Until then the healthy target has bulk work to do on the lane of its things.
     busy_until: u64,
     bulk: bulk::Bulk,
+    /// Where people merge records, too: which.
+    merges: Option<merges::Merges>,
     /// Orders, by ticket, so that their answers are told apart from those to sayings.
     next_order: u64,
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -294,6 +299,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         lie: 0,
         busy_until: 0,
         bulk: bulk::Bulk::default(),
+        merges: None,
         next_order: 1 << 40,
         faults: BTreeMap::new(),
         accepted: 0,
@@ -409,6 +415,10 @@ impl Simulation {
             Happening::Look => {
                 self.watch_owed();
                 self.again(Happening::Look, 2);
+            }
+            Happening::Merge => {
+                self.take_two_for_one();
+                self.again(Happening::Merge, 6);
             }
             Happening::Bulk if self.healed() => {
                 self.finish_bulk();

@@ -147,3 +147,20 @@ fn i4_a_merge_and_a_send_do_not_cross() {
     }
     assert!(crossed > 0, "nothing crossed: the times have moved");
 }
+
+/// I1 to I8, I16: in an estate with all its faults people take two records for one, and take it back.
+#[test]
+fn estates_in_which_people_merge_hold() {
+    let (mut merged, mut split) = (0, 0);
+    for seed in 0..3 {
+        let report = crate::campaign::run_merging(seed, Duration::from_secs(600), None);
+        let mark = |name: &str| report.marks.get(name).copied().unwrap_or(0);
+        merged += mark("PeopleMerged");
+        split += mark("PeopleSplit");
+        if let Some(violation) = report.violation {
+            let told = crate::campaign::run_merging(seed, Duration::from_secs(600), Some(6000)).timeline;
+            panic!("seed {seed}: {violation:?}\n{}", told.join("\n"));
+        }
+    }
+    assert!(merged >= 3 && split >= 3, "{merged} merged, {split} split");
+}

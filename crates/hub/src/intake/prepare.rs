@@ -235,10 +235,13 @@ pub(super) fn prepare(
     item
 }
 
+/// So begins the name of what was read.
+const READ: &str = "read/";
+
 /// A name for what was read of an object.
 fn read_key(what: &str, hash: [u8; 32]) -> String {
     let hex = blake3::Hash::from_bytes(hash).to_hex();
-    format!("read/{what}/{}", &hex[..16])
+    format!("{READ}{what}/{}", &hex[..16])
 }
 
 /// A kept message is taken in again: its link came, its deadline passed, or a person asked.
@@ -283,8 +286,10 @@ pub(super) fn again(
     match serde_json::from_slice::<Observation>(&message.raw) {
         Ok(observation) if message.read => {
             let as_of = message.as_of;
-            // Pushed without an order of its own, it would have been fetched; parked, it was read.
-            let read = message.state == MessageState::Parked && observation.order.is_none();
+            // Pushed without an order of its own, it would have been fetched; parked, it was read. So was what is known by the
+            // name of a read: the same read again would be its repetition, and tell nothing.
+            let named = message.event_id.as_deref().is_some_and(|name| name.starts_with(READ));
+            let read = named || message.state == MessageState::Parked && observation.order.is_none();
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
         _ => {

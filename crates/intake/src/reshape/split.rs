@@ -24,7 +24,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     kept.absorbed.remove(&gone.id);
     back.alive = Alive::Live;
     since.ends(context, order, absorbed, &mut kept, &mut back);
-    let mut lines = since.fields(order, absorbed, &mut kept, &mut back);
+    let lines = since.fields(order, absorbed, &mut kept, &mut back);
     since.marks(order, absorbed, &mut kept, &mut back);
     since.extensions(order, absorbed, &mut kept, &mut back);
     settle_open(absorbed, gone, &mut kept);
@@ -45,9 +45,9 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     out.change(other, &incoming, (keep, keep.version), kept, None);
     since.carry(order, context.now, &mut out);
     let rule = format!("split from {}: {}", keep.id, order.why);
-    out.decide(context, &incoming, gone, DecisionKind::Split, &rule, &mut lines);
+    out.decide(context, &incoming, gone, DecisionKind::Split, &rule, &lines);
     let rule = format!("{} was split from it: {}", gone.id, order.why);
-    out.decide(context, &incoming, keep, DecisionKind::Split, &rule, &mut lines);
+    out.decide(context, &incoming, keep, DecisionKind::Split, &rule, &lines);
     out.shown.fields = lines;
     show::split(order, absorbed, carried, context, &mut out);
     Ok(out)

@@ -43,13 +43,18 @@ pub(super) struct Bulk {
 
 /// What was ordered of which.
 #[derive(Debug)]
-enum Asked {
+pub(super) enum Asked {
     Apply(JobId),
     GoOn(JobId),
     Still(JobId),
 }
 
 impl Bulk {
+    /// A job that was held is to go on.
+    pub(super) fn goes_on(&mut self, job: JobId) {
+        self.still.remove(&job);
+    }
+
     /// The store is another one: what is known of its jobs does not hold.
     pub(super) fn forget(&mut self) {
         self.asked.clear();
@@ -125,7 +130,7 @@ impl Simulation {
         }
     }
 
-    fn order_of_jobs(&mut self, order: Order, asked: Option<Asked>) {
+    pub(super) fn order_of_jobs(&mut self, order: Order, asked: Option<Asked>) {
         let Some(estate) = &mut self.estate else { return };
         estate.next_order += 1;
         let ticket = estate.next_order;
@@ -305,7 +310,7 @@ impl Simulation {
             }
             let ended = u64::from(tally.delivered + tally.failed + tally.other);
             let going = job.done - job.messages_done;
-            if job.action != Action::Discard && ended != going {
+            if job.action != Action::Discard && !job.action.reshapes() && ended != going {
                 let what = format!("{} set {going} deliveries going, and {ended} are accounted for", job.id);
                 self.violated("I1", &about, what);
             }

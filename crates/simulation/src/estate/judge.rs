@@ -67,6 +67,7 @@ impl Simulation {
         self.judge_marks();
         self.judge_rows();
         self.judge_bulk();
+        self.judge_merges();
         self.judge_groups();
     }
 

@@ -104,6 +104,7 @@ impl Simulation {
                 .any(|item| item.kind == "groups" && group.is_some_and(|key| item.name_is(key)))
         });
         if thing
+            && !estate.is_one_of_two(id)
             && estate.things.contains(&id)
             && let Some(value) = fields.get("value").and_then(Value::as_i64)
             && held < Some(value)
@@ -124,6 +125,7 @@ impl Simulation {
             return;
         }
         let Some(estate) = &mut self.estate else { return };
+        estate.forgive_the_merged();
         if now < estate.unfair_until.max(estate.behind_until).max(estate.busy_until) || estate.full {
             estate.owed.values_mut().for_each(|owed| owed.1 = now);
             return;
@@ -262,7 +264,9 @@ impl Simulation {
         if let Some(value) = effect.value() {
             let estate = self.estate.as_mut();
             let last = estate.and_then(|estate| estate.values.insert((system.clone(), *id), value));
-            if last.is_some_and(|last| last > value) {
+            let was_two = self.was_one_of_two(system, *id);
+            // It stood for the one, and then for the other.
+            if last.is_some_and(|last| last > value) && !was_two {
                 let what = format!("{kind}/{id} {name} at {system} went from {last:?} back to {value}");
                 self.violated("I4", name, what);
             }

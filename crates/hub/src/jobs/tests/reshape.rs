@@ -94,7 +94,7 @@ fn i16_a_merge_is_done_once_and_a_split_takes_it_back() {
     assert_eq!(gone.record.alive, Alive::Merged { into: rec(1) });
     assert_eq!(keep.links.len(), 2);
     assert_eq!(gone.links.iter().map(|link| link.external_id.as_str()).collect::<Vec<_>>(), ["two"]);
-    assert_eq!(keep.shadows.iter().map(|shadow| shadow.external_id.clone()).count(), 1);
+    assert_eq!((keep.shadows.len(), &keep.shadows[0].external_id), (1, &gone.shadows[0].external_id));
     assert_eq!(gone.obligations[0].state, State::Superseded);
     assert_eq!((keep.obligations[0].state, keep.obligations[0].wanted.version), (State::Pending, 4));
     let job = bench.job(id);
