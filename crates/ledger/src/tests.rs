@@ -63,6 +63,7 @@ pub(crate) fn create(class: IdempotencyClass) -> Intent {
         closed_at: None,
         token: None,
         trace: "t".into(),
+        lacking: false,
         batch: None,
     }
 }
