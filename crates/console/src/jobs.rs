@@ -20,6 +20,7 @@ use web::{Caller, Flaw, Problem, kinds};
 use crate::asked::{Asked, Named};
 use crate::desk::{Desk, nothing};
 use crate::letters::groups::{GroupRow, sample};
+use crate::mask::Mask;
 use crate::order::{self, Given};
 use crate::rows::{Items, time};
 
@@ -289,7 +290,7 @@ impl JobSheet {
             seconds: job.kept.total.div_ceil(u64::from(pace)),
             calls,
             forecasts: forecast::of(desk, job).await,
-            reshape: reshape::ReshapeRow::of(job),
+            reshape: reshape::ReshapeRow::of(job, &Mask::closed(&desk.configuration)),
             expires_at: (job.state == JobState::Planned).then(|| time(job.planned_at + ledger::PLAN_LIVES)),
             orders: job.orders.iter().map(order).collect(),
             new_failures: new_failures(desk, job).await?,

@@ -10,6 +10,7 @@ mod folder;
 mod fresh;
 mod linking;
 mod looking;
+mod merging;
 mod retention;
 mod standing;
 

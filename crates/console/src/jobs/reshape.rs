@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{Alive, Field, RecordId};
+use canonical::{Alive, ExternalRef, Field, RecordId};
 use ledger::{Action, Job, Reshape, Side};
 use serde::Serialize;
 use web::{Problem, kinds};
 
 use super::Wanted;
 use crate::desk::Desk;
+use crate::mask::Mask;
 
 /// What a plan about two records shows.
 #[derive(Serialize)]
@@ -70,7 +71,8 @@ struct EventRow {
 }
 
 impl ReshapeRow {
-    pub(super) fn of(job: &Job) -> Option<Self> {
+    /// As shown: an object's id may be somebody's address.
+    pub(super) fn of(job: &Job, mask: &Mask<'_>) -> Option<Self> {
         let Reshape { keep, gone, prefer, versions, shown, waits } = job.reshape.as_deref()?;
         let field = |line: &ledger::FieldLine| FieldRow {
             record: line.record.to_string(),
@@ -79,7 +81,7 @@ impl ReshapeRow {
             why: line.why.clone(),
         };
         let object = |line: &ledger::ObjectLine| ObjectRow {
-            object: line.object.to_string(),
+            object: named(&line.object, mask),
             becomes: line.fate.name(),
             record: line.record.to_string(),
         };
@@ -88,7 +90,7 @@ impl ReshapeRow {
             route: line.route.to_string(),
             system: line.system.to_string(),
             object: line.object.to_string(),
-            id: line.external_id.clone(),
+            id: line.external_id.as_deref().map(|id| mask.external_id(id)),
             fields: line.fields.clone(),
         };
         let event = |line: &ledger::EventLine| EventRow {
@@ -106,10 +108,24 @@ impl ReshapeRow {
             objects: shown.objects.iter().map(object).collect(),
             writes: shown.writes.iter().map(write).collect(),
             events: shown.events.iter().map(event).collect(),
-            by_hand: shown.by_hand.clone(),
-            irreversible: shown.irreversible.clone(),
+            by_hand: shown.by_hand.iter().map(|text| masked(text, job, mask)).collect(),
+            irreversible: shown.irreversible.iter().map(|text| masked(text, job, mask)).collect(),
         })
     }
+}
+
+fn named(object: &ExternalRef, mask: &Mask<'_>) -> String {
+    format!("{}:{}/{}", object.system, object.object, mask.external_id(&object.id))
+}
+
+/// A text in which objects are named by their ids.
+fn masked(text: &str, job: &Job, mask: &Mask<'_>) -> String {
+    let objects = job.reshape.iter().flat_map(|reshape| &reshape.shown.objects);
+    objects.fold(text.to_owned(), |text, line| {
+        let id = &line.object.id;
+        let shown = mask.external_id(id);
+        if shown == *id { text } else { text.replace(id, &shown) }
+    })
 }
 
 /// What is to be planned about two records.

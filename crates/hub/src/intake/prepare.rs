@@ -209,8 +209,7 @@ pub(super) fn prepare(
             let read = *origin != Origin::Pushed;
             // Without an order a state may come back as it was: then it is news.
             if read && observation.order.is_some() {
-                item.read_key =
-                    Some(read_key(&format!("{}/{}", observation.object, observation.external_id), item.hash));
+                item.read_key = Some(name_of_read(&observation, item.hash));
             }
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
@@ -235,13 +234,14 @@ pub(super) fn prepare(
     item
 }
 
-/// So begins the name of what was read.
-const READ: &str = "read/";
-
 /// A name for what was read of an object.
 fn read_key(what: &str, hash: [u8; 32]) -> String {
     let hex = blake3::Hash::from_bytes(hash).to_hex();
-    format!("{READ}{what}/{}", &hex[..16])
+    format!("read/{what}/{}", &hex[..16])
+}
+
+fn name_of_read(observation: &Observation, hash: [u8; 32]) -> String {
+    read_key(&format!("{}/{}", observation.object, observation.external_id), hash)
 }
 
 /// A kept message is taken in again: its link came, its deadline passed, or a person asked.
@@ -288,7 +288,7 @@ pub(super) fn again(
             let as_of = message.as_of;
             // Pushed without an order of its own, it would have been fetched; parked, it was read. So was what is known by the
             // name of a read: the same read again would be its repetition, and tell nothing.
-            let named = message.event_id.as_deref().is_some_and(|name| name.starts_with(READ));
+            let named = message.event_id == Some(name_of_read(&observation, content_hash(&observation)));
             let read = named || message.state == MessageState::Parked && observation.order.is_none();
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }

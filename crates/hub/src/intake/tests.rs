@@ -83,3 +83,36 @@ fn a_state_is_named_by_what_it_says_and_read_again() {
     assert!(merge.incoming.silent);
     assert_eq!(merge.incoming.fields, stated().fields);
 }
+
+/// I1: what was read and waits for a person is read when it is tried again, too: to be told to read it once more would lead to
+/// the same read, which is a repetition and tells nothing. What was pushed stays pushed, whatever its id looks like.
+#[test]
+fn i1_what_was_read_is_read_when_it_is_tried_again() {
+    let seen = |event_id: Option<&str>| connector::Observation {
+        object: make::object("contacts"),
+        external_id: "1".to_owned(),
+        seen: connector::Seen::State { fields: [("name".to_owned(), "Ada".into())].into_iter().collect() },
+        order: Some(OrderToken(5)),
+        event_id: event_id.map(str::to_owned),
+        occurred_at: None,
+        changed_at: None,
+        trace: None,
+    };
+    let taken = |origin: &Origin, observation| {
+        let (config, source) = (configuration(None), make::system("crm"));
+        let arrival = Arrival::Read(observation);
+        with_turn(|turn| prepare::prepare(&config, "", &source, origin, make::at(9), 1, 0, arrival, turn))
+    };
+    let is_read = |item: &Item| match &item.task {
+        Task::Merge(merge) => merge.incoming.read,
+        other => panic!("not taken: {other:?}"),
+    };
+    let external = make::external("crm", "contacts", "1");
+    let read = taken(&Origin::Fetched { external }, seen(None));
+    assert!(is_read(&read));
+    // As it is kept for a person: by the name of what was read.
+    let kept = intake::Message { event_id: read.read_key.clone(), ..read.message };
+    assert!(is_read(&again(kept)));
+    let pushed = taken(&Origin::Pushed, seen(Some("read/contacts/1/0123456789abcdef")));
+    assert!(!is_read(&pushed) && !is_read(&again(pushed.message)));
+}
