@@ -76,7 +76,8 @@ fn the_steps_on_the_page_come_out() {
     files.put("model/contact@1.yaml", version(1, ["first", "last", "nick"]));
     files.put("model/contact.yaml", version(2, ["name", "alias", "tier"]) + steps);
     let configuration = load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems))).configuration;
-    let mut read = serde_json::json!({"first": null, "last": "Lovelace", "nick": null}).as_object().unwrap().clone();
+    let mut read =
+        serde_json::json!({"first": null, "last": "Lovelace", "nick": null}).as_object().unwrap().clone();
     configuration.upcaster(&Entity::new("Contact").unwrap()).unwrap().fields(1, &mut read);
     assert_eq!((&read["name"], &read["tier"]), (&" Lovelace".into(), &"standard".into()));
     files.put(
