@@ -11,7 +11,9 @@ use intake::Link;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
-use super::{blob, document, fact_place, from_document, from_text, record_id, record_place, trace_out, uuid, wall};
+use super::{
+    blob, document, fact_place, from_document, from_text, record_id, record_place, trace_out, uuid, wall,
+};
 use crate::book::Desk;
 use crate::fault::{Fault, Outcome};
 
