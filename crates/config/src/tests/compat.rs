@@ -193,7 +193,7 @@ fn value(kind: &FieldType, seed: usize) -> Value {
         FieldType::Text => json!(text),
         FieldType::Integer => json!(seed),
         FieldType::Decimal => json!(format!("{seed}.{}", 1 + seed % 9)),
-        FieldType::Boolean => json!(seed % 2 == 0),
+        FieldType::Boolean => json!(seed.is_multiple_of(2)),
         FieldType::Date => json!(format!("2026-02-{day:02}")),
         FieldType::Time => json!(format!("2026-02-{day:02}T10:00:00Z")),
         FieldType::Reference(_) => json!("rec_1"),
@@ -361,8 +361,8 @@ fn step(one: &EntityMeaning, two: &EntityMeaning, pick: u8) -> mapping::upcast::
     let mut gone: Vec<&Field> = one.fields.keys().filter(|name| !two.fields.contains_key(*name)).collect();
     let mut rows = Vec::new();
     for (at, (name, spec)) in two.fields.iter().enumerate() {
-        let may = (0..12).map(|seed| value(&spec.kind.0, seed));
-        let default = may.filter(|value| holds(two, name, value) && !is_empty(value)).last();
+        let mut may = (0..12).map(|seed| value(&spec.kind.0, seed));
+        let default = may.rfind(|value| holds(two, name, value) && !is_empty(value));
         let fits = gone.iter().rposition(|was| spec.kind.0.reads(&one.fields[*was].kind.0));
         let was = fits.filter(|_| !one.fields.contains_key(name)).map(|at| gone.remove(at));
         let default = default.filter(|_| two.required.contains(name) && (pick >> at) & 6 != 0);

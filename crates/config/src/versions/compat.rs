@@ -88,7 +88,8 @@ fn names(was: Numbered<'_>, is: Numbered<'_>) -> Vec<Breach> {
             None if !new.retired.contains(name) => out.push(Breach {
                 at: vec!["schema".to_owned(), "properties".to_owned()],
                 what: format!("the field `{name}` of version {} is gone, and its name is not retired", was.number),
-                hint: format!("add it to `retired`: records and events still hold values under it, and no other field may"),
+                hint: "add it to `retired`: records and events still hold values under it, and no other field may"
+                    .to_owned(),
             }),
             _ => {}
         }
