@@ -8,6 +8,7 @@
 mod check;
 mod compare;
 mod configuration;
+mod cutover;
 mod document;
 mod files;
 mod problem;

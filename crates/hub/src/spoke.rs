@@ -18,6 +18,7 @@ mod heads;
 mod look;
 mod orders;
 mod plan;
+mod reader;
 mod renew;
 mod resend;
 mod restored;
@@ -28,6 +29,8 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod write;
+
+pub use reader::{Expected, Foreseen, Load};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -204,6 +207,10 @@ pub struct Spoke {
     pub(crate) reread_until: Option<Mono>,
     draining: bool,
     renewal: Renewal,
+    /// It delivers nothing, whatever is raised.
+    reads_only: bool,
+    /// Why the last try to connect or to read failed; `None` once one got through.
+    pub(crate) trouble: Option<String>,
 }
 
 impl Spoke {
@@ -260,6 +267,8 @@ impl Spoke {
             reread_until: None,
             draining: false,
             renewal: Renewal::default(),
+            reads_only: false,
+            trouble: None,
         })
     }
 

@@ -8,7 +8,7 @@ use intake::{Accepted, Incoming, Link, MessageState};
 use ledger::Reason;
 use store::{Fetch, Op, Require};
 
-use super::prepare::Item;
+use super::prepare::{Item, Task};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -215,8 +215,9 @@ impl Built {
         item.message.state = state;
         item.message.reason.clone_from(&why);
         // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
-        // everything that waits or needs a person, is kept.
-        let keep = state != MessageState::Accepted || item.pushed;
+        // everything that waits or needs a person, is kept. Of what is read for a cutover all is, until it is reported.
+        let told = item.history && matches!(item.task, Task::Merge(_));
+        let keep = state != MessageState::Accepted || item.pushed || told;
         if item.stored && state == MessageState::Accepted {
             let tenant = item.message.tenant.clone();
             self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });

@@ -10,7 +10,7 @@ use planted::Bug;
 use store::{Head, Receipt, Require, Unit};
 
 use super::built::Built;
-use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, Settle, Task, reason};
+use super::prepare::{CREATE_PATIENCE, Item, PARK_FOR, PARK_FOR_HISTORY, Settle, Task, reason};
 use super::recall::{names_referred, recall};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
@@ -236,7 +236,8 @@ fn park(
         // A link that comes before this is kept would wake nobody.
         let (tenant, external) = (item.message.tenant.clone(), waiting.clone());
         built.require.push(Require::Unlinked { tenant, external });
-        item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
+        let wait = if item.history { PARK_FOR_HISTORY } else { PARK_FOR };
+        item.message.deadline = Some(item.message.deadline.unwrap_or(now + wait));
     } else {
         item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + CREATE_PATIENCE));
     }

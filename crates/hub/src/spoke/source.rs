@@ -31,16 +31,23 @@ pub(crate) struct Poll {
     failures: u32,
     /// It was at its end once.
     passed: bool,
+    /// Objects that are durable with intake, in this life.
+    read: u64,
 }
 
 impl Poll {
     pub(crate) fn new(every: Duration, cursor: Cursor, now: Mono) -> Self {
-        Self { every, cursor, due: now, busy: false, failures: 0, passed: false }
+        Self { every, cursor, due: now, busy: false, failures: 0, passed: false, read: 0 }
     }
 
     /// Whether it was at its end once in this life.
     pub(crate) const fn has_passed(&self) -> bool {
         self.passed
+    }
+
+    /// Objects read in this life.
+    pub(crate) const fn read(&self) -> u64 {
+        self.read
     }
 
     pub(crate) fn wakeup(&self) -> Option<Mono> {
@@ -55,8 +62,8 @@ impl Poll {
 /// What an offer to intake was about.
 #[derive(Debug)]
 pub(crate) enum Offered {
-    /// A page: the cursor it moves to, and whether another follows at once.
-    Page(Object, Cursor, bool),
+    /// A page: the cursor it moves to, whether another follows at once, and how many objects it has.
+    Page(Object, Cursor, bool, u64),
     /// An object.
     Object(ExternalRef),
 }
@@ -149,7 +156,9 @@ impl Spoke {
             event_id: None,
         }));
         let origin = Origin::Polled { object: object.clone(), cursor };
-        self.offer(Offered::Page(object.clone(), page.cursor, page.more), origin, started, arrivals, turn);
+        let offered = Offered::Page(object.clone(), page.cursor, page.more, arrivals.len() as u64);
+        self.trouble = None;
+        self.offer(offered, origin, started, arrivals, turn);
     }
 
     fn poll_failed(
@@ -169,6 +178,7 @@ impl Spoke {
         }
         poll.due = turn.now.mono + pause;
         poll.busy = false;
+        self.trouble = Some(why.to_owned());
         turn.note(Mark::PollFailed {
             system: self.system.clone(),
             object: object.clone(),
@@ -228,11 +238,12 @@ impl Spoke {
     pub(crate) fn taken(&mut self, ticket: crate::turn::Ticket, ok: bool, turn: &mut Turn<'_>) {
         let entropy = turn.entropy();
         match self.offers.remove(&ticket) {
-            Some(Offered::Page(object, cursor, more)) => {
+            Some(Offered::Page(object, cursor, more, count)) => {
                 let Some(poll) = self.polls.get_mut(&object) else { return };
                 poll.busy = false;
                 if ok {
                     poll.failures = 0;
+                    poll.read += count;
                     poll.cursor = cursor;
                     poll.passed |= !more;
                     poll.due = if more { turn.now.mono } else { turn.now.mono + poll.every };
