@@ -13,6 +13,7 @@ mod estate;
 mod folder;
 mod support;
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -34,9 +35,47 @@ fn plan(folder: &Folder, more: &[&str]) -> (Option<i32>, String, String) {
 }
 
 fn planned(folder: &Folder) -> Value {
-    let (code, said, talk) = plan(folder, &["--output", "json", "--detailed-exit-code"]);
-    assert_eq!(code, Some(2), "it has open items: {talk}");
-    serde_json::from_str(&said).unwrap()
+    let mut child = Command::new(env!("CARGO_BIN_EXE_concord"))
+        .arg("--dir")
+        .arg(folder.path())
+        .args(["link", "plan", "--output", "json", "--detailed-exit-code"])
+        .stdout(Stdio::from(File::create(folder.path().join("plan.out")).unwrap()))
+        .stderr(Stdio::from(File::create(folder.path().join("plan.err")).unwrap()))
+        .spawn()
+        .unwrap();
+    let mut most = String::new();
+    let status = loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        most = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .map_or(most, |size| size.trim().to_owned());
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let talk = std::fs::read_to_string(folder.path().join("plan.err")).unwrap();
+    assert_eq!(status.code(), Some(2), "it has open items: {talk}");
+    println!("most memory of the plan: {most}\n{talk}");
+    serde_json::from_slice(&std::fs::read(folder.path().join("plan.out")).unwrap()).unwrap()
+}
+
+/// Waits until exactly what was foreseen is written, and stays so for a while.
+async fn written(estate: &Estate) {
+    // A look at large books takes its time.
+    let pause = Duration::from_millis(100) * u32::try_from(side().div_ceil(5_000)).unwrap();
+    let foreseen = estate.foreseen();
+    let mut stands = Duration::ZERO;
+    for _ in 0..1_200 {
+        tokio::time::sleep(pause).await;
+        stands = if estate.writes() == foreseen { stands + pause } else { Duration::ZERO };
+        if stands >= Duration::from_secs(3) {
+            break;
+        }
+    }
+    assert_eq!(estate.writes(), foreseen, "what was foreseen is written, and nothing else");
+    estate.expect_nobody_twice();
 }
 
 fn id(plan: &Value) -> String {
@@ -49,6 +88,7 @@ fn id(plan: &Value) -> String {
 async fn a_plan_says_what_was_planted_and_what_is_then_written() {
     let estate = Estate::start(side()).await;
     let folder = folder::of(&estate);
+    unplanned(&folder, &estate).await;
     #[allow(clippy::disallowed_methods, reason = "how long it takes is printed")]
     let began = std::time::Instant::now();
     let plan = planned(&folder);
@@ -67,22 +107,24 @@ async fn a_plan_says_what_was_planted_and_what_is_then_written() {
 
     let mut hub = folder.up(&[]);
     assert!(hub.ready(), "{}", folder.last_words());
-    let foreseen = estate.foreseen();
-    let mut stands = 0;
-    for _ in 0..1_200 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        stands = if estate.writes() == foreseen { stands + 1 } else { 0 };
-        if stands >= 30 {
-            break;
-        }
-    }
-    assert_eq!(estate.writes(), foreseen, "what was foreseen is written, and nothing else");
-    estate.expect_nobody_twice();
+    written(&estate).await;
     println!("the first sync and 3 s of rest after {:?}", began.elapsed());
     settle_one(&folder, &estate).await;
     // A change that is made now takes its way at once.
     estate.rename_somebody();
     support::command::until("the change arrives", || estate.has_heard()).await;
+    assert_eq!(hub.stop(), Some(0));
+}
+
+/// A hub that is started beside them without a plan takes nothing in, writes nothing, and says what to do.
+async fn unplanned(folder: &Folder, estate: &Estate) {
+    use support::command::{json, until};
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    let systems = || json(folder, &["system", "list"]).to_string();
+    until("all of them wait for a plan", || systems().matches("concord link plan").count() == 3).await;
+    assert_eq!(json(folder, &["event", "list"]), serde_json::json!([]), "nothing is taken in");
+    assert_eq!(estate.writes(), Writes::default());
     assert_eq!(hub.stop(), Some(0));
 }
 
@@ -159,15 +201,7 @@ async fn what_is_cut_off_is_simply_done_again() {
     assert_eq!(estate.writes(), Writes::default());
     let mut hub = folder.up(&[]);
     assert!(hub.ready(), "{}", folder.last_words());
-    let foreseen = estate.foreseen();
-    for _ in 0..600 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if estate.writes() == foreseen {
-            break;
-        }
-    }
-    assert_eq!(estate.writes(), foreseen);
-    estate.expect_nobody_twice();
+    written(&estate).await;
 }
 
 /// What does not fit any more is refused with what to do, and a hub that has taken something in is not planned for.

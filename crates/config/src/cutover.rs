@@ -5,7 +5,7 @@ use std::sync::Arc;
 use canonical::{Object, System};
 use ledger::{Lane, Route};
 
-use crate::configuration::{Configuration, Index};
+use crate::configuration::{Configuration, History, Index};
 use crate::settings::Backlog;
 use crate::words::Period;
 
@@ -20,6 +20,7 @@ impl Configuration {
             let read = listing.filter(|(of, _)| *of == system).map(|(_, object)| object);
             // Its pace is only that of its second look, which nobody waits for.
             let every = |object: &Object| settings.connector.poll(object).map(|spec| spec.every);
+            settings.history = History::All;
             settings.poll =
                 read.and_then(|object| Some((object.clone(), every(object)?))).into_iter().collect();
         }

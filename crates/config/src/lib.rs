@@ -25,7 +25,7 @@ mod words;
 
 pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
-pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
+pub use configuration::{Checked, Configuration, ConnectionConfig, History, SystemConfig, WebhookConfig};
 pub use files::Files;
 pub use problem::{Excerpt, Problem, Severity};
 pub use secrets::{Secrets, SystemSecrets};

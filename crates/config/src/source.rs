@@ -9,6 +9,7 @@ use ledger::{Lane, OnExit, RouteKind};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::configuration::History;
 use crate::settings::LaneWeights;
 use crate::words::{Day, Hour, Period, SecretRef};
 
@@ -130,6 +131,8 @@ pub(crate) struct SystemSource {
     pub(crate) webhook: Option<WebhookSource>,
     #[serde(default)]
     pub(crate) poll: BTreeMap<Object, Period>,
+    #[serde(default)]
+    pub(crate) history: History,
     #[serde(default)]
     pub(crate) limits: LimitsSource,
     #[serde(default)]

@@ -41,8 +41,12 @@ pub struct Order {
     pub read: Vec<Listing>,
     /// The connector has no listing of these: what is there is not known.
     pub unlisted: Vec<Listing>,
-    /// Of those that are read: not read again by a running hub, which is told of changes only.
-    pub unpolled: Vec<Listing>,
+}
+
+/// Whether a system is paused because nobody has planned for what it holds: with a plan it is not, any more.
+#[must_use]
+pub fn waits_for_plan(state: &store::SystemState) -> bool {
+    state.paused.as_ref().is_some_and(|why| why.starts_with(crate::spoke::UNPLANNED))
 }
 
 /// In which order the listings of a configuration are read.
@@ -66,9 +70,6 @@ pub fn order(config: &Configuration) -> Order {
             if settings.is_none_or(|settings| settings.connector.poll(&listing.object).is_none()) {
                 order.unlisted.push(listing.clone());
                 continue;
-            }
-            if settings.is_some_and(|settings| !settings.poll.contains_key(&listing.object)) {
-                order.unpolled.push(listing.clone());
             }
             order.read.push(listing.clone());
         }

@@ -52,6 +52,7 @@ use orders::Decision;
 use renew::Renewal;
 use settle::After;
 use source::Poll;
+pub(crate) use source::UNPLANNED;
 
 /// By what the dispatcher's wishes are found again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -209,6 +210,10 @@ pub struct Spoke {
     renewal: Renewal,
     /// It delivers nothing, whatever is raised.
     reads_only: bool,
+    /// When this life began.
+    began: Wall,
+    /// Nothing of it was ever listed: what it holds already is not taken in unless that is said.
+    unlisted: bool,
     /// Why the last try to connect or to read failed; `None` once one got through.
     pub(crate) trouble: Option<String>,
 }
@@ -268,6 +273,8 @@ impl Spoke {
             draining: false,
             renewal: Renewal::default(),
             reads_only: false,
+            began: Wall::default(),
+            unlisted: false,
             trouble: None,
         })
     }

@@ -165,14 +165,14 @@ pub struct Description {
     /// What is not read from it, since those for whom it would be read do not keep up.
     pub resting: Vec<Object>,
     /// Its listings, in this life.
-    pub listings: Vec<Listing>,
+    pub listings: Vec<Listed>,
     /// Why the last try to connect or to read a listing failed; `None` once one got through.
     pub trouble: Option<String>,
 }
 
 /// How far a listing is, since its machine began.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listing {
+pub struct Listed {
     /// The kind of object.
     pub object: Object,
     /// Objects that it named and that are durable.

@@ -74,10 +74,11 @@ impl Reading<'_> {
             let handle = self.start(listing, &egress, &keeper)?;
             let step = (number + 1, count);
             let read = self.follow(&handle, listing, step, &mut tell).await;
-            // What is left is durable, and goes on with the next listing.
-            let drained = handle.drain(DRAIN).await;
+            // A listing that is looked at once more may not answer in time: what it was to say is read by the hub.
+            if let Err(late) = handle.drain(DRAIN).await {
+                tracing::debug!(target: "concord", detail = late.to_string(), "a listing was cut off");
+            }
             read?;
-            drained?;
         }
         Ok(())
     }

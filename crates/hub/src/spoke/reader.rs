@@ -12,7 +12,7 @@ use store::{SpokeAsk, SpokeRow};
 
 use crate::spoke::Spoke;
 use crate::spoke::plan::Plan;
-use crate::turn::Listing;
+use crate::turn::Listed;
 
 /// What a delivery would come to, were it judged now. Holds no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,8 +78,8 @@ impl Spoke {
     }
 
     /// How far its listings are.
-    pub(super) fn listings(&self) -> Vec<Listing> {
-        let listing = self.polls.iter().map(|(object, poll)| Listing {
+    pub(super) fn listings(&self) -> Vec<Listed> {
+        let listing = self.polls.iter().map(|(object, poll)| Listed {
             object: object.clone(),
             read: poll.read(),
             passed: poll.has_passed(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use canonical::{ExternalRef, Mono, Now, Object, Wall};
-use connector::{Call, Cursor, Failure, Observation, Response, Seen};
+use config::History;
+use connector::{Call, Cursor, Failure, Observation, Page, Response, Seen};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
 use store::{Fetch, Op, Query, Unit};
@@ -19,6 +20,9 @@ const FETCH_MAX: usize = 128;
 const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Failed fetches of one object before a person must look.
 const FETCH_ATTEMPTS_MAX: u32 = 20;
+
+/// How the reason begins for which a system waits for a plan.
+pub(crate) const UNPLANNED: &str = "it holds already";
 
 /// One object's listing.
 #[derive(Debug)]
@@ -143,6 +147,9 @@ impl Spoke {
             Ok(page) => page,
             Err(why) => return self.poll_failed(object, outcome.class, outcome.wait, &why, turn),
         };
+        if self.is_unplanned(object, call, &page) {
+            return self.wait_for_plan(object, turn);
+        }
         turn.note(Mark::Polled {
             system: self.system.clone(),
             object: object.clone(),
@@ -159,6 +166,31 @@ impl Spoke {
         let offered = Offered::Page(object.clone(), page.cursor, page.more, arrivals.len() as u64);
         self.trouble = None;
         self.offer(offered, origin, started, arrivals, turn);
+    }
+
+    /// Whether a page of a system that is listed for the first time shows what was there before, and nobody has said that
+    /// all of it is to be taken in.
+    fn is_unplanned(&self, object: &Object, call: &Call, page: &Page) -> bool {
+        let first = matches!(call, Call::List { cursor, .. } if cursor.since.is_none());
+        let lookback = self.connector.poll(object).map_or(Duration::ZERO, |spec| spec.lookback);
+        // As new as this life, but for clocks that differ.
+        let before = page.oldest.is_none_or(|oldest| oldest + lookback < self.began);
+        let asked = first && self.unlisted && self.settings.history == History::Plan;
+        asked && before && !page.observations.is_empty()
+    }
+
+    /// Nothing of it is taken in, and nothing is written there: whatever it holds would become a second one.
+    fn wait_for_plan(&mut self, object: &Object, turn: &mut Turn<'_>) {
+        if let Some(poll) = self.polls.get_mut(object) {
+            poll.busy = false;
+            poll.due = turn.now.mono + poll.every;
+        }
+        let why = format!(
+            "{UNPLANNED} {object}, and no plan says what they are: stop the hub, and read what `concord link plan` says \
+             (docs/cutover.md). Or resume it, or write `history: all` in its file: then all it holds is taken in as if it \
+             had just changed, with its events"
+        );
+        self.pause(why, turn);
     }
 
     fn poll_failed(

@@ -62,6 +62,9 @@ impl Spoke {
             dispatcher.pause(reason.clone());
             turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
         }
+        self.began = turn.now.wall;
+        // One that was never listed; put back from a backup, it was, or its store began anew.
+        self.unlisted = cursors.is_empty() && self.restore.is_none();
         for (object, every) in &self.settings.poll {
             let cursor =
                 cursors.get(object).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -369,6 +372,8 @@ impl Spoke {
     /// Goes on, because an operator said so.
     pub(crate) fn go(&mut self, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
         self.state.paused = None;
+        // A person has read why it paused.
+        self.unlisted = false;
         self.refusals = 0;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.resume();

@@ -43,8 +43,6 @@ pub(crate) struct Kept {
     pub(crate) report: Report,
     /// Read by a mapping, and not listed by the connector: what is there is not known.
     pub(crate) unlisted: Vec<String>,
-    /// Listed for the plan, and not by a running hub.
-    pub(crate) unpolled: Vec<String>,
     /// The first sync makes new objects there, and nobody has looked what is there already.
     pub(crate) blind: Vec<String>,
     /// What the first sync comes to, by system.

@@ -9,8 +9,9 @@ use embedded::backup::{copy_store, hash};
 use embedded::{Embedded, adopt};
 use guard::seal::RootKey;
 use hub::Spoke;
-use hub::cutover::{Listing, Order, Report, Tally, order};
+use hub::cutover::{Listing, Order, Report, Tally, order, waits_for_plan};
 use runtime::clock::Clock;
+use store::{Op, Query, Rows, SystemState, Unit};
 
 use super::bar::Bar;
 use super::count::Count;
@@ -20,7 +21,7 @@ use crate::commands::{backup, check, up};
 use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::wiring::reading::Reading;
+use crate::wiring::reading::{Reading, commit, find};
 use crate::wiring::{Unresolved, open, secrets};
 
 /// Where the scratch store is, in a plan that is being made.
@@ -70,6 +71,7 @@ async fn make(
     let part = place.part()?;
     let at = part.join(SCRATCH);
     let scratch = begin(&folder, &at, root.clone())?;
+    go_on(configuration, &scratch).await?;
     let clock = Clock::system();
     let made_at = clock.now().wall;
     for listing in &order.unlisted {
@@ -122,7 +124,6 @@ async fn make(
         blake3,
         report,
         unlisted: names(&order.unlisted),
-        unpolled: names(&order.unpolled),
         blind,
         load,
         findings,
@@ -152,6 +153,20 @@ fn begin(own: &Path, at: &Path, root: RootKey) -> anyhow::Result<Arc<Embedded>> 
     // It can be made anew: it keeps no room free for outcomes.
     let options = embedded::Options { reserve_bytes: 0, ..embedded::Options::default() };
     Ok(Embedded::open(at, root, options)?)
+}
+
+/// What waits for a plan goes on with it.
+async fn go_on(configuration: &Configuration, scratch: &Embedded) -> anyhow::Result<()> {
+    for system in configuration.systems.keys() {
+        let query = Query::System { tenant: configuration.tenant.clone(), system: system.clone() };
+        if let Rows::System(Some(state), ..) = find(scratch, query).await?
+            && waits_for_plan(&state)
+        {
+            let state = SystemState { paused: None, ..state };
+            commit(scratch, vec![Unit { require: Vec::new(), ops: vec![Op::PutSystem(state)] }]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What the first sync comes to, by each system's limits.

@@ -87,12 +87,6 @@ pub(super) fn tell(place: &Place, kept: &Kept, output: &Output) -> anyhow::Resul
             "{object} was not read, and new objects would be made there: whatever it holds already would be there twice"
         ));
     }
-    for system in &kept.unpolled {
-        output.warn(&format!(
-            "{system} was read for the plan, and is not polled: what changes there from now on is known by its messages \
-             only (`poll` in the system's file)"
-        ));
-    }
     match &kept.applied {
         Some(applied) => output.say(&format!("it was applied at {}: {}", applied.at, applied.reason)),
         None => {

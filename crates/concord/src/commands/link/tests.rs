@@ -22,7 +22,6 @@ fn kept(configuration: &str, made_at: Wall) -> Kept {
         blake3: String::new(),
         report: Report::default(),
         unlisted: Vec::new(),
-        unpolled: Vec::new(),
         blind: Vec::new(),
         load: Vec::new(),
         findings: 0,
