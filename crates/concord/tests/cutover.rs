@@ -34,7 +34,8 @@ fn plan(folder: &Folder, more: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-fn planned(folder: &Folder) -> Value {
+/// A plan, and how much memory making it took.
+fn planned(folder: &Folder) -> (Value, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_concord"))
         .arg("--dir")
         .arg(folder.path())
@@ -57,8 +58,7 @@ fn planned(folder: &Folder) -> Value {
     };
     let talk = std::fs::read_to_string(folder.path().join("plan.err")).unwrap();
     assert_eq!(status.code(), Some(2), "it has open items: {talk}");
-    println!("most memory of the plan: {most}\n{talk}");
-    serde_json::from_slice(&std::fs::read(folder.path().join("plan.out")).unwrap()).unwrap()
+    (serde_json::from_slice(&std::fs::read(folder.path().join("plan.out")).unwrap()).unwrap(), most)
 }
 
 /// Waits until exactly what was foreseen is written, and stays so for a while.
@@ -91,8 +91,8 @@ async fn a_plan_says_what_was_planted_and_what_is_then_written() {
     unplanned(&folder, &estate).await;
     #[allow(clippy::disallowed_methods, reason = "how long it takes is printed")]
     let began = std::time::Instant::now();
-    let plan = planned(&folder);
-    println!("planned {} contacts a side in {:?}", side(), began.elapsed());
+    let (plan, most) = planned(&folder);
+    println!("planned {} contacts a side in {:?}, with {most} at most", side(), began.elapsed());
     let report = &plan["report"];
     estate.expect(report);
     assert_eq!(estate.writes(), Writes::default(), "nothing is written by a plan");
@@ -190,7 +190,7 @@ async fn what_is_cut_off_is_simply_done_again() {
         assert!(!cut(&["link", "plan"], after), "it was done before {after} ms");
         assert_eq!(concord(&folder, &["link", "show"]).status.code(), Some(5), "half a plan is none");
     }
-    let id = id(&planned(&folder));
+    let id = id(&planned(&folder).0);
     let mut done = false;
     for after in [5, 20, 40, 60, 80, 100, 120, 150, 200] {
         done |= cut(&["link", "apply", &id, "--reason", "cut off"], after);

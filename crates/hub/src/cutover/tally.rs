@@ -30,8 +30,8 @@ const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 type Place = (System, Object);
 /// How often each path would be written.
 type Paths = BTreeMap<String, u64>;
-/// Type, field, who says it, whose counts, whether it is empty.
-type ClashKey = (Entity, Field, System, Option<System>, bool);
+/// Type, field, who says it, who owns it, whose counts, whether it is empty.
+type ClashKey = (Entity, Field, System, Option<System>, Option<System>, bool);
 
 /// A message as it is counted: what it was read as.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Tally {
     agreed: BTreeMap<(Entity, System, Option<String>), u64>,
     spread: BTreeMap<(Entity, BTreeSet<System>), u64>,
     missing: BTreeMap<(Entity, System), Examples>,
-    clashes: BTreeMap<ClashKey, (Option<System>, &'static str, Examples)>,
+    clashes: BTreeMap<ClashKey, (&'static str, Examples)>,
     held: BTreeMap<(System, String, Option<String>), Examples>,
     syncs: BTreeMap<(System, Object, Entity), (FirstSync, Paths)>,
     listed: Vec<Listing>,
@@ -265,12 +265,10 @@ impl Tally {
             }
             let from = record.provenance.get(field).map(|from| from.system.clone());
             let wins = from.filter(|from| *from != about.system);
-            let owner = spec.owner_in(&record.fields).cloned();
-            let key =
-                (schema.entity.clone(), field.clone(), about.system.clone(), wins.clone(), is_empty(value));
+            let (entity, owner) = (schema.entity.clone(), spec.owner_in(&record.fields).cloned());
+            let key = (entity, field.clone(), about.system.clone(), owner, wins.clone(), is_empty(value));
             let clash = self.clashes.entry(key);
-            let (.., records) =
-                clash.or_insert_with(|| (owner, spec.on_conflict.name(), Examples::default()));
+            let (_, records) = clash.or_insert_with(|| (spec.on_conflict.name(), Examples::default()));
             records.take(Example::Record(record.id));
             fields.insert(field.clone(), wins);
         }
@@ -385,10 +383,9 @@ impl Tally {
         let spread = spread.map(|((entity, systems), count)| Spread { entity, systems, count });
         let missing = self.missing.into_iter();
         let missing = missing.map(|((entity, system), records)| Missing { entity, system, records });
-        let conflicts = self.clashes.into_iter();
-        let conflicts = conflicts.map(|((entity, field, system, wins, empty), (owner, policy, records))| {
-            let policy = policy.to_owned();
-            Clash { entity, field, system, owner, wins, policy, empty, records }
+        let conflicts = self.clashes.into_iter().map(|(key, (policy, records))| {
+            let (entity, field, system, owner, wins, empty) = key;
+            Clash { entity, field, system, owner, wins, policy: policy.to_owned(), empty, records }
         });
         let held = self.held.into_iter();
         let held = held.map(|((system, class, field), objects)| Held { system, class, field, objects });

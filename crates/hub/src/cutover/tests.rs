@@ -227,6 +227,31 @@ fn what_was_so_before_is_no_event() {
     }
 }
 
+/// Calls are counted as they would go, and where no rate limit binds it is said how many go at once.
+#[test]
+fn a_load_is_counted_in_calls() {
+    let seer = Spoke::seer(configuration(), make::system("erp")).unwrap();
+    let load = |object: &str, creates, updates| crate::spoke::Load {
+        object: make::object(object),
+        creates,
+        updates,
+    };
+    let expected = seer.expect(&[load("people", 5, 7), load("accounts", 1, 0)], make::at(1));
+    assert_eq!((expected.calls, &expected.by), (13, &None));
+    assert!(expected.at_once > 0);
+    let mut files = files();
+    let connector = files.get("connectors/listed.yaml").unwrap().replace(
+        "objects:\n",
+        "limits:\n  every_call: [minute]\n  buckets: {minute: {size: 10, per: 60s}}\nobjects:\n",
+    );
+    files.put("connectors/listed.yaml", connector);
+    let seer = Spoke::seer(loaded(&files), make::system("erp")).unwrap();
+    let expected = seer.expect(&[load("people", 50, 50)], make::at(1));
+    assert_eq!((expected.calls, expected.by.as_deref()), (100, Some("minute")));
+    assert!(expected.takes > std::time::Duration::from_secs(9 * 60), "{:?}", expected.takes);
+    assert_eq!(expected.through, Some(make::at(1) + expected.takes));
+}
+
 /// A page of one object that changed then, in milliseconds.
 fn page(changed: i64) -> connector::Response {
     let body = json!({"items": [{"id": "1", "changed": changed}]});
