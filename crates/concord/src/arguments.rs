@@ -1,6 +1,7 @@
 //! The command line as types. Texts here are what `--help` shows.
 
 mod bulk;
+mod link;
 mod mapping;
 mod operating;
 mod running;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
+pub(crate) use link::Link;
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
 pub(crate) use operating::{
     ByHand, DeadLetter, Decision, Delivery, Edit, Event, Mask, Page, Part, Record, System,
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     Plan(PlanOf),
     /// Go on with the changed folder, without stopping
     Apply(Apply),
+    /// Before the first start beside populated systems: match what they hold, read the plan, apply it
+    #[command(subcommand)]
+    Link(Link),
     /// The configuration that runs, and those before it
     #[command(subcommand)]
     Config(ConfigOf),

@@ -13,6 +13,7 @@ mod export;
 mod job;
 pub(crate) mod key;
 mod lineage;
+mod link;
 mod mapping;
 mod plan;
 mod record;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Plan(given) => plan::run(&given, settings, output),
         Command::Apply(given) => apply::run(&given, settings, output),
         Command::Config(given) => configuration::run(given, settings, output),
+        Command::Link(given) => link::run(given, settings, output),
         Command::Sandbox(given) => sandbox::run(&given, output),
         Command::Sim(given) => sim::run(&given, output),
         Command::System(given) => system::run(given, settings, output),

@@ -7,6 +7,7 @@ mod change;
 mod credential;
 mod keys;
 mod owners;
+pub(crate) mod reading;
 pub(crate) mod secrets;
 mod several;
 mod tenant;
@@ -136,7 +137,7 @@ async fn bind(address: SocketAddr, name: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn open(folder: &Path, root: RootKey, crash: Option<&CrashAt>) -> anyhow::Result<Arc<Embedded>> {
+pub(crate) fn open(folder: &Path, root: RootKey, crash: Option<&CrashAt>) -> anyhow::Result<Arc<Embedded>> {
     let nth = crash.and_then(CrashAt::migration);
     let on_point = nth.map(|nth| -> Arc<dyn Fn(Point) + Send + Sync> {
         let left = std::sync::atomic::AtomicU64::new(nth);

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 33] = [
+const TOPICS: [&str; 36] = [
     "",
     "demo",
     "check",
@@ -23,6 +23,9 @@ const TOPICS: [&str; 33] = [
     "up",
     "plan",
     "apply",
+    "link",
+    "link plan",
+    "link apply",
     "config",
     "sandbox",
     "sim",

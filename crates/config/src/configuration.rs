@@ -9,6 +9,7 @@ use connector::Connector;
 use guard::address::AllowList;
 use ledger::{RetryPolicy, Route, RouteKind};
 use mapping::{Mapping, Upcaster};
+use serde::Deserialize;
 
 use crate::document::Place;
 use crate::problem::Problem;
@@ -70,6 +71,19 @@ pub struct SystemConfig {
     pub webhook: Option<WebhookConfig>,
     /// How often which objects are listed.
     pub poll: BTreeMap<Object, Duration>,
+    /// What becomes of what it holds when it is listed for the first time.
+    pub history: History,
+}
+
+/// What becomes of objects that a system had before it was first listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// They come in by a plan that was read (`concord link`). Without one, a system that holds any pauses.
+    #[default]
+    Plan,
+    /// They are taken in as if they had all just changed.
+    All,
 }
 
 /// How a system is reached.

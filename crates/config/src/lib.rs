@@ -8,6 +8,7 @@
 mod check;
 mod compare;
 mod configuration;
+mod cutover;
 mod document;
 mod files;
 mod problem;
@@ -26,7 +27,7 @@ mod words;
 pub use ::mapping::Upcaster;
 pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
-pub use configuration::{Checked, Configuration, ConnectionConfig, SystemConfig, WebhookConfig};
+pub use configuration::{Checked, Configuration, ConnectionConfig, History, SystemConfig, WebhookConfig};
 pub use files::Files;
 pub use problem::{Excerpt, Problem, Severity};
 pub use secrets::{Secrets, SystemSecrets};

@@ -10,6 +10,7 @@ use mapping::upcast::StepSource;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::configuration::History;
 use crate::settings::LaneWeights;
 use crate::words::{Day, Hour, Period, SecretRef};
 
@@ -139,6 +140,8 @@ pub(crate) struct SystemSource {
     pub(crate) webhook: Option<WebhookSource>,
     #[serde(default)]
     pub(crate) poll: BTreeMap<Object, Period>,
+    #[serde(default)]
+    pub(crate) history: History,
     #[serde(default)]
     pub(crate) limits: LimitsSource,
     #[serde(default)]

@@ -54,6 +54,8 @@ pub struct Page {
     pub cursor: crate::Cursor,
     /// Whether another page follows at once.
     pub more: bool,
+    /// When what changed first of it changed, by the vendor's clock, where its marks are times.
+    pub oldest: Option<canonical::Wall>,
     /// Items that could not be read: position in the page, and why. They are quarantined, never skipped in silence.
     pub garbled: Vec<(usize, String, Vec<u8>)>,
 }

@@ -123,13 +123,14 @@ impl Connector {
             return Err(garbled("there is no list", place(&poll.items)));
         };
         let mut page = Page::default();
-        let mut mark = None;
+        let (mut mark, mut oldest) = (None, None);
         let mut marks = (None, None);
         let (mut first_id, mut last_id) = (None, None);
         for (index, item) in items.iter().enumerate() {
             let own = poll.mark.read(item);
             marks = (marks.0.or(own), own.or(marks.1));
             mark = mark.max(own);
+            oldest = oldest.into_iter().chain(own).min();
             let found = poll.object.find(item).unwrap_or(&Value::Null);
             last_id = plan.shape.id.text_at(found).or(last_id);
             first_id = first_id.or_else(|| last_id.clone());
@@ -155,6 +156,7 @@ impl Connector {
             // Oldest first, as everywhere else. (A feed that is oldest first already stays so: localstripe's is.)
             page.observations.reverse();
         }
+        page.oldest = oldest.filter(|_| poll.mark.form.is_time()).map(canonical::Wall);
         page.cursor = next.cursor;
         page.more = next.more;
         Ok(page)

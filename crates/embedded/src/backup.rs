@@ -22,9 +22,10 @@ use crate::folder::Folder;
 use crate::{OpenError, Options, copy, open, schema};
 
 /// Files that together are the store.
-const FILES: [&str; 3] = ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"];
+pub(crate) const FILES: [&str; 3] = ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"];
 /// Tables whose rows are counted.
-const COUNTED: [&str; 8] = ["record", "link", "fact", "message", "obligation", "intent", "shadow", "seen"];
+pub(crate) const COUNTED: [&str; 8] =
+    ["record", "link", "fact", "message", "obligation", "intent", "shadow", "seen"];
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -94,11 +95,11 @@ pub enum BackupError {
     Open(#[from] OpenError),
 }
 
-fn unusable(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError + '_ {
+pub(crate) fn unusable(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError + '_ {
     move |source| BackupError::File { path: path.to_owned(), source }
 }
 
-fn not_whole(path: &Path) -> impl Fn(rusqlite::Error) -> BackupError + '_ {
+pub(crate) fn not_whole(path: &Path) -> impl Fn(rusqlite::Error) -> BackupError + '_ {
     move |error| BackupError::NotWhole { path: path.to_owned(), why: error.to_string() }
 }
 
@@ -169,7 +170,7 @@ pub fn hash(path: &Path) -> Result<(u64, String), BackupError> {
     }
 }
 
-fn read_only(file: &Path) -> Result<Connection, BackupError> {
+pub(crate) fn read_only(file: &Path) -> Result<Connection, BackupError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(not_whole(file))?;
     let application: i64 =
@@ -260,7 +261,7 @@ pub fn put_back(what: PutBack<'_>) -> Result<Epoch, BackupError> {
 }
 
 /// Brings what is in the log into the file, as far as possible, so that the store is one file when it is moved.
-fn gather(database: &Path) {
+pub(crate) fn gather(database: &Path) {
     if database.exists()
         && let Ok(connection) = Connection::open(database)
     {
@@ -298,13 +299,13 @@ fn prepare(what: &PutBack<'_>, part: &Path, known: &Path) -> Result<Epoch, Backu
     Ok(epoch)
 }
 
-fn remove(path: &Path) -> Result<(), BackupError> {
+pub(crate) fn remove(path: &Path) -> Result<(), BackupError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unusable(path)(error)),
         _ => Ok(()),
     }
 }
 
-fn sync(folder: &Path) -> Result<(), BackupError> {
+pub(crate) fn sync(folder: &Path) -> Result<(), BackupError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable(folder))
 }

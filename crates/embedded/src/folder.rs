@@ -12,6 +12,7 @@ use crate::OpenError;
 const LOCK_FILE: &str = "lock";
 pub(crate) const DATABASE_FILE: &str = "store.sqlite";
 const RESTORING_FILE: &str = "store.sqlite.restoring";
+const ADOPTING_FILE: &str = "store.sqlite.adopting";
 const RESERVE_FILE: &str = "reserve";
 
 /// A folder that this process alone uses, until it is dropped.
@@ -58,6 +59,11 @@ impl Folder {
     /// A restored database before it takes its place.
     pub(crate) fn restoring(&self) -> PathBuf {
         self.path.join(RESTORING_FILE)
+    }
+
+    /// A database that was filled elsewhere, before it takes its place.
+    pub(crate) fn adopting(&self) -> PathBuf {
+        self.path.join(ADOPTING_FILE)
     }
 
     /// The reserve, not yet filled.

@@ -14,6 +14,7 @@ use guard::seal::{KeyringError, RootKey, RootKeyError};
 use store::browse::{Look, Page};
 use store::{Browse, Query, Receipt, Reply, Rows, Stats, Store, StoreError, Unit};
 
+pub mod adopt;
 pub mod backup;
 mod book;
 mod checkpoint;

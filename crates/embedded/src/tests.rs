@@ -8,6 +8,7 @@ use store::conformance::{Backend, random};
 
 use super::*;
 
+mod adopt;
 mod backup;
 mod damage;
 mod full;

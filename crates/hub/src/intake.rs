@@ -63,6 +63,8 @@ pub struct Intake {
     configured: Vec<Ticket>,
     /// What must wait for what waits.
     backlog: Backlog,
+    /// All it is told was so before the hub began.
+    history: bool,
     draining: bool,
     drained: bool,
 }
@@ -106,9 +108,16 @@ impl Intake {
             orders: BTreeMap::new(),
             configured: Vec::new(),
             backlog: Backlog::default(),
+            history: false,
             draining: false,
             drained: false,
         }
+    }
+
+    /// One for a cutover: what it is told was so before the hub began. It makes no event, and each message is kept.
+    #[must_use]
+    pub fn of_history(config: Arc<Configuration>) -> Self {
+        Self { history: true, ..Self::new(config) }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -164,6 +173,9 @@ impl Intake {
                 turn,
             );
             item.watched = watched;
+            if self.history {
+                item.of_history();
+            }
             // A page of one is kept with its cursor; of a longer one, the cursor is kept when all of it is.
             if count == 1 && !open.closed {
                 open.closed = true;
@@ -294,7 +306,10 @@ impl Intake {
                 self.ready_wanted = messages.len() >= BATCH_MAX;
                 for message in messages {
                     let instance = self.instances.get(&message.source).map_or("", String::as_str);
-                    let item = prepare::again(&self.config, instance, message, turn);
+                    let mut item = prepare::again(&self.config, instance, message, turn);
+                    if self.history {
+                        item.of_history();
+                    }
                     self.queue.push_back(item);
                 }
                 self.advance(turn);

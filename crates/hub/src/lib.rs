@@ -3,6 +3,7 @@
 //! A driver (the runtime's, or the simulation's) performs the effects and returns each answer as an input. A commit
 //! is an effect whose answer triggers the send: persist before execute lives here, not in the driver.
 
+pub mod cutover;
 pub mod intake;
 pub mod jobs;
 mod mark;
@@ -24,6 +25,6 @@ pub use retention::Retention;
 pub use spoke::Spoke;
 pub use stated::Stated;
 pub use turn::{
-    Ack, Arrival, Busy, Delivery, Description, Effect, Input, Machine, MachineId, Notice, Offer, Order,
-    Origin, Planned, Raised, RunningJob, Taken, TakenAs, Ticket, Turn,
+    Ack, Arrival, Busy, Delivery, Description, Effect, Input, Listed, Machine, MachineId, Notice, Offer,
+    Order, Origin, Planned, Raised, RunningJob, Taken, TakenAs, Ticket, Turn,
 };

@@ -18,6 +18,7 @@ mod heads;
 mod look;
 mod orders;
 mod plan;
+mod reader;
 mod renew;
 mod resend;
 mod restored;
@@ -29,6 +30,8 @@ mod start;
 mod tests;
 mod wait;
 mod write;
+
+pub use reader::{Expected, Foreseen, Load};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +54,7 @@ use orders::Decision;
 use renew::Renewal;
 use settle::After;
 use source::Poll;
+pub(crate) use source::UNPLANNED;
 
 /// By what the dispatcher's wishes are found again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -206,6 +210,14 @@ pub struct Spoke {
     pub(crate) reread_until: Option<Mono>,
     draining: bool,
     renewal: Renewal,
+    /// It delivers nothing, whatever is raised.
+    reads_only: bool,
+    /// When this life began.
+    began: Wall,
+    /// Nothing of it was ever listed: what it holds already is not taken in unless that is said.
+    unlisted: bool,
+    /// Why the last try to connect or to read failed; `None` once one got through.
+    pub(crate) trouble: Option<String>,
 }
 
 impl Spoke {
@@ -262,6 +274,10 @@ impl Spoke {
             reread_until: None,
             draining: false,
             renewal: Renewal::default(),
+            reads_only: false,
+            began: Wall::default(),
+            unlisted: false,
+            trouble: None,
         })
     }
 

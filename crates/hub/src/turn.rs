@@ -164,6 +164,21 @@ pub struct Description {
     pub jobs: Vec<RunningJob>,
     /// What is not read from it, since those for whom it would be read do not keep up.
     pub resting: Vec<Object>,
+    /// Its listings, in this life.
+    pub listings: Vec<Listed>,
+    /// Why the last try to connect or to read a listing failed; `None` once one got through.
+    pub trouble: Option<String>,
+}
+
+/// How far a listing is, since its machine began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The kind of object.
+    pub object: Object,
+    /// Objects that it named and that are durable.
+    pub read: u64,
+    /// Whether it was at its end once.
+    pub passed: bool,
 }
 
 /// A bulk job that runs at a system.

@@ -43,7 +43,7 @@ fn bounded(backlog: &str, listed: bool) -> Arc<Configuration> {
         files.put("connectors/source.yaml", LISTED);
         files.put(
             "systems/src.yaml",
-            "system: src\nconnector: connectors/source.yaml\nconnection: {base_url: \"https://src.example.com\"}\n",
+            "system: src\nconnector: connectors/source.yaml\nconnection: {base_url: \"https://src.example.com\"}\nhistory: all\n",
         );
         files.put(
             "mappings/thing.src.yaml",

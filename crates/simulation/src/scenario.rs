@@ -455,6 +455,7 @@ pub(crate) fn folder() -> Files {
 connector: connectors/source.yaml
 connection: {base_url: \"https://src.example.com\"}
 webhook: {secrets: [{env: SRC}]}
+history: all
 ",
     );
     files

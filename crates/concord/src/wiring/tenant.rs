@@ -94,7 +94,7 @@ pub(super) fn operators(token: &Secret) -> Tokens {
 }
 
 /// The way out, with every system's connection and the newest of each credential.
-async fn connect(
+pub(super) async fn connect(
     configuration: &Configuration,
     secrets: &Secrets,
     keeper: &Keeper,

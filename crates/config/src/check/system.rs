@@ -110,6 +110,7 @@ impl Checks {
             connection: connection?,
             webhook,
             poll,
+            history: source.history,
         })
     }
 

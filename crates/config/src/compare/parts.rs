@@ -215,6 +215,9 @@ fn limits(out: &mut Vec<String>, was: &SystemConfig, is: &SystemConfig) {
     if old.breaker != new.breaker {
         out.push("breaker".to_owned());
     }
+    if was.history != is.history {
+        out.push("what becomes of its history".to_owned());
+    }
     if was.bulk_window != is.bulk_window {
         out.push("hours of the bulk lane".to_owned());
     }

@@ -8,7 +8,7 @@ use intake::{Accepted, Incoming, Link, MessageState, Raise};
 use ledger::{Reason, Subject};
 use store::{Fetch, Op, Require};
 
-use super::prepare::{Item, MISSING_LINK, PARK_FOR};
+use super::prepare::{Item, MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY, Task};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -163,7 +163,8 @@ impl Built {
         // A link that comes before this is kept would wake nobody.
         let (tenant, external) = (item.message.tenant.clone(), waiting.clone());
         self.require.push(Require::Unlinked { tenant, external });
-        item.message.deadline = Some(item.message.deadline.unwrap_or(now + PARK_FOR));
+        let wait = if item.history { PARK_FOR_HISTORY } else { PARK_FOR };
+        item.message.deadline = Some(item.message.deadline.unwrap_or(now + wait));
         item.message.waiting = Some(waiting);
         self.marks.push(Mark::MessageParked { source: item.source.clone() });
         item
@@ -249,8 +250,9 @@ impl Built {
         item.message.state = state;
         item.message.reason.clone_from(&why);
         // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
-        // everything that waits or needs a person, is kept.
-        let keep = state != MessageState::Accepted || item.pushed;
+        // everything that waits or needs a person, is kept. Of what is read for a cutover all is, until it is reported.
+        let told = item.history && matches!(item.task, Task::Merge(_));
+        let keep = state != MessageState::Accepted || item.pushed || told;
         if item.stored && state == MessageState::Accepted {
             let tenant = item.message.tenant.clone();
             self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });

@@ -16,6 +16,8 @@ use crate::turn::{Arrival, Origin, Ticket, Turn};
 
 /// How long a message waits for an object it refers to.
 pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
+/// The same while all of a system is read for the first time.
+pub(super) const PARK_FOR_HISTORY: Duration = Duration::from_secs(24 * 3600);
 /// How long an unlinked object waits for an open create in its system, in all.
 pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,6 +55,8 @@ pub(super) struct Item {
     pub(super) tries: u32,
     /// Whether somebody wants to know what it raises.
     pub(super) watched: bool,
+    /// It tells what was so before the hub began: no event comes of it, and what it said is kept for the report.
+    pub(super) history: bool,
 }
 
 /// What to do with an arrival.
@@ -95,6 +99,14 @@ impl Item {
         self.message.event_id.as_deref().or(self.read_key.as_deref())
     }
 
+    /// It is of what was so before the hub began.
+    pub(super) fn of_history(&mut self) {
+        self.history = true;
+        if let Task::Merge(merge) = &mut self.task {
+            merge.incoming.silent = true;
+        }
+    }
+
     /// Nothing but the cursor of an offer to keep, or its fetch to end.
     pub(super) fn bare(
         config: &Arc<Configuration>,
@@ -118,6 +130,7 @@ impl Item {
             origin: Some(origin),
             tries: 0,
             watched: false,
+            history: false,
         }
     }
 }
@@ -141,6 +154,7 @@ impl Item {
             origin: None,
             tries: 0,
             watched: false,
+            history: false,
         }
     }
 }
@@ -198,6 +212,7 @@ pub(super) fn prepare(
         origin: None,
         tries: 0,
         watched: false,
+        history: false,
     };
     match arrival {
         Arrival::Read(observation) => {
@@ -266,6 +281,7 @@ pub(super) fn again(
         origin: None,
         tries: 0,
         watched: false,
+        history: false,
     };
     let late = message.deadline.is_some_and(|deadline| deadline <= turn.now.wall);
     if message.state == MessageState::Parked

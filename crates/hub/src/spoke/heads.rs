@@ -80,10 +80,10 @@ impl Spoke {
         // What is being written down as held is written first.
         let dispatcher = self.dispatcher.as_ref().filter(|_| self.holding < HOLDING_MAX);
         let room = dispatcher.map_or(0, |dispatcher| dispatcher.refill_for(lane));
-        let rereading = self.is_rereading();
+        let stays = self.is_rereading() || self.reads_only;
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
-        if claim.asking || rereading {
+        if claim.asking || stays {
             return;
         }
         if claim.sweep <= now || claim.due.is_some_and(|due| due <= now) {
@@ -129,6 +129,9 @@ impl Spoke {
 
     /// Obligations were raised or woken; they go straight into memory unless older ones are still in the store.
     pub(crate) fn raised(&mut self, heads: Vec<Head>, now: Now) {
+        if self.reads_only {
+            return;
+        }
         for head in heads {
             if !matches!(head.state, State::Pending | State::Retrying) {
                 continue;
@@ -158,7 +161,7 @@ impl Spoke {
 
     /// Keeps a head in memory and offers it, unless it is already on its way or due much later.
     pub(crate) fn hold(&mut self, head: Head, now: Now) {
-        if self.active.contains(&head.key) || self.holds_back(&head, now.wall) {
+        if self.reads_only || self.active.contains(&head.key) || self.holds_back(&head, now.wall) {
             return;
         }
         let due = now.mono_of(head.due);

@@ -198,7 +198,9 @@ impl Spoke {
         let state = SystemState { credential: None, ..self.state.clone() };
         let jobs = self.bulks.values().map(super::bulk::Bulk::described).collect();
         let resting = self.resting.iter().filter(|object| self.rests(object)).cloned().collect();
-        let description = Description { now: turn.now, snapshot, state, forecast, jobs, resting };
+        let (listings, trouble) = (self.listings(), self.trouble.clone());
+        let description =
+            Description { now: turn.now, snapshot, state, forecast, jobs, resting, listings, trouble };
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 

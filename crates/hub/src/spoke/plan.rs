@@ -146,7 +146,7 @@ impl Spoke {
         }
     }
 
-    fn judge(&self, obligation: &Obligation, row: SpokeRow, now: Wall) -> Plan {
+    pub(super) fn judge(&self, obligation: &Obligation, row: SpokeRow, now: Wall) -> Plan {
         if !obligation.state.is_open() || obligation.waiting == Some(Waiting::Operator) {
             return Plan::Gone;
         }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use canonical::{ExternalRef, Mono, Now, Object, Wall};
-use connector::{Call, Cursor, Failure, Observation, Response, Seen};
+use config::History;
+use connector::{Call, Cursor, Failure, Observation, Page, Response, Seen};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
 use store::{Fetch, Op, Query, Unit};
@@ -20,6 +21,9 @@ const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::
 /// Failed fetches of one object before a person must look.
 const FETCH_ATTEMPTS_MAX: u32 = 20;
 
+/// How the reason begins for which a system waits for a plan.
+pub(crate) const UNPLANNED: &str = "it holds already";
+
 /// One object's listing.
 #[derive(Debug)]
 pub(crate) struct Poll {
@@ -31,16 +35,23 @@ pub(crate) struct Poll {
     failures: u32,
     /// It was at its end once.
     passed: bool,
+    /// Objects that are durable with intake, in this life.
+    read: u64,
 }
 
 impl Poll {
     pub(crate) fn new(every: Duration, cursor: Cursor, now: Mono) -> Self {
-        Self { every, cursor, due: now, busy: false, failures: 0, passed: false }
+        Self { every, cursor, due: now, busy: false, failures: 0, passed: false, read: 0 }
     }
 
     /// Whether it was at its end once in this life.
     pub(crate) const fn has_passed(&self) -> bool {
         self.passed
+    }
+
+    /// Objects read in this life.
+    pub(crate) const fn read(&self) -> u64 {
+        self.read
     }
 
     pub(crate) fn wakeup(&self) -> Option<Mono> {
@@ -55,8 +66,8 @@ impl Poll {
 /// What an offer to intake was about.
 #[derive(Debug)]
 pub(crate) enum Offered {
-    /// A page: the cursor it moves to, and whether another follows at once.
-    Page(Object, Cursor, bool),
+    /// A page: the cursor it moves to, whether another follows at once, and how many objects it has.
+    Page(Object, Cursor, bool, u64),
     /// An object.
     Object(ExternalRef),
 }
@@ -136,6 +147,9 @@ impl Spoke {
             Ok(page) => page,
             Err(why) => return self.poll_failed(object, outcome.class, outcome.wait, &why, turn),
         };
+        if self.is_unplanned(object, call, &page) {
+            return self.wait_for_plan(object, turn);
+        }
         turn.note(Mark::Polled {
             system: self.system.clone(),
             object: object.clone(),
@@ -149,7 +163,34 @@ impl Spoke {
             event_id: None,
         }));
         let origin = Origin::Polled { object: object.clone(), cursor };
-        self.offer(Offered::Page(object.clone(), page.cursor, page.more), origin, started, arrivals, turn);
+        let offered = Offered::Page(object.clone(), page.cursor, page.more, arrivals.len() as u64);
+        self.trouble = None;
+        self.offer(offered, origin, started, arrivals, turn);
+    }
+
+    /// Whether a page of a system that is listed for the first time shows what was there before, and nobody has said that
+    /// all of it is to be taken in.
+    fn is_unplanned(&self, object: &Object, call: &Call, page: &Page) -> bool {
+        let first = matches!(call, Call::List { cursor, .. } if cursor.since.is_none());
+        let lookback = self.connector.poll(object).map_or(Duration::ZERO, |spec| spec.lookback);
+        // As new as this life, but for clocks that differ.
+        let before = page.oldest.is_none_or(|oldest| oldest + lookback < self.began);
+        let asked = first && self.unlisted && self.settings.history == History::Plan;
+        asked && before && !page.observations.is_empty()
+    }
+
+    /// Nothing of it is taken in, and nothing is written there: whatever it holds would become a second one.
+    fn wait_for_plan(&mut self, object: &Object, turn: &mut Turn<'_>) {
+        if let Some(poll) = self.polls.get_mut(object) {
+            poll.busy = false;
+            poll.due = turn.now.mono + poll.every;
+        }
+        let why = format!(
+            "{UNPLANNED} {object}, and no plan says what they are: stop the hub, and read what `concord link plan` says \
+             (docs/cutover.md). Or resume it, or write `history: all` in its file: then all it holds is taken in as if it \
+             had just changed, with its events"
+        );
+        self.pause(why, turn);
     }
 
     fn poll_failed(
@@ -169,6 +210,7 @@ impl Spoke {
         }
         poll.due = turn.now.mono + pause;
         poll.busy = false;
+        self.trouble = Some(why.to_owned());
         turn.note(Mark::PollFailed {
             system: self.system.clone(),
             object: object.clone(),
@@ -228,11 +270,12 @@ impl Spoke {
     pub(crate) fn taken(&mut self, ticket: crate::turn::Ticket, ok: bool, turn: &mut Turn<'_>) {
         let entropy = turn.entropy();
         match self.offers.remove(&ticket) {
-            Some(Offered::Page(object, cursor, more)) => {
+            Some(Offered::Page(object, cursor, more, count)) => {
                 let Some(poll) = self.polls.get_mut(&object) else { return };
                 poll.busy = false;
                 if ok {
                     poll.failures = 0;
+                    poll.read += count;
                     poll.cursor = cursor;
                     poll.passed |= !more;
                     poll.due = if more { turn.now.mono } else { turn.now.mono + poll.every };

@@ -62,11 +62,18 @@ impl Spoke {
             dispatcher.pause(reason.clone());
             turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
         }
+        self.began = turn.now.wall;
+        // One that was never listed; put back from a backup, it was, or its store began anew.
+        self.unlisted = cursors.is_empty() && self.restore.is_none();
         for (object, every) in &self.settings.poll {
             let cursor =
                 cursors.get(object).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             let poll = Poll::new(*every, self.rewound(cursor), turn.now.mono);
             self.polls.insert(object.clone(), poll);
+        }
+        if self.reads_only {
+            // What may have been sent is finished by whoever delivers.
+            return self.recovered(Vec::new(), turn);
         }
         let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
         self.find(Query::Intents { tenant, system }, Await::Intents, turn);
@@ -277,6 +284,7 @@ impl Spoke {
         self.phase = Phase::Running;
         self.connect_tries = 0;
         self.refusals = 0;
+        self.trouble = None;
         if let Some(instance) = &self.state.instance {
             let notice = Notice::Connected(self.system.clone(), instance.clone());
             turn.effect(Effect::Tell(MachineId::Intake, notice));
@@ -292,6 +300,7 @@ impl Spoke {
         let ceiling = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX).max(2);
         let wait = Duration::from_micros(ceiling / 2 + turn.entropy() % (ceiling / 2));
         turn.note(Mark::Unconnected { system: self.system.clone(), why: why.to_owned() });
+        self.trouble = Some(why.to_owned());
         let asked = asked.unwrap_or_default().min(WAIT_MAX);
         if let Some(dispatcher) = self.dispatcher.as_mut().filter(|_| !asked.is_zero()) {
             dispatcher.close_until(None, turn.now.mono + asked);
@@ -363,6 +372,8 @@ impl Spoke {
     /// Goes on, because an operator said so.
     pub(crate) fn go(&mut self, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
         self.state.paused = None;
+        // A person has read why it paused.
+        self.unlisted = false;
         self.refusals = 0;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.resume();
