@@ -5,7 +5,7 @@
 
 mod change;
 mod credential;
-mod keys;
+pub(crate) mod keys;
 mod owners;
 pub(crate) mod reading;
 pub(crate) mod secrets;

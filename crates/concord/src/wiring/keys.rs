@@ -15,7 +15,7 @@ use store::{Op, Unit};
 const PAGE: usize = 1000;
 
 /// All match keys of a configuration, as [`store::Applied::findable`] names them.
-pub(super) fn of(configuration: &Configuration) -> BTreeSet<String> {
+pub(crate) fn of(configuration: &Configuration) -> BTreeSet<String> {
     let schemas = configuration.entities.values();
     let keys = schemas.flat_map(|schema| {
         // Deleted records keep theirs where they may come back by them.

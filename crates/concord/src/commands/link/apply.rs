@@ -20,7 +20,7 @@ use crate::commands::{backup, up};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::wiring::reading::{commit, find, look};
-use crate::wiring::{open, secrets};
+use crate::wiring::{keys, open, secrets};
 
 /// A plan that is older is not applied: the systems have moved on.
 pub(super) const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -146,8 +146,11 @@ async fn fill(
         at: now,
         reason: why.to_owned(),
         changes: Vec::new(),
+        // All records came in by these.
+        findable: keys::of(configuration),
     };
-    let mut ops = vec![Op::PutApplied(applied)];
+    let mut ops = hub::versions::kept(configuration, now);
+    ops.push(Op::PutApplied(applied));
     for system in configuration.systems.keys() {
         // What rotated since the plan was made: the system does not take the former one any more.
         let query = Query::System { tenant: tenant.clone(), system: system.clone() };

@@ -22,7 +22,7 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::wiring::reading::{Reading, commit, find};
-use crate::wiring::{Unresolved, open, secrets};
+use crate::wiring::{Unusable, open, secrets};
 
 /// Where the scratch store is, in a plan that is being made.
 const SCRATCH: &str = "scratch";
@@ -32,7 +32,7 @@ pub(super) fn run(dir: &Path, detailed: bool, output: &Output) -> anyhow::Result
     let configuration = Arc::new(up::load(dir, output)?);
     let secrets = configuration.resolve_secrets(&|reference| secrets::resolve(dir, reference));
     let secrets =
-        secrets.map_err(Unresolved).inspect_err(|Unresolved(problems)| check::tell(problems, output))?;
+        secrets.map_err(Unusable::secrets).inspect_err(|found| check::tell(&found.problems, output))?;
     let order = order(&configuration);
     if order.read.is_empty() {
         return Err(Exit::Failed.because(
