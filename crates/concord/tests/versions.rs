@@ -277,8 +277,10 @@ async fn what_was_written_under_an_older_schema_is_read_under_the_newest() {
     let mut hub = up(&folder);
     assert!(say(folder.ingress, "c1", 1));
     until("it is there", || target.put("c1").is_some()).await;
-    let event = json(&folder, &["event", "list"])[0]["id"].as_str().unwrap().to_owned();
-    let record = json(&folder, &["event", "list"])[0]["record"].as_str().unwrap().to_owned();
+    assert!(say(folder.ingress, "c0", 1));
+    until("the other is there", || target.put("c0").is_some()).await;
+    let event = json(&folder, &["event", "list"])[1]["id"].as_str().unwrap().to_owned();
+    let record = json(&folder, &["event", "list"])[1]["record"].as_str().unwrap().to_owned();
     let shown = |what: &str, id: &str| json(&folder, &[what, "get", id, "--unmask"]);
     let record_of = |id: &str| shown("record", id)["record"].clone();
     assert_eq!(shown("event", &event)["dataschema"], "urn:concord:acme:Company:1");
@@ -351,6 +353,12 @@ upcast:
         json!(["label", "revision"]),
         "what was only read anew has not changed: {events:#}"
     );
+
+    // One that never changed again is said anew as it is read.
+    let plan = json(&folder, &["replay", "plan", "--route", "company.alpha"]);
+    ends(&folder, 0, &["replay", "apply", plan["id"].as_str().unwrap(), "--reason", "a test"]);
+    let wanted = json!({"name": "Company c0 v1", "number": "c0", "version": 1, "tier": "standard"});
+    until("it is said anew", || target.put("c0").as_ref() == Some(&wanted)).await;
 
     // What an older export says is taken in under the newest schema.
     let said = ends(&folder, 0, &["import", dump.to_str().unwrap(), "--reason", "a test"]);
