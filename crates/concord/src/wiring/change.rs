@@ -416,7 +416,7 @@ pub(super) async fn note_start(
     let wanted = keys::of(configuration);
     let findable = last.as_ref().map(|last| &last.findable);
     let whole = wanted.is_empty() || findable.is_some_and(|findable| wanted.is_subset(findable));
-    if whole && last.is_some_and(|last| last.digest == configuration.digest) {
+    if whole && last.as_ref().is_some_and(|last| last.digest == configuration.digest) {
         return Ok(());
     }
     // Only for the places: what counts is what was checked.
@@ -427,7 +427,8 @@ pub(super) async fn note_start(
         return Err(Unusable { problems, why }.into());
     }
     let reason = "the hub was started with it".to_owned();
-    if !whole {
+    // A store in which nothing ever counted has no records.
+    if !whole && last.is_some() {
         // Until all are there nothing says that they are: a start that breaks off begins again.
         note(store, clock, configuration, reason.clone(), Vec::new(), BTreeSet::new()).await?;
         keys::put_anew(store, configuration).await?;
