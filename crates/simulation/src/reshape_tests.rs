@@ -152,7 +152,7 @@ fn i4_a_merge_and_a_send_do_not_cross() {
 #[test]
 fn estates_in_which_people_merge_hold() {
     let (mut merged, mut split) = (0, 0);
-    for seed in 0..3 {
+    for seed in 0..2 {
         let report = crate::campaign::run_merging(seed, Duration::from_secs(600), None);
         let mark = |name: &str| report.marks.get(name).copied().unwrap_or(0);
         merged += mark("PeopleMerged");
@@ -162,5 +162,5 @@ fn estates_in_which_people_merge_hold() {
             panic!("seed {seed}: {violation:?}\n{}", told.join("\n"));
         }
     }
-    assert!(merged >= 3 && split >= 3, "{merged} merged, {split} split");
+    assert!(merged >= 2 && split >= 2, "{merged} merged, {split} split");
 }
