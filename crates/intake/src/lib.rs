@@ -13,6 +13,7 @@ mod raise;
 mod reference;
 mod repoint;
 mod restored;
+mod revive;
 mod verdict;
 mod view;
 
