@@ -75,7 +75,7 @@ pub(crate) fn merge(
         }
     }
     if let Some(before) = before.filter(|_| changed && !fresh) {
-        moved_ownership(context, incoming, &before, &record, accepted);
+        moved_ownership(context, incoming, sight, &before, &record, accepted);
     }
     if stale {
         accepted.decisions.push(decision(
@@ -271,6 +271,7 @@ pub(crate) fn said<'a>(
 fn moved_ownership(
     context: Context<'_>,
     incoming: &Incoming,
+    sight: Sight,
     before: &Fields,
     record: &Record,
     accepted: &mut Accepted,
@@ -285,8 +286,10 @@ fn moved_ownership(
         let rule = format!("it was {}'s, and is {}'s from now on", named(was), named(is));
         let moved = decision(context, incoming, record, DecisionKind::Moved, &rule);
         accepted.decisions.push(Decision { field: Some(field.clone()), ..moved });
-        let asks = is.filter(|is| **is != incoming.about.system && !planted::is(Bug::NewOwnerIsNotAsked));
-        accepted.reread.extend(asks.cloned());
+        // Its own message that moves it may be of other fields only, or from before our last write there.
+        let said = incoming.complete || incoming.fields.contains_key(field.as_str());
+        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded);
+        accepted.reread.extend(asks.filter(|_| !planted::is(Bug::NewOwnerIsNotAsked)).cloned());
     }
 }
 

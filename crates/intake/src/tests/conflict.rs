@@ -364,6 +364,9 @@ fn ownership_moves_with_the_record() {
     assert_eq!(back.reread.into_iter().collect::<Vec<_>>(), [system("crm")]);
     world.accept(&says("crm", 5, json!({"address": "Here 5"})));
     assert_eq!(value(&world, "address"), "Here 5");
+    // Whose own message moves it is asked, too, where that message says nothing of the field.
+    let part = Incoming { complete: false, read: false, ..says("erp", 6, json!({"hold": true})) };
+    assert!(world.accept(&part).reread.contains(&system("erp")));
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl Tenure {
         // Whoever said it owned it at some time while it stood there.
         let counted = |word: &Word<'_>| {
             let until = word.stood_until.map_or(u64::MAX, |until| until + SEEN_WITHIN);
-            word.says(found) && self.owned(word.edit.system, word.edit.at.saturating_sub(SEEN_WITHIN), until)
+            // What it was told under its former owner it has in its own spelling.
+            alike(owner, rule.field, found, &word.edit.value)
+                && self.owned(word.edit.system, word.edit.at.saturating_sub(SEEN_WITHIN), until)
         };
         let known = alike(owner, rule.field, found, &initial(rule)) || words.iter().any(counted);
         (!known).then(|| "something that an owner said".to_owned())
