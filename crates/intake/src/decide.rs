@@ -188,7 +188,7 @@ fn delete(
 ) -> Option<Record> {
     let source = &incoming.about.system;
     let link = view.links.get(&incoming.about)?;
-    let mark = record.marks.get(source).and_then(|marks| marks.object);
+    let mark = merge::heard_to(&record, source);
     if let (Some(order), Some(mark)) = (incoming.order, mark)
         && order < mark
     {
@@ -208,8 +208,18 @@ fn delete(
         second::takes_over(context, incoming, record, link, &next, accepted);
         return None;
     }
+    let grave = Grave { at: incoming.as_of, order: incoming.version() };
     if record.alive != Alive::Live {
-        // Said again. It stays linked, so that what was said before its end and comes late makes nothing new.
+        // Said again, or ended there, too. It stays linked, so that what was said before its end and comes late makes nothing
+        // new.
+        let here = matches!(&record.alive, Alive::Deleted { by, .. } if by == source);
+        accepted.buried = Some(grave).filter(|_| !here);
+        return None;
+    }
+    accepted.buried = Some(grave);
+    if gone_since(view, incoming, &record) {
+        // It ended with the record, which another's word brought back: its end is no news.
+        accepted.unlink = Some(link.clone());
         return None;
     }
     let marks: &mut Marks = record.marks.entry(source.clone()).or_default();
@@ -218,7 +228,6 @@ fn delete(
         && context.schema.on_delete == canonical::schema::OnDelete::Archive;
     if !counts {
         accepted.unlink = Some(link.clone());
-        accepted.buried = Some(Grave { at: incoming.as_of, order: incoming.version() });
         let entity = &context.schema.entity;
         let rule = if context.schema.deleters.contains(source) {
             format!("a deletion of a {entity} only unlinks: the record stays")
@@ -231,6 +240,15 @@ fn delete(
     accepted.unlink = planted::is(Bug::DeletedIsForgotten).then(|| link.clone());
     record.alive = Alive::Deleted { by: source.clone(), at: context.now };
     Some(record)
+}
+
+/// Whether an object was known to be gone before, and has not been seen or written to since.
+fn gone_since(view: &View, incoming: &Incoming, record: &Record) -> bool {
+    let about = &incoming.about;
+    let key = (record.id, about.system.clone(), about.object.clone());
+    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&about.id));
+    let grave = Grave::seen(view, about);
+    grave.zip(shadow).is_some_and(|(grave, shadow)| shadow.seen_at.max(shadow.written_at) <= Some(grave.at))
 }
 
 /// A decision about the whole message.

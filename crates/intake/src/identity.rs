@@ -10,7 +10,8 @@ use planted::Bug;
 use crate::decide::link_for;
 use crate::grave::{Grave, Risen};
 use crate::link::Link;
-use crate::merge::{Return, superseded};
+use crate::merge::superseded;
+use crate::revive::Return;
 use crate::verdict::{Context, Incoming};
 use crate::view::View;
 
@@ -103,7 +104,7 @@ fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -
     if record == link.record {
         let new = context.schema.on_recreate == OnRecreate::New && !incoming.deleted;
         let known = view.records.get(&record).filter(|_| new);
-        if !known.is_some_and(|known| Return::of(context, incoming, known).newer) {
+        if !known.is_some_and(|known| Return::of(context, view, incoming, known).newer) {
             return Identity::Record { record, link: None, former: None };
         }
         // The deleted record stays as it is.

@@ -14,6 +14,7 @@ mod reference;
 mod repoint;
 mod reshape;
 mod restored;
+mod revive;
 mod second;
 mod verdict;
 mod view;

@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use crate::conflict::{self, Judgement, Word};
 use crate::decide::decision;
+use crate::grave::Grave;
 use crate::raise;
 use crate::restored;
+use crate::revive::{revive, unheard};
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming};
 use crate::view::View;
 
@@ -29,7 +31,8 @@ pub(crate) fn merge(
     // It may have come back just now.
     let mut changed =
         fresh || lives(&record) && view.records.get(&record.id).is_some_and(|known| !lives(known));
-    if !revive(context, incoming, &mut record, &mut changed, accepted) {
+    if !revive(context, view, incoming, &mut record, &mut changed, accepted) {
+        unheard(view, incoming, record.id, accepted);
         return None;
     }
     if see(context, view, incoming, &record, accepted) {
@@ -68,7 +71,7 @@ pub(crate) fn merge(
             continue;
         }
         // Our own write there may come after it: then what counts is said there again.
-        let crosses = crosses(incoming, name, known, value);
+        let crosses = crosses(view, incoming, &record, name, value);
         match judge(&word, sight, &mut record, accepted) {
             Judgement::Take(value) => {
                 conflict::answered(&word, &value, &mut record, accepted);
@@ -80,7 +83,7 @@ pub(crate) fn merge(
         }
     }
     if let Some(before) = before.filter(|_| changed && !fresh) {
-        moved_ownership(context, incoming, &before, &record, accepted);
+        moved_ownership(context, incoming, sight, &before, &record, accepted);
     }
     if stale {
         accepted.decisions.push(decision(
@@ -106,53 +109,10 @@ pub(crate) fn merge(
     changed.then_some(record)
 }
 
-/// What a word of its own object is to a tombstone.
-pub(crate) struct Return {
-    /// It is from after the end, by who may create: the object is there again.
-    pub(crate) newer: bool,
-    /// It is further in its source's order than what was heard before the end.
-    ahead: bool,
-}
-
-impl Return {
-    pub(crate) fn of(context: Context<'_>, incoming: &Incoming, record: &Record) -> Self {
-        let Alive::Deleted { at, .. } = &record.alive else { return Self { newer: false, ahead: false } };
-        let source = &incoming.about.system;
-        let may = context.schema.creators.is_empty() || context.schema.creators.contains(source);
-        let mark = record.marks.get(source).and_then(|marks| marks.object);
-        let after = if incoming.read { Some(incoming.as_of) } else { incoming.occurred_at };
-        let after = after.is_some_and(|time| time > *at);
-        let ahead = match (incoming.order, mark) {
-            (Some(order), Some(mark)) => order > mark,
-            _ => incoming.read,
-        };
-        Self { newer: may && after && ahead, ahead }
-    }
-}
-
-/// A tombstone hears only what is newer, from who may create. Returns whether to go on.
-fn revive(
-    context: Context<'_>,
-    incoming: &Incoming,
-    record: &mut Record,
-    changed: &mut bool,
-    accepted: &mut Accepted,
-) -> bool {
-    if record.alive == Alive::Live {
-        return true;
-    }
-    let Return { newer, ahead } = Return::of(context, incoming, record);
-    if newer {
-        record.alive = Alive::Live;
-        *changed = true;
-        return true;
-    }
-    // The state it had when it was deleted, listed again, is no news.
-    if ahead {
-        let stale = decision(context, incoming, record, DecisionKind::Stale, "the record is deleted");
-        accepted.decisions.push(stale);
-    }
-    false
+/// How far a system has been heard of the record, of whatever field.
+pub(crate) fn heard_to(record: &Record, source: &System) -> Option<OrderToken> {
+    let marks = record.marks.get(source)?;
+    marks.fields.values().copied().chain(marks.object).max()
 }
 
 /// Whether a field that refers to a record names the same one as before, by the name of one that was merged into it.
@@ -279,15 +239,23 @@ fn heard(word: &Word<'_>, sight: Sight, record: &Record, accepted: &mut Accepted
 }
 
 /// Whether it is what we last knew there, or wrote lately or are writing there.
-fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
+pub(crate) fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
     [&incoming.known, &incoming.writing, &incoming.lately].iter().any(|ours| ours.get(name) == Some(value))
 }
 
 /// Whether a write of another value is on its way to the system that says this one, or may be any moment: it does not have
-/// what the record had.
-fn crosses(incoming: &Incoming, name: &str, had: Option<&Value>, value: &Value) -> bool {
+/// what the record had, or nobody knows that it has.
+fn crosses(view: &View, incoming: &Incoming, record: &Record, name: &str, value: &Value) -> bool {
+    let had = record.fields.get(name);
     let writing = incoming.writing.get(name).is_some_and(|writing| writing != value);
-    let due = incoming.known.get(name).zip(had).is_some_and(|(known, had)| known != had);
+    let due = match incoming.known.get(name) {
+        Some(known) => had.is_some_and(|had| known != had),
+        None => {
+            let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
+            let shadow = view.shadows.get(&key);
+            had.is_some() && shadow.is_some_and(|shadow| shadow.is_of(&incoming.about.id))
+        }
+    };
     (writing || due) && !planted::is(Bug::CrossingWriteStands)
 }
 
@@ -299,7 +267,7 @@ fn conditional(context: Context<'_>) -> Vec<&Field> {
 
 /// What a message says, by field: first what does not depend on the record's state, so that whose the rest is follows
 /// from what the message makes of it, in whatever order its fields stand.
-fn said<'a>(
+pub(crate) fn said<'a>(
     context: Context<'a>,
     incoming: &Incoming,
     references: &[(Field, RecordId)],
@@ -319,6 +287,7 @@ fn said<'a>(
 fn moved_ownership(
     context: Context<'_>,
     incoming: &Incoming,
+    sight: Sight,
     before: &Fields,
     record: &Record,
     accepted: &mut Accepted,
@@ -333,7 +302,10 @@ fn moved_ownership(
         let rule = format!("it was {}'s, and is {}'s from now on", named(was), named(is));
         let moved = decision(context, incoming, record, DecisionKind::Moved, &rule);
         accepted.decisions.push(Decision { field: Some(field.clone()), ..moved });
-        accepted.reread.extend(is.filter(|is| **is != incoming.about.system).cloned());
+        // Its own message that moves it may be of other fields only, or from before our last write there.
+        let said = incoming.complete || incoming.fields.contains_key(field.as_str());
+        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded);
+        accepted.reread.extend(asks.filter(|_| !planted::is(Bug::NewOwnerIsNotAsked)).cloned());
     }
 }
 
@@ -362,8 +334,7 @@ fn take(context: Context<'_>, incoming: &Incoming, record: &mut Record, field: &
 /// counts, unless it is newer than all that the system has said.
 fn extend(incoming: &Incoming, record: &mut Record) -> bool {
     let mut changed = false;
-    let newest = record.marks.get(&incoming.about.system);
-    let newest = newest.and_then(|marks| marks.fields.values().copied().chain(marks.object).max());
+    let newest = heard_to(record, &incoming.about.system);
     let counts = match (incoming.order, newest) {
         (_, None) => true,
         (Some(order), Some(newest)) => {
@@ -471,13 +442,23 @@ fn see(
     shadow.external_id = Some(about.id.clone());
     shadow.token = shadow.token.max(incoming.version());
     shadow.seen_at = Some(incoming.as_of);
-    let moved = old.is_none_or(|old| {
-        restored::unverified(old, context.restored_at)
-            || old.fields != shadow.fields
-            || old.unknown != shadow.unknown
-            || old.token != shadow.token
-            || old.external_id != shadow.external_id
+    let grave = Grave::seen(view, about);
+    // Something else than what is being written: when the answer comes, it must be known that this was seen meanwhile.
+    let crossing = writing.is_some_and(|intent| {
+        let other =
+            |(path, value): (&String, &Value)| intent.fields.get(path).is_some_and(|ours| ours != value);
+        incoming.seen_paths.iter().any(other)
     });
+    let moved = crossing
+        || old.is_none_or(|old| {
+            // It was gone meanwhile: from now on it is known to be there.
+            grave.is_some_and(|grave| old.seen_at.is_none_or(|seen| seen <= grave.at))
+                || restored::unverified(old, context.restored_at)
+                || old.fields != shadow.fields
+                || old.unknown != shadow.unknown
+                || old.token != shadow.token
+                || old.external_id != shadow.external_id
+        });
     if moved {
         let revision = shadow.revision;
         accepted.shadow = Some((shadow, revision));

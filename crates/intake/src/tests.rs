@@ -1,6 +1,7 @@
 //! Tests of the decision: identity, order, ownership, echoes, facts.
 
 mod conflict;
+mod ended;
 mod identity;
 mod late;
 mod page;

@@ -55,6 +55,8 @@ bugs! {
     SendBeforeDurable = "send_before_durable", "I3";
     /// A deletion unlinks, so that what was said before it makes a new record.
     DeletedIsForgotten = "deleted_is_forgotten", "I3";
+    /// What a write does not find is made anew at once, although it was deleted or merged there.
+    LostIsReplaced = "lost_is_replaced", "I3";
     /// An object that is told of before the answer to its own create comes makes a new record.
     OvertakenIsNew = "overtaken_is_new", "I3";
     /// What a source says is taken in the order of its arrival.
@@ -73,6 +75,8 @@ bugs! {
     EditIsEcho = "edit_is_echo", "I6";
     /// What an owner had before it was told what others bring together counts as its word against it.
     OwnersEchoIsWord = "owners_echo_is_word", "I6";
+    /// Whoever becomes the owner of a field is not asked what it has there.
+    NewOwnerIsNotAsked = "new_owner_is_not_asked", "I5";
     /// What a system says while a write is on its way there is not said there again, although the write may come after it.
     CrossingWriteStands = "crossing_write_stands", "I5";
     /// What a shadow says is believed after a restore, although it is as old as the backup.

@@ -228,6 +228,12 @@ fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     if matches!(bug, Bug::EditIsEcho | Bug::OwnersEchoIsWord | Bug::CrossingWriteStands) {
         return ownership::broken(seed);
     }
+    if bug == Bug::NewOwnerIsNotAsked {
+        return ownership::moved(seed).1;
+    }
+    if bug == Bug::LostIsReplaced {
+        return ownership::existence::broken(seed);
+    }
     let report = run_seed(seed, mode_of(bug), HUNT_SPAN);
     report.violation.clone().or_else(|| twice(&report))
 }

@@ -2,8 +2,10 @@
 //! twice, out of order or as hints, reads come from replicas that lag, answers are lost. In the end each field must be as
 //! the table alone says, everywhere; nothing plays ping-pong, and nobody's echo is an edit.
 
+pub(crate) mod existence;
 mod history;
 mod judge;
+mod moving;
 mod oracle;
 mod table;
 #[cfg(test)]
@@ -37,6 +39,23 @@ pub(crate) struct Shared {
     /// What happened, and what was told when, for who looks into a seed that does not hold.
     pub(crate) diary: Vec<(u64, String)>,
     heard: Vec<(u64, System, Observation)>,
+    /// What there is at all, where that is the question.
+    existence: Option<existence::Existence>,
+}
+
+impl Shared {
+    /// Three systems of a table, before anything has happened.
+    fn of(table: Table, plan: Vec<Planned>) -> Self {
+        Self {
+            table,
+            plan,
+            edits: Vec::new(),
+            said: 0,
+            diary: Vec::new(),
+            heard: Vec::new(),
+            existence: None,
+        }
+    }
 }
 
 /// Runs the scenario of a seed; gives what does not hold.
@@ -46,7 +65,15 @@ pub(crate) fn broken(seed: u64) -> Option<Violation> {
 
 /// The same, with the run.
 pub(crate) fn ran(seed: u64) -> (Simulation, Option<Violation>) {
-    let table = Table::of(seed);
+    ran_by(Table::of(seed), seed)
+}
+
+/// The scenario of a seed in which owners depend on the record's state.
+pub(crate) fn moved(seed: u64) -> (Simulation, Option<Violation>) {
+    ran_by(Table::moving(seed), seed)
+}
+
+fn ran_by(table: Table, seed: u64) -> (Simulation, Option<Violation>) {
     let mut dice = Dice(seed ^ 0x0ab1_7500);
     let until = Duration::from_micros(EDITED_UNTIL) + Duration::from_secs(5);
     let options = Options {
@@ -61,14 +88,7 @@ pub(crate) fn ran(seed: u64) -> (Simulation, Option<Violation>) {
     let vendors: BTreeMap<_, _> = vendors.collect();
     let mut run = Simulation::new(options, table.configuration(), Vec::new(), vendors);
     let plan = history::plan(&table, seed);
-    run.shared = Some(Box::new(Shared {
-        table: table.clone(),
-        plan,
-        edits: Vec::new(),
-        said: 0,
-        diary: Vec::new(),
-        heard: Vec::new(),
-    }));
+    run.shared = Some(Box::new(Shared::of(table.clone(), plan)));
     history::begin(&mut run, &table);
     run.run();
     let violation = run.judge_shared();

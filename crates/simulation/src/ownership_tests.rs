@@ -2,7 +2,7 @@
 
 use planted::Bug;
 
-use crate::ownership;
+use crate::ownership::{self, existence};
 
 /// Seeds that are run.
 const SEEDS: u64 = 150;
@@ -21,7 +21,14 @@ fn i5_owners_prevail_whatever_people_edit_anywhere() {
 
 #[test]
 fn planted_bugs_about_owners_are_caught_as_what_they_are() {
-    for bug in [Bug::EditIsEcho, Bug::OwnersEchoIsWord, Bug::CrossingWriteStands] {
+    let bugs = [
+        Bug::EditIsEcho,
+        Bug::OwnersEchoIsWord,
+        Bug::CrossingWriteStands,
+        Bug::NewOwnerIsNotAsked,
+        Bug::LostIsReplaced,
+    ];
+    for bug in bugs {
         let hunt = crate::hunt(bug);
         assert!(hunt.caught(), "{bug} should break {}: {hunt:?}", bug.invariant());
     }
@@ -33,4 +40,37 @@ fn i18_the_same_seed_makes_the_same_table_and_history() {
     let trace = |seed| ownership::ran(seed).0.trace();
     assert_eq!(trace(3), trace(3));
     assert_ne!(trace(3), trace(4));
+}
+
+/// Seeds of owners that depend on the record's state.
+const MOVING_SEEDS: u64 = 100;
+
+/// I5: whoever owns a field in the end, by the record's state, said what it is, or had it when it became the owner.
+#[test]
+fn i5_owners_that_depend_on_the_record_prevail() {
+    for seed in 1..=MOVING_SEEDS {
+        let (run, found) = ownership::moved(seed);
+        if let Some(found) = found {
+            panic!("seed {seed}: {} {}\n{}", found.invariant, found.what, run.shared_timeline(&found.about));
+        }
+    }
+}
+
+/// Seeds of what there is at all.
+const EXISTENCE_SEEDS: u64 = 150;
+
+/// I3, I5: whoever creates, deletes and merges what, in the end each thing is where the rules say, once, and is one record.
+#[test]
+fn i3_what_is_created_deleted_and_merged_anywhere_is_where_the_rules_say() {
+    for seed in 1..=EXISTENCE_SEEDS {
+        let (run, found) = existence::ran(seed);
+        if let Some(found) = found {
+            panic!(
+                "seed {seed}: {} {}\n{}",
+                found.invariant,
+                found.what,
+                run.existence_timeline(&found.about)
+            );
+        }
+    }
 }

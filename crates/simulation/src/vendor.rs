@@ -2,6 +2,7 @@
 //! after a call. Keeps its own books: the oracle.
 
 mod batch;
+mod ends;
 pub(crate) mod habit;
 mod jobs;
 
@@ -170,6 +171,8 @@ pub struct Vendor {
     habits: Habits,
     /// Of each object, how it stood after each change, where that is remembered.
     pub(crate) past: BTreeMap<u64, Vec<Item>>,
+    /// What each object that was merged away goes on as.
+    merged: BTreeMap<u64, u64>,
     /// How a replica that lags answers the read that is under way.
     replica: Option<habit::Replica>,
     /// Writes whose answer said nothing, or something else than what was done.
@@ -208,6 +211,7 @@ impl Vendor {
             torn: 0,
             habits: Habits::default(),
             past: BTreeMap::new(),
+            merged: BTreeMap::new(),
             replica: None,
             mishaps: 0,
         }
@@ -412,17 +416,19 @@ impl Vendor {
             self.objects.iter().find(|(_, item)| item.kind == kind && item.name == name && !item.gone);
         match known.map(|(id, _)| *id) {
             Some(id) => self.written(id, body, false, now, 200),
-            None => {
-                let id = self.insert(kind, name.to_owned(), now);
-                self.written(id, body, true, now, 201)
-            }
+            None => match self.holder(kind, body.get("key").and_then(Value::as_str)) {
+                Some(id) => response(409, &json!({"error": "it is there", "id": id.to_string()})),
+                None => {
+                    let id = self.insert(kind, name.to_owned(), now);
+                    self.written(id, body, true, now, 201)
+                }
+            },
         }
     }
 
     fn make(&mut self, kind: &str, body: BTreeMap<String, Value>, now: u64) -> Response {
         let name = body.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let there = |(_, item): &(&u64, &Item)| item.kind == kind && item.name == name && !item.gone;
-        if let Some((id, _)) = self.objects.iter().find(|item| self.unique && there(item)) {
+        if let Some(id) = self.holder(kind, Some(&name)) {
             return response(409, &json!({"error": "it is there", "id": id.to_string()}));
         }
         let id = self.insert(kind, name, now);
@@ -517,6 +523,8 @@ impl Vendor {
     }
 
     fn get(&self, kind: &str, name: &str) -> Response {
+        let asked = name.parse().ok().and_then(|id| self.merged.get(&id)).map(u64::to_string);
+        let name = asked.as_deref().unwrap_or(name);
         match self.standing(kind, name).and_then(|id| self.lagging(id).or_else(|| self.shown(id))) {
             Some(shown) => response(200, &shown),
             None => response(404, &json!({"error": "no such object"})),
@@ -529,7 +537,7 @@ impl Vendor {
         let lag = Class::INDEX_LAG_MS * 1_000;
         let is_it = |item: &Item| match mark {
             Some(mark) => item.fields.get("mark").and_then(Value::as_str) == Some(mark),
-            None => item.name == key.unwrap_or_default(),
+            None => key.is_some_and(|key| item.name == key || item.name_is(key)),
         };
         let seen = self
             .objects

@@ -1,15 +1,23 @@
-//! Adoption: a target says that it has the object already. It is read before it is believed to be the record's.
+//! A target says that it has an object already, or no more: it is read before it is believed to be the record's, and before
+//! another one takes its place.
 
 use std::time::Duration;
 
+use canonical::Wall;
 use connector::{Call, Failure, Response, Seen};
 use ledger::{Class, Outcome, Reason};
+use planted::Bug;
 
 use crate::mark::Mark;
 use crate::spoke::flight::Flight;
 use crate::spoke::settle::Ending;
 use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
+
+/// So much longer with each try a delivery waits until it is heard what became of its object.
+const GONE_WAIT: Duration = Duration::from_secs(1);
+/// Tries after which a write that finds nothing is believed, whatever is read.
+const GONE_LOOKS_MAX: u32 = 5;
 
 impl Spoke {
     /// The target says it is there already: read it before believing that it is ours.
@@ -34,6 +42,17 @@ impl Spoke {
         }
     }
 
+    /// What a write does not find was deleted or merged there: a read tells which, and whoever did so is heard before anything
+    /// is made in its place. `None`: that is believed as it is.
+    pub(super) fn look_for_lost(&self, flight: &Flight, outcome: &Outcome, now: Wall) -> Option<Ending> {
+        let tries = flight.head.as_ref()?.attempts;
+        let lost =
+            matches!(outcome.class, Class::NotFound | Class::Gone) && flight.intent.external_id.is_some();
+        let looks = lost && tries < GONE_LOOKS_MAX && self.connector.can_fetch(&flight.intent.object);
+        (looks && !planted::is(Bug::LostIsReplaced))
+            .then(|| Ending::Refetch { due: now + GONE_WAIT * (tries + 1) })
+    }
+
     /// Adopts only what has one of the record's match keys, is unlinked (the commit checks), and of this account.
     pub(crate) fn adopt(
         &mut self,
@@ -43,6 +62,10 @@ impl Spoke {
         answer: &Result<Response, Failure>,
         turn: &mut Turn<'_>,
     ) {
+        let read = self.connector.classify(call, answer, turn.now.wall);
+        if !matches!(read.class, Class::Applied | Class::Permission | Class::Permanent | Class::Validation) {
+            return self.adopt_later(flight, &external_id, &read, turn);
+        }
         let agrees = answer.as_ref().ok().and_then(|response| {
             let observation = self.connector.read_object(call, response).ok()??;
             let Seen::State { fields } = observation.seen else { return None };
@@ -61,6 +84,20 @@ impl Spoke {
             Some(false) => self.refuse_adoption(flight, &external_id, "none of its match keys agree", turn),
             None => self.refuse_adoption(flight, &external_id, "it could not be read to compare", turn),
         }
+    }
+
+    /// It could not be read just now, or is gone again: a duplicate was not applied, so that it may be offered again.
+    fn adopt_later(&mut self, flight: Flight, external_id: &str, read: &Outcome, turn: &mut Turn<'_>) {
+        let mut outcome = Outcome::of(Class::Retryable);
+        outcome.wait = read.wait;
+        outcome.refusal.message = format!(
+            "{} says {}/{external_id} is there already, and to read it to compare gave: {}",
+            self.system,
+            flight.intent.object,
+            read.class.name()
+        );
+        let next = ledger::settle(self.settling(&flight, turn), &outcome);
+        self.act(flight, outcome, next, Duration::ZERO, turn);
     }
 
     fn refuse_adoption(&mut self, flight: Flight, external_id: &str, why: &str, turn: &mut Turn<'_>) {

@@ -382,7 +382,8 @@ impl Spoke {
 
     /// All intents of a batch are written in one unit; then it goes.
     pub(crate) fn keep_batch(&mut self, flights: Vec<Flight>) {
-        let ops = flights.iter().map(|flight| Op::PutIntent(flight.intent.clone())).collect();
+        let mut ops: Vec<Op> = flights.iter().map(|flight| Op::PutIntent(flight.intent.clone())).collect();
+        ops.extend(flights.iter().filter_map(|flight| self.ends_object(flight)));
         let require = flights.iter().flat_map(begins).collect();
         self.outbox.push((Unit { require, ops }, After::LaunchBatch(flights)));
     }

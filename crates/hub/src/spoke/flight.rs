@@ -215,19 +215,21 @@ impl Spoke {
         let (Call::Probe(write) | Call::Write(write)) = call else { return };
         flight.write = write;
         self.learn(&flight.permit, &flight.intent.operation, &outcome, took, turn);
-        let next = ledger::settle(
-            Settling {
-                intent: &flight.intent,
-                attempts: flight.head.as_ref().map_or(0, |head| head.attempts),
-                probe,
-                trial: flight.permit.is_trial(),
-                policy: self.settings.retry,
-                now: turn.now.wall,
-                jitter: turn.entropy(),
-            },
-            &outcome,
-        );
+        let next = ledger::settle(self.settling(&flight, turn), &outcome);
         self.act(flight, outcome, next, took, turn);
+    }
+
+    /// What an answer about it is judged by.
+    pub(crate) fn settling<'f>(&self, flight: &'f Flight, turn: &mut Turn<'_>) -> Settling<'f> {
+        Settling {
+            intent: &flight.intent,
+            attempts: flight.head.as_ref().map_or(0, |head| head.attempts),
+            probe: flight.action == Action::Probe,
+            trial: flight.permit.is_trial(),
+            policy: self.settings.retry,
+            now: turn.now.wall,
+            jitter: turn.entropy(),
+        }
     }
 
     pub(crate) fn learn(
@@ -304,9 +306,12 @@ impl Spoke {
             Next::Adopt { external_id } => self.ask_to_adopt(flight, external_id, turn),
             Next::LinkRot => {
                 turn.note(Mark::LinkRot { system: self.system.clone() });
-                self.end(flight, outcome, Ending::LinkRot, Some(attempt), turn);
+                let ending = self.look_for_lost(&flight, &outcome, turn.now.wall).unwrap_or(Ending::LinkRot);
+                self.end(flight, outcome, ending, Some(attempt), turn);
             }
-            Next::Refetch => self.end(flight, outcome, Ending::Refetch, Some(attempt), turn),
+            Next::Refetch => {
+                self.end(flight, outcome, Ending::Refetch { due: turn.now.wall }, Some(attempt), turn);
+            }
             Next::Reauthorise if self.may_reauthorise() => {
                 self.unauthorised.push(flight);
                 self.ask_for_token(turn);

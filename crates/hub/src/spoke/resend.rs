@@ -66,14 +66,18 @@ impl Spoke {
         let Some(moved) = self.moved(&doubt.intent, exit, row) else {
             return self.go_on_as_it_was(doubt, permit, exit, turn);
         };
-        // A create under a key may have made an object that nothing points at: only a look can tell.
-        let keyed_create = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. })
-            && doubt.intent.external_id.is_none();
-        if !keyed_create || row.link.is_some() || found_nothing(&doubt) {
+        // A create may have made an object that nothing points at: only a look can tell.
+        let keyed = matches!(doubt.intent.class, IdempotencyClass::NativeKey { .. });
+        let upsert = matches!(doubt.intent.class, IdempotencyClass::Upsert);
+        let creates = (keyed || upsert) && doubt.intent.external_id.is_none();
+        if !creates || row.link.is_some() || found_nothing(&doubt) {
             return self.converge(doubt, permit, exit, moved, turn);
         }
         if self.can_probe(&doubt.intent) {
             return self.look_instead(doubt, permit, turn);
+        }
+        if upsert {
+            return self.converge(doubt, permit, exit, moved, turn);
         }
         self.release(permit, turn);
         let text =

@@ -16,7 +16,7 @@ use store::{
 use crate::mark::Mark;
 use crate::spoke::flight::{Doubt, Flight};
 use crate::spoke::orders::Decision;
-use crate::spoke::write::begins;
+use crate::spoke::write::{begins, buried};
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::{Ticket, Turn};
 
@@ -40,8 +40,8 @@ pub(crate) enum Ending {
     Dead(Reason),
     /// The object is not where the link points.
     LinkRot,
-    /// Somebody else wrote.
-    Refetch,
+    /// Somebody else wrote, or it is not there: it is read, and tried again then.
+    Refetch { due: Wall },
     /// It is not sent again, because something moved since it was rendered: whatever became of it, the newest level
     /// goes next.
     Converge,
@@ -89,6 +89,13 @@ impl Settlement {
             conflicts: 0,
             linked,
         }
+    }
+
+    /// Whether an exit that is not carried out after all may have been.
+    fn looks_for_ended(&self, connector: &connector::Connector) -> bool {
+        matches!(self.ending, Ending::Converge)
+            && matches!(self.exit, Some(OnExit::Archive | OnExit::Delete))
+            && connector.can_fetch(&self.intent.object)
     }
 
     fn may_be_overwritten(&self) -> bool {
@@ -155,7 +162,7 @@ impl Spoke {
                 true
             }
             Ending::Dead(_) => settlement.intent.sends > 1,
-            Ending::Retry { .. } | Ending::Refetch => false,
+            Ending::Retry { .. } | Ending::Refetch { .. } => false,
         };
         if touches && settlement.shadow.is_none() {
             return self.look_again(settlement, turn);
@@ -235,9 +242,8 @@ impl Spoke {
                 (State::Uncertain, false, now, Some(why.clone()), attempts)
             }
             Ending::Dead(why) => (State::Dead, false, now, Some(why.clone()), attempts),
-            Ending::LinkRot | Ending::Refetch => {
-                (State::Retrying, false, now, intent.reason.clone(), attempts + 1)
-            }
+            Ending::LinkRot => (State::Retrying, false, now, intent.reason.clone(), attempts + 1),
+            Ending::Refetch { due } => (State::Retrying, false, *due, intent.reason.clone(), attempts + 1),
         };
         let level = intent.level;
         self.effects_there(settlement, &intent, &mut unit, now);
@@ -279,7 +285,10 @@ impl Spoke {
                 // Of what is archived the shadow stays, too.
                 if matches!(settlement.exit, Some(OnExit::Archive | OnExit::Delete)) {
                     let known = shadow.external_id.clone().or(settlement.linked.clone());
-                    unit.ops.extend(self.link(intent, known, now).map(Op::DropLink));
+                    if let Some(link) = self.link(intent, known, now) {
+                        unit.ops.push(buried(&link.tenant, &link.external(), settlement.outcome.token, now));
+                        unit.ops.push(Op::DropLink(link));
+                    }
                 } else if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }
@@ -302,6 +311,10 @@ impl Spoke {
             }
             // An earlier send of it may have been applied: what it said is not known there any more.
             Ending::Person(_) | Ending::Converge if sync => {
+                // It was to go, and is not any more: whether it has gone, a look tells.
+                if let Some(id) = external_id.filter(|_| settlement.looks_for_ended(&self.connector)) {
+                    unit.ops.push(self.want_fetch(intent, id, now));
+                }
                 shadow.doubt(&intent.fields);
                 shadow.remember(&self.forms(intent, &intent.fields), now);
             }
@@ -309,7 +322,7 @@ impl Spoke {
                 shadow.doubt(&intent.fields);
                 shadow.remember(&self.forms(intent, &intent.fields), now);
             }
-            Ending::Refetch => {
+            Ending::Refetch { .. } => {
                 unit.ops.extend(external_id.map(|id| self.want_fetch(intent, id, now)));
                 return;
             }
@@ -486,12 +499,13 @@ impl Spoke {
                 message: why.message.clone(),
                 trace: intent.trace.clone(),
             }),
-            Ending::Refetch => self.fetch_wanted = true,
+            Ending::Refetch { .. } => self.fetch_wanted = true,
+            Ending::Converge if settlement.looks_for_ended(&self.connector) => self.fetch_wanted = true,
             _ => {}
         }
         let due = match &settlement.ending {
-            Ending::Retry { due, .. } => Some(*due),
-            Ending::Found | Ending::LinkRot | Ending::Refetch | Ending::Converge => Some(turn.now.wall),
+            Ending::Retry { due, .. } | Ending::Refetch { due } => Some(*due),
+            Ending::Found | Ending::LinkRot | Ending::Converge => Some(turn.now.wall),
             Ending::Delivered if intent.lacking => Some(turn.now.wall),
             _ => None,
         };
@@ -499,7 +513,7 @@ impl Spoke {
             Some(mut head) => {
                 if matches!(
                     settlement.ending,
-                    Ending::Retry { spent: true, .. } | Ending::LinkRot | Ending::Refetch
+                    Ending::Retry { spent: true, .. } | Ending::LinkRot | Ending::Refetch { .. }
                 ) {
                     head.attempts += 1;
                 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{IntentId, Object, Wall};
+use canonical::{ExternalRef, IntentId, Object, OrderToken, Tenant, Wall};
 use connector::{Call, Write, WriteSpec};
 use dispatch::Permit;
-use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, State, Subject};
+use ledger::{IdempotencyClass, Intent, IntentState, Level, Obligation, OnExit, State, Subject};
 use planted::Bug;
 use store::{Head, Op, Require, Unit};
 
@@ -65,11 +65,21 @@ impl Spoke {
         let (about, now) = (&one.obligation, turn.now.wall);
         let intent = self.intent(id, about, &one.wanted, &terms, &mut write, bytes, timeout_ms, now);
         let flight = self.takes_off(one, intent, write, request, action);
-        let unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
+        let mut unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
+        unit.ops.extend(self.ends_object(&flight));
         if planted::is(Bug::SendBeforeDurable) {
             turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
         }
         self.outbox.push((unit, After::Launch(Box::new(flight))));
+    }
+
+    /// From when it is sent on, that an object is gone which it ends is no word of its system (I6).
+    pub(crate) fn ends_object(&self, flight: &Flight) -> Option<Op> {
+        let intent = &flight.intent;
+        let (system, object) = (self.system.clone(), intent.object.clone());
+        let ends = matches!(flight.exit, Some(OnExit::Archive | OnExit::Delete));
+        let id = intent.external_id.clone().filter(|_| ends)?;
+        Some(buried(&intent.obligation.tenant, &ExternalRef { system, object, id }, None, intent.created_at))
     }
 
     /// What was rendered, on its way: its intent is durable before it goes. Without a request of its own it goes with
@@ -238,4 +248,11 @@ impl Spoke {
         };
         Ok((terms, write))
     }
+}
+
+/// What is still told of an object that we end makes nothing new, and that it is gone is nobody's word.
+pub(crate) fn buried(tenant: &Tenant, object: &ExternalRef, order: Option<OrderToken>, now: Wall) -> Op {
+    let grave = intake::Grave { at: now, order }.bytes();
+    let (tenant, system, name) = (tenant.clone(), object.system.clone(), intake::Grave::name(object));
+    Op::Bury { tenant, system, name, grave, at: now }
 }

@@ -364,6 +364,9 @@ fn ownership_moves_with_the_record() {
     assert_eq!(back.reread.into_iter().collect::<Vec<_>>(), [system("crm")]);
     world.accept(&says("crm", 5, json!({"address": "Here 5"})));
     assert_eq!(value(&world, "address"), "Here 5");
+    // Whose own message moves it is asked, too, where that message says nothing of the field.
+    let part = Incoming { complete: false, read: false, ..says("erp", 6, json!({"hold": true})) };
+    assert!(world.accept(&part).reread.contains(&system("erp")));
 }
 
 #[test]
@@ -425,6 +428,10 @@ fn i5_what_crosses_a_write_is_said_there_again() {
     let crossed = world.accept(&crossing(3, 3));
     assert!(value(&world, "score") == 3 && raised(&crossed).contains(&"to-erp".to_owned()));
     // What nothing crosses is not.
-    let plain = world.accept(&says("erp", 4, json!({"score": 2})));
+    let known = |score| fields(json!({"score": score}));
+    let plain = world.accept(&Incoming { known: known(3), ..says("erp", 4, json!({"score": 2})) });
     assert!(value(&world, "score") == 2 && !raised(&plain).contains(&"to-erp".to_owned()));
+    // An object that was just adopted is written to, and nobody knows yet what it has.
+    let adopted = world.accept(&says("erp", 5, json!({"score": 1})));
+    assert!(value(&world, "score") == 1 && raised(&adopted).contains(&"to-erp".to_owned()));
 }

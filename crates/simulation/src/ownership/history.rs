@@ -7,7 +7,7 @@ use connector::{Observation, Seen};
 use serde_json::Value;
 
 use super::Shared;
-use super::table::{BETA, Dice, GAMMA, Rule, SHOUTED, SYSTEMS, Table};
+use super::table::{BETA, Dice, GAMMA, Rule, SHOUTED, STATE, SYSTEMS, Table};
 use crate::driver::{Event, Simulation};
 use crate::estate::system;
 use crate::outside::HEEDLESS;
@@ -16,7 +16,7 @@ use crate::vendor::habit::{LAG_MAX, stamp};
 /// Records.
 pub(super) const RECORDS: usize = 2;
 /// Until then the records are made, and nothing goes wrong.
-const CALM: u64 = 4_000_000;
+pub(super) const CALM: u64 = 4_000_000;
 /// Until then people edit.
 pub(super) const EDITED_UNTIL: u64 = 50_000_000;
 /// What is said promptly, and late, in microseconds.
@@ -72,6 +72,19 @@ pub(super) fn plan(table: &Table, seed: u64) -> Vec<Planned> {
     let mut dice = Dice(seed ^ 0x00ed_1750);
     let mut out = Vec::new();
     for record in 0..RECORDS {
+        let governs = table.rules.iter().position(|rule| rule.field == STATE);
+        if let Some((field, system)) = governs.and_then(|at| Some((at, table.rules.get(at)?.owner?))) {
+            // Early, so that something is said under the last owner, too.
+            for _ in 0..1 + dice.below(3) {
+                let at = CALM + dice.below(22_000_000);
+                out.push(Planned { at, system, record, field, what: What::Number(dice.below(3)) });
+            }
+            // Or at the very end: then nobody says anything any more unless he is asked.
+            if dice.in_hundred(50) {
+                let at = EDITED_UNTIL - dice.below(1_000_000);
+                out.push(Planned { at, system, record, field, what: What::Number(dice.below(3)) });
+            }
+        }
         for _ in 0..6 + dice.below(6) {
             let at = CALM + dice.below(EDITED_UNTIL - CALM - 2_000_000);
             let field = usize::try_from(dice.below(table.rules.len() as u64)).unwrap_or(0);
@@ -112,6 +125,9 @@ impl Simulation {
     /// A person makes the so-manieth edit of the plan.
     pub(crate) fn edits(&mut self, index: usize) {
         let Some(shared) = &self.shared else { return };
+        if shared.existence.is_some() {
+            return self.does(index);
+        }
         let Some(planned) = shared.plan.get(index).copied() else { return };
         let Some(rule) = shared.table.rules.get(planned.field).cloned() else { return };
         let name = system(SYSTEMS.get(planned.system).copied().unwrap_or_default());
@@ -162,13 +178,14 @@ impl Simulation {
         let (id, created) = (effect.id, effect.created);
         let Some(shared) = &self.shared else { return };
         let surely = vendor.habits().lags > 0 || shared.table.is_asked(place) || created;
-        if surely || self.between(0, 100) < 60 {
+        let often = if shared.table.moves() { 20 } else { 60 };
+        if surely || self.between(0, 100) < often {
             self.says(place, id, &[]);
         }
     }
 
     /// How an object stands is said: at once or late, twice, as a hint, or only what was changed.
-    fn says(&mut self, place: usize, id: u64, changed: &[&str]) {
+    pub(super) fn says(&mut self, place: usize, id: u64, changed: &[&str]) {
         let name = system(SYSTEMS.get(place).copied().unwrap_or_default());
         let calm = self.now < CALM;
         let (dice, partial) = (self.between(0, 100), self.between(0, 100) < 30);
@@ -187,7 +204,12 @@ impl Simulation {
             shown.retain(|name, _| changed.contains(&name.as_str()));
         }
         let hint = !calm && (70..85).contains(&dice);
-        let seen = if hint { Seen::Hint } else { Seen::State { fields: shown.into_iter().collect() } };
+        let seen = match vendor.merged_into(id) {
+            _ if hint => Seen::Hint,
+            Some(into) => Seen::Merged { into: into.to_string() },
+            None if item.gone => Seen::Deleted,
+            None => Seen::State { fields: shown.into_iter().collect() },
+        };
         #[expect(clippy::expect_used, reason = "a literal that is a name")]
         let object = Object::new("items").expect("a name");
         let number = self.shared.as_mut().map_or(0, |shared| shared.number());
@@ -208,8 +230,10 @@ impl Simulation {
         if !calm && dice >= 85 {
             self.tells(&name, &said, late);
         }
-        // A replica that lags may answer who reads at once: so it is said again when it has caught up.
-        if hint && lags {
+        // A replica that lags may answer who reads at once: so it is said again when it has caught up. What is said of an
+        // object whose record was deleted elsewhere is read, too: nobody can know otherwise which was first.
+        let read = hint || self.shared.as_ref().is_some_and(|shared| shared.existence.is_some());
+        if read && lags {
             let again = Observation { event_id: Some(format!("{name}/{number}/again")), ..said };
             self.tells(&name, &again, after + LAG_MAX + 500_000);
         }

@@ -12,12 +12,13 @@ use store::browse::{DeliveryFilter, Look, MessageFilter, Page, RecordSheet};
 
 use super::Shared;
 use super::history::{Edit, RECORDS, alike, initial, key};
+use super::moving::Tenure;
 use super::oracle::{Word, wrong};
-use super::table::{Rule, SYSTEMS};
+use super::table::{Rule, STATE, SYSTEMS};
 use crate::Violation;
 use crate::driver::{START, Simulation};
 use crate::estate::system;
-use crate::vendor::Vendor;
+use crate::vendor::{Item, Vendor};
 
 /// One field of one record, with all that is known of it.
 struct Case<'a> {
@@ -25,6 +26,8 @@ struct Case<'a> {
     record: usize,
     words: Vec<Word<'a>>,
     sheet: &'a RecordSheet,
+    /// Where the owner moves: who owned it when.
+    tenure: Option<Tenure>,
 }
 
 impl Simulation {
@@ -43,12 +46,8 @@ impl Simulation {
 
     /// What did not come to rest.
     fn unrest(&self) -> Option<(&'static str, String)> {
-        let states = vec![State::Pending, State::Retrying, State::Parked, State::Uncertain, State::Dead];
-        let open = DeliveryFilter { states, limit: 10, ..DeliveryFilter::default() };
-        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(open)) else { return None };
-        if let Some((_, row)) = rows.first() {
-            let why = row.reason.as_ref().map_or("", |reason| reason.message.as_str());
-            return Some(("I1", format!("a delivery to {} is {}: {why}", row.system, row.state.name())));
+        if let Some(found) = self.open_deliveries() {
+            return Some(found);
         }
         let states = vec![intake::MessageState::Quarantined, intake::MessageState::Parked];
         let filter = MessageFilter { states, limit: 10, ..MessageFilter::default() };
@@ -56,6 +55,17 @@ impl Simulation {
         rows.first().map(|(_, row)| {
             let why = row.reason.as_ref().map_or("", |reason| reason.message.as_str());
             ("I1", format!("a message of {} is {:?}: {why}", row.source, row.state))
+        })
+    }
+
+    /// A delivery that has not come to its end.
+    pub(super) fn open_deliveries(&self) -> Option<(&'static str, String)> {
+        let states = vec![State::Pending, State::Retrying, State::Parked, State::Uncertain, State::Dead];
+        let open = DeliveryFilter { states, limit: 10, ..DeliveryFilter::default() };
+        let Some(Page::Deliveries(rows)) = self.page(Look::Deliveries(open)) else { return None };
+        rows.first().map(|(_, row)| {
+            let why = row.reason.as_ref().map_or("", |reason| reason.message.as_str());
+            ("I1", format!("a delivery to {} is {}: {why}", row.system, row.state.name()))
         })
     }
 
@@ -68,10 +78,16 @@ impl Simulation {
         let Some(Page::Record(Some(sheet))) = look() else {
             return Some(("I1", format!("{} is not known", key(record))));
         };
+        let words_on = |field: &str| -> Vec<Word<'_>> {
+            let of_it = |edit: &&Edit| edit.record == record && edit.field == field;
+            shared.edits.iter().filter(of_it).map(|edit| self.word(edit)).collect()
+        };
+        let states = words_on(STATE);
         shared.table.rules.iter().find_map(|rule| {
-            let of_it = |edit: &&Edit| edit.record == record && edit.field == rule.field;
-            let words = shared.edits.iter().filter(of_it).map(|edit| self.word(edit)).collect();
-            let case = Case { rule, record, words, sheet: &sheet };
+            let tenure = Tenure::of(&shared.table, rule, &states);
+            let owner = tenure.as_ref().map_or(rule.owner, |tenure| Some(tenure.last().1));
+            let rule = &Rule { owner, ..rule.clone() };
+            let case = Case { rule, record, words: words_on(rule.field), sheet: &sheet, tenure };
             self.judge_field(&case).map(|(invariant, what)| {
                 let owner = rule.owner.and_then(|owner| SYSTEMS.get(owner)).copied().unwrap_or("nobody");
                 let about = format!("{} of {} ({owner}'s, {})", rule.field, key(record), rule.policy.name());
@@ -101,7 +117,11 @@ impl Simulation {
     fn judge_field(&self, case: &Case<'_>) -> Option<(&'static str, String)> {
         let first = initial(case.rule);
         let found = case.sheet.record.fields.get(case.rule.field).cloned().unwrap_or_default();
-        if let Some(wanted) = wrong(case.rule, &first, &case.words, &found) {
+        let wanted = match &case.tenure {
+            Some(tenure) => tenure.wrong(case.rule, &case.words, self.past_at(case, tenure.last().1), &found),
+            None => wrong(case.rule, &first, &case.words, &found),
+        };
+        if let Some(wanted) = wanted {
             return Some(("I5", format!("the record has {found} instead of {wanted}")));
         }
         (0..SYSTEMS.len())
@@ -110,9 +130,16 @@ impl Simulation {
                 let vendor = self.targets.get(&name)?;
                 case.stands(place, vendor, &found)
                     .or_else(|| case.recorded(place, &name))
-                    .or_else(|| case.unfounded(place, &name))
+                    .or_else(|| case.unfounded(place, &name, vendor.mishaps))
             })
             .or_else(|| self.ping_pong(case))
+    }
+
+    /// How the record's object in a system stood.
+    fn past_at(&self, case: &Case<'_>, place: usize) -> &[Item] {
+        let vendor = SYSTEMS.get(place).and_then(|name| self.targets.get(&system(name)));
+        let past = vendor.and_then(|vendor| vendor.past.get(&vendor.object_of(&key(case.record))?));
+        past.map_or(&[], Vec::as_slice)
     }
 
     /// Writes per field: at most one per edit and other system, one more for each edit that is put right or crossed a write,
@@ -126,7 +153,8 @@ impl Simulation {
             writes += of_it.filter(|effect| effect.fields.contains_key(case.rule.field)).count() as u64;
             mishaps += vendor.mishaps;
         }
-        let edits = case.words.len() as u64;
+        // Whom it moves to is asked, and what is heard there is told to all.
+        let edits = case.words.len() as u64 + case.tenure.as_ref().map_or(0, Tenure::moves);
         let most = edits * SYSTEMS.len() as u64 + mishaps;
         (writes > most).then(|| ("I6", format!("{writes} writes for {edits} edits, {mishaps} in doubt")))
     }
@@ -166,6 +194,7 @@ impl Case<'_> {
                     | DecisionKind::Declined
                     | DecisionKind::Settled
                     | DecisionKind::Edited
+                    | DecisionKind::Moved
             );
             about && of_edit && decision.system.as_str() == name
         })
@@ -175,7 +204,11 @@ impl Case<'_> {
     fn recorded(&self, place: usize, name: &System) -> Option<(&'static str, String)> {
         let policy = self.rule.policy;
         let refuses = matches!(policy, OnConflict::Reject | OnConflict::Revert | OnConflict::Propose);
-        if !refuses || !self.rule.is_foreign(place) || !self.rule.hears(place) {
+        let foreign = |word: &&Word<'_>| match &self.tenure {
+            Some(tenure) => tenure.is_foreign(word),
+            None => self.rule.is_foreign(place),
+        };
+        if !refuses || !self.rule.hears(place) {
             return None;
         }
         let others = self.words.iter().filter(|word| word.edit.system != place);
@@ -188,27 +221,52 @@ impl Case<'_> {
                 before.then(|| word.edit.value.clone())
             }));
         }
+        if self.tenure.is_some() {
+            // What it said as its owner may be the record's still.
+            agreed
+                .extend(self.words.iter().filter(|word| !foreign(word)).map(|word| word.edit.value.clone()));
+        }
         let mine = self.words.iter().filter(|word| word.edit.system == place && word.is_certain());
+        let mine = mine.filter(foreign);
         let differs = |word: &&Word<'_>| {
             !agreed.iter().any(|value| alike(place, self.rule.field, value, &word.edit.value))
         };
         let missing = mine.filter(differs).find(|word| {
-            let since = START.0 + word.edit.at.cast_signed();
+            let since = START.0 + self.first_said(word).cast_signed();
             !self.decisions(name.as_str()).any(|decision| decision.at.micros() >= since)
         })?;
         let (at, value) = (missing.edit.at, &missing.edit.value);
         Some(("I5", format!("no decision about {value}, which {name} says since {at}")))
     }
 
+    /// Since when it may have been seen that its system says that: since the edit, or, where something else stood there for too
+    /// short a time to be surely seen, since the one before that said the same.
+    fn first_said(&self, word: &Word<'_>) -> u64 {
+        let mut since = word.edit.at;
+        let mine = |other: &&Word<'_>| other.edit.system == word.edit.system && other.edit.at < word.edit.at;
+        for before in self.words.iter().filter(mine).rev() {
+            if before.says(&word.edit.value) {
+                since = before.edit.at;
+            }
+            if before.is_certain() {
+                break;
+            }
+        }
+        since
+    }
+
     /// I6: nobody decides about an edit that nobody made, and no value comes from where nobody edited.
-    fn unfounded(&self, place: usize, name: &System) -> Option<(&'static str, String)> {
+    fn unfounded(&self, place: usize, name: &System, mishaps: u64) -> Option<(&'static str, String)> {
         let edits = self.words.iter().filter(|word| word.edit.system == place);
         let edits = edits.filter(|_| self.rule.hears(place)).count();
         let kinds: BTreeSet<&str> =
             self.decisions(name.as_str()).map(|decision| decision.kind.name()).collect();
         // Two things may be said of one edit, and it may be seen once more while a write of ours is on its way there.
         let decided = self.decisions(name.as_str()).count();
-        if decided > 2 * edits {
+        let moves = self.tenure.as_ref().map_or(0, Tenure::moves);
+        // Where a write is in doubt for long, it is so with each further change of the object.
+        let doubts = self.tenure.as_ref().map_or(0, |_| mishaps.min(edits as u64));
+        if decided as u64 > 2 * edits as u64 + moves + doubts {
             let what = format!("{decided} decisions ({kinds:?}) about {edits} edits at {name}");
             return Some(("I6", what));
         }
@@ -216,7 +274,8 @@ impl Case<'_> {
         let asked = self.rule.policy == OnConflict::Propose && !self.rule.is_foreign(place);
         let says = |fact: &&Fact| fact.source == *name && fact.data.contains_key(self.rule.field);
         let taken = self.sheet.facts.iter().filter(|fact| fact.version > 1).filter(says).count();
-        (taken > edits && !asked)
+        // Whom a field moves to is asked what it has: that may be what it was told under its former owner.
+        (taken > edits + usize::try_from(moves).unwrap_or(0) && !asked)
             .then(|| ("I6", format!("{taken} values are taken from {name}, where {edits} edits were made")))
     }
 }

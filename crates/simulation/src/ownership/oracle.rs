@@ -23,7 +23,7 @@ pub(super) struct Word<'a> {
 
 impl Word<'_> {
     /// Whether it says that, as its system has it.
-    fn says(&self, value: &Value) -> bool {
+    pub(super) fn says(&self, value: &Value) -> bool {
         alike(self.edit.system, self.edit.field, &self.edit.value, value)
     }
 
@@ -139,6 +139,6 @@ fn compare(kind: Kind, one: &Value, other: &Value) -> Ordering {
             let number = |value: &Value| value.as_str().and_then(|text| text.parse::<f64>().ok());
             number(one).partial_cmp(&number(other)).unwrap_or(Ordering::Equal)
         }
-        Kind::Text | Kind::Set | Kind::Date => one.as_str().cmp(&other.as_str()),
+        Kind::Text | Kind::Set | Kind::Date | Kind::State => one.as_str().cmp(&other.as_str()),
     }
 }

@@ -20,6 +20,10 @@ pub(super) const GAMMA: usize = 2;
 pub(super) const SKEW: u64 = 2_000_000;
 /// By how much the third system's clock does, in microseconds.
 const OFF: u64 = 900_000;
+/// The field on which owners depend, where they do.
+pub(super) const STATE: &str = "state";
+/// States there are.
+const STATES: [&str; 3] = ["lead", "customer", "past"];
 /// Tags there are.
 const TAGS: [&str; 6] = ["blue", "cold", "fast", "green", "new", "old"];
 
@@ -62,6 +66,7 @@ pub(super) enum Kind {
     Decimal,
     Set,
     Date,
+    State,
 }
 
 impl Kind {
@@ -69,6 +74,7 @@ impl Kind {
     pub(super) fn value(self, number: u64) -> Value {
         match self {
             Self::Text => json!(format!("title {number}")),
+            Self::State => json!(STATES.get(usize::try_from(number % 3).unwrap_or(0))),
             Self::Integer => json!(number),
             Self::Decimal => json!(format!("{number}.5")),
             Self::Set => {
@@ -86,7 +92,7 @@ impl Kind {
 
     const fn schema(self) -> &'static str {
         match self {
-            Self::Text => "{type: string}",
+            Self::Text | Self::State => "{type: string}",
             Self::Integer => "{type: integer}",
             Self::Decimal => "{type: string, format: decimal}",
             Self::Set => "{type: array, items: {type: string}, uniqueItems: true}",
@@ -106,6 +112,8 @@ pub(super) struct Rule {
     pub(super) kind: Kind,
     pub(super) owner: Option<usize>,
     pub(super) policy: OnConflict,
+    /// Who owns it instead while the record is in a state.
+    pub(super) owners: Vec<(&'static str, usize)>,
     /// Whose word on it is read. All three are written.
     pub(super) heard: [bool; 3],
 }
@@ -154,6 +162,29 @@ impl Table {
         }
     }
 
+    /// A table of a seed in which owners depend on the record's state.
+    pub(super) fn moving(seed: u64) -> Self {
+        let mut dice = Dice(seed ^ 0x0307_e500);
+        let creator = dice.system();
+        let kinds = [(SHOUTED, Kind::Text), ("amount", Kind::Integer), ("tags", Kind::Set)];
+        let mut rules = vec![owned(STATE, Kind::State, &mut dice)];
+        rules.extend(kinds.map(|(field, kind)| {
+            let mut rule = owned(field, kind, &mut dice);
+            rule.owners.push(("customer", dice.system()));
+            if dice.in_hundred(50) {
+                rule.owners.push(("past", dice.system()));
+            }
+            rule
+        }));
+        let counter_writes_max = 60;
+        Self { rules, creator, counter_writes_max, timed: dice.in_hundred(30) }
+    }
+
+    /// Whether owners depend on the record's state.
+    pub(super) fn moves(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.owners.is_empty())
+    }
+
     /// How far the clock of a system is off.
     pub(super) const fn clock_off(system: usize) -> i64 {
         if system == GAMMA { OFF.cast_signed() } else { 0 }
@@ -190,14 +221,21 @@ impl Table {
 
     fn entity(&self) -> String {
         let (mut schema, mut fields) = (String::new(), String::new());
-        for Rule { field, kind, owner, policy, .. } in &self.rules {
+        for Rule { field, kind, owner, policy, owners, .. } in &self.rules {
             schema += &format!("    {field}: {}\n", kind.schema());
             let owned = owner.and_then(|owner| SYSTEMS.get(owner)).map(|name| format!("owner: {name}, "));
             let policy = match (owner, policy.needs_no_owner()) {
                 (None, false) => String::new(),
                 _ => format!("on_conflict: {}, ", policy.name()),
             };
-            fields += &format!("  {field}: {{{}{policy}pii: none}}\n", owned.unwrap_or_default());
+            let owners = owners.iter().map(|(state, owner)| {
+                let owner = SYSTEMS.get(*owner).copied().unwrap_or_default();
+                format!("{{owner: {owner}, when: [{{field: {STATE}, equals: {state}}}]}}")
+            });
+            let owners: Vec<String> = owners.collect();
+            let owners =
+                if owners.is_empty() { String::new() } else { format!("owners: [{}], ", owners.join(", ")) };
+            fields += &format!("  {field}: {{{}{owners}{policy}pii: none}}\n", owned.unwrap_or_default());
         }
         let creator = SYSTEMS.get(self.creator).copied().unwrap_or_default();
         format!(
@@ -232,7 +270,7 @@ impl Table {
         }
     }
 
-    fn connector(&self, place: usize, name: &str) -> String {
+    pub(super) fn connector(&self, place: usize, name: &str) -> String {
         let order = self.order(place);
         let keyed = "class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}";
         let (class, create, key) = if place == GAMMA {
@@ -276,6 +314,12 @@ objects:
     }
 }
 
+/// A field that somebody owns, and all others are refused.
+fn owned(field: &'static str, kind: Kind, dice: &mut Dice) -> Rule {
+    let policy = dice.one_of(&[OnConflict::Reject, OnConflict::Revert], OnConflict::Reject);
+    Rule { field, kind, owner: Some(dice.system()), policy, owners: Vec::new(), heard: [true; 3] }
+}
+
 /// What fits the field's type.
 fn rule(field: &'static str, kind: Kind, creator: usize, dice: &mut Dice) -> Rule {
     use OnConflict::{Latest, Max, Min, Propose, Reject, Revert, Union};
@@ -304,5 +348,5 @@ fn rule(field: &'static str, kind: Kind, creator: usize, dice: &mut Dice) -> Rul
     {
         *beta = false;
     }
-    Rule { field, kind, owner, policy, heard }
+    Rule { field, kind, owner, policy, owners: Vec::new(), heard }
 }
