@@ -116,13 +116,17 @@ macro_rules! conformance_suite {
             obligations: raises_fold_and_keep_their_turn, rest_opens_for_more_only, discarded_and_erased_stay,
                 operator_parking_holds, operators_hold_and_release, held_notifies_keep_their_line, lanes_go_up_while_open,
                 settling_an_older_level_puts_back, settling_nothing_is_harmless,
-                links_wake_in_order, links_wake_the_dead, an_end_rouses_what_waits_for_it, hastening_is_for_what_is_open, notify_keeps_order, notify_reopened_goes_first, claims_page_through_in_order,
+                links_wake_in_order, links_wake_the_dead, an_end_rouses_what_waits_for_it,
+                hastening_is_for_what_is_open, notify_keeps_order, notify_reopened_goes_first,
+                claims_page_through_in_order,
                 claims_keep_lanes_systems_and_tenants_apart, claims_say_when_to_look_again,
                 backlogs_are_counted_and_dated;
             questions: intents_keep_their_bytes, unfinished_intents_oldest_first, fetches_keep_the_newest_hint,
-                systems_keep_state_and_cursors, systems_keep_a_journal, messages_wait_for_links_and_deadlines, links_make_quarantined_messages_ready, tenants_see_their_own_only;
+                systems_keep_state_and_cursors, systems_keep_a_journal, messages_wait_for_links_and_deadlines,
+                links_make_quarantined_messages_ready, tenants_see_their_own_only;
             views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,
-                intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases, spoke_sees_what_brings_a_reference,
+                intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases,
+                spoke_sees_what_brings_a_reference,
                 nothing_is_found_in_an_empty_store;
             aliases: who_stands_for_itself, what_is_open_is_required, an_alias_is_linked_as_its_survivor,
                 a_link_wakes_who_waits_for_an_alias, references_lead_to_the_survivor_first, a_record_is_seen_whole;
