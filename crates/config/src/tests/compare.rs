@@ -234,13 +234,14 @@ fn a_new_match_key_waits_for_a_start() {
     let key = "  - {name: email, fields: [email], fold: true}";
     let other = with(PERSON, key, "  - {name: email, fields: [email], fold: true, normalise: [accents]}");
     let refused = shown(&changed(&[("model/person.yaml", other)]).refusals);
-    let line = "model/person.yaml:1:9: error: the match key `email` is new or different: records are found by it once all \
+    let line = "model/person.yaml:17:1: error: the match key `email` is new or different: records are found by it once all \
                 have been gone through, which a start does";
     assert!(
         refused.starts_with(line) && refused.contains("= stop the hub, and start it with the new folder"),
         "{refused}"
     );
     let none = with(PERSON, &format!("match_keys:\n{key}\n"), "");
+    let none = with(&none, "version: 1", "version: 2");
     assert_eq!(
         shown(&changed(&[("model/person.yaml", none)]).refusals),
         "",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use canonical::{Alive, Entity, Field, Fields, Record};
+use canonical::{Alive, Entity, Fields, Record};
 use runtime::clock::Clock;
 use serde_json::json;
 use store::{Memory, Query, Rows, Store};
@@ -26,7 +26,10 @@ fn record(configuration: &Configuration, number: u128, fields: &serde_json::Valu
     Record {
         tenant: configuration.tenant.clone(),
         entity: Entity::new("Contact").unwrap(),
-        id: RecordId::from_parts(canonical::Wall(0), number << 20),
+        id: RecordId::from_parts(
+            canonical::Wall(0),
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
+        ),
         version: 1,
         schema: 1,
         alive: Alive::Live,
@@ -95,8 +98,4 @@ async fn records_are_found_by_keys_that_changed() {
     commit(&store, vec![Op::PutApplied(broke_off)]).await.unwrap();
     note_start(&store, Clock::system(), Path::new(""), &after, &[]).await.unwrap();
     assert_eq!(found(&store, &after, "anybody@mail.example.com").await, 2500);
-    assert_eq!(
-        after.entities[&Entity::new("Contact").unwrap()].match_keys[0].fields,
-        [Field::new("email").unwrap()]
-    );
 }
