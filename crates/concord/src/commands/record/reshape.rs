@@ -104,8 +104,12 @@ fn listed<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
 /// What is said of a record that was merged, and of those that were merged into this one.
 pub(super) fn story(sheet: &Value) -> String {
     let mut text = String::new();
-    let asked = sheet.pointer("/asked_for").into_iter();
-    for row in asked.chain(listed(sheet, "/absorbed")) {
+    let asked = sheet.pointer("/asked_for");
+    // The one that was asked for comes first, once.
+    let others = listed(sheet, "/absorbed").iter();
+    let others =
+        others.filter(|row| asked.is_none_or(|asked| asked.pointer("/record") != row.pointer("/record")));
+    for row in asked.into_iter().chain(others) {
         let at = |pointer: &str| shown(row.pointer(pointer).unwrap_or(&Value::Null));
         let _fits = write!(
             text,
