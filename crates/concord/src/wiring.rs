@@ -25,6 +25,7 @@ use guard::seal::RootKey;
 use runtime::clock::Clock;
 use runtime::{Ended, Handle};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use web::{Bounds, Current};
@@ -206,13 +207,24 @@ impl Hub {
     }
 }
 
-/// Waits until the process is asked to end (SIGTERM, or Ctrl-C).
-pub(crate) async fn asked_to_end() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// Hears when the process is asked to end (SIGTERM, or Ctrl-C). Made before anything is started: until then, such a
+/// signal ends the process where it stands, however ready it says it is.
+pub(crate) struct Asked {
+    term: Signal,
+    int: Signal,
+}
+
+impl Asked {
+    /// Hears from now on. Needs an async runtime.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits until the process is asked, or asked once more.
+    pub(crate) async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
 }

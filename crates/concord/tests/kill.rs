@@ -1,9 +1,9 @@
-//! kill -9 under load: nothing acknowledged is lost, nothing is applied twice, nothing goes backwards (I1 to
-//! I4), judged
-//! by the targets' own books. `./test --long` kills 200 times, `./test` 20 times.
+//! kill -9 under load: nothing acknowledged is lost, nothing is applied twice, nothing goes backwards (I1 to I4),
+//! judged by the targets' own books. `./test --long` kills 200 times, `./test` 20 times. And ends at awkward moments.
 
 mod support;
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,18 +89,39 @@ fn kill_loop(folder: &Folder) -> [u64; 4] {
     hits
 }
 
-#[test]
-fn a_crash_inside_a_migration_leaves_a_folder_that_opens() {
+fn to_nobody() -> Folder {
     // Nothing listens there: the hub must come up all the same.
-    let nobody = Target {
+    Folder::new(&[Target {
         system: "alpha",
         connector: "http",
         object: "alpha",
         address: format!("127.0.0.1:{}", support::free_port()),
         more: "",
         paths: ["name", "number", "version"],
-    };
-    let folder = Folder::new(&[nobody]);
+    }])
+}
+
+/// Whoever asks a hub to end that is not up yet is heard: it ends as one that was up.
+#[test]
+fn what_starts_ends_when_asked() {
+    let folder = to_nobody();
+    for _ in 0..5 {
+        let mut hub = folder.up(&[]);
+        // It listens before it opens its store.
+        while TcpStream::connect(("127.0.0.1", folder.ingress)).is_err() {
+            assert!(hub.ended().is_none(), "{}", folder.last_words());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
+    }
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    assert_eq!(hub.stop(), Some(0));
+}
+
+#[test]
+fn a_crash_inside_a_migration_leaves_a_folder_that_opens() {
+    let folder = to_nobody();
     let mut hub = folder.up(&["--crash-at", "migration"]);
     assert!(!hub.ready(), "it should have crashed");
     assert!(hub.ended().is_some());

@@ -43,7 +43,7 @@ fn i18_the_same_seed_makes_the_same_table_and_history() {
 }
 
 /// Seeds of owners that depend on the record's state.
-const MOVING_SEEDS: u64 = 100;
+const MOVING_SEEDS: u64 = 250;
 
 /// I5: whoever owns a field in the end, by the record's state, said what it is, or had it when it became the owner.
 #[test]

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::place;
 use crate::settings::Settings;
-use crate::wiring::{self, Plan};
+use crate::wiring::{Asked, Plan};
 
 /// Longest wait for work under way at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -54,6 +54,7 @@ pub(crate) fn run(given: &Demo, settings: &Settings, output: &Output) -> anyhow:
 }
 
 async fn play(given: &Demo, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
+    let mut asked = Asked::listen()?;
     let credentials = Credentials::fresh()?;
     let mut stage = Stage::start(given.seed, &credentials).await?;
     let (ingress, operator) = free()?;
@@ -98,13 +99,14 @@ async fn play(given: &Demo, dir: &Path, output: &Output) -> anyhow::Result<Exit>
     let books = given.into.as_ref().map(|dir| dir.join("proof"));
     let report = tokio::select! {
         report = acted.run(books.as_deref()) => Some(report),
-        asked = wiring::asked_to_end() => { asked?; None }
+        () = asked.comes() => None,
         ended = hub.ended() => anyhow::bail!("the hub ended in the middle: {ended:?}"),
     };
     if let Some(report) = &report {
         tell(report, output)?;
         if given.keep {
-            keep(dir, addresses, output).await?;
+            keep(dir, addresses, output);
+            asked.comes().await;
         }
     }
     if let Some(late) = hub.stop(DRAIN).await {
@@ -132,7 +134,7 @@ fn tell(report: &Report, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn keep(dir: &Path, at: Addresses, output: &Output) -> anyhow::Result<()> {
+fn keep(dir: &Path, at: Addresses, output: &Output) {
     output.say(&format!(
         "\neverything still runs; in another terminal try\n  concord --dir {dir} system list\n  concord --dir {dir} event list \
          --kind PaymentOverdue\n  concord --dir {dir} dead-letter list\n  curl http://{crm}/_admin/books?history=0\n\
@@ -140,7 +142,6 @@ async fn keep(dir: &Path, at: Addresses, output: &Output) -> anyhow::Result<()> 
         dir = dir.display(),
         crm = at.crm
     ));
-    wiring::asked_to_end().await
 }
 
 /// Two addresses that are free now. They are below those that systems give out by themselves, so that nothing takes

@@ -7,6 +7,7 @@ use crate::arguments::SandboxPorts;
 use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::wiring::Asked;
 
 /// The usual ports, as the example configuration has them.
 pub(crate) const PORTS: [(&str, Kind, u16); 3] =
@@ -22,6 +23,7 @@ const ADDRESS: &str = "hook-address";
 pub(crate) fn run(given: &SandboxPorts, output: &Output) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut asked = Asked::listen()?;
         let mut running = Vec::new();
         for (name, kind, port) in wanted(given) {
             let handle = Sandbox::start(kind, options(name, kind, port, given)).await?;
@@ -31,7 +33,7 @@ pub(crate) fn run(given: &SandboxPorts, output: &Output) -> anyhow::Result<Exit>
         output
             .rows(&[("SYSTEM", "/system"), ("PLAYS", "/plays"), ("URL", "/url"), ("ADMIN", "/admin")], &rows);
         output.say("Ctrl-C ends them; they keep nothing");
-        crate::wiring::asked_to_end().await?;
+        asked.comes().await;
         for (_, _, handle) in running {
             handle.stop().await;
         }

@@ -17,7 +17,10 @@ use crate::folders::{self, Folder, Loaded, Tenants};
 use crate::output::Output;
 use crate::place::{Place, Run};
 use crate::settings::Settings;
-use crate::wiring::{self, Hub, Plan, Several, Unusable, start_several};
+use crate::wiring::{self, Asked, Hub, Plan, Several, Unusable, start_several};
+
+/// How long threads that are at work when the process ends may take to come to an end.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Runs a folder.
 pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
@@ -37,7 +40,10 @@ pub(crate) fn run(given: &Up, settings: &Settings, output: &Output) -> anyhow::R
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let voice = Voice { output, lines: settings.log_format() == LogFormat::Json };
-    runtime.block_on(until_asked(dir, what, crash, given.drain, &voice))
+    let exit = runtime.block_on(until_asked(dir, what, crash, given.drain, &voice));
+    // Whoever is asked to end at once does not wait for what runs on: the next start takes it up.
+    runtime.shutdown_timeout(AT_ONCE);
+    exit
 }
 
 /// What is run.
@@ -202,10 +208,16 @@ async fn until_asked(
     drain: Duration,
     voice: &Voice<'_>,
 ) -> anyhow::Result<Exit> {
-    let (hub, places) = begin(dir, what, crash, voice).await?;
+    let mut asked = Asked::listen()?;
+    let (hub, places) = tokio::select! {
+        begun = begin(dir, what, crash, voice) => begun?,
+        () = asked.comes() => {
+            voice.say("ended", "ended before it was up, as asked");
+            return Ok(Exit::Done);
+        }
+    };
     let exit = tokio::select! {
-        asked = wiring::asked_to_end() => {
-            asked?;
+        () = asked.comes() => {
             voice.say("draining", "nothing new is taken, what is under way is finished; once more ends at once");
             tokio::select! {
                 late = hub.stop(drain) => {
@@ -214,8 +226,7 @@ async fn until_asked(
                     }
                     Ok(Exit::Done)
                 }
-                again = wiring::asked_to_end() => {
-                    again?;
+                () = asked.comes() => {
                     Err(anyhow::anyhow!("ended at once, as asked: what was open is taken up at the next start"))
                 }
             }

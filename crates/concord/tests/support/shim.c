@@ -3,12 +3,15 @@
 
      f      syncs fail with EIO
      r      files can't be written: EROFS
+     n N    a folder holds N bytes: what makes a file in it grow past them fails with ENOSPC
      c N    the wall clock is N seconds off */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,30 +49,76 @@ static int is_kept(int file) {
     return file > 2 && fstat(file, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-static int can_not_write(int file) { return is_kept(file) && fails('r', EROFS); }
+/* How much the files beside this one hold, itself among them; 0 if that can't be told. */
+static off_t held_beside(int file) {
+    char link[32], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length <= 0) return 0;
+    path[length] = 0;
+    char *name = strrchr(path, '/');
+    if (name == NULL) return 0;
+    *name = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL) return 0;
+    off_t held = 0;
+    struct stat about;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        int is_file = fstatat(dirfd(folder), entry->d_name, &about, 0) == 0 && S_ISREG(about.st_mode);
+        if (is_file) held += about.st_size;
+    }
+    closedir(folder);
+    return held;
+}
+
+static int has_no_room(int file, off_t end) {
+    struct stat about;
+    long bytes = 0;
+    if (!is_kept(file) || ordered(&bytes) != 'n' || fstat(file, &about) != 0 || end <= about.st_size) return 0;
+    int before = errno;
+    off_t held = held_beside(file);
+    errno = before;
+    if (held + end - about.st_size <= bytes) return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
+static int can_not_write(int file, off_t end) {
+    return is_kept(file) && (fails('r', EROFS) || has_no_room(file, end));
+}
+
+/* Where the next write of so many bytes ends. */
+static off_t end_of_next(int file, size_t count) {
+    struct stat about;
+    int before = errno, flags = fcntl(file, F_GETFL);
+    int appends = flags >= 0 && (flags & O_APPEND) != 0 && fstat(file, &about) == 0;
+    off_t at = appends ? about.st_size : lseek(file, 0, SEEK_CUR);
+    errno = before;
+    return at < 0 ? 0 : at + (off_t)count;
+}
 
 int fsync(int file) { return fails('f', EIO) ? -1 : (int)syscall(SYS_fsync, file); }
 
 int fdatasync(int file) { return fails('f', EIO) ? -1 : (int)syscall(SYS_fdatasync, file); }
 
 ssize_t write(int file, const void *from, size_t count) {
-    return can_not_write(file) ? -1 : syscall(SYS_write, file, from, count);
+    return can_not_write(file, end_of_next(file, count)) ? -1 : syscall(SYS_write, file, from, count);
 }
 
 ssize_t pwrite(int file, const void *from, size_t count, off_t at) {
-    return can_not_write(file) ? -1 : syscall(SYS_pwrite64, file, from, count, at);
+    return can_not_write(file, at + (off_t)count) ? -1 : syscall(SYS_pwrite64, file, from, count, at);
 }
 
 ssize_t pwrite64(int file, const void *from, size_t count, off64_t at) {
-    return can_not_write(file) ? -1 : syscall(SYS_pwrite64, file, from, count, at);
+    return can_not_write(file, at + (off_t)count) ? -1 : syscall(SYS_pwrite64, file, from, count, at);
 }
 
 int ftruncate(int file, off_t length) {
-    return can_not_write(file) ? -1 : (int)syscall(SYS_ftruncate, file, length);
+    return can_not_write(file, length) ? -1 : (int)syscall(SYS_ftruncate, file, length);
 }
 
 int ftruncate64(int file, off64_t length) {
-    return can_not_write(file) ? -1 : (int)syscall(SYS_ftruncate, file, length);
+    return can_not_write(file, length) ? -1 : (int)syscall(SYS_ftruncate, file, length);
 }
 
 static int opened(int folder, const char *path, int flags, mode_t mode) {

@@ -102,13 +102,14 @@ impl Simulation {
         let vendor = self.targets.get(&name);
         let id = vendor.and_then(|vendor| vendor.object_of(&key(edit.record)));
         let past = vendor.zip(id).and_then(|(vendor, id)| vendor.past.get(&id));
-        let mut word = Word { edit, stood_until: None, touched: edit.at };
+        let mut word = Word { edit, stood_until: None, touched: edit.at, changes: 0 };
         for item in past.into_iter().flatten().filter(|item| item.changed >= edit.at) {
             let value = item.fields.get(edit.field).unwrap_or(&Value::Null);
             if item.changed > edit.at && !alike(edit.system, edit.field, value, &edit.value) {
                 word.stood_until = Some(item.changed);
                 break;
             }
+            word.changes += u64::from(item.changed > edit.at);
             word.touched = item.changed;
         }
         word
@@ -255,6 +256,11 @@ impl Case<'_> {
         since
     }
 
+    /// How often an object changed in something else while what was edited there stood.
+    fn seen_again(&self, place: usize) -> u64 {
+        self.words.iter().filter(|word| word.edit.system == place).map(|word| word.changes).sum()
+    }
+
     /// I6: nobody decides about an edit that nobody made, and no value comes from where nobody edited.
     fn unfounded(&self, place: usize, name: &System, mishaps: u64) -> Option<(&'static str, String)> {
         let edits = self.words.iter().filter(|word| word.edit.system == place);
@@ -264,9 +270,10 @@ impl Case<'_> {
         // Two things may be said of one edit, and it may be seen once more while a write of ours is on its way there.
         let decided = self.decisions(name.as_str()).count();
         let moves = self.tenure.as_ref().map_or(0, Tenure::moves);
-        // Where a write is in doubt for long, it is so with each further change of the object.
+        // Where a write is in doubt or waits for long, it is so with each further change of the object.
         let doubts = self.tenure.as_ref().map_or(0, |_| mishaps.min(edits as u64));
-        if decided as u64 > 2 * edits as u64 + moves + doubts {
+        let again = doubts.max(self.seen_again(place));
+        if decided as u64 > 2 * edits as u64 + moves + again {
             let what = format!("{decided} decisions ({kinds:?}) about {edits} edits at {name}");
             return Some(("I6", what));
         }

@@ -19,6 +19,8 @@ pub(super) struct Word<'a> {
     pub(super) stood_until: Option<u64>,
     /// When its object was last touched while it stood: its system says then that it changed then.
     pub(super) touched: u64,
+    /// How often something else of its object changed while it stood.
+    pub(super) changes: u64,
 }
 
 impl Word<'_> {
