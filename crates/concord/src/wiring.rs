@@ -3,6 +3,7 @@
 //! A hub has one store and two listeners, and one or several tenants. One tenant has all of it for itself. Several have
 //! a [booth](store::fair) each before the store, and a door each behind the listeners.
 
+pub(crate) mod ask;
 mod change;
 mod credential;
 pub(crate) mod keys;

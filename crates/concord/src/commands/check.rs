@@ -62,6 +62,19 @@ pub(crate) fn run(given: &Folder, settings: &Settings, output: &Output) -> anyho
     Ok(if given.detailed_exit_code && warnings > 0 { Exit::Differences } else { Exit::Done })
 }
 
+/// Refuses a folder that is not what was applied to its store under the same versions.
+pub(crate) fn refuse_other(dir: &Path, configuration: &Configuration, output: &Output) -> anyhow::Result<()> {
+    // Only for the places: what counts is what was checked.
+    let files = Files::read(dir).unwrap_or_default();
+    let problems = against_store(dir, configuration, &files);
+    tell(&problems, output);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    if errors == 0 {
+        return Ok(());
+    }
+    Err(Exit::Failed.because(format!("{} cannot be used: {}", dir.display(), counted(errors, "error"))))
+}
+
 /// What in the folder is not what was applied, as far as the folder has a store. It is read beside a hub that runs on it.
 fn against_store(dir: &Path, configuration: &Configuration, files: &Files) -> Vec<Problem> {
     let store = dir.join(&configuration.settings.store.folder);

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use canonical::{System, Tenant};
 use config::tenants::Own;
 use config::{Checked, Comparison, Configuration, Files, Problem, Secrets, Versioned};
@@ -30,7 +29,7 @@ use web::{Current, Exchange, Tokens};
 
 use super::credential::Keeper;
 use super::owners::Owners;
-use super::{Unusable, connection, keys, secrets};
+use super::{Unusable, ask, connection, keys, secrets};
 use crate::folders::rooted;
 
 /// A system that is asked to finish has so much more time than its longest call.
@@ -393,10 +392,7 @@ async fn note(
     let mut ops = hub::versions::kept(configuration, applied.at);
     ops.push(Op::PutApplied(applied));
     let unit = Unit { require: Vec::new(), ops };
-    let (tell, told) = tokio::sync::oneshot::channel();
-    store.commit(vec![unit], Box::new(move |receipts| drop(tell.send(receipts))));
-    told.await.context("the store does not answer")??;
-    Ok(())
+    ask::commit(store, vec![unit]).await
 }
 
 /// A start with another folder than before is a line of the history, too. What was applied under a version stays what it
@@ -409,8 +405,8 @@ pub(super) async fn note_start(
     applied: &[Versioned],
 ) -> anyhow::Result<()> {
     let newest = Look::Applied { before: None, limit: 1 };
-    let Page::Applied(mut last) = keys::look(store, &configuration.tenant, newest).await? else {
-        anyhow::bail!("the store answers another question than it was asked");
+    let Page::Applied(mut last) = ask::look(store, &configuration.tenant, newest).await? else {
+        return Err(ask::another());
     };
     let last = last.pop().map(|(_, row)| row);
     let wanted = keys::of(configuration);
@@ -440,11 +436,8 @@ pub(super) async fn note_start(
 pub(super) async fn applied(store: &dyn Storage, tenant: &Tenant) -> anyhow::Result<Vec<Versioned>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let next = Look::Versions { after };
-        store.look(tenant.clone(), next, Box::new(move |page| drop(tell.send(page))));
-        let Page::Versions(page) = told.await.context("the store does not answer")?? else {
-            anyhow::bail!("the store answered another question than was asked: this is a defect");
+        let Page::Versions(page) = ask::look(store, tenant, Look::Versions { after }).await? else {
+            return Err(ask::another());
         };
         after = page.last().map(|last| last.key.clone());
         if after.is_none() {

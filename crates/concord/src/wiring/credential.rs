@@ -13,6 +13,8 @@ use guard::seal::{self, NONCE_BYTES, Place, RootKey};
 use runtime::{Seal, Storage};
 use store::{Query, Rows};
 
+use super::ask;
+
 /// A digest of a configured credential.
 type Origin = [u8; 32];
 
@@ -61,12 +63,8 @@ impl Keeper {
     ) -> anyhow::Result<Option<Secret>> {
         let origin: Origin = *blake3::hash(configured.expose()).as_bytes();
         self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(system.clone(), origin);
-        let (tell, told) = tokio::sync::oneshot::channel();
         let query = Query::System { tenant: self.tenant.clone(), system: system.clone() };
-        // Nobody waits any more when the start was given up.
-        store.find(query, Box::new(move |rows| drop(tell.send(rows))));
-        let rows = told.await.context("the store does not answer")??;
-        let Rows::System(Some(state), ..) = rows else { return Ok(None) };
+        let Rows::System(Some(state), ..) = ask::find(store, query).await? else { return Ok(None) };
         let Some(sealed) = state.credential.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
         let (id, key) = self.root.pair();
         let plain = seal::open(id, key, &self.place(system), &sealed).with_context(|| {

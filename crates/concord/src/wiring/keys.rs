@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
 use canonical::schema::OnRecreate;
 use canonical::{RecordId, Tenant};
 use config::Configuration;
 use runtime::Storage;
 use store::browse::{Look, Page, RecordFilter};
 use store::{Op, Unit};
+
+use super::ask::{self, another, look};
 
 /// Records of one page, and of one commit.
 const PAGE: usize = 1000;
@@ -67,23 +68,12 @@ async fn page(
     let filter = RecordFilter { after, limit: PAGE, ..RecordFilter::default() };
     match look(store, tenant, Look::Records(filter)).await? {
         Page::Records(rows, next) => Ok((rows.into_iter().map(|(record, _)| record).collect(), next)),
-        _ => anyhow::bail!("the store answers another question than it was asked"),
+        _ => Err(another()),
     }
 }
 
-/// Asks the store and waits.
-pub(super) async fn look(store: &dyn Storage, tenant: &Tenant, look: Look) -> anyhow::Result<Page> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    store.look(tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
-    Ok(told.await.context("the store does not answer")??)
-}
-
 async fn commit(store: &dyn Storage, ops: Vec<Op>) -> anyhow::Result<()> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let unit = Unit { require: Vec::new(), ops };
-    store.commit(vec![unit], Box::new(move |receipts| drop(tell.send(receipts))));
-    told.await.context("the store does not answer")??;
-    Ok(())
+    ask::commit(store, vec![Unit { require: Vec::new(), ops }]).await
 }
 
 #[cfg(test)]

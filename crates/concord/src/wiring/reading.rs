@@ -16,12 +16,13 @@ use guard::seal::RootKey;
 use hub::cutover::{Listing, Order};
 use hub::{Description, Intake, Machine, MachineId, Spoke};
 use runtime::clock::Clock;
-use runtime::{Handle, Runtime, Storage, Wire};
+use runtime::{Handle, Runtime, Wire};
 use store::browse::{Browse, Look, Page, Stats};
 use store::{Op, Query, Receipt, Reply, Rows, Store, StoreError, Unit};
 use telemetry::Registry;
 use tokio::time::Instant;
 
+use super::ask::find;
 use super::credential::Keeper;
 use super::tenant::connect;
 use crate::exit::Exit;
@@ -188,28 +189,6 @@ fn paused(system: &System, described: &Description) -> anyhow::Result<()> {
     }
 }
 
-/// Asks a store.
-pub(crate) async fn find(store: &dyn Storage, query: Query) -> anyhow::Result<Rows> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    store.as_store().find(query, Box::new(move |rows| drop(tell.send(rows))));
-    Ok(told.await.context("the store does not answer")??)
-}
-
-/// Asks a store for a page of a list.
-pub(crate) async fn look(store: &dyn Storage, tenant: &Tenant, look: Look) -> anyhow::Result<Page> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    store.as_browse().look(tenant.clone(), look, Box::new(move |page| drop(tell.send(page))));
-    Ok(told.await.context("the store does not answer")??)
-}
-
-/// Changes a store.
-pub(crate) async fn commit(store: &dyn Storage, units: Vec<Unit>) -> anyhow::Result<()> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    store.as_store().commit(units, Box::new(move |receipts| drop(tell.send(receipts))));
-    told.await.context("the store does not answer")??;
-    Ok(())
-}
-
 /// The scratch store. A credential that rotated is first made durable in the hub's own: the system does not take the
 /// former one any more, whatever becomes of the plan.
 struct Beside {
@@ -256,6 +235,7 @@ mod tests {
     use store::SystemState;
 
     use super::*;
+    use crate::wiring::ask::commit;
 
     #[tokio::test]
     async fn only_what_rotates_goes_to_the_hubs_own_store() {

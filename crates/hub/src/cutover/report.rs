@@ -217,10 +217,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether anything needs a person before it is linked.
+    /// Whether anything needs a person, before it is linked or when it is written, or values differ.
     #[must_use]
     pub fn has_open_items(&self) -> bool {
-        !self.held.is_empty()
+        let at_writing = |sync: &FirstSync| sync.held > 0 || !sync.fails.is_empty();
+        !self.held.is_empty() || !self.conflicts.is_empty() || self.first_sync.iter().any(at_writing)
     }
 }
 

@@ -51,7 +51,6 @@ struct Read {
 /// Counts, and says of each that is not simply matched why.
 #[derive(Debug)]
 pub struct Tally {
-    config: Arc<Configuration>,
     sides: BTreeMap<Place, Side>,
     /// Objects that were counted: messages come newest first, and the newest of each counts.
     counted: HashSet<[u8; 16]>,
@@ -119,15 +118,14 @@ fn read(config: &Configuration, message: &Message) -> Option<Read> {
 impl Tally {
     /// Nothing is counted yet.
     #[must_use]
-    pub fn new(config: Arc<Configuration>) -> Self {
-        let listed = order(&config).read;
+    pub fn new(config: &Configuration) -> Self {
+        let listed = order(config).read;
         let side = |of: &Listing| {
             let place = (of.system.clone(), of.object.clone());
             (place, Side::of(of.entity.clone(), of.system.clone(), of.object.clone()))
         };
         let sides = listed.iter().map(side).collect();
         Self {
-            config,
             sides,
             counted: HashSet::new(),
             agreed: BTreeMap::new(),
@@ -403,20 +401,16 @@ impl Tally {
             first_sync: first_sync.collect(),
         }
     }
-
-    /// The configuration by which it counts.
-    #[must_use]
-    pub const fn config(&self) -> &Arc<Configuration> {
-        &self.config
-    }
 }
 
 /// It waits until its record is linked there, which a person does, or a message of that system. A person may also retry
 /// it: then a new object is made.
 fn wait_for_person(obligation: &Obligation, other: &ExternalRef, now: Wall) -> Op {
+    // Without its id, which may be an address.
     let message = format!(
-        "{other} may be this record already: link it (concord dead-letter link), or retry this delivery, and a new object is \
-         made"
+        "an object of {}/{} may be this record already (concord dead-letter list names it): link it (concord dead-letter link), or \
+         retry this delivery, and a new object is made",
+        other.system, other.object
     );
     let until = now + FAR;
     let (record, object) = (obligation.record, obligation.object.clone());

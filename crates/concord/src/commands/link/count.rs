@@ -15,7 +15,7 @@ use store::browse::{Look, MessageFilter, Page, RecordFilter};
 use store::retention::OldRow;
 use store::{Op, Query, Rows, Unit};
 
-use crate::wiring::reading::{commit, find, look};
+use crate::wiring::ask::{another, commit, find, look};
 
 /// Rows on a page.
 const PAGE: usize = 512;
@@ -37,7 +37,7 @@ pub(super) struct Count {
 impl Count {
     pub(super) fn new(config: &Arc<Configuration>, scratch: &Arc<Embedded>, now: Wall, list: File) -> Self {
         let (config, scratch) = (Arc::clone(config), Arc::clone(scratch));
-        let (tally, list) = (Tally::new(Arc::clone(&config)), BufWriter::new(list));
+        let (tally, list) = (Tally::new(&config), BufWriter::new(list));
         Self { config, scratch, now, tally, list, findings: 0 }
     }
 
@@ -69,7 +69,7 @@ impl Count {
         loop {
             let filter = MessageFilter { before, limit: PAGE, ..MessageFilter::default() };
             let Page::Messages(rows) = look(&*self.scratch, &tenant, Look::Messages(filter)).await? else {
-                anyhow::bail!("the store answered with another page");
+                return Err(another());
             };
             let Some((last, _)) = rows.last() else { return Ok(()) };
             before = Some(*last);
@@ -84,7 +84,7 @@ impl Count {
             let asks = told.iter().map(Told::ask).collect();
             let query = Query::Intake { tenant: tenant.clone(), asks };
             let Rows::Intake(view) = find(&*self.scratch, query).await? else {
-                anyhow::bail!("the store answered another question");
+                return Err(another());
             };
             for told in told {
                 let finding = self.tally.message(told, &view);
@@ -104,7 +104,7 @@ impl Count {
             let filter = RecordFilter { after, limit: PAGE, ..RecordFilter::default() };
             let Page::Records(rows, next) = look(&*self.scratch, &tenant, Look::Records(filter)).await?
             else {
-                anyhow::bail!("the store answered with another page");
+                return Err(another());
             };
             for (record, links) in &rows {
                 let finding = self.tally.record(record, links);
@@ -126,7 +126,7 @@ impl Count {
                 let (tenant, system, due_by) = (self.config.tenant.clone(), system.clone(), self.now + FAR);
                 let claim = Query::Claim { tenant, system, lane, after, due_by, limit: CLAIM };
                 let Rows::Claim(claimed) = find(&*self.scratch, claim).await? else {
-                    anyhow::bail!("the store answered another question");
+                    return Err(another());
                 };
                 let Some(last) = claimed.heads.last() else { break };
                 after = Some((last.due, last.seq));
@@ -134,7 +134,7 @@ impl Count {
                 let (tenant, system) = (self.config.tenant.clone(), seer.system().clone());
                 let Rows::Spoke(rows) = find(&*self.scratch, Query::Spoke { tenant, system, asks }).await?
                 else {
-                    anyhow::bail!("the store answered another question");
+                    return Err(another());
                 };
                 let mut held = Unit::default();
                 for row in rows {

@@ -20,6 +20,8 @@ const PLAN: &str = "plan.json";
 const FINDINGS: &str = "findings.jsonl";
 /// What was read, as a store.
 pub(crate) const STORE: &str = "store.sqlite";
+/// Where a plan's store is made ready.
+pub(crate) const READY: &str = ".ready";
 /// A plan that is being made.
 const PART: &str = ".part";
 
@@ -193,12 +195,15 @@ impl Place {
     pub(crate) fn applied(&self, kept: &Kept) -> anyhow::Result<()> {
         put(&self.folder.join(&kept.id), kept)?;
         let store = self.store(&kept.id);
-        match fs::remove_file(&store) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("{} cannot be removed", store.display()))
+        let ready = store.with_file_name(READY);
+        for (path, removed) in [(&store, fs::remove_file(&store)), (&ready, fs::remove_dir_all(&ready))] {
+            if let Err(error) = removed
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(error).with_context(|| format!("{} cannot be removed", path.display()));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

@@ -21,7 +21,8 @@ use crate::commands::{backup, check, up};
 use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::wiring::reading::{Reading, commit, find};
+use crate::wiring::ask::{commit, find};
+use crate::wiring::reading::Reading;
 use crate::wiring::{Unusable, open, secrets};
 
 /// Where the scratch store is, in a plan that is being made.
@@ -30,6 +31,7 @@ const SCRATCH: &str = "scratch";
 /// Plans.
 pub(super) fn run(dir: &Path, detailed: bool, output: &Output) -> anyhow::Result<Exit> {
     let configuration = Arc::new(up::load(dir, output)?);
+    check::refuse_other(dir, &configuration, output)?;
     let secrets = configuration.resolve_secrets(&|reference| secrets::resolve(dir, reference));
     let secrets =
         secrets.map_err(Unusable::secrets).inspect_err(|found| check::tell(&found.problems, output))?;
@@ -43,7 +45,7 @@ pub(super) fn run(dir: &Path, detailed: bool, output: &Output) -> anyhow::Result
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let kept = runtime.block_on(make(dir, &configuration, &secrets, &order, &place, output))?;
     shown::tell(&place, &kept, output)?;
-    let open = kept.report.has_open_items() || !kept.report.conflicts.is_empty();
+    let open = kept.report.has_open_items() || !kept.blind.is_empty();
     Ok(if detailed && open { Exit::Differences } else { Exit::Done })
 }
 

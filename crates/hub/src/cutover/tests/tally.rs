@@ -105,7 +105,7 @@ fn side(report: &Report, system: &str) -> Side {
 /// object counts once, by what it said last.
 #[test]
 fn objects_are_matched_and_their_values_compared() {
-    let mut tally = Tally::new(configuration());
+    let mut tally = Tally::new(&configuration());
     let (crm, erp) = (person("crm", "1"), person("erp", "9"));
     let record = record(1, &["crm", "erp"], "crm");
     let view = view(&[(&crm, &record), (&erp, &record)]);
@@ -137,7 +137,7 @@ fn objects_are_matched_and_their_values_compared() {
 /// What is said to be empty is no other value where nothing counts, and is named as empty where something does.
 #[test]
 fn empty_is_told_from_other() {
-    let mut tally = Tally::new(configuration());
+    let mut tally = Tally::new(&configuration());
     let erp = person("erp", "9");
     let mut record = record(1, &["crm", "erp"], "crm");
     record.fields.remove("name");
@@ -161,7 +161,7 @@ fn what_needs_a_person_is_counted_by_why() {
         ("misfit", Verdict::Unreadable, |side| side.unreadable),
     ];
     for (class, kind, count) in cases {
-        let mut tally = Tally::new(configuration());
+        let mut tally = Tally::new(&configuration());
         let candidates = vec![make::rec(1), make::rec(2)];
         let reason = Reason { class: class.to_owned(), candidates, ..Reason::default() };
         let state = MessageState::Quarantined;
@@ -180,7 +180,7 @@ fn what_needs_a_person_is_counted_by_why() {
 /// A record is where it is linked; what is deleted is nowhere.
 #[test]
 fn records_are_counted_by_where_they_are() {
-    let mut tally = Tally::new(configuration());
+    let mut tally = Tally::new(&configuration());
     let (both, one) = (record(1, &["crm", "erp"], "crm"), record(2, &["crm"], "crm"));
     let (crm, erp) = (person("crm", "1"), person("erp", "1"));
     assert_eq!(tally.record(&both, &[link(&crm, &both), link(&erp, &both)]), None);
@@ -206,7 +206,7 @@ fn records_are_counted_by_where_they_are() {
 /// object that is linked goes on.
 #[test]
 fn nothing_is_made_where_it_may_be_already() {
-    let mut tally = Tally::new(configuration());
+    let mut tally = Tally::new(&configuration());
     let reason =
         Reason { class: "ambiguous_match".to_owned(), candidates: vec![make::rec(1)], ..Reason::default() };
     let mut view = View::default();
@@ -255,7 +255,7 @@ fn nothing_is_made_where_it_may_be_already() {
 /// Everything that a delivery may come to has its place in the counts.
 #[test]
 fn deliveries_are_counted_by_what_they_come_to() {
-    let mut tally = Tally::new(configuration());
+    let mut tally = Tally::new(&configuration());
     let obligation = store::rules::first(&make::raise("person.erp", 1, 1));
     let paths = |names: &[&str]| Foreseen::Update(names.iter().map(|name| (*name).to_owned()).collect());
     for foreseen in [
