@@ -7,6 +7,7 @@ mod backlog;
 mod built;
 #[cfg(test)]
 mod echo_tests;
+mod item;
 mod orders;
 mod prepare;
 mod recall;
@@ -29,7 +30,7 @@ use crate::turn::{
 };
 use crate::versions;
 use backlog::Backlog;
-use prepare::Item;
+use item::{Item, Settle};
 use units::Batch;
 
 /// Most messages in one batch.
@@ -446,7 +447,7 @@ impl Intake {
             let Some(source) = self.config.systems.keys().next().cloned() else {
                 return turn.effect(Effect::Ack(outside, Ack::Refused("no system is configured".to_owned())));
             };
-            let wanted = prepare::Settle { outside, record, field, choice, reason };
+            let wanted = Settle { outside, record, field, choice, reason };
             self.queue.push_back(Item::settle(&self.config, &source, wanted, turn.now.wall));
             return self.advance(turn);
         }
