@@ -1,5 +1,5 @@
-//! What a spoke does with orders, also while it does not know yet what it knew; with the hours of its bulk lane, and
-//! with what answers tell.
+//! What a spoke does with orders, also while it does not know yet what it knew; with the hours of its bulk
+//! lane, and with what answers tell.
 
 mod start;
 

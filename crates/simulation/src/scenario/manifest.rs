@@ -1,4 +1,4 @@
-//! Manifests of the simulated targets: writes by idempotency class, in batches and as jobs, and what answers mean.
+//! Manifests of the simulated targets: writes by idempotency class, in batches and as jobs; what answers mean.
 
 use super::Class;
 

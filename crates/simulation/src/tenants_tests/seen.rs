@@ -1,4 +1,5 @@
-//! What a tenant can see: the ids it knows, every question about them, and the answers without the store's positions.
+//! What a tenant can see: the ids it knows, every question about them, and the answers without
+//! the store's positions.
 
 use std::collections::BTreeSet;
 

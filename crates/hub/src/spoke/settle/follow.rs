@@ -1,4 +1,5 @@
-//! What follows a commit: what was decided is taken up, decided again where it conflicted, or kept while the disk is full.
+//! What follows a commit: what was decided is taken up, decided again where it conflicted, or
+//! kept while the disk is full.
 
 use canonical::Wall;
 use ledger::{Intent, ObligationKey, Reason};
