@@ -5,6 +5,7 @@ mod forecast;
 mod learn;
 mod orders;
 mod party;
+mod permit;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use self::choice::{Choice, Ready};
 pub use self::forecast::{Binds, Forecast};
 use self::party::Members;
 pub use self::party::Party;
+pub use self::permit::Permit;
 use crate::breaker::{Breaker, Counts, Forced, State};
 use crate::bucket::{Bucket, Purse, Throttling};
 use crate::draw::BucketSet;
@@ -64,47 +66,6 @@ pub struct Wanted<T> {
     pub party: Option<Party>,
     /// What no other call may be about at the same time, as far as that is known: see [`Dispatcher::take_turn`].
     pub serial: Option<Arc<str>>,
-}
-
-/// The right to make one call. Must be given back with [`Dispatcher::release`] or
-/// [`Dispatcher::release_keeping_lock`], whatever came of the call.
-#[derive(PartialEq, Eq, Debug)]
-#[must_use = "a permit that is not given back keeps its slot for ever"]
-pub struct Permit {
-    id: u64,
-    /// The first permit of the call: its own, unless it went along with another.
-    party: u64,
-    operation: usize,
-    /// The breaker's epoch when the call went.
-    epoch: u64,
-    /// Whether it tries out an operation that has served nobody since it fell ill.
-    trial: bool,
-    buckets: BucketSet,
-    cost: u32,
-    given_at: Mono,
-    /// What its present call draws from: what an answer may be about.
-    call: BucketSet,
-}
-
-impl Permit {
-    /// Whether it was given to try if an operation works again that has served nobody since it fell ill: a failure is the
-    /// target's, not the record's.
-    #[must_use]
-    pub const fn is_trial(&self) -> bool {
-        self.trial
-    }
-
-    /// Whether it has been charged at least so much in each of these limits.
-    #[must_use]
-    pub const fn covers(&self, buckets: BucketSet, cost: u32) -> bool {
-        self.buckets.covers(buckets) && self.cost >= cost
-    }
-
-    /// Says that the call now made draws from these of its limits only: one permit may pay for a look and the write
-    /// that follows, and an answer to the look says nothing about the write's limits.
-    pub const fn use_for(&mut self, buckets: BucketSet) {
-        self.call = self.buckets.both(buckets);
-    }
 }
 
 /// Something that changed by itself, worth noting.
@@ -320,51 +281,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
-    /// Gives a permit back, and the record's lock. `now` is when the call ended.
-    pub fn release(&mut self, permit: Permit, now: Mono) {
-        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, true, now) {
-            self.queue.unlock(&key);
-        }
-    }
-
-    /// Gives a permit back, and the record's lock, when no call was made: what it was charged comes back, as far as
-    /// the limits would still have it (I9).
-    pub fn release_unused(&mut self, permit: Permit, now: Mono) {
-        if self.is_last_unused(&permit) {
-            for (number, bucket) in self.buckets.iter_mut().enumerate() {
-                if permit.buckets.has(number) {
-                    bucket.give_back(permit.cost, permit.given_at, now);
-                }
-            }
-        }
-        if let Some(Flight { lock: Some(key), .. }) = self.land(permit, false, now) {
-            self.queue.unlock(&key);
-        }
-    }
-
-    /// Gives a permit back and keeps the record's lock: the delivery is not at its end (it is in doubt, or waits for
-    /// its next attempt), and no other of that record and object may pass it. A wish with the same token, or without
-    /// a lock, may go on under it. Ends with [`Self::unlock`], or with the release of a call of the same token.
-    pub fn release_keeping_lock(&mut self, permit: Permit, now: Mono) {
-        if let Some(Flight { lock: Some(key), token }) = self.land(permit, true, now) {
-            self.queue.keep(&key, token);
-        }
-    }
-
-    /// Keeps a lock for the work of `token` without a call, as for intents found open after a restart. False when a
-    /// call holds it.
-    pub fn hold(&mut self, record: RecordId, object: &Object, token: T) -> bool {
-        self.queue.hold(&(record, object.clone()), token)
-    }
-
-    /// Ends the keeping of a lock. A call in flight keeps its own.
-    pub fn unlock(&mut self, record: RecordId, object: &Object) {
-        let key = (record, object.clone());
-        if self.queue.is_kept(&key) {
-            self.queue.unlock(&key);
-        }
-    }
-
     /// Calls under way.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -490,26 +406,6 @@ impl<T: Clone + Ord> Dispatcher<T> {
     fn held_of(&self, lane: Lane) -> usize {
         let lane = usize::from(lane.number());
         self.queue.per_lane()[lane] + self.serials.per_lane()[lane]
-    }
-
-    fn land(&mut self, permit: Permit, used: bool, now: Mono) -> Option<Flight<T>> {
-        let flight = self.in_flight.remove(&permit.id)?;
-        if !self.is_over(permit.party, used) {
-            return Some(flight);
-        }
-        for woken in self.serials.over(permit.party) {
-            self.queue.insert(woken);
-        }
-        self.advance(now);
-        for (number, bucket) in self.buckets.iter_mut().enumerate() {
-            if permit.buckets.has(number) {
-                bucket.in_flight = bucket.in_flight.saturating_sub(u64::from(permit.cost));
-            }
-        }
-        if let Some(breaker) = self.breakers.get_mut(permit.operation) {
-            breaker.over(permit.epoch);
-        }
-        Some(flight)
     }
 
     fn note(&mut self, change: Change) {

@@ -31,9 +31,11 @@ use crate::syncer::Syncing;
 
 mod apply;
 mod bulk;
+mod fetch;
 mod known;
 mod obligations;
 mod old;
+mod require;
 mod room;
 pub(crate) mod seal;
 

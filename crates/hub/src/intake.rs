@@ -7,6 +7,8 @@ mod backlog;
 mod built;
 #[cfg(test)]
 mod echo_tests;
+mod item;
+mod offers;
 mod orders;
 mod prepare;
 mod recall;
@@ -18,26 +20,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Mono, Now, System, Wall};
+use canonical::{Mono, Now, System};
 use config::Configuration;
 use planted::Bug;
 use store::{Query, Receipt, Rows, StoreError};
 
-use crate::mark::Mark;
 use crate::turn::{
-    Ack, Arrival, Busy, Effect, Input, Machine, MachineId, Notice, Offer, Order, Origin, Taken, Ticket, Turn,
+    Ack, Arrival, Effect, Input, Machine, MachineId, Notice, Order, Origin, Taken, Ticket, Turn,
 };
 use crate::versions;
 use backlog::Backlog;
-use prepare::Item;
+use item::{Item, Settle};
+use offers::{BUSY_RETRY, OpenOffer, busy, refuse};
 use units::Batch;
 
 /// Most messages in one batch.
 const BATCH_MAX: usize = 512;
-/// From so many messages waiting in memory on, offers are refused (I19). Their bytes are bounded where offers are made.
-const QUEUE_MAX: usize = 8192;
-/// How soon an offer refused for pressure should come again.
-const BUSY_RETRY: Duration = Duration::from_secs(2);
 /// How often parked messages past their deadline are looked for when nothing else wakes them.
 const READY_EVERY: Duration = Duration::from_secs(5);
 
@@ -77,19 +75,6 @@ enum Step {
     Committing(Ticket, Batch),
 }
 
-/// An offer of which something is still undecided.
-#[derive(Debug)]
-struct OpenOffer {
-    ticket: Ticket,
-    origin: Origin,
-    source: System,
-    as_of: Wall,
-    left: usize,
-    taken: Vec<Option<Taken>>,
-    /// Its cursor or the end of its fetch is kept, or on its way to be.
-    closed: bool,
-}
-
 impl Intake {
     /// A machine that knows nothing yet.
     #[must_use]
@@ -123,75 +108,6 @@ impl Intake {
     fn ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         Ticket(self.next_ticket)
-    }
-
-    fn offer(&mut self, offer: Offer, turn: &mut Turn<'_>) {
-        let full =
-            self.queue.len() >= QUEUE_MAX || self.hold_until.is_some_and(|until| until > turn.now.mono);
-        if full || (self.draining && offer.origin == Origin::Pushed) {
-            let why = if self.draining { "the hub is stopping" } else { "intake is full or the disk is" };
-            let cause = if self.draining { "stopping" } else { "full" };
-            turn.note(Mark::Refused { source: offer.source.clone(), cause });
-            return refuse(offer.ticket, &offer.origin, &offer.source, busy(why), turn);
-        }
-        if let Some(cause) = self.must_wait(&offer) {
-            turn.note(Mark::Refused { source: offer.source.clone(), cause: cause.name() });
-            return refuse(offer.ticket, &offer.origin, &offer.source, cause.into(), turn);
-        }
-        self.next_offer += 1;
-        let number = self.next_offer;
-        let count = offer.arrivals.len();
-        let mut open = OpenOffer {
-            ticket: offer.ticket,
-            origin: offer.origin.clone(),
-            source: offer.source.clone(),
-            as_of: offer.as_of,
-            left: count,
-            taken: vec![None; count],
-            closed: offer.origin == Origin::Pushed,
-        };
-        if count == 0 && offer.origin == Origin::Pushed {
-            turn.effect(Effect::Ack(offer.ticket, Ack::Taken(Vec::new())));
-            return;
-        }
-        if count == 0 {
-            // A page without news still moves the cursor; a fetch without object still ends.
-            self.queue.push_back(self.close(number, &mut open));
-        }
-        let (source, watched) = (offer.source, offer.watched);
-        for (index, arrival) in offer.arrivals.into_iter().enumerate() {
-            let instance = self.instances.get(&source).map_or("", String::as_str);
-            let mut item = prepare::prepare(
-                &self.config,
-                instance,
-                &source,
-                &open.origin,
-                offer.as_of,
-                number,
-                index,
-                arrival,
-                turn,
-            );
-            item.watched = watched;
-            if self.history {
-                item.of_history();
-            }
-            // A page of one is kept with its cursor; of a longer one, the cursor is kept when all of it is.
-            if count == 1 && !open.closed {
-                open.closed = true;
-                item.origin = Some(open.origin.clone());
-            }
-            self.queue.push_back(item);
-        }
-        self.offers.insert(number, open);
-        self.advance(turn);
-    }
-
-    /// What keeps an offer's cursor, or ends its fetch: nothing of it may be lost from here on (I1).
-    fn close(&self, number: u64, open: &mut OpenOffer) -> Item {
-        open.closed = true;
-        open.left = 1;
-        Item::bare(&self.config, number, &open.source, open.as_of, open.origin.clone())
     }
 
     /// Starts the next batch, when nothing is under way.
@@ -384,37 +300,6 @@ impl Intake {
         }
     }
 
-    /// One arrival is durable; when it was the offer's last, the offerer is told.
-    fn conclude(&mut self, offer: u64, index: usize, taken: Taken, turn: &mut Turn<'_>) {
-        let Some(open) = self.offers.get_mut(&offer) else { return };
-        if let Some(slot) = open.taken.get_mut(index) {
-            *slot = Some(taken);
-        }
-        open.left = open.left.saturating_sub(1);
-        if open.left > 0 {
-            return;
-        }
-        if let Some(mut open) = self.offers.remove(&offer) {
-            if !open.closed {
-                let item = self.close(offer, &mut open);
-                self.queue.push_back(item);
-                self.offers.insert(offer, open);
-                return;
-            }
-            turn.note(Mark::Accepted { source: open.source.clone(), count: open.taken.len() });
-            match open.origin {
-                Origin::Pushed => {
-                    let taken = open.taken.into_iter().flatten().collect();
-                    turn.effect(Effect::Ack(open.ticket, Ack::Taken(taken)));
-                }
-                Origin::Polled { .. } | Origin::Fetched { .. } => {
-                    let notice = Notice::Taken(open.ticket, Ok(()));
-                    turn.effect(Effect::Tell(MachineId::Spoke(open.source), notice));
-                }
-            }
-        }
-    }
-
     /// The store refused. On a full disk offers are refused until it heals; on a broken one the process stops (I2).
     fn trouble(&mut self, error: &StoreError, turn: &mut Turn<'_>) {
         match error {
@@ -446,7 +331,7 @@ impl Intake {
             let Some(source) = self.config.systems.keys().next().cloned() else {
                 return turn.effect(Effect::Ack(outside, Ack::Refused("no system is configured".to_owned())));
             };
-            let wanted = prepare::Settle { outside, record, field, choice, reason };
+            let wanted = Settle { outside, record, field, choice, reason };
             self.queue.push_back(Item::settle(&self.config, &source, wanted, turn.now.wall));
             return self.advance(turn);
         }
@@ -478,20 +363,6 @@ fn spread(heads: &[store::Head], turn: &mut Turn<'_>) {
 
 /// So often is an item decided together with others.
 const TRIES_TOGETHER: u32 = 3;
-
-fn busy(why: &str) -> Busy {
-    Busy { why: why.to_owned(), retry_after: BUSY_RETRY, backlog: false }
-}
-
-/// Tells an offerer that nothing was taken.
-fn refuse(ticket: Ticket, origin: &Origin, source: &System, busy: Busy, turn: &mut Turn<'_>) {
-    match origin {
-        Origin::Pushed => turn.effect(Effect::Ack(ticket, Ack::Busy(busy))),
-        Origin::Polled { .. } | Origin::Fetched { .. } => {
-            turn.effect(Effect::Tell(MachineId::Spoke(source.clone()), Notice::Taken(ticket, Err(busy))));
-        }
-    }
-}
 
 impl Machine for Intake {
     fn handle(&mut self, input: Input, turn: &mut Turn<'_>) {

@@ -5,26 +5,26 @@
 //! has come is kept with what it takes away, so that a round goes on after a restart. Where an archive is wanted, rows
 //! are gone only after the file that holds them is durable; after a crash in between they are archived once more.
 
+mod forget;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
 use config::Configuration;
 use store::retention::{Horizons, OldAsk, OldFound, OldRow, Part, Place, Retained};
-use store::{Op, Query, Receipt, Rows, StoreError, Unit};
+use store::{Query, Rows, StoreError};
 
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Input, Machine, Notice, Order, Ticket, Turn};
+pub use forget::Archive;
+use forget::Forgetting;
 
 /// Rows, or records, looked at in one question.
 const LOOKED_AT_ONCE: usize = 200;
-/// Rows that go in one commit.
-const GONE_AT_ONCE: usize = 200;
 /// Rows in one file of an archive, about: they are in memory until it is written.
 const ARCHIVED_AT_ONCE: usize = 5_000;
 /// Bytes in one file, before they are packed, about.
@@ -43,19 +43,6 @@ const FIRST_ROUND: Duration = Duration::from_secs(60);
 const STOPPING: &str = "the hub is stopping: order it again when it is back";
 /// How long it waits after the disk was full.
 const FULL_WAIT: Duration = Duration::from_secs(5);
-/// How long it waits after an archive could not be written.
-const ARCHIVE_WAIT: Duration = Duration::from_secs(60);
-
-/// Lines that are to be durable in a file of their own before their rows go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Archive {
-    /// The folder; one that is not absolute starts at the configuration folder.
-    pub folder: PathBuf,
-    /// The file's name there. It holds no values.
-    pub name: String,
-    /// A JSON document each.
-    pub lines: Arc<Vec<String>>,
-}
 
 /// Takes away what is past its time.
 #[derive(Debug)]
@@ -96,19 +83,6 @@ enum Step {
     Archiving(Ticket, usize),
     /// A commit.
     Forgetting(Ticket, Box<Forgetting>),
-}
-
-/// A commit under way.
-#[derive(Debug)]
-struct Forgetting {
-    /// The state from then on.
-    next: Retained,
-    /// What goes with it.
-    rows: Vec<OldRow>,
-    /// Who is told.
-    told: Vec<Ticket>,
-    /// Whether an archive was wanted: then they are in it.
-    archive: bool,
 }
 
 /// Rows that were found.
@@ -229,65 +203,6 @@ impl Retention {
         enough && !batch.rows.is_empty()
     }
 
-    /// What was found goes: into a file first, where one is wanted.
-    fn close_batch(&mut self, turn: &mut Turn<'_>) {
-        let Some(folder) = self.config.settings.retention.archive.clone() else {
-            self.going = std::mem::take(&mut self.batch.rows).into();
-            return self.forget(turn);
-        };
-        if self.batch.lines.is_empty() {
-            self.going = std::mem::take(&mut self.batch.rows).into();
-            return self.forget(turn);
-        }
-        let part = match self.state.part {
-            Some(Part::Payloads | Part::Messages) => "messages",
-            Some(Part::Attempts) => "attempts",
-            Some(Part::Records) | None => "records",
-            Some(Part::Groups) => "groups",
-            Some(Part::Jobs) => "jobs",
-        };
-        let time: String =
-            turn.now.wall.to_string().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-        let name = format!("{part}-{time}-{:08x}.jsonl.gz", turn.entropy() >> 32);
-        let ticket = self.ticket();
-        // They stay here until the file is durable: one that fails is written again.
-        let lines = Arc::clone(&self.batch.lines);
-        self.step = Step::Archiving(ticket, lines.len());
-        turn.effect(Effect::Archive(ticket, Archive { folder, name, lines }));
-    }
-
-    fn forget(&mut self, turn: &mut Turn<'_>) {
-        let count = self.going.len().min(GONE_AT_ONCE);
-        let rows: Vec<OldRow> = self.going.drain(..count).collect();
-        let mut next = self.state.clone();
-        for row in &rows {
-            *next.removed.entry(row.kind().to_owned()).or_default() += 1;
-        }
-        if self.going.is_empty()
-            && let Some(place) = self.batch.next
-        {
-            arrive(&mut next, place, self.batch.open);
-        }
-        self.commit(next, rows, turn);
-    }
-
-    fn commit(&mut self, next: Retained, rows: Vec<OldRow>, turn: &mut Turn<'_>) {
-        let (tenant, horizons) = (&self.config.tenant, horizons(&self.config, turn.now.wall));
-        let forget = |row: &OldRow| Op::Forget {
-            tenant: tenant.clone(),
-            row: row.clone(),
-            before: row.horizon(&horizons),
-        };
-        let mut ops: Vec<Op> = rows.iter().map(forget).collect();
-        ops.push(Op::PutRetained(tenant.clone(), next.clone()));
-        let ticket = self.ticket();
-        let told = std::mem::take(&mut self.ordered);
-        self.moved = false;
-        let archive = self.wants_archive();
-        self.step = Step::Forgetting(ticket, Box::new(Forgetting { next, rows, told, archive }));
-        turn.effect(Effect::Commit(ticket, vec![Unit { require: Vec::new(), ops }]));
-    }
-
     /// A walk is over: the next one, or the round's end.
     fn advance(&mut self, part: Part, turn: &mut Turn<'_>) {
         self.batch = Batch::default();
@@ -349,69 +264,6 @@ impl Retention {
             && let Some(place) = self.batch.next.take()
         {
             arrive(&mut self.state, place, self.batch.open.take());
-        }
-    }
-
-    fn archived(&mut self, ticket: Ticket, result: Result<u64, String>, turn: &mut Turn<'_>) {
-        match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Archiving(wanted, rows) if wanted == ticket => match result {
-                Ok(bytes) => {
-                    turn.note(Mark::Archived { rows, bytes });
-                    self.going = std::mem::take(&mut self.batch.rows).into();
-                    self.batch.lines = Arc::default();
-                    self.batch.bytes = 0;
-                    self.rest(turn);
-                }
-                Err(why) => {
-                    turn.note(Mark::ArchiveFailed { why });
-                    self.due = turn.now.mono + ARCHIVE_WAIT;
-                }
-            },
-            step => self.step = step,
-        }
-    }
-
-    fn committed(&mut self, ticket: Ticket, result: Result<Vec<Receipt>, StoreError>, turn: &mut Turn<'_>) {
-        match (std::mem::replace(&mut self.step, Step::Idle), result) {
-            (Step::Forgetting(wanted, step), Ok(_)) if wanted == ticket => {
-                let Forgetting { next, rows, told, .. } = *step;
-                let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
-                for row in &rows {
-                    *kinds.entry(row.kind()).or_default() += 1;
-                }
-                for (kind, count) in kinds {
-                    turn.note(Mark::Forgotten { kind, count });
-                }
-                // What was ordered meanwhile is not in it.
-                let orders = std::mem::take(&mut self.state.orders);
-                self.state = Retained { orders, ..next };
-                if !rows.is_empty() && self.going.is_empty() {
-                    self.batch = Batch { over: self.batch.over, ..Batch::default() };
-                }
-                for outside in told {
-                    turn.effect(Effect::Ack(outside, Ack::Done));
-                }
-                if self.state.part.is_some() {
-                    self.rest(turn);
-                }
-            }
-            (Step::Forgetting(wanted, step), Err(error)) if wanted == ticket => {
-                let Forgetting { rows, told, archive, .. } = *step;
-                // Another configuration came between: they are looked for again, and archived if that is wanted now.
-                if archive == self.wants_archive() {
-                    for row in rows.into_iter().rev() {
-                        self.going.push_front(row);
-                    }
-                }
-                // What is refused was not ordered.
-                let until = self.state.orders.len().saturating_sub(self.ordered.len());
-                self.state.orders.drain(until.saturating_sub(told.len())..until);
-                for outside in told {
-                    turn.effect(Effect::Ack(outside, Ack::Refused(error.to_string())));
-                }
-                self.trouble(&error, turn);
-            }
-            (step, _) => self.step = step,
         }
     }
 

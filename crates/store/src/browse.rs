@@ -10,9 +10,10 @@ use intake::{Decision, DecisionKind, Link, Message, MessageState};
 use ledger::{Group, Intent, Job, Obligation, ObligationKey, Shadow, State, Tally};
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Applied, Attempt, SystemState};
+use crate::op::{Applied, Attempt};
 use crate::retention::{Horizons, Kept, Retained};
 use crate::standing::Change;
+use crate::system::SystemState;
 use crate::version::{Version, VersionKey};
 use crate::{Reply, StoreError};
 

@@ -11,17 +11,21 @@ pub mod groups;
 pub mod memory;
 mod op;
 mod query;
+mod require;
 pub mod retention;
 pub mod rules;
 pub mod standing;
+mod system;
 mod version;
 
 pub use browse::{Browse, Stats};
 pub use epoch::{Epoch, Reread, RestoreRow, Restored};
 pub use memory::Memory;
-pub use op::{Applied, Attempt, BulkJob, Decided, Fetch, Op, Require, SystemState, Unit};
+pub use op::{Applied, Attempt, Decided, Fetch, Op, Unit};
 pub use query::{Backlog, Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
+pub use require::Require;
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
+pub use system::{BulkJob, SystemState};
 pub use version::{VERSIONS_PAGE_MAX, Version, VersionKey};
 
 /// Called once with the answer, on any thread.

@@ -10,8 +10,10 @@ use ledger::{Class, Intent, Job, Lane, Level, ObligationKey, Reason, Shadow, Sta
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::{Epoch, Reread};
+use crate::require::Require;
 use crate::retention::{OldRow, Retained};
-use crate::standing::{Change, StandingOrders};
+use crate::standing::Change;
+use crate::system::SystemState;
 
 /// All or nothing.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -20,108 +22,6 @@ pub struct Unit {
     pub require: Vec<Require>,
     /// What to do, in order.
     pub ops: Vec<Op>,
-}
-
-/// What must hold.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Require {
-    /// This message of this source was not seen before.
-    Unseen {
-        /// Whose.
-        tenant: Tenant,
-        /// The source.
-        source: System,
-        /// The source's id of the message.
-        event_id: String,
-    },
-    /// The record stands at this version (0: does not exist).
-    RecordAt {
-        /// The record.
-        record: RecordId,
-        /// Its version.
-        version: i64,
-    },
-    /// No record is linked to this object.
-    Unlinked {
-        /// Whose.
-        tenant: Tenant,
-        /// The object.
-        external: ExternalRef,
-    },
-    /// The record has no link as this kind of object there, nor has the one that it was merged into (a park checks it in
-    /// its own transaction).
-    NotYetLinked {
-        /// The record.
-        record: RecordId,
-        /// The system.
-        system: System,
-        /// The kind of object.
-        object: Object,
-    },
-    /// The record itself is linked to that object, whoever stands for it.
-    LinkedTo {
-        /// The record.
-        record: RecordId,
-        /// The object.
-        external: ExternalRef,
-    },
-    /// The shadow stands at this revision (0: does not exist).
-    ShadowAt {
-        /// The record.
-        record: RecordId,
-        /// The system.
-        system: System,
-        /// The kind of object.
-        object: Object,
-        /// Its revision.
-        revision: i64,
-    },
-    /// The delivery is there, this level is wanted of it, and it is in this state.
-    Wanted {
-        /// Which.
-        key: ObligationKey,
-        /// The level.
-        level: Level,
-        /// The state.
-        state: State,
-    },
-    /// The message is there, and quarantined.
-    Quarantined {
-        /// Whose.
-        tenant: Tenant,
-        /// Which.
-        message: MessageId,
-    },
-    /// The job stands at this revision (0: does not exist).
-    JobAt {
-        /// The job.
-        job: JobId,
-        /// Its revision.
-        revision: i64,
-    },
-    /// The record stands for itself: it was not merged into another one. What nobody knows does.
-    Stands {
-        /// The record.
-        record: RecordId,
-    },
-    /// Nothing about the record is on its way, or in doubt.
-    NoOpenIntent {
-        /// The record.
-        record: RecordId,
-    },
-    /// No record of the entity has this match key, or only this one has, and records that were merged into it.
-    MatchFree {
-        /// Whose.
-        tenant: Tenant,
-        /// The entity.
-        entity: Entity,
-        /// The key's name.
-        key: String,
-        /// The value in comparing form.
-        value: String,
-        /// The record that may have it.
-        record: RecordId,
-    },
 }
 
 /// One change.
@@ -464,76 +364,4 @@ pub struct Fetch {
     pub attempts: u32,
     /// Follows the change.
     pub trace: String,
-}
-
-/// What is known of a system besides its configuration.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SystemState {
-    /// Whose.
-    pub tenant: Tenant,
-    /// Which.
-    pub system: System,
-    /// The account it was connected to, once probed.
-    pub instance: Option<String>,
-    /// Why it is paused, and by whom; `None` when it is not.
-    pub paused: Option<String>,
-    /// A rotating credential, sealed by egress' own means before it gets here. Stored as it is.
-    pub credential: Option<Vec<u8>>,
-    /// Counts up with each credential change: the key scope.
-    pub credential_generation: i64,
-    /// Until when it asked to be left alone: a limit's name, or all of them.
-    pub closed: Vec<(Option<String>, Wall)>,
-    /// What operators have ordered that stands.
-    pub standing: StandingOrders,
-    /// Jobs that run there: what they hold is waited for, and not sent again.
-    pub jobs: Vec<BulkJob>,
-}
-
-/// A job that runs at a target for the records of a batch.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct BulkJob {
-    /// The batch: its intents name it.
-    pub batch: IntentId,
-    /// The kind of object.
-    pub object: Object,
-    /// The write operation.
-    pub operation: String,
-    /// The target's id of it.
-    pub job: String,
-    /// When the target answered that it began.
-    pub since: Wall,
-    /// How many records it was given.
-    pub of: u32,
-    /// Their places in the batch, in their order, which is the one in which they were sent; empty: all, from 0 on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub places: Vec<u32>,
-}
-
-impl BulkJob {
-    /// Which of its records, from 0 on, has that place in the batch; `None`: it is not among them.
-    #[must_use]
-    pub fn seat(&self, place: u32) -> Option<usize> {
-        if self.places.is_empty() {
-            return (place < self.of).then(|| usize::try_from(place).ok())?;
-        }
-        self.places.binary_search(&place).ok()
-    }
-}
-
-impl SystemState {
-    /// The state of a system of which nothing is known yet.
-    #[must_use]
-    pub fn blank(tenant: Tenant, system: System) -> Self {
-        Self {
-            tenant,
-            system,
-            instance: None,
-            paused: None,
-            credential: None,
-            credential_generation: 0,
-            closed: Vec::new(),
-            standing: StandingOrders::default(),
-            jobs: Vec::new(),
-        }
-    }
 }

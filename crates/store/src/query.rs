@@ -8,8 +8,9 @@ use intake::{Ask, Message, View, Whole};
 use ledger::{Intent, Job, Lane, Obligation, ObligationKey, Page, Scope, Shadow, State};
 
 use crate::epoch::Restored;
-use crate::op::{Fetch, SystemState};
+use crate::op::Fetch;
 use crate::retention::{OldAsk, OldFound, Retained};
+use crate::system::SystemState;
 
 /// A question.
 #[derive(Clone, PartialEq, Debug)]

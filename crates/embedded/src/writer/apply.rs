@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{ExternalRef, Fact, Object, Record, RecordId, System, Tenant};
+use canonical::{ExternalRef, Fact, Record, RecordId};
 use intake::{Link, Message, MessageState};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::standing::CHANGES_KEPT;
-use store::{Attempt, Change, Epoch, Fetch, Head, Op, Receipt, Require, SystemState, Unit, Version, rules};
+use store::{Attempt, Change, Epoch, Fetch, Head, Op, Receipt, SystemState, Unit, Version, rules};
 
 use super::known::Known;
 use super::seal::Sealer;
 use crate::book::Book;
 use crate::fault::Outcome;
 use crate::journal::Journal;
-use crate::rows::{self, intent, message, record, shadow, work};
+use crate::rows::{self, intent, message, record, shadow};
 use crate::sql::Sql;
 
 /// What one transaction works with.
@@ -66,67 +66,6 @@ impl Desk<'_, '_> {
             self.op(op, &mut heads)?;
         }
         Ok(Receipt::Done(heads))
-    }
-
-    fn holds(&mut self, require: &Require) -> Outcome<bool> {
-        match require {
-            Require::Unseen { tenant, source, event_id } => {
-                let params = (self.name(tenant.as_str())?, self.name(source.as_str())?, event_id);
-                Ok(self.book.one(Sql::SeenHash, params, |_, _| Ok(()))?.is_none())
-            }
-            Require::RecordAt { record, version } => {
-                let found =
-                    self.book.one(Sql::RecordVersion, [record.as_bytes()], |row, _| Ok(row.get(0)?))?;
-                Ok(found.unwrap_or(0) == *version)
-            }
-            Require::Unlinked { tenant, external } => {
-                let (system, object) =
-                    (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
-                let params = (self.name(tenant.as_str())?, system, &external.id, object);
-                Ok(self.book.one(Sql::AnyLinkOfObject, params, |_, _| Ok(()))?.is_none())
-            }
-            Require::NotYetLinked { record, system, object } => {
-                let (system, object) = (self.name(system.as_str())?, self.name(object.as_str())?);
-                let survivor = self.stands_for(*record)?;
-                for record in std::iter::once(*record).chain((survivor != *record).then_some(survivor)) {
-                    let params = (record.as_bytes(), system, object);
-                    if self.book.one(Sql::AnyLinkOfRecord, params, |_, _| Ok(()))?.is_some() {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Require::LinkedTo { record, external } => {
-                let (system, object) =
-                    (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
-                let params = (record.as_bytes(), system, object, &external.id);
-                Ok(self.book.one(Sql::ThatLinkOfRecord, params, |_, _| Ok(()))?.is_some())
-            }
-            Require::ShadowAt { record, system, object, revision } => {
-                let params = (record.as_bytes(), self.name(system.as_str())?, self.name(object.as_str())?);
-                let found = self.book.one(Sql::ShadowRevision, params, |row, _| Ok(row.get(0)?))?;
-                Ok(found.unwrap_or(0) == *revision)
-            }
-            Require::Wanted { key, level, state } => Ok(self
-                .obligation(key)?
-                .is_some_and(|found| found.row.wanted == *level && found.row.state == *state)),
-            Require::Quarantined { tenant, message } => Ok(self
-                .message_card(*message)?
-                .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined)),
-            Require::JobAt { job, revision } => Ok(self.job_revision(*job)? == *revision),
-            Require::MatchFree { tenant, entity, key, value, record } => {
-                let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
-                let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
-                for other in self.book.all(Sql::OtherMatches, params, |row, _| rows::record_id(row, 0))? {
-                    if self.stands_for(other)? != *record {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Require::Stands { record } => Ok(self.merged_into(*record)?.is_none()),
-            Require::NoOpenIntent { record } => Ok(!self.journal.holds_open(*record)),
-        }
     }
 
     fn op(&mut self, op: &Op, heads: &mut Vec<Head>) -> Outcome<()> {
@@ -240,22 +179,6 @@ impl Desk<'_, '_> {
                 self.book.run(Sql::PutRetained, row).map(drop)
             }
         }
-    }
-
-    /// What a record was merged into.
-    fn merged_into(&mut self, id: RecordId) -> Outcome<Option<RecordId>> {
-        self.book.one(Sql::MergedInto, [id.as_bytes()], |row, _| rows::record_id(row, 0))
-    }
-
-    fn stands_for(&mut self, id: RecordId) -> Outcome<RecordId> {
-        rules::stands_for(id, |id| self.merged_into(id))
-    }
-
-    /// All records that were merged into one.
-    pub(super) fn aliases(&mut self, id: RecordId) -> Outcome<std::collections::BTreeSet<RecordId>> {
-        rules::aliases(id, |id| {
-            self.book.all(Sql::MergedRecords, [id.as_bytes()], |row, _| rows::record_id(row, 0))
-        })
     }
 
     /// The number of a name, given when it has none.
@@ -495,66 +418,6 @@ impl Desk<'_, '_> {
         };
         let body = rows::to_text(attempt, "attempt")?;
         self.book.run(Sql::PutAttempt, (record.map(|record| *record.as_bytes()), body)).map(drop)
-    }
-
-    fn fetch(&mut self, tenant: &Tenant, external: &ExternalRef) -> Outcome<Option<(i64, Fetch)>> {
-        let (tenant, system, object) = self.fetch_place(tenant, &external.system, &external.object)?;
-        self.book.one(Sql::Fetch, (tenant, system, object, &external.id), work::fetch)
-    }
-
-    fn fetch_place(&mut self, tenant: &Tenant, system: &System, object: &Object) -> Outcome<(i64, i64, i64)> {
-        Ok((self.name(tenant.as_str())?, self.name(system.as_str())?, self.name(object.as_str())?))
-    }
-
-    fn want_fetch(&mut self, hint: &Fetch) -> Outcome<()> {
-        let external = &hint.external;
-        if let Some((seq, mut row)) = self.fetch(&hint.tenant, external)? {
-            rules::hint_again(&mut row, hint);
-            return self.move_fetch(seq, &row);
-        }
-        let (tenant, system, object) = self.fetch_place(&hint.tenant, &external.system, &external.object)?;
-        let (hinted, due) = (hint.hinted_at.micros(), hint.due.micros());
-        let trace = rows::trace_in(&hint.trace);
-        let row = (tenant, system, object, &external.id, hinted, due, hint.attempts, trace);
-        self.book.run(Sql::PutFetch, row).map(drop)
-    }
-
-    fn want_fetch_of(
-        &mut self,
-        tenant: &Tenant,
-        record: RecordId,
-        objects: &[(System, Object)],
-        at: canonical::Wall,
-        trace: &str,
-    ) -> Outcome<()> {
-        let params = (record.as_bytes(), self.name(tenant.as_str())?);
-        let links = self.book.all(Sql::LinksOfRecord, params, record::link)?;
-        for link in links {
-            if objects.iter().any(|(system, object)| *system == link.system && *object == link.object) {
-                let (tenant, external, trace) = (tenant.clone(), link.external(), trace.to_owned());
-                self.want_fetch(&Fetch { tenant, external, hinted_at: at, due: at, attempts: 0, trace })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn done_fetch(
-        &mut self,
-        tenant: &Tenant,
-        external: &ExternalRef,
-        started: canonical::Wall,
-    ) -> Outcome<()> {
-        let Some((seq, mut row)) = self.fetch(tenant, external)? else { return Ok(()) };
-        if rules::fetched(&mut row, started) {
-            self.book.run(Sql::DropFetch, [seq]).map(drop)
-        } else {
-            self.move_fetch(seq, &row)
-        }
-    }
-
-    fn move_fetch(&mut self, seq: i64, row: &Fetch) -> Outcome<()> {
-        let (hinted, due, trace) = (row.hinted_at.micros(), row.due.micros(), rows::trace_in(&row.trace));
-        self.book.run(Sql::MoveFetch, (seq, hinted, due, row.attempts, trace)).map(drop)
     }
 
     fn put_change(&mut self, change: &Change) -> Outcome<()> {

@@ -8,7 +8,8 @@ use intake::{Accepted, Incoming, Link, MessageState, Raise};
 use ledger::{Reason, Subject};
 use store::{Fetch, Op, Require};
 
-use super::prepare::{Item, MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY, Task};
+use super::item::{Item, Task};
+use super::prepare::{MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, RecordId, System, Tenant, Wall};
+use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Wall};
 use config::Configuration;
 use connector::{Observation, Seen};
 use intake::{Ask, Incoming, Message, MessageState};
 use ledger::Reason;
 use mapping::Mapping;
 
+use super::item::{Item, Merge, Task, blank};
 use crate::stated::Stated;
-use crate::turn::{Arrival, Origin, Ticket, Turn};
+use crate::turn::{Arrival, Origin, Turn};
 
 /// How long a message waits for an object it refers to.
 pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
@@ -23,161 +24,6 @@ pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The class of what waited for a link in vain: it goes on by itself when the link comes.
 pub(super) const MISSING_LINK: &str = "missing_link";
-
-/// One arrival on its way through intake.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    /// By what it was read, and is decided.
-    pub(super) config: Arc<Configuration>,
-    /// The offer it came with; `None` for a message taken in again.
-    pub(super) offer: Option<u64>,
-    /// Its place in the offer.
-    pub(super) index: usize,
-    /// The source.
-    pub(super) source: System,
-    /// The message as it will be kept.
-    pub(super) message: Message,
-    /// Whether it is already stored (taken in again).
-    pub(super) stored: bool,
-    /// Whether it was pushed: then the source may not have it any more.
-    pub(super) pushed: bool,
-    /// Names a read state, so that what waits for a person is not put there again by every poll.
-    pub(super) read_key: Option<String>,
-    /// Hash of the content.
-    pub(super) hash: [u8; 32],
-    /// What to do with it.
-    pub(super) task: Task,
-    /// What must be known.
-    pub(super) ask: Ask,
-    /// A cursor or a finished fetch that is kept with it.
-    pub(super) origin: Option<Origin>,
-    /// How often it was decided and conflicted.
-    pub(super) tries: u32,
-    /// Whether somebody wants to know what it raises.
-    pub(super) watched: bool,
-    /// It tells what was so before the hub began: no event comes of it, and what it said is kept for the report.
-    pub(super) history: bool,
-}
-
-/// What to do with an arrival.
-#[derive(Clone, Debug)]
-pub(super) enum Task {
-    /// Decide and merge.
-    Merge(Box<Merge>),
-    /// Fetch the object.
-    Fetch(ExternalRef),
-    /// Keep it for a person.
-    Quarantine(Reason),
-    /// Only keep the cursor, or end the fetch.
-    Nothing,
-    /// A person settles a field of a record.
-    Settle(Box<Settle>),
-}
-
-/// What a person settles.
-#[derive(Clone, Debug)]
-pub(super) struct Settle {
-    /// Who waits for the answer.
-    pub(super) outside: Ticket,
-    pub(super) record: RecordId,
-    pub(super) field: canonical::Field,
-    pub(super) choice: intake::Choice,
-    pub(super) reason: String,
-}
-
-/// A state or deletion, normalised.
-#[derive(Clone, Debug)]
-pub(super) struct Merge {
-    pub(super) incoming: Incoming,
-    pub(super) schema: Arc<EntitySchema>,
-    pub(super) mapping: Arc<Mapping>,
-}
-
-impl Item {
-    /// By what it is known again: the source's own id, or the name of what was read.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.message.event_id.as_deref().or(self.read_key.as_deref())
-    }
-
-    /// It is of what was so before the hub began.
-    pub(super) fn of_history(&mut self) {
-        self.history = true;
-        if let Task::Merge(merge) = &mut self.task {
-            merge.incoming.silent = true;
-        }
-    }
-
-    /// Nothing but the cursor of an offer to keep, or its fetch to end.
-    pub(super) fn bare(
-        config: &Arc<Configuration>,
-        offer: u64,
-        source: &System,
-        as_of: Wall,
-        origin: Origin,
-    ) -> Self {
-        Self {
-            config: Arc::clone(config),
-            offer: Some(offer),
-            index: 0,
-            source: source.clone(),
-            message: blank(config.tenant.clone(), source.clone(), as_of),
-            stored: true,
-            pushed: false,
-            read_key: None,
-            hash: [0; 32],
-            task: Task::Nothing,
-            ask: Ask::default(),
-            origin: Some(origin),
-            tries: 0,
-            watched: false,
-            history: false,
-        }
-    }
-}
-
-impl Item {
-    /// A person's order about a record, in line with the messages about it.
-    pub(super) fn settle(config: &Arc<Configuration>, source: &System, wanted: Settle, now: Wall) -> Self {
-        let ask = Ask { records: vec![wanted.record], ..Ask::default() };
-        Self {
-            config: Arc::clone(config),
-            offer: None,
-            index: 0,
-            source: source.clone(),
-            message: blank(config.tenant.clone(), source.clone(), now),
-            stored: true,
-            pushed: false,
-            read_key: None,
-            hash: [0; 32],
-            task: Task::Settle(Box::new(wanted)),
-            ask,
-            origin: None,
-            tries: 0,
-            watched: false,
-            history: false,
-        }
-    }
-}
-
-fn blank(tenant: Tenant, source: System, as_of: Wall) -> Message {
-    Message {
-        id: MessageId(uuid::Uuid::nil()),
-        tenant,
-        source,
-        event_id: None,
-        about: None,
-        state: MessageState::Accepted,
-        raw: Vec::new(),
-        read: false,
-        lacking: false,
-        reason: None,
-        waiting: None,
-        deadline: None,
-        received_at: as_of,
-        as_of,
-        trace: String::new(),
-    }
-}
 
 /// Reads and normalises one arrival.
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the arrival")]

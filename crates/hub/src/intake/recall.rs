@@ -4,7 +4,7 @@ use canonical::Wall;
 use intake::{Incoming, View};
 use planted::Bug;
 
-use super::prepare::Item;
+use super::item::Item;
 
 /// A match key may name the record that a field refers to, which only the view tells. Says whether the store has to be
 /// asked who has such a key.

@@ -3,7 +3,8 @@
 use canonical::{ExternalRef, Fields, Mono, Now, OrderToken};
 use store::conformance::make;
 
-use super::prepare::{self, Item, Task};
+use super::item::{Item, Task};
+use super::prepare;
 use crate::sample::configuration;
 use crate::stated::Stated;
 use crate::turn::{Arrival, Effect, Origin, Turn};

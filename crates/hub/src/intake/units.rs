@@ -10,7 +10,8 @@ use planted::Bug;
 use store::{Head, Receipt, Unit};
 
 use super::built::Built;
-use super::prepare::{CREATE_PATIENCE, Item, Settle, Task, reason};
+use super::item::{Item, Settle, Task};
+use super::prepare::{CREATE_PATIENCE, reason};
 use super::recall::{names_referred, recall};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};

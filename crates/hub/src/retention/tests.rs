@@ -1,6 +1,7 @@
 //! Rounds over the in-memory store: what goes, in which steps, over restarts, with an archive, on a full disk.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use canonical::Now;
@@ -8,8 +9,9 @@ use intake::{Message, MessageState};
 use ledger::State;
 use store::browse::{self, Browse as _, Look, MessageFilter};
 use store::conformance::make;
-use store::{Memory, Store as _};
+use store::{Memory, Op, Store as _, Unit};
 
+use super::forget::GONE_AT_ONCE;
 use super::*;
 use crate::sample::configuration;
 

@@ -1,5 +1,8 @@
 //! The published table, whole.
 
+mod pace;
+mod reasons;
+
 use std::time::Duration;
 
 use canonical::{EventId, Wall};
@@ -287,20 +290,6 @@ fn a_look_before_the_first_send() {
 }
 
 #[test]
-fn resends_slow_down_and_throttled_ones_cost_nothing() {
-    let intent = Intent { sends: 40, ..create(IdempotencyClass::Upsert) };
-    let at = Settling { jitter: u64::MAX, now: MADE + seconds(100), ..write(&intent) };
-    let wait = |intent: &Intent| {
-        let at = Settling { intent, ..at };
-        due(&settle(at, &Outcome::of(Class::Uncertain))).unwrap().since(at.now).as_millis().div_ceil(1000)
-    };
-    assert_eq!(wait(&Intent { sends: 4, ..intent.clone() }), 16);
-    // I12: forty throttled sends, and no attempt spent.
-    assert_eq!(wait(&intent), 600);
-    assert_eq!(name(&settle(at, &Outcome::of(Class::Uncertain))), "resend");
-}
-
-#[test]
 fn a_probe_of_a_create() {
     let table = "
         class           keyed       upsert      searched    none
@@ -401,169 +390,4 @@ fn i3_a_look_counts_only_when_nothing_can_arrive_any_more() {
     assert_eq!(name(&at(&early, visible + seconds(10))), "resend");
     let timely = looked_for(create(SEARCHED));
     assert_eq!(at(&timely, visible), Next::Resend { due: visible });
-}
-
-#[test]
-fn waits_are_kept_and_believed_up_to_their_bound() {
-    let intent = create(KEYED);
-    let asks = |class, wait| Outcome { wait: Some(wait), ..Outcome::of(class) };
-    let now = write(&intent).now;
-    let check = |outcome: Outcome, least: Duration, most: Duration| {
-        for jitter in [0, u64::MAX / 3, u64::MAX] {
-            let due = due(&settle(Settling { jitter, ..write(&intent) }, &outcome)).unwrap();
-            assert!(due >= now + least && due <= now + most, "{outcome:?}: {:?}", due.since(now));
-        }
-    };
-    check(asks(Class::RateLimited, Wait::For(seconds(30))), seconds(30), seconds(33));
-    check(asks(Class::RateLimited, Wait::Until(now + seconds(30))), seconds(30), seconds(33));
-    check(asks(Class::RateLimited, Wait::Until(MADE)), seconds(0), seconds(0));
-    check(asks(Class::QuotaExhausted, Wait::For(seconds(86_400))), seconds(3600), seconds(3960));
-    check(Outcome::of(Class::RateLimited), seconds(10), seconds(11));
-    check(Outcome::of(Class::QuotaExhausted), seconds(900), seconds(990));
-    check(asks(Class::Retryable, Wait::For(seconds(20))), seconds(20), seconds(20));
-    check(Outcome::of(Class::Retryable), seconds(0), seconds(2));
-    check(Outcome::of(Class::Locked), seconds(1), seconds(2));
-    check(asks(Class::Uncertain, Wait::For(seconds(60))), seconds(60), seconds(60));
-    check(Outcome::of(Class::Uncertain), seconds(25), seconds(25));
-}
-
-#[test]
-fn back_off_doubles_up_to_its_cap() {
-    let intent = create(KEYED);
-    let policy = RetryPolicy { attempts_max: 100, ..POLICY };
-    let longest: Vec<u64> = [0, 1, 2, 8, 9, 60]
-        .into_iter()
-        .map(|attempts| {
-            let at = Settling { attempts, policy, jitter: u64::MAX, ..write(&intent) };
-            let wait = due(&settle(at, &Outcome::of(Class::Retryable))).unwrap().since(at.now);
-            u64::try_from(wait.as_millis().div_ceil(1000)).unwrap()
-        })
-        .collect();
-    assert_eq!(longest, [2, 4, 8, 512, 600, 600]);
-}
-
-#[test]
-fn reasons_name_what_where_why_and_what_to_do() {
-    let refusal = Refusal {
-        status: Some(422),
-        code: Some("INVALID_EMAIL".into()),
-        field: Some("properties.email".into()),
-        message: "Email address ada.lovelace@EXAMPLE.org is invalid.".into(),
-    };
-    let check = |class, sends, idempotency, expect: &str| {
-        let intent = Intent { sends, ..create(idempotency) };
-        let outcome = Outcome { refusal: refusal.clone(), ..Outcome::of(class) };
-        let next = settle(write(&intent), &outcome);
-        assert_eq!(reason(&next).unwrap().message, expect);
-        assert!(reason(&next).unwrap().fingerprint.starts_with("fp1_"));
-    };
-    check(
-        Class::Validation,
-        1,
-        KEYED,
-        "erp refused the content of `create` of customers (HTTP 422, code INVALID_EMAIL, field properties.email): \
-         Email address […] is invalid. Correct the value where it is owned, or the mapping, then retry",
-    );
-    check(
-        Class::AuthRevoked,
-        1,
-        KEYED,
-        "erp no longer takes Concord's credential, so that the system is paused (HTTP 422, code INVALID_EMAIL, field \
-         properties.email): Email address […] is invalid. Renew the credential, then run `concord system resume \
-         erp`; nothing is lost meanwhile",
-    );
-    check(
-        Class::Uncertain,
-        1,
-        IdempotencyClass::None,
-        "erp may or may not have carried out `create` of customers; the operation cannot be repeated safely (HTTP \
-         422, code INVALID_EMAIL, field properties.email): Email address […] is invalid. Look in erp whether it is \
-         there: if so, discard this delivery with that reason; if not, retry it, which uses a new key",
-    );
-}
-
-#[test]
-fn a_stored_server_error_is_named() {
-    let intent = Intent { sends: 5, ..create(KEYED) };
-    let mut outcome = Outcome::of(Class::Uncertain);
-    outcome.refusal.status = Some(500);
-    let next = settle(Settling { attempts: 4, ..write(&intent) }, &outcome);
-    assert!(reason(&next).unwrap().message.contains("repeating an error it stored"));
-}
-
-/// I3: a failure that the target says it has stored is no other answer however often it is asked for. A person looks at
-/// once, may make a new intent after that, and no attempt is spent.
-#[test]
-fn i3_a_replayed_failure_goes_to_a_person_at_once() {
-    for class in [Class::Uncertain, Class::Retryable] {
-        let mut outcome = Outcome { replayed: true, ..Outcome::of(class) };
-        outcome.refusal.status = Some(500);
-        for sends in 1..3 {
-            let intent = Intent { sends, ..create(KEYED) };
-            let Next::Person(reason) = settle(write(&intent), &outcome) else { panic!("{class:?}") };
-            assert_eq!(
-                reason.message,
-                "erp repeats the failure that it stored under the idempotency key of `create` of customers, and will as \
-                 long as it knows the key; it may or may not have carried it out (HTTP 500). Look in erp whether it is \
-                 there: if so, discard this delivery with that reason; if not, retry it, which uses a new key"
-            );
-            assert_eq!(reason.class, "uncertain");
-        }
-        assert!(!POLICY.spends(&outcome, 0, false) && POLICY.spends(&Outcome::of(class), 0, false));
-        // A key stands for a whole batch: each of it can be looked for, when a look shows what was done.
-        let intent = member(KEYED);
-        assert_eq!(settle(write(&intent), &outcome), Next::Probe { due: intent.visible_from() });
-        // Fresh ones, and those of targets that know no key, go on as ever.
-        let fresh = Outcome { replayed: false, ..outcome.clone() };
-        let next = settle(write(&create(KEYED)), &fresh);
-        assert!(matches!(next, Next::Resend { .. } | Next::Retry { .. }), "{next:?}");
-        let next = settle(write(&create(IdempotencyClass::Upsert)), &outcome);
-        assert!(matches!(next, Next::Resend { .. } | Next::Retry { .. }), "{next:?}");
-    }
-    // What is no failure is what it was at first.
-    for (class, is) in
-        [(Class::Applied, "delivered"), (Class::Validation, "dead"), (Class::RateLimited, "wait")]
-    {
-        let outcome = Outcome { replayed: true, ..Outcome::of(class) };
-        assert_eq!(name(&settle(write(&create(KEYED)), &outcome)), is, "{class:?}");
-    }
-}
-
-#[test]
-fn i15_a_long_quote_is_cut_and_cleaned() {
-    let mut outcome = Outcome::because(Class::Validation, "x\ty".repeat(1000));
-    outcome.refusal.code = Some("c".repeat(500));
-    outcome.refusal.field = Some("bob@example.org".into());
-    let next = settle(write(&create(KEYED)), &outcome);
-    let reason = reason(&next).unwrap();
-    assert!(reason.message.chars().count() < 800 && !reason.message.contains('\t'));
-    assert_eq!(reason.code.as_deref().map(|code| code.chars().count()), Some(129));
-    assert_eq!(reason.field.as_deref(), Some("[…]"));
-}
-
-/// I10, I12: a target that is not there, or has done nothing for anybody since it fell ill, uses up half of a record's
-/// attempts at most, however long it takes.
-#[test]
-fn i10_an_outage_uses_up_no_attempts() {
-    let not_there = Outcome { unreached: true, ..Outcome::of(Class::Retryable) };
-    let ill = Outcome::of(Class::Retryable);
-    for class in [KEYED, IdempotencyClass::Upsert, SEARCHED, MARKED, IdempotencyClass::None] {
-        let intent = create(class);
-        for attempts in 0..9 {
-            let at = Settling { attempts, ..write(&intent) };
-            for next in [settle(at, &not_there), settle(Settling { trial: true, ..at }, &ill)] {
-                assert!(matches!(next, Next::Retry { spent, .. } if spent == (attempts < 2)), "{next:?}");
-            }
-        }
-    }
-    // In doubt it stays in doubt, and nobody is called.
-    let doubtful = Intent { sends: 3, ..create(IdempotencyClass::Upsert) };
-    for outcome in [Class::Uncertain, Class::Retryable] {
-        let at = Settling { attempts: 4, ..write(&doubtful) };
-        assert_eq!(name(&settle(at, &Outcome::of(outcome))), "person");
-        assert_eq!(name(&settle(Settling { trial: true, ..at }, &Outcome::of(outcome))), "resend");
-    }
-    // What the target says of the record is the record's.
-    let at = Settling { attempts: 4, trial: true, ..write(&doubtful) };
-    assert_eq!(name(&settle(at, &Outcome::of(Class::Validation))), "dead");
 }

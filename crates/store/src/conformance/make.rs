@@ -16,7 +16,8 @@ use ledger::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::op::{Attempt, BulkJob, Fetch, SystemState};
+use crate::op::{Attempt, Fetch};
+use crate::system::{BulkJob, SystemState};
 use crate::{Op, Query, SpokeAsk};
 
 /// A wall-clock time: seconds after a fixed day.

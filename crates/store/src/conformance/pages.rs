@@ -10,7 +10,7 @@ use crate::browse::{
     DecisionFilter, DeliveryFilter, EventFilter, LIST_ROWS_MAX, Look, MessageFilter, Page, RecordFilter,
     SHEET_ROWS_MAX, SystemCounts,
 };
-use crate::op::SystemState;
+use crate::system::SystemState;
 
 fn deliveries(backend: &Backend, filter: DeliveryFilter) -> Vec<(i64, ObligationKey)> {
     match backend.look(&acme(), Look::Deliveries(filter)) {

@@ -10,8 +10,9 @@ use ledger::{Class, Intent, IntentState};
 use super::Backend;
 use super::make::*;
 use crate::browse::{Look, Page};
-use crate::op::{Fetch, SystemState};
+use crate::op::Fetch;
 use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
+use crate::system::SystemState;
 use crate::{Op, Query, Rows};
 
 fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {

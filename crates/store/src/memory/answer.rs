@@ -9,9 +9,10 @@ use ledger::{Intent, Lane, Obligation, Subject, Waiting};
 
 use super::tables::Tables;
 use crate::epoch::{RestoreRow, Restored};
-use crate::op::{Fetch, SystemState};
+use crate::op::Fetch;
 use crate::query::{Backlog, Claimed, Query, Rows, SpokeAsk, SpokeRow};
 use crate::rules;
+use crate::system::SystemState;
 
 impl Tables {
     pub(super) fn answer(&self, query: Query) -> Rows {

@@ -9,10 +9,12 @@ use planted::Bug;
 
 use super::tables::{self, Tables};
 use crate::Receipt;
-use crate::op::{Decided, Fetch, Op, Require, SystemState, Unit};
+use crate::op::{Decided, Fetch, Op, Unit};
 use crate::query::Head;
+use crate::require::Require;
 use crate::rules::{self, Settled};
 use crate::standing::{CHANGES_KEPT, Change};
+use crate::system::SystemState;
 
 impl Tables {
     pub(super) fn apply(&mut self, units: Vec<Unit>) -> Vec<Receipt> {

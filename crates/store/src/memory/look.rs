@@ -11,7 +11,8 @@ use crate::browse::{
     DecisionFilter, DeliveryFilter, EventFilter, FOOTPRINT_MAX, Footprint, LIST_ROWS_MAX, Look,
     MessageFilter, OPEN_COUNT_MAX, Page, RecordFilter, RecordSheet, SHEET_ROWS_MAX, SystemCounts,
 };
-use crate::op::{Applied, SystemState};
+use crate::op::Applied;
+use crate::system::SystemState;
 
 impl Tables {
     pub(super) fn look(&self, tenant: &Tenant, look: Look) -> Page {

@@ -12,10 +12,11 @@ use ledger::{Group, GroupKind, Intent, Job, Lane, Obligation, ObligationKey, Sha
 
 use crate::epoch::{Epoch, Reread};
 use crate::groups::{self, Step};
-use crate::op::{Applied, Attempt, Fetch, SystemState};
+use crate::op::{Applied, Attempt, Fetch};
 use crate::retention::Retained;
 use crate::rules;
 use crate::standing::Change;
+use crate::system::SystemState;
 
 /// Rows by position, with the position of each key.
 #[derive(Clone)]
