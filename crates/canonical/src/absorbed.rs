@@ -65,6 +65,8 @@ pub enum NoSecond {
 /// What a record had, as far as a merge changes it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Before {
+    /// The entity's schema version that names it so.
+    pub schema: u32,
     /// Its values.
     pub fields: Fields,
     /// Where they came from.
@@ -83,16 +85,34 @@ pub struct Before {
 }
 
 impl Before {
-    /// What a record has.
+    /// What a record has, which was read under that version of its schema.
     #[must_use]
-    pub fn of(record: &Record) -> Self {
+    pub fn of(record: &Record, schema: u32) -> Self {
         Self {
+            schema,
             fields: record.fields.clone(),
             provenance: record.provenance.clone(),
             marks: record.marks.clone(),
             extensions: record.extensions.clone(),
             open: record.open.clone(),
             occurrences: record.occurrences.clone(),
+        }
+    }
+
+    /// The record as it was then, as far as is kept.
+    #[must_use]
+    pub fn as_record(&self, record: &Record) -> Record {
+        Record {
+            schema: self.schema,
+            fields: self.fields.clone(),
+            provenance: self.provenance.clone(),
+            marks: self.marks.clone(),
+            extensions: self.extensions.clone(),
+            open: self.open.clone(),
+            occurrences: self.occurrences.clone(),
+            counter_writes: BTreeMap::new(),
+            absorbed: BTreeMap::new(),
+            ..record.clone()
         }
     }
 }

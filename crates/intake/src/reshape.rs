@@ -106,7 +106,7 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
         why: order.why.to_owned(),
         objects: objects.clone(),
         aliases: aliases.copied().collect(),
-        before: Before::of(keep),
+        before: Before::of(keep, read_under(context, keep)),
         ended: None,
     };
     after.absorbed.insert(gone.id, absorbed);
@@ -209,11 +209,17 @@ fn unite(order: Order<'_>, objects: &[Taken], after: &mut Record) {
     after.occurrences.extend(gone.occurrences.iter().cloned());
 }
 
+/// The version of the schema under which a record was read, and is written.
+fn read_under(context: Context<'_>, record: &Record) -> u32 {
+    context.schema.version.max(record.schema)
+}
+
 /// The record that goes stays as an alias: with all that it had, at its last version.
 fn alias(context: Context<'_>, order: Order<'_>, incoming: &Incoming, out: &mut Reshaped) {
     let (keep, gone) = (&order.keep.record, &order.gone.record);
     let after = Record {
         version: gone.version + 1,
+        schema: read_under(context, gone),
         alive: Alive::Merged { into: keep.id },
         updated_at: context.now,
         ..gone.clone()

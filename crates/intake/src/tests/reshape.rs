@@ -367,8 +367,8 @@ proptest! {
         }
         world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
         let (back, apart) = (world.record(keep), world.record(gone));
-        prop_assert_eq!(Before::of(back), Before::of(&one));
-        prop_assert_eq!(Before::of(apart), Before::of(&other));
+        prop_assert_eq!(Before::of(back, 1), Before::of(&one, 1));
+        prop_assert_eq!(Before::of(apart, 1), Before::of(&other, 1));
         prop_assert!(back.version > merged.version && apart.version > merged.version);
         prop_assert!(back.absorbed.is_empty());
         let whose = |links: &BTreeMap<ExternalRef, Link>| -> Vec<_> {
