@@ -162,11 +162,14 @@ fn may_merge(order: Order<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// The objects that come with the record that goes. Those of a kind that the survivor has there are duplicates.
+/// The objects that come with the record that goes. Those of a kind that the survivor has there are duplicates, and so are
+/// those that were before: they stay linked to their aliases.
 fn taken(order: Order<'_>) -> Vec<Taken> {
+    let (of, links) = (order.gone.record.id, order.gone.links.iter());
     let own = |link: &Link| order.keep.links.iter().any(|own| same_kind(own, link));
-    let links = order.gone.links.iter();
-    links.map(|link| Taken { object: link.external(), second: own(link), ended: false }).collect()
+    let own = links.map(|link| Taken { object: link.external(), of, second: own(link), ended: false });
+    let before = order.gone.record.absorbed.values().flat_map(|absorbed| &absorbed.objects);
+    own.chain(before.filter(|taken| taken.second).cloned()).collect()
 }
 
 fn same_kind(one: &Link, other: &Link) -> bool {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{Absorbed, Alive, Field, Fields, Open, Provenance, Record, System, Wall};
+use canonical::{Absorbed, Alive, ExternalRef, Field, Fields, Open, Provenance, Record, System, Taken, Wall};
 use ledger::{FieldLine, Side};
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     let (mut kept, mut back) = (keep.clone(), gone.clone());
     kept.absorbed.remove(&gone.id);
     back.alive = Alive::Live;
+    objects_since(absorbed, &mut back);
     since.ends(context, order, absorbed, &mut kept, &mut back);
     let lines = since.fields(order, absorbed, &mut kept, &mut back);
     since.marks(order, absorbed, &mut kept, &mut back);
@@ -120,9 +121,21 @@ impl<'a> Since<'a> {
             (back.alive, kept.alive) = (order.keep.record.alive.clone(), Alive::Live);
         }
         let own = |system: &System| order.gone.links.iter().any(|link| link.system == *system);
-        let lost = absorbed.objects.iter().filter(|taken| taken.ended && counts(&taken.object.system));
+        let own_ended = |taken: &&Taken| taken.of == back.id && taken.ended && counts(&taken.object.system);
+        // One that was a second one of it before goes on in its place.
+        let goes_on = |lost: &Taken| {
+            let mut others = absorbed.objects.iter().filter(|taken| taken.of != back.id && !taken.ended);
+            others.any(|taken| taken.is_like(&lost.object))
+        };
+        let lost = absorbed.objects.iter().filter(own_ended).filter(|lost| !goes_on(lost));
         if let Some(lost) = lost.map(|taken| &taken.object.system).find(|system| !own(system)) {
             back.alive = ended(lost);
+            // The survivor had none there, and ended with it.
+            let with_it = matches!(&kept.alive, Alive::Deleted { by, .. } if by == lost);
+            let had = order.keep.links.iter().any(|link| link.system == *lost);
+            if with_it && !had && absorbed.ended.as_ref() != Some(lost) {
+                kept.alive = Alive::Live;
+            }
         }
         if let Some(by) = absorbed.ended.as_ref().filter(|by| self.theirs.contains(*by) && counts(by))
             && kept.alive == Alive::Live
@@ -227,6 +240,27 @@ impl<'a> Since<'a> {
             // What it said as a duplicate was nobody's word.
             out.wanted.push(link.external());
         }
+    }
+}
+
+/// What became of its objects, and of the second ones that it had, while they were the survivor's.
+fn objects_since(taken: &Absorbed, back: &mut Record) {
+    let id = back.id;
+    let ended = |object: &ExternalRef| taken.objects.iter().any(|now| now.ended && now.object == *object);
+    let own_ended =
+        |like: &Taken| taken.objects.iter().any(|own| own.of == id && own.ended && own.is_like(&like.object));
+    for (child, absorbed) in &mut back.absorbed {
+        absorbed.objects.retain(|taken| !taken.second);
+        for taken in &mut absorbed.objects {
+            taken.ended |= ended(&taken.object);
+        }
+        let theirs = |taken: &&Taken| taken.of == *child || absorbed.aliases.contains(&taken.of);
+        let seconds: Vec<Taken> = taken.objects.iter().filter(theirs).cloned().collect();
+        let mut own = seconds.iter().filter(|taken| !taken.second && !taken.ended);
+        if let Some(own) = own.find(|taken| own_ended(taken)) {
+            absorbed.ended = Some(own.object.system.clone());
+        }
+        absorbed.objects.extend(seconds);
     }
 }
 

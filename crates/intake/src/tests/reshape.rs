@@ -199,7 +199,7 @@ fn a_second_object_changes_nothing() {
     // The vendor merges them: then it goes through.
     let end = world.accept(&merged_there("crm", "2", "1", 7));
     assert_eq!(end.unlink.as_ref().map(|link| link.external_id.as_str()), Some("2"));
-    assert!(world.record(keep).second_object(&system("crm"), &object("people")).is_none());
+    assert!(world.record(keep).second_objects(&system("crm"), &object("people")).next().is_none());
     let late = world.accept(&said("crm", "2", 6, json!({"name": "Ida"})));
     assert!(late.record.is_none() && late.link.is_none());
 }
@@ -472,4 +472,54 @@ fn a_split_knows_whose_object_was_deleted() {
     assert!(!stands(&world, keep));
     world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
     assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
+}
+
+/// A has two objects in the CRM, one of them since B was merged into it; K has none there.
+fn three() -> (World, [RecordId; 3]) {
+    let mut world = World::new();
+    world.accept(&said("erp", "9", 1, json!({"hold": true})));
+    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
+    world.accept(&said("crm", "3", 3, json!({"name": "Ada B."})));
+    let all = [world.id("erp", "9"), world.id("crm", "2"), world.id("crm", "3")];
+    world.merge((all[1], all[2]));
+    world.merge((all[0], all[1]));
+    (world, all)
+}
+
+/// A second object is one of whoever its record is merged into next: it goes on in place of the first one there, too.
+#[test]
+fn a_second_object_is_one_of_the_next_survivor() {
+    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
+    let (mut world, [k, a, b]) = three();
+    assert_eq!((world.id("crm", "2"), world.id("crm", "3")), (k, b));
+    world.accept(&gone("crm", "2", 8));
+    assert!(stands(&world, k), "crm/3 stands");
+    assert_eq!(world.id("crm", "3"), k);
+    // It is a second one of the other record again, and goes on in place of that one's.
+    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, k), stands(&world, a)), (true, true));
+    assert_eq!(world.id("crm", "3"), a);
+    assert!(out.shown.objects.iter().any(|line| line.fate == Fate::Returns), "{:?}", out.shown.objects);
+    world.reshape(split, (a, b), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, a), stands(&world, b)), (false, true), "crm/2 was deleted");
+    assert_eq!(world.id("crm", "3"), b);
+
+    // The last of both takes the record along, and neither of those that had none.
+    let (mut world, [k, a, _]) = three();
+    world.accept(&gone("crm", "2", 8));
+    world.accept(&gone("crm", "3", 9));
+    assert!(!stands(&world, k));
+    world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, k), stands(&world, a)), (true, false));
+
+    // As long as both stand, nothing of them is lost by two splits.
+    let (mut world, [k, a, b]) = three();
+    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert!(out.shown.objects.iter().all(|line| line.fate != Fate::Lost), "{:?}", out.shown.objects);
+    let second = external("crm", "3");
+    let (crm, people) = (system("crm"), object("people"));
+    assert_eq!(world.record(a).second_objects(&crm, &people).collect::<Vec<_>>(), [&second]);
+    world.accept(&gone("crm", "3", 9));
+    world.reshape(split, (a, b), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, a), stands(&world, b)), (true, false));
 }
