@@ -13,6 +13,27 @@ use crate::value::Fields;
 /// Most records that one may absorb: each leaves what it changed in the survivor's row.
 pub const ABSORBED_MAX: usize = 64;
 
+/// How far an alias is followed: no merge makes a longer chain.
+pub const ALIAS_HOPS_MAX: usize = 16;
+
+/// The id that stands for a record's: itself, or where its alias leads. `into` says what a record was merged into.
+///
+/// # Errors
+/// What `into` fails with.
+pub fn stands_for<E>(
+    record: RecordId,
+    mut into: impl FnMut(RecordId) -> Result<Option<RecordId>, E>,
+) -> Result<RecordId, E> {
+    let mut found = record;
+    for _ in 0..ALIAS_HOPS_MAX {
+        match into(found)? {
+            Some(next) => found = next,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
 /// What a survivor keeps of a merge. What the other record was stands in that record's own row, which stays as an alias.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Absorbed {
@@ -29,6 +50,8 @@ pub struct Absorbed {
     /// Records that had been merged into the other one before, and lead here through it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<RecordId>,
+    /// By how many merges the farthest of all these leads here: 1 where it is the other record itself.
+    pub hops: usize,
     /// What the survivor had before.
     pub before: Before,
     /// Its own object there was deleted since, and an object of the other record goes on in its place.
@@ -141,6 +164,12 @@ impl Absorbed {
 }
 
 impl Record {
+    /// By how many merges the farthest of its aliases leads to it; 0 without any.
+    #[must_use]
+    pub fn alias_hops(&self) -> usize {
+        self.absorbed.values().map(|absorbed| absorbed.hops).max().unwrap_or(0)
+    }
+
     /// Whether another record's id leads to this one: it is its own, or that of one that was merged into it.
     #[must_use]
     pub fn stands_for(&self, id: RecordId) -> bool {

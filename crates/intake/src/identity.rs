@@ -1,9 +1,10 @@
 //! Which record is it? Link first, then declared match keys, else create. Two matches quarantine.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use canonical::schema::OnRecreate;
-use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId};
+use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId, stands_for};
 use ledger::Reason;
 use planted::Bug;
 
@@ -222,15 +223,13 @@ fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
     Identity::Record { record: context.fresh, link, former: None }
 }
 
-/// Follows aliases. Bounded: an alias never points at an alias for long, and a loop must not hang intake.
-pub(crate) fn survivor(view: &View, mut id: RecordId) -> RecordId {
-    for _ in 0..8 {
-        match view.records.get(&id).map(|record| &record.alive) {
-            Some(Alive::Merged { into }) => id = *into,
-            _ => break,
-        }
-    }
-    id
+/// Follows aliases.
+pub(crate) fn survivor(view: &View, id: RecordId) -> RecordId {
+    let into = |id| match view.records.get(&id).map(|record| &record.alive) {
+        Some(Alive::Merged { into }) => Some(*into),
+        _ => None,
+    };
+    stands_for(id, |id| Ok::<_, Infallible>(into(id))).unwrap_or(id)
 }
 
 /// The record that an object stands for, as far as it is linked.

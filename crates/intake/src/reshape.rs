@@ -11,8 +11,8 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{
-    ABSORBED_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId, JobId, Object,
-    Record, RecordId, System, Taken,
+    ABSORBED_MAX, ALIAS_HOPS_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId,
+    JobId, Object, Record, RecordId, System, Taken,
 };
 use ledger::{FieldLine, Level, Obligation, ObligationKey, RouteKind, Shadow, Shown, Side, Subject};
 use serde_json::Value;
@@ -106,6 +106,7 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
         why: order.why.to_owned(),
         objects: objects.clone(),
         aliases: aliases.copied().collect(),
+        hops: gone.alias_hops() + 1,
         before: Before::of(keep, read_under(context, keep)),
         ended: None,
     };
@@ -158,6 +159,17 @@ fn may_merge(order: Order<'_>) -> Result<(), String> {
     if keep.absorbed.len() >= ABSORBED_MAX {
         let other = "merge it into the other one instead";
         return Err(format!("{ABSORBED_MAX} records were merged into {} already: {other}", keep.id));
+    }
+    if gone.alias_hops() >= ALIAS_HOPS_MAX {
+        let what = if keep.alias_hops() < ALIAS_HOPS_MAX {
+            format!("merge {} into it instead", keep.id)
+        } else {
+            "split what was merged into one of the two last".to_owned()
+        };
+        return Err(format!(
+            "{ALIAS_HOPS_MAX} merges, one after the other, lead to {} already, and an alias is followed no further: {what}",
+            gone.id
+        ));
     }
     Ok(())
 }

@@ -523,3 +523,27 @@ fn a_second_object_is_one_of_the_next_survivor() {
     world.reshape(split, (a, b), &Prefer::new()).unwrap();
     assert_eq!((stands(&world, a), stands(&world, b)), (true, false));
 }
+
+/// However often the newer one stays: who was merged first still leads to the survivor, and where aliases are followed no
+/// further, the merge is refused.
+#[test]
+fn a_chain_of_merges_is_followed_to_its_end() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..=canonical::ALIAS_HOPS_MAX + 1).map(|number| number.to_string()).collect();
+    let mut all = Vec::new();
+    for (order, name) in names.iter().enumerate() {
+        world.accept(&said("crm", name, order as i64 + 1, json!({"email": format!("{name}@x.org")})));
+        all.push(world.id("crm", name));
+    }
+    for pair in all.windows(2).take(canonical::ALIAS_HOPS_MAX) {
+        world.merge((pair[1], pair[0]));
+    }
+    let (last, one_more) = (all[canonical::ALIAS_HOPS_MAX], all[canonical::ALIAS_HOPS_MAX + 1]);
+    world.accept(&said("marketing", "m", 99, json!({"email": "0@x.org", "consent": "no"})));
+    assert_eq!(world.id("marketing", "m"), last);
+    assert_eq!(world.record(last).fields["consent"], "no");
+    let refused = world.reshape(merge, (one_more, last), &Prefer::new()).unwrap_err();
+    assert!(refused.contains(&format!("merge {one_more} into it instead")), "{refused}");
+    world.merge((last, one_more));
+    assert_eq!(world.record(last).alias_hops(), canonical::ALIAS_HOPS_MAX);
+}

@@ -178,6 +178,7 @@ fn what_a_record_had_before_a_merge_is_read_too() {
             why: String::new(),
             objects: Vec::new(),
             aliases: Default::default(),
+            hops: 1,
             before: Before::of(&record(), 1),
             ended: None,
         };

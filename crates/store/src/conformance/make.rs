@@ -164,6 +164,7 @@ pub fn absorbed(number: u64) -> Absorbed {
             ended: false,
         }],
         aliases: [rec(950 + number)].into(),
+        hops: 2,
         before: Before { fields: fields("before"), ..Before::default() },
         ended: Some(system("crm")),
     }
