@@ -78,7 +78,16 @@ fn may_split(order: Order<'_>) -> Result<&Absorbed, String> {
         return Err(format!("{} was merged into {into} after that: split it from {into} first", keep.id));
     }
     let absorbed = keep.absorbed.get(&gone.id);
-    absorbed.ok_or_else(|| format!("{} does not know {}: {only}", keep.id, gone.id))
+    let absorbed = absorbed.ok_or_else(|| format!("{} does not know {}: {only}", keep.id, gone.id))?;
+    // What the survivor had before is told from what came with this one, and not from what came with another since.
+    let last = keep.absorbed.iter().max_by_key(|(_, absorbed)| absorbed.version);
+    if let Some((later, _)) = last.filter(|(id, later)| **id != gone.id && later.version > absorbed.version) {
+        return Err(format!(
+            "{later} was merged into {} after {}: split that one first (concord record split {}/{later})",
+            keep.id, gone.id, keep.entity
+        ));
+    }
+    Ok(absorbed)
 }
 
 /// What is known of what was said since the merge, and by whose object.
@@ -160,7 +169,12 @@ impl<'a> Since<'a> {
         for field in names.into_iter().filter_map(|name| Field::new(name).ok()) {
             let name = field.as_str();
             let from = keep.provenance.get(&field);
-            let untouched = from == before.provenance.get(&field) || from == gone.provenance.get(&field);
+            // Where nobody is known to have said it, the value tells.
+            let is = |value: Option<&Value>, said: Option<&Provenance>| {
+                from == said && (from.is_some() || keep.fields.get(name) == value)
+            };
+            let untouched = is(before.fields.get(name), before.provenance.get(&field))
+                || is(gone.fields.get(name), gone.provenance.get(&field));
             let said_there = from.is_some_and(|from| self.theirs.contains(&from.system));
             let mut line = |record, takes, why: &str| {
                 let (field, takes, why) = (field.clone(), Some(takes), why.to_owned());

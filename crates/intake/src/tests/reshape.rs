@@ -449,6 +449,45 @@ fn the_pages_merge_comes_out_as_it_says() {
     }
 }
 
+/// What came with a record that was merged later is nobody else's: the last one is split first.
+#[test]
+fn what_was_merged_last_is_split_first() {
+    let mut world = World::new();
+    for (order, (from, id, note)) in
+        [("crm", "1", "one's"), ("erp", "2", "two's"), ("marketing", "3", "three's")].into_iter().enumerate()
+    {
+        world.schema.creators = vec![system(from)];
+        world.accept(&said(from, id, order as i64 + 1, json!({"note": note})));
+    }
+    let [one, two, three] =
+        [("crm", "1"), ("erp", "2"), ("marketing", "3")].map(|(from, id)| world.id(from, id));
+    world.merge((one, two));
+    world.merge((one, three));
+    let refused = world.reshape(split, (one, two), &Prefer::new()).unwrap_err();
+    assert!(
+        refused.contains(&format!("split that one first (concord record split Contact/{three})")),
+        "{refused}"
+    );
+    for gone in [three, two] {
+        world.reshape(split, (one, gone), &Prefer::new()).unwrap();
+    }
+    let notes = [one, two, three].map(|id| world.record(id).fields["note"].clone());
+    assert_eq!(notes, ["one's", "two's", "three's"]);
+}
+
+/// A value that came since the merge, of which nobody knows who said it, stays with the survivor.
+#[test]
+fn a_value_of_unknown_origin_is_not_taken_for_an_older_one() {
+    let (mut world, keep, gone) = two();
+    world.merge((keep, gone));
+    let record = world.view.records.get_mut(&keep).unwrap();
+    assert!(!record.provenance.contains_key("consent"));
+    record.fields.insert("consent".to_owned(), json!("no"));
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    assert_eq!(world.record(keep).fields.get("consent"), Some(&json!("no")));
+    assert!(!world.record(gone).fields.contains_key("consent"));
+}
+
 /// Whose object was deleted while the records were one is deleted once they are two, and nobody else is.
 #[test]
 fn a_split_knows_whose_object_was_deleted() {
