@@ -18,6 +18,7 @@ use ledger::{FieldLine, Level, Obligation, ObligationKey, RouteKind, Shadow, Sho
 use serde_json::Value;
 
 use crate::decide::{changed, decision};
+use crate::key::kept_keys;
 use crate::link::Link;
 use crate::raise;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise};
@@ -241,10 +242,21 @@ fn alias(context: Context<'_>, order: Order<'_>, incoming: &Incoming, out: &mut 
     };
     let data = [("into".to_owned(), Value::String(keep.id.to_string()))].into_iter().collect();
     out.tell(context, incoming, &after, ("merged", 1), data);
+    if gone.schema != after.schema {
+        // Another schema may have had other keys.
+        out.found_by_all(context, &after);
+    }
     out.records.push((after, gone.version));
 }
 
 impl Reshaped {
+    /// A record has all of its match keys, whatever it had of them.
+    fn found_by_all(&mut self, context: Context<'_>, record: &Record) {
+        let keys = kept_keys(context.schema, record).into_iter().map(|pair| (record.id, pair));
+        let new: Vec<_> = keys.filter(|key| !self.matches_added.contains(key)).collect();
+        self.matches_added.extend(new);
+    }
+
     /// A new version of a record, which is to be reached wherever it, or the other one, is to be.
     fn change(
         &mut self,

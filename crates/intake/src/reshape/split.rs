@@ -39,6 +39,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     out.change(context, &incoming, (&standing, gone.version), back, None);
     let data = [("from".to_owned(), Value::String(keep.id.to_string()))].into_iter().collect();
     if let Some((record, _)) = out.records.first().cloned() {
+        out.found_by_all(context, &record);
         out.tell(context, &incoming, &record, ("split", 2), data);
     }
     // The events of one order have ids of their own.

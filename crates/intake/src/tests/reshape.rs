@@ -449,6 +449,19 @@ fn the_pages_merge_comes_out_as_it_says() {
     }
 }
 
+/// An alias is found by its match keys, and so is the record that comes back, whatever became of its keys meanwhile.
+#[test]
+fn an_alias_keeps_its_match_keys() {
+    let (mut world, keep, gone) = two();
+    world.merge((keep, gone));
+    let keys = crate::kept_keys(&world.schema, world.record(gone));
+    assert_eq!(keys, match_values(&world.schema, &fields(json!({"email": "ada@y.org"}))));
+    world.view.matches.clear();
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    world.accept(&said("marketing", "m", 4, json!({"email": "ada@y.org", "consent": "no"})));
+    assert_eq!(world.id("marketing", "m"), gone);
+}
+
 /// What came with a record that was merged later is nobody else's: the last one is split first.
 #[test]
 fn what_was_merged_last_is_split_first() {
