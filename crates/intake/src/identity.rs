@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use canonical::schema::OnRecreate;
-use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId, stands_for};
+use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId, Wall, stands_for};
 use ledger::Reason;
 use planted::Bug;
 
@@ -80,14 +80,20 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
             }
         }
     }
+    unlinked(context, view, incoming)
+}
+
+/// Its object is linked to nobody who counts: its match keys say whose it is, or it is new.
+fn unlinked(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
+    let about = &incoming.about;
     let (ended, found): (Vec<RecordId>, Vec<RecordId>) =
-        matching(context.schema, view, incoming).into_iter().partition(|id| is_deleted(view, *id));
-    match found.as_slice() {
-        [] if !ended.is_empty() && context.schema.on_recreate == OnRecreate::Revive => {
-            again(context, view, incoming, &ended)
-        }
-        [] => create(context, view, incoming),
-        [record] => matched(context, view, incoming, *record),
+        matching(context.schema, view, incoming).into_iter().partition(|id| ended_at(view, *id).is_some());
+    let revives = context.schema.on_recreate == OnRecreate::Revive;
+    let last = ended.into_iter().filter(|_| revives).max_by_key(|id| (ended_at(view, *id), *id));
+    match (found.as_slice(), last) {
+        ([], Some(record)) => again(context, view, incoming, record),
+        ([], None) => create(context, view, incoming),
+        ([record], _) => matched(context, view, incoming, *record),
         _ => between(
             "ambiguous_match",
             format!(
@@ -108,8 +114,8 @@ fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -
         if !known.is_some_and(|known| Return::of(context, view, incoming, known).newer) {
             return Identity::Record { record, link: None, former: None };
         }
-        // The deleted record stays as it is.
-        return match create(context, view, incoming) {
+        // The deleted record stays as it is. Another of its objects may have made the new one already.
+        return match unlinked(context, view, incoming) {
             Identity::Record { record, link: own, .. } => {
                 Identity::Record { record, link: own, former: Some(link.clone()) }
             }
@@ -173,27 +179,23 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
     Identity::Record { record, link: Some(link_for(context, incoming, record)), former: None }
 }
 
-fn is_deleted(view: &View, id: RecordId) -> bool {
-    matches!(view.records.get(&id).map(|record| &record.alive), Some(Alive::Deleted { .. }))
+/// When it was deleted, if it was.
+fn ended_at(view: &View, id: RecordId) -> Option<Wall> {
+    match view.records.get(&id).map(|record| &record.alive) {
+        Some(Alive::Deleted { at, .. }) => Some(*at),
+        _ => None,
+    }
 }
 
 /// Only records that were deleted have the same match key: the last of them comes back, where the source may bring one in.
-fn again(context: Context<'_>, view: &View, incoming: &Incoming, ended: &[RecordId]) -> Identity {
+fn again(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId) -> Identity {
     // A late word looks the same: only what is there brings it back.
     if !incoming.read && incoming.fetchable {
         return Identity::Look;
     }
     match create(context, view, incoming) {
-        Identity::Record { .. } => {}
-        other => return other,
-    }
-    let at = |id: &RecordId| match view.records.get(id).map(|record| &record.alive) {
-        Some(Alive::Deleted { at, .. }) => Some(*at),
-        _ => None,
-    };
-    match ended.iter().copied().max_by_key(|id| (at(id), *id)) {
-        Some(record) => Identity::Again { record, link: link_for(context, incoming, record) },
-        None => create(context, view, incoming),
+        Identity::Record { .. } => Identity::Again { record, link: link_for(context, incoming, record) },
+        other => other,
     }
 }
 

@@ -201,6 +201,29 @@ fn an_object_that_is_there_again_brings_its_record_back_or_makes_a_new_one() {
     assert!(older.record.is_none_or(|(record, _)| record.fields["name"] == "Ada"));
 }
 
+/// One person makes one new record: which of its objects is there again first does not matter.
+#[test]
+fn of_the_objects_of_a_deleted_record_one_new_record_is_made() {
+    let mut world = World::new();
+    world.schema.on_recreate = OnRecreate::New;
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    let ended = world.only().id;
+    // The ERP's stays.
+    world.accept(&gone("crm", "1", 2));
+    world.accept(&said("crm", "1", 9, json!({"name": "Ada", "email": "a@x.org"})));
+    let made = world.view.links[&external("crm", "1")].record;
+    assert_ne!(made, ended);
+    let edit = world.accept(&said("erp", "9", 10, json!({"email": "a@x.org", "hold": true})));
+    assert_eq!((edit.about, world.view.records.len()), (Some(made), 2));
+    assert_eq!(world.view.links[&external("erp", "9")].record, made);
+    assert_eq!(world.view.records[&made].fields["hold"], json!(true));
+    assert!(matches!(world.view.records[&ended].alive, Alive::Deleted { .. }));
+    // Its order goes on.
+    world.accept(&said("erp", "9", 8, json!({"email": "a@x.org", "hold": false})));
+    assert_eq!(world.view.records[&made].fields["hold"], json!(true));
+}
+
 #[test]
 fn another_object_with_its_key_makes_a_new_record_or_brings_it_back() {
     let other = said("crm", "2", 1, json!({"name": "Ada B.", "email": "a@x.org"}));
