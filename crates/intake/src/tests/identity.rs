@@ -255,7 +255,7 @@ fn another_object_with_its_key_makes_a_new_record_or_brings_it_back() {
 /// One that was deleted is not one that is known, even if it may be found.
 #[test]
 fn a_deleted_record_is_no_reference_data() {
-    let (mut world, _) = ended(OnRecreate::Revive);
+    let (mut world, id) = ended(OnRecreate::Revive);
     world.schema.rules = vec![canonical::schema::ReferenceRule {
         name: "known".into(),
         field: field("note"),
@@ -267,6 +267,14 @@ fn a_deleted_record_is_no_reference_data() {
         },
     }];
     let refers = said("crm", "5", 4, json!({"name": "Eve", "note": "a@x.org"}));
+    let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
+    assert_eq!(why.class, "reference_data");
+    // Nor by the key of an alias, whose record is the one that was deleted.
+    let known =
+        world.accept(&said("crm", "2", 3, json!({"name": "Ada B.", "email": "b@x.org"}))).about.unwrap();
+    let refers = said("crm", "6", 5, json!({"name": "Eve", "note": "b@x.org"}));
+    let alias = world.view.records.get_mut(&known).unwrap();
+    alias.alive = Alive::Merged { into: id };
     let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
     assert_eq!(why.class, "reference_data");
 }
