@@ -12,7 +12,7 @@ pub mod suggest;
 mod time;
 pub mod value;
 
-pub use absorbed::{ABSORBED_MAX, Absorbed, Before, NoSecond, Taken};
+pub use absorbed::{ABSORBED_MAX, ALIAS_HOPS_MAX, Absorbed, Before, NoSecond, Taken, stands_for};
 pub use event::{CloudEvent, EventEnvelopeError, Fact};
 pub use ids::{EventId, IntentId, JobId, MessageId, RecordId, RouteId};
 pub use name::{Entity, Field, NameError, Object, System, Tenant};

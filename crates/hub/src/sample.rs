@@ -63,8 +63,13 @@ const FILES: [(&str, &str); 9] = [
 
 /// The configuration, with a file more.
 pub(crate) fn configuration(more: Option<(&str, &str)>) -> Arc<Configuration> {
+    configuration_with(more.as_slice())
+}
+
+/// The configuration, with files more, or others.
+pub(crate) fn configuration_with(more: &[(&str, &str)]) -> Arc<Configuration> {
     let mut files = Files::new();
-    for (path, text) in FILES.into_iter().chain(more) {
+    for (path, text) in FILES.into_iter().chain(more.iter().copied()) {
         files.put(path, text);
     }
     let shown = |problems: Vec<config::Problem>| {

@@ -202,8 +202,7 @@ fn delete(
         return None;
     }
     if record.alive == Alive::Live
-        && let Some(next) = record.second_object(source, &incoming.about.object).cloned()
-        && next != incoming.about
+        && let Some(next) = next_object(&record, &incoming.about)
     {
         second::takes_over(context, incoming, record, link, &next, accepted);
         return None;
@@ -240,6 +239,11 @@ fn delete(
     accepted.unlink = planted::is(Bug::DeletedIsForgotten).then(|| link.clone());
     record.alive = Alive::Deleted { by: source.clone(), at: context.now };
     Some(record)
+}
+
+/// The object that goes on in place of one that is gone.
+fn next_object(record: &Record, gone: &ExternalRef) -> Option<ExternalRef> {
+    record.second_objects(&gone.system, &gone.object).find(|next| *next != gone).cloned()
 }
 
 /// Whether an object was known to be gone before, and has not been seen or written to since.

@@ -1,9 +1,10 @@
 //! Which record is it? Link first, then declared match keys, else create. Two matches quarantine.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use canonical::schema::OnRecreate;
-use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId};
+use canonical::{Alive, EntitySchema, ExternalRef, Field, RecordId, Wall, stands_for};
 use ledger::Reason;
 use planted::Bug;
 
@@ -79,14 +80,20 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
             }
         }
     }
+    unlinked(context, view, incoming)
+}
+
+/// Its object is linked to nobody who counts: its match keys say whose it is, or it is new.
+fn unlinked(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
+    let about = &incoming.about;
     let (ended, found): (Vec<RecordId>, Vec<RecordId>) =
-        matching(context.schema, view, incoming).into_iter().partition(|id| is_deleted(view, *id));
-    match found.as_slice() {
-        [] if !ended.is_empty() && context.schema.on_recreate == OnRecreate::Revive => {
-            again(context, view, incoming, &ended)
-        }
-        [] => create(context, view, incoming),
-        [record] => matched(context, view, incoming, *record),
+        matching(context.schema, view, incoming).into_iter().partition(|id| ended_at(view, *id).is_some());
+    let revives = context.schema.on_recreate == OnRecreate::Revive;
+    let last = ended.into_iter().filter(|_| revives).max_by_key(|id| (ended_at(view, *id), *id));
+    match (found.as_slice(), last) {
+        ([], Some(record)) => again(context, view, incoming, record),
+        ([], None) => create(context, view, incoming),
+        ([record], _) => matched(context, view, incoming, *record),
         _ => between(
             "ambiguous_match",
             format!(
@@ -107,8 +114,8 @@ fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -
         if !known.is_some_and(|known| Return::of(context, view, incoming, known).newer) {
             return Identity::Record { record, link: None, former: None };
         }
-        // The deleted record stays as it is.
-        return match create(context, view, incoming) {
+        // The deleted record stays as it is. Another of its objects may have made the new one already.
+        return match unlinked(context, view, incoming) {
             Identity::Record { record, link: own, .. } => {
                 Identity::Record { record, link: own, former: Some(link.clone()) }
             }
@@ -172,27 +179,23 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
     Identity::Record { record, link: Some(link_for(context, incoming, record)), former: None }
 }
 
-fn is_deleted(view: &View, id: RecordId) -> bool {
-    matches!(view.records.get(&id).map(|record| &record.alive), Some(Alive::Deleted { .. }))
+/// When it was deleted, if it was.
+fn ended_at(view: &View, id: RecordId) -> Option<Wall> {
+    match view.records.get(&id).map(|record| &record.alive) {
+        Some(Alive::Deleted { at, .. }) => Some(*at),
+        _ => None,
+    }
 }
 
 /// Only records that were deleted have the same match key: the last of them comes back, where the source may bring one in.
-fn again(context: Context<'_>, view: &View, incoming: &Incoming, ended: &[RecordId]) -> Identity {
+fn again(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId) -> Identity {
     // A late word looks the same: only what is there brings it back.
     if !incoming.read && incoming.fetchable {
         return Identity::Look;
     }
     match create(context, view, incoming) {
-        Identity::Record { .. } => {}
-        other => return other,
-    }
-    let at = |id: &RecordId| match view.records.get(id).map(|record| &record.alive) {
-        Some(Alive::Deleted { at, .. }) => Some(*at),
-        _ => None,
-    };
-    match ended.iter().copied().max_by_key(|id| (at(id), *id)) {
-        Some(record) => Identity::Again { record, link: link_for(context, incoming, record) },
-        None => create(context, view, incoming),
+        Identity::Record { .. } => Identity::Again { record, link: link_for(context, incoming, record) },
+        other => other,
     }
 }
 
@@ -222,15 +225,13 @@ fn create(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity {
     Identity::Record { record: context.fresh, link, former: None }
 }
 
-/// Follows aliases. Bounded: an alias never points at an alias for long, and a loop must not hang intake.
-pub(crate) fn survivor(view: &View, mut id: RecordId) -> RecordId {
-    for _ in 0..8 {
-        match view.records.get(&id).map(|record| &record.alive) {
-            Some(Alive::Merged { into }) => id = *into,
-            _ => break,
-        }
-    }
-    id
+/// Follows aliases.
+pub(crate) fn survivor(view: &View, id: RecordId) -> RecordId {
+    let into = |id| match view.records.get(&id).map(|record| &record.alive) {
+        Some(Alive::Merged { into }) => Some(*into),
+        _ => None,
+    };
+    stands_for(id, |id| Ok::<_, Infallible>(into(id))).unwrap_or(id)
 }
 
 /// The record that an object stands for, as far as it is linked.

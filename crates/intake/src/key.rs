@@ -33,13 +33,13 @@ pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, Stri
     out
 }
 
-/// The match keys by which a record is found: those of one that stands, and of a deleted one where it may come back by them.
+/// The match keys by which a record is found: those of one that stands, of an alias, which keeps its own for ever, and of a
+/// deleted one where it may come back by them.
 #[must_use]
 pub fn kept_keys(schema: &EntitySchema, record: &Record) -> Vec<(String, String)> {
     let found = match record.alive {
-        Alive::Live => true,
+        Alive::Live | Alive::Merged { .. } => true,
         Alive::Deleted { .. } => schema.on_recreate == OnRecreate::Revive,
-        Alive::Merged { .. } => false,
     };
     if found { match_values(schema, &record.fields) } else { Vec::new() }
 }

@@ -6,6 +6,7 @@ use canonical::{Entity, EntitySchema, Fields, Record};
 use ledger::Reason;
 use serde_json::Value;
 
+use crate::identity::survivor;
 use crate::key::comparing;
 use crate::verdict::Incoming;
 use crate::view::View;
@@ -79,9 +80,9 @@ fn is_known(rule: &ReferenceRule, view: &View, text: &str) -> bool {
     match &rule.wants {
         Wants::OneOf { values, .. } => values.contains(text),
         Wants::Record { entity, key, fold, normalise } => {
-            // One that was deleted may still be found by its key.
+            // One that was deleted may still be found by its key, or by that of one that was merged into it.
             let stands = |id: &canonical::RecordId| {
-                let alive = view.records.get(id).map(|record| &record.alive);
+                let alive = view.records.get(&survivor(view, *id)).map(|record| &record.alive);
                 !matches!(alive, Some(canonical::Alive::Deleted { .. }))
             };
             comparing(text, *fold, normalise).is_some_and(|value| {

@@ -11,13 +11,14 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{
-    ABSORBED_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId, JobId, Object,
-    Record, RecordId, System, Taken,
+    ABSORBED_MAX, ALIAS_HOPS_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId,
+    JobId, Object, Record, RecordId, System, Taken,
 };
 use ledger::{FieldLine, Level, Obligation, ObligationKey, RouteKind, Shadow, Shown, Side, Subject};
 use serde_json::Value;
 
 use crate::decide::{changed, decision};
+use crate::key::kept_keys;
 use crate::link::Link;
 use crate::raise;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise};
@@ -106,7 +107,8 @@ pub fn merge(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
         why: order.why.to_owned(),
         objects: objects.clone(),
         aliases: aliases.copied().collect(),
-        before: Before::of(keep),
+        hops: gone.alias_hops() + 1,
+        before: Before::of(keep, read_under(context, keep)),
         ended: None,
     };
     after.absorbed.insert(gone.id, absorbed);
@@ -159,14 +161,28 @@ fn may_merge(order: Order<'_>) -> Result<(), String> {
         let other = "merge it into the other one instead";
         return Err(format!("{ABSORBED_MAX} records were merged into {} already: {other}", keep.id));
     }
+    if gone.alias_hops() >= ALIAS_HOPS_MAX {
+        let what = if keep.alias_hops() < ALIAS_HOPS_MAX {
+            format!("merge {} into it instead", keep.id)
+        } else {
+            "split what was merged into one of the two last".to_owned()
+        };
+        return Err(format!(
+            "{ALIAS_HOPS_MAX} merges, one after the other, lead to {} already, and an alias is followed no further: {what}",
+            gone.id
+        ));
+    }
     Ok(())
 }
 
-/// The objects that come with the record that goes. Those of a kind that the survivor has there are duplicates.
+/// The objects that come with the record that goes. Those of a kind that the survivor has there are duplicates, and so are
+/// those that were before: they stay linked to their aliases.
 fn taken(order: Order<'_>) -> Vec<Taken> {
+    let (of, links) = (order.gone.record.id, order.gone.links.iter());
     let own = |link: &Link| order.keep.links.iter().any(|own| same_kind(own, link));
-    let links = order.gone.links.iter();
-    links.map(|link| Taken { object: link.external(), second: own(link), ended: false }).collect()
+    let own = links.map(|link| Taken { object: link.external(), of, second: own(link), ended: false });
+    let before = order.gone.record.absorbed.values().flat_map(|absorbed| &absorbed.objects);
+    own.chain(before.filter(|taken| taken.second).cloned()).collect()
 }
 
 fn same_kind(one: &Link, other: &Link) -> bool {
@@ -209,21 +225,38 @@ fn unite(order: Order<'_>, objects: &[Taken], after: &mut Record) {
     after.occurrences.extend(gone.occurrences.iter().cloned());
 }
 
+/// The version of the schema under which a record was read, and is written.
+fn read_under(context: Context<'_>, record: &Record) -> u32 {
+    context.schema.version.max(record.schema)
+}
+
 /// The record that goes stays as an alias: with all that it had, at its last version.
 fn alias(context: Context<'_>, order: Order<'_>, incoming: &Incoming, out: &mut Reshaped) {
     let (keep, gone) = (&order.keep.record, &order.gone.record);
     let after = Record {
         version: gone.version + 1,
+        schema: read_under(context, gone),
         alive: Alive::Merged { into: keep.id },
         updated_at: context.now,
         ..gone.clone()
     };
     let data = [("into".to_owned(), Value::String(keep.id.to_string()))].into_iter().collect();
     out.tell(context, incoming, &after, ("merged", 1), data);
+    if gone.schema != after.schema {
+        // Another schema may have had other keys.
+        out.found_by_all(context, &after);
+    }
     out.records.push((after, gone.version));
 }
 
 impl Reshaped {
+    /// A record has all of its match keys, whatever it had of them.
+    fn found_by_all(&mut self, context: Context<'_>, record: &Record) {
+        let keys = kept_keys(context.schema, record).into_iter().map(|pair| (record.id, pair));
+        let new: Vec<_> = keys.filter(|key| !self.matches_added.contains(key)).collect();
+        self.matches_added.extend(new);
+    }
+
     /// A new version of a record, which is to be reached wherever it, or the other one, is to be.
     fn change(
         &mut self,

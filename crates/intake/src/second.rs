@@ -103,7 +103,7 @@ pub(crate) fn takes_over(
     });
     accepted.wanted = incoming.fetchable.then(|| next.clone());
     accepted.untold = true;
-    record.not_second(next, NoSecond::FirstDeleted);
+    record.not_second(next, NoSecond::FirstDeleted(&incoming.about));
     // Another object, another order.
     record.marks.remove(&next.system);
     accepted.record = Some((record.clone(), record.version));

@@ -7,7 +7,7 @@
 mod compile;
 
 use canonical::value::{is_empty, normal};
-use canonical::{EntitySchema, Field, FieldType, Fields, Provenance, Record};
+use canonical::{Before, EntitySchema, Field, FieldType, Fields, Provenance, Record};
 use expression::{Budget, Inputs, Outcome, Program, Seen};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -112,9 +112,10 @@ impl Upcaster {
         self.to
     }
 
-    /// Reads a record under the newest version. It goes on naming the version it was last written under, until it is written
-    /// again; to read it once more changes nothing.
+    /// Reads a record under the newest version, with what it keeps of merges. It goes on naming the version it was last written
+    /// under, until it is written again; to read it once more changes nothing.
     pub fn record(&self, record: &mut Record) {
+        self.before_merges(record);
         let written = record.schema;
         if written >= self.to {
             return;
@@ -138,6 +139,18 @@ impl Upcaster {
             }
         }
         self.settle(&mut record.fields);
+    }
+
+    /// What it had before another was merged into it comes back with a split, whenever that is.
+    fn before_merges(&self, record: &mut Record) {
+        let mut absorbed = std::mem::take(&mut record.absorbed);
+        let kept = absorbed.values_mut().map(|absorbed| &mut absorbed.before);
+        for before in kept.filter(|before| before.schema < self.to) {
+            let mut then = before.as_record(record);
+            self.record(&mut then);
+            *before = Before::of(&then, self.to);
+        }
+        record.absorbed = absorbed;
     }
 
     /// Reads what an event carries, which is a part of a record: what is made of several fields is only there where all of

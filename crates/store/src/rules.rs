@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use canonical::{ALIAS_HOPS_MAX, stands_for};
 use canonical::{Object, RecordId, Wall};
 use intake::{Link, Raise};
 use ledger::{Aside, Intent, IntentState, Lane, Level, Obligation, Reason, Shadow, State, Subject, Waiting};
@@ -10,27 +11,6 @@ use ledger::{Aside, Intent, IntentState, Lane, Level, Obligation, Reason, Shadow
 use crate::groups;
 use crate::op::{Decided, Fetch, Op, Unit};
 use crate::query::Head;
-
-/// How far an alias is followed. Longer chains do not arise: merging points the alias at the survivor of its time.
-pub const ALIAS_HOPS_MAX: usize = 16;
-
-/// The id that stands for a record's: itself, or where its alias leads. `into` says what a record was merged into.
-///
-/// # Errors
-/// What `into` fails with.
-pub fn stands_for<E>(
-    record: RecordId,
-    mut into: impl FnMut(RecordId) -> Result<Option<RecordId>, E>,
-) -> Result<RecordId, E> {
-    let mut found = record;
-    for _ in 0..ALIAS_HOPS_MAX {
-        match into(found)? {
-            Some(next) => found = next,
-            None => break,
-        }
-    }
-    Ok(found)
-}
 
 /// All records that were merged into one, over several hops. `merged` says which were merged into one itself.
 ///

@@ -103,7 +103,11 @@ impl Jobs {
     ) -> Result<((Whole, Whole), Reshaped), String> {
         let Some(reshape) = &job.reshape else { return Err("it names no records".to_owned()) };
         let mut both = both.into_iter();
-        let mut next = |id: RecordId| both.next().flatten().ok_or_else(|| format!("there is no record {id}"));
+        let mut next = |id: RecordId| {
+            let mut whole = both.next().flatten().ok_or_else(|| format!("there is no record {id}"))?;
+            crate::versions::read(&self.config, &mut whole.record);
+            Ok::<_, String>(whole)
+        };
         let (keep, gone) = (next(reshape.keep)?, next(reshape.gone)?);
         let entity = &keep.record.entity;
         let Some(schema) = self.config.entities.get(entity) else {

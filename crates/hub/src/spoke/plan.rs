@@ -255,7 +255,7 @@ impl Spoke {
     ) -> Plan {
         // What is made now would be a third one.
         if let Some(second) =
-            record.second_object(&self.system, &obligation.object).filter(|_| link.is_none())
+            record.second_objects(&self.system, &obligation.object).next().filter(|_| link.is_none())
         {
             let text = format!(
                 "its object there is gone, and {second} is a second one of it that came with a merged record: link that one \

@@ -63,7 +63,10 @@ pub(super) fn split(
         }
     }
     let linked: BTreeSet<_> = keep.links.iter().chain(&gone.links).map(Link::external).collect();
-    for taken in absorbed.objects.iter().filter(|taken| !linked.contains(&taken.object)) {
+    // What is linked to an alias of the other record stays so.
+    let elsewhere = |taken: &&Taken| taken.second && taken.of != gone.record.id;
+    let lost = absorbed.objects.iter().filter(|taken| !linked.contains(&taken.object));
+    for taken in lost.filter(|taken| !elsewhere(taken)) {
         let (object, record, fate) = (taken.object.clone(), gone.record.id, Fate::Lost);
         out.shown.objects.push(ObjectLine { object, record, fate });
         out.shown

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{Absorbed, Alive, Field, Fields, Open, Provenance, Record, System, Wall};
+use canonical::{Absorbed, Alive, ExternalRef, Field, Fields, Open, Provenance, Record, System, Taken, Wall};
 use ledger::{FieldLine, Side};
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     let (mut kept, mut back) = (keep.clone(), gone.clone());
     kept.absorbed.remove(&gone.id);
     back.alive = Alive::Live;
+    objects_since(absorbed, &mut back);
     since.ends(context, order, absorbed, &mut kept, &mut back);
     let lines = since.fields(order, absorbed, &mut kept, &mut back);
     since.marks(order, absorbed, &mut kept, &mut back);
@@ -38,6 +39,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     out.change(context, &incoming, (&standing, gone.version), back, None);
     let data = [("from".to_owned(), Value::String(keep.id.to_string()))].into_iter().collect();
     if let Some((record, _)) = out.records.first().cloned() {
+        out.found_by_all(context, &record);
         out.tell(context, &incoming, &record, ("split", 2), data);
     }
     // The events of one order have ids of their own.
@@ -77,7 +79,16 @@ fn may_split(order: Order<'_>) -> Result<&Absorbed, String> {
         return Err(format!("{} was merged into {into} after that: split it from {into} first", keep.id));
     }
     let absorbed = keep.absorbed.get(&gone.id);
-    absorbed.ok_or_else(|| format!("{} does not know {}: {only}", keep.id, gone.id))
+    let absorbed = absorbed.ok_or_else(|| format!("{} does not know {}: {only}", keep.id, gone.id))?;
+    // What the survivor had before is told from what came with this one, and not from what came with another since.
+    let last = keep.absorbed.iter().max_by_key(|(_, absorbed)| absorbed.version);
+    if let Some((later, _)) = last.filter(|(id, later)| **id != gone.id && later.version > absorbed.version) {
+        return Err(format!(
+            "{later} was merged into {} after {}: split that one first (concord record split {}/{later})",
+            keep.id, gone.id, keep.entity
+        ));
+    }
+    Ok(absorbed)
 }
 
 /// What is known of what was said since the merge, and by whose object.
@@ -120,9 +131,21 @@ impl<'a> Since<'a> {
             (back.alive, kept.alive) = (order.keep.record.alive.clone(), Alive::Live);
         }
         let own = |system: &System| order.gone.links.iter().any(|link| link.system == *system);
-        let lost = absorbed.objects.iter().filter(|taken| taken.ended && counts(&taken.object.system));
+        let own_ended = |taken: &&Taken| taken.of == back.id && taken.ended && counts(&taken.object.system);
+        // One that was a second one of it before goes on in its place.
+        let goes_on = |lost: &Taken| {
+            let mut others = absorbed.objects.iter().filter(|taken| taken.of != back.id && !taken.ended);
+            others.any(|taken| taken.is_like(&lost.object))
+        };
+        let lost = absorbed.objects.iter().filter(own_ended).filter(|lost| !goes_on(lost));
         if let Some(lost) = lost.map(|taken| &taken.object.system).find(|system| !own(system)) {
             back.alive = ended(lost);
+            // The survivor had none there, and ended with it.
+            let with_it = matches!(&kept.alive, Alive::Deleted { by, .. } if by == lost);
+            let had = order.keep.links.iter().any(|link| link.system == *lost);
+            if with_it && !had && absorbed.ended.as_ref() != Some(lost) {
+                kept.alive = Alive::Live;
+            }
         }
         if let Some(by) = absorbed.ended.as_ref().filter(|by| self.theirs.contains(*by) && counts(by))
             && kept.alive == Alive::Live
@@ -147,7 +170,12 @@ impl<'a> Since<'a> {
         for field in names.into_iter().filter_map(|name| Field::new(name).ok()) {
             let name = field.as_str();
             let from = keep.provenance.get(&field);
-            let untouched = from == before.provenance.get(&field) || from == gone.provenance.get(&field);
+            // Where nobody is known to have said it, the value tells.
+            let is = |value: Option<&Value>, said: Option<&Provenance>| {
+                from == said && (from.is_some() || keep.fields.get(name) == value)
+            };
+            let untouched = is(before.fields.get(name), before.provenance.get(&field))
+                || is(gone.fields.get(name), gone.provenance.get(&field));
             let said_there = from.is_some_and(|from| self.theirs.contains(&from.system));
             let mut line = |record, takes, why: &str| {
                 let (field, takes, why) = (field.clone(), Some(takes), why.to_owned());
@@ -227,6 +255,27 @@ impl<'a> Since<'a> {
             // What it said as a duplicate was nobody's word.
             out.wanted.push(link.external());
         }
+    }
+}
+
+/// What became of its objects, and of the second ones that it had, while they were the survivor's.
+fn objects_since(taken: &Absorbed, back: &mut Record) {
+    let id = back.id;
+    let ended = |object: &ExternalRef| taken.objects.iter().any(|now| now.ended && now.object == *object);
+    let own_ended =
+        |like: &Taken| taken.objects.iter().any(|own| own.of == id && own.ended && own.is_like(&like.object));
+    for (child, absorbed) in &mut back.absorbed {
+        absorbed.objects.retain(|taken| !taken.second);
+        for taken in &mut absorbed.objects {
+            taken.ended |= ended(&taken.object);
+        }
+        let theirs = |taken: &&Taken| taken.of == *child || absorbed.aliases.contains(&taken.of);
+        let seconds: Vec<Taken> = taken.objects.iter().filter(theirs).cloned().collect();
+        let mut own = seconds.iter().filter(|taken| !taken.second && !taken.ended);
+        if let Some(own) = own.find(|taken| own_ended(taken)) {
+            absorbed.ended = Some(own.object.system.clone());
+        }
+        absorbed.objects.extend(seconds);
     }
 }
 

@@ -201,6 +201,29 @@ fn an_object_that_is_there_again_brings_its_record_back_or_makes_a_new_one() {
     assert!(older.record.is_none_or(|(record, _)| record.fields["name"] == "Ada"));
 }
 
+/// One person makes one new record: which of its objects is there again first does not matter.
+#[test]
+fn of_the_objects_of_a_deleted_record_one_new_record_is_made() {
+    let mut world = World::new();
+    world.schema.on_recreate = OnRecreate::New;
+    world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    let ended = world.only().id;
+    // The ERP's stays.
+    world.accept(&gone("crm", "1", 2));
+    world.accept(&said("crm", "1", 9, json!({"name": "Ada", "email": "a@x.org"})));
+    let made = world.view.links[&external("crm", "1")].record;
+    assert_ne!(made, ended);
+    let edit = world.accept(&said("erp", "9", 10, json!({"email": "a@x.org", "hold": true})));
+    assert_eq!((edit.about, world.view.records.len()), (Some(made), 2));
+    assert_eq!(world.view.links[&external("erp", "9")].record, made);
+    assert_eq!(world.view.records[&made].fields["hold"], json!(true));
+    assert!(matches!(world.view.records[&ended].alive, Alive::Deleted { .. }));
+    // Its order goes on.
+    world.accept(&said("erp", "9", 8, json!({"email": "a@x.org", "hold": false})));
+    assert_eq!(world.view.records[&made].fields["hold"], json!(true));
+}
+
 #[test]
 fn another_object_with_its_key_makes_a_new_record_or_brings_it_back() {
     let other = said("crm", "2", 1, json!({"name": "Ada B.", "email": "a@x.org"}));
@@ -232,7 +255,7 @@ fn another_object_with_its_key_makes_a_new_record_or_brings_it_back() {
 /// One that was deleted is not one that is known, even if it may be found.
 #[test]
 fn a_deleted_record_is_no_reference_data() {
-    let (mut world, _) = ended(OnRecreate::Revive);
+    let (mut world, id) = ended(OnRecreate::Revive);
     world.schema.rules = vec![canonical::schema::ReferenceRule {
         name: "known".into(),
         field: field("note"),
@@ -244,6 +267,14 @@ fn a_deleted_record_is_no_reference_data() {
         },
     }];
     let refers = said("crm", "5", 4, json!({"name": "Eve", "note": "a@x.org"}));
+    let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
+    assert_eq!(why.class, "reference_data");
+    // Nor by the key of an alias, whose record is the one that was deleted.
+    let known =
+        world.accept(&said("crm", "2", 3, json!({"name": "Ada B.", "email": "b@x.org"}))).about.unwrap();
+    let refers = said("crm", "6", 5, json!({"name": "Eve", "note": "b@x.org"}));
+    let alias = world.view.records.get_mut(&known).unwrap();
+    alias.alive = Alive::Merged { into: id };
     let Verdict::Quarantine(why) = world.decide(&refers) else { panic!("not quarantined") };
     assert_eq!(why.class, "reference_data");
 }

@@ -199,7 +199,7 @@ fn a_second_object_changes_nothing() {
     // The vendor merges them: then it goes through.
     let end = world.accept(&merged_there("crm", "2", "1", 7));
     assert_eq!(end.unlink.as_ref().map(|link| link.external_id.as_str()), Some("2"));
-    assert!(world.record(keep).second_object(&system("crm"), &object("people")).is_none());
+    assert!(world.record(keep).second_objects(&system("crm"), &object("people")).next().is_none());
     let late = world.accept(&said("crm", "2", 6, json!({"name": "Ida"})));
     assert!(late.record.is_none() && late.link.is_none());
 }
@@ -367,8 +367,8 @@ proptest! {
         }
         world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
         let (back, apart) = (world.record(keep), world.record(gone));
-        prop_assert_eq!(Before::of(back), Before::of(&one));
-        prop_assert_eq!(Before::of(apart), Before::of(&other));
+        prop_assert_eq!(Before::of(back, 1), Before::of(&one, 1));
+        prop_assert_eq!(Before::of(apart, 1), Before::of(&other, 1));
         prop_assert!(back.version > merged.version && apart.version > merged.version);
         prop_assert!(back.absorbed.is_empty());
         let whose = |links: &BTreeMap<ExternalRef, Link>| -> Vec<_> {
@@ -449,6 +449,58 @@ fn the_pages_merge_comes_out_as_it_says() {
     }
 }
 
+/// An alias is found by its match keys, and so is the record that comes back, whatever became of its keys meanwhile.
+#[test]
+fn an_alias_keeps_its_match_keys() {
+    let (mut world, keep, gone) = two();
+    world.merge((keep, gone));
+    let keys = crate::kept_keys(&world.schema, world.record(gone));
+    assert_eq!(keys, match_values(&world.schema, &fields(json!({"email": "ada@y.org"}))));
+    world.view.matches.clear();
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    world.accept(&said("marketing", "m", 4, json!({"email": "ada@y.org", "consent": "no"})));
+    assert_eq!(world.id("marketing", "m"), gone);
+}
+
+/// What came with a record that was merged later is nobody else's: the last one is split first.
+#[test]
+fn what_was_merged_last_is_split_first() {
+    let mut world = World::new();
+    for (order, (from, id, note)) in
+        [("crm", "1", "one's"), ("erp", "2", "two's"), ("marketing", "3", "three's")].into_iter().enumerate()
+    {
+        world.schema.creators = vec![system(from)];
+        world.accept(&said(from, id, order as i64 + 1, json!({"note": note})));
+    }
+    let [one, two, three] =
+        [("crm", "1"), ("erp", "2"), ("marketing", "3")].map(|(from, id)| world.id(from, id));
+    world.merge((one, two));
+    world.merge((one, three));
+    let refused = world.reshape(split, (one, two), &Prefer::new()).unwrap_err();
+    assert!(
+        refused.contains(&format!("split that one first (concord record split Contact/{three})")),
+        "{refused}"
+    );
+    for gone in [three, two] {
+        world.reshape(split, (one, gone), &Prefer::new()).unwrap();
+    }
+    let notes = [one, two, three].map(|id| world.record(id).fields["note"].clone());
+    assert_eq!(notes, ["one's", "two's", "three's"]);
+}
+
+/// A value that came since the merge, of which nobody knows who said it, stays with the survivor.
+#[test]
+fn a_value_of_unknown_origin_is_not_taken_for_an_older_one() {
+    let (mut world, keep, gone) = two();
+    world.merge((keep, gone));
+    let record = world.view.records.get_mut(&keep).unwrap();
+    assert!(!record.provenance.contains_key("consent"));
+    record.fields.insert("consent".to_owned(), json!("no"));
+    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
+    assert_eq!(world.record(keep).fields.get("consent"), Some(&json!("no")));
+    assert!(!world.record(gone).fields.contains_key("consent"));
+}
+
 /// Whose object was deleted while the records were one is deleted once they are two, and nobody else is.
 #[test]
 fn a_split_knows_whose_object_was_deleted() {
@@ -472,4 +524,78 @@ fn a_split_knows_whose_object_was_deleted() {
     assert!(!stands(&world, keep));
     world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
     assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
+}
+
+/// A has two objects in the CRM, one of them since B was merged into it; K has none there.
+fn three() -> (World, [RecordId; 3]) {
+    let mut world = World::new();
+    world.accept(&said("erp", "9", 1, json!({"hold": true})));
+    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
+    world.accept(&said("crm", "3", 3, json!({"name": "Ada B."})));
+    let all = [world.id("erp", "9"), world.id("crm", "2"), world.id("crm", "3")];
+    world.merge((all[1], all[2]));
+    world.merge((all[0], all[1]));
+    (world, all)
+}
+
+/// A second object is one of whoever its record is merged into next: it goes on in place of the first one there, too.
+#[test]
+fn a_second_object_is_one_of_the_next_survivor() {
+    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
+    let (mut world, [k, a, b]) = three();
+    assert_eq!((world.id("crm", "2"), world.id("crm", "3")), (k, b));
+    world.accept(&gone("crm", "2", 8));
+    assert!(stands(&world, k), "crm/3 stands");
+    assert_eq!(world.id("crm", "3"), k);
+    // It is a second one of the other record again, and goes on in place of that one's.
+    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, k), stands(&world, a)), (true, true));
+    assert_eq!(world.id("crm", "3"), a);
+    assert!(out.shown.objects.iter().any(|line| line.fate == Fate::Returns), "{:?}", out.shown.objects);
+    world.reshape(split, (a, b), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, a), stands(&world, b)), (false, true), "crm/2 was deleted");
+    assert_eq!(world.id("crm", "3"), b);
+
+    // The last of both takes the record along, and neither of those that had none.
+    let (mut world, [k, a, _]) = three();
+    world.accept(&gone("crm", "2", 8));
+    world.accept(&gone("crm", "3", 9));
+    assert!(!stands(&world, k));
+    world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, k), stands(&world, a)), (true, false));
+
+    // As long as both stand, nothing of them is lost by two splits.
+    let (mut world, [k, a, b]) = three();
+    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
+    assert!(out.shown.objects.iter().all(|line| line.fate != Fate::Lost), "{:?}", out.shown.objects);
+    let second = external("crm", "3");
+    let (crm, people) = (system("crm"), object("people"));
+    assert_eq!(world.record(a).second_objects(&crm, &people).collect::<Vec<_>>(), [&second]);
+    world.accept(&gone("crm", "3", 9));
+    world.reshape(split, (a, b), &Prefer::new()).unwrap();
+    assert_eq!((stands(&world, a), stands(&world, b)), (true, false));
+}
+
+/// However often the newer one stays: who was merged first still leads to the survivor, and where aliases are followed no
+/// further, the merge is refused.
+#[test]
+fn a_chain_of_merges_is_followed_to_its_end() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..=canonical::ALIAS_HOPS_MAX + 1).map(|number| number.to_string()).collect();
+    let mut all = Vec::new();
+    for (order, name) in names.iter().enumerate() {
+        world.accept(&said("crm", name, order as i64 + 1, json!({"email": format!("{name}@x.org")})));
+        all.push(world.id("crm", name));
+    }
+    for pair in all.windows(2).take(canonical::ALIAS_HOPS_MAX) {
+        world.merge((pair[1], pair[0]));
+    }
+    let (last, one_more) = (all[canonical::ALIAS_HOPS_MAX], all[canonical::ALIAS_HOPS_MAX + 1]);
+    world.accept(&said("marketing", "m", 99, json!({"email": "0@x.org", "consent": "no"})));
+    assert_eq!(world.id("marketing", "m"), last);
+    assert_eq!(world.record(last).fields["consent"], "no");
+    let refused = world.reshape(merge, (one_more, last), &Prefer::new()).unwrap_err();
+    assert!(refused.contains(&format!("merge {one_more} into it instead")), "{refused}");
+    world.merge((last, one_more));
+    assert_eq!(world.record(last).alias_hops(), canonical::ALIAS_HOPS_MAX);
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use canonical::{
-    Alive, EventId, Field, FieldSpec, FieldType, Marks, Open, OpenKind, OrderToken, Provenance, Record,
-    RecordId, System, Tenant, Wall,
+    Absorbed, Alive, Before, EventId, Field, FieldSpec, FieldType, JobId, Marks, Open, OpenKind, OrderToken,
+    Provenance, Record, RecordId, System, Tenant, Wall,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -164,6 +164,35 @@ fn what_is_known_of_a_field_goes_along_with_its_name() {
         upcaster().heirs(1).map(|(was, is, gone)| format!("{was} {is} {gone}")).collect();
     assert_eq!(heirs, ["first name false", "nick alias true", "name short false"]);
     assert_eq!(upcaster().heirs(3).count(), 0);
+}
+
+/// What a survivor had before a merge comes back under names of today, also where the record itself was written since.
+#[test]
+fn what_a_record_had_before_a_merge_is_read_too() {
+    for written in [1, 3] {
+        let mut read = Record { schema: written, ..record() };
+        let absorbed = Absorbed {
+            at: Wall(1),
+            version: 4,
+            job: JobId::from_parts(Wall(1), 1),
+            why: String::new(),
+            objects: Vec::new(),
+            aliases: Default::default(),
+            hops: 1,
+            before: Before::of(&record(), 1),
+            ended: None,
+        };
+        read.absorbed.insert(RecordId::from_parts(Wall(1), 2), absorbed);
+        upcaster().record(&mut read);
+        let before = &read.absorbed.values().next().unwrap().before;
+        let mut alone = record();
+        upcaster().record(&mut alone);
+        assert_eq!(before, &Before::of(&alone, 3));
+        assert!(before.fields.contains_key("alias") && !before.fields.contains_key("nick"));
+        let mut again = read.clone();
+        upcaster().record(&mut again);
+        assert_eq!(again, read);
+    }
 }
 
 /// What is wrong, each with the keys that lead there.

@@ -158,8 +158,14 @@ pub fn absorbed(number: u64) -> Absorbed {
         version: 2,
         job: job(number),
         why: "anna: one person".to_owned(),
-        objects: vec![Taken { object: external("crm", "contacts", "second"), second: true, ended: false }],
+        objects: vec![Taken {
+            object: external("crm", "contacts", "second"),
+            of: rec(900 + number),
+            second: true,
+            ended: false,
+        }],
         aliases: [rec(950 + number)].into(),
+        hops: 2,
         before: Before { fields: fields("before"), ..Before::default() },
         ended: Some(system("crm")),
     }

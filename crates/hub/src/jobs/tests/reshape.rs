@@ -15,7 +15,7 @@ fn two() -> Vec<Op> {
     let named = |number, name: &str| {
         let record = record(number, 3);
         let fields = [("name".to_owned(), name.into())].into_iter().collect();
-        Record { fields, absorbed: BTreeMap::new(), open: BTreeMap::new(), ..record }
+        Record { schema: 1, fields, absorbed: BTreeMap::new(), open: BTreeMap::new(), ..record }
     };
     let customer = intake::Link { object: object("customer"), ..link(2, "erp", "77") };
     vec![
@@ -226,6 +226,71 @@ fn i16_a_merge_and_a_split_survive_a_crash_after_every_commit() {
             let since =
                 |record| bench.decisions(record).iter().filter(|decision| decision.field.is_none()).count();
             assert_eq!(since(rec(1)), if action == Action::Merge { 1 } else { 2 }, "{dies_after}");
+        }
+    }
+}
+
+/// The second version of the model, in which a field has another name.
+const RENAMED: [(&str, &str); 4] = [
+    (
+        "model/contact@1.yaml",
+        "entity: Contact\nversion: 1\nschema: {type: object, properties: {name: {type: string}}}\n\
+         fields: {name: {owner: crm, pii: none}}\ncreators: [crm]\n",
+    ),
+    (
+        "model/contact.yaml",
+        "entity: Contact\nversion: 2\nschema: {type: object, properties: {title: {type: string}}}\n\
+         fields: {title: {owner: crm, pii: none}}\ncreators: [crm]\nretired: [name]\n\
+         upcast: [{from: 1, rows: [{field: title, was: name}]}]\n",
+    ),
+    (
+        "mappings/contact.crm.yaml",
+        "mapping: contact.crm\nversion: 2\nentity: Contact\nsystem: crm\nobject: contacts\nfields:\n  \
+         - {field: title, path: name, direction: in}\n",
+    ),
+    (
+        "mappings/contact.erp.yaml",
+        "mapping: contact.erp\nversion: 2\nentity: Contact\nsystem: erp\nobject: customer\nfields:\n  \
+         - {field: title, path: name, direction: out}\n",
+    ),
+];
+
+impl Bench {
+    /// The hub takes the newer configuration.
+    fn renamed(&mut self) {
+        self.config = crate::sample::configuration_with(&RENAMED);
+        self.restart();
+    }
+
+    fn done(&mut self, action: Action) {
+        let id = self.reshape(action, BTreeMap::new()).unwrap();
+        assert_eq!(self.apply(id, 1), Some(Ack::Done));
+        self.run();
+        assert_eq!(self.job(id).state, JobState::Done);
+    }
+}
+
+/// Records that were written under an older version of the schema are merged and split as the newer one reads them.
+#[test]
+fn what_was_written_under_an_older_version_is_merged_and_split_under_the_newer_one() {
+    for merged_before in [true, false] {
+        let mut bench = Bench::new(two());
+        if merged_before {
+            bench.done(Action::Merge);
+            bench.renamed();
+        } else {
+            bench.renamed();
+            bench.done(Action::Merge);
+            let (keep, gone) = bench.both();
+            assert_eq!((keep.record.schema, gone.record.schema), (2, 2));
+            let titles = [&keep, &gone].map(|whole| whole.record.fields.get("title").cloned());
+            assert_eq!(titles, [Some("Ada".into()), Some("Ada B.".into())], "by the newer name");
+        }
+        bench.done(Action::Split);
+        for (whole, name) in <[Whole; 2]>::from(bench.both()).into_iter().zip(["Ada", "Ada B."]) {
+            let record = whole.record;
+            let known = (record.schema, record.fields.get("title"), record.fields.get("name"));
+            assert_eq!(known, (2, Some(&name.into()), None), "merged before: {merged_before}");
         }
     }
 }
