@@ -127,7 +127,8 @@ impl Upcaster {
                 .iter()
                 .map(|row| row.inputs().find_map(|input| record.provenance.get(input)).cloned())
                 .collect();
-            let given = step.apply(&mut record.fields, true);
+            let kept: Vec<bool> = step.rows.iter().map(|row| row.stands(record)).collect();
+            let given = step.apply(&mut record.fields, true, &kept);
             for ((row, known), given) in step.rows.iter().zip(known).zip(given) {
                 match &row.source {
                     Source::Renamed(was) if given => rename(record, was, &row.field),
@@ -180,7 +181,7 @@ impl Upcaster {
             return;
         }
         for step in self.since(written) {
-            step.apply(fields, whole);
+            step.apply(fields, whole, &[]);
         }
         self.settle(fields);
     }
@@ -203,9 +204,13 @@ impl Upcaster {
 
 impl Step {
     /// Gives fields their values; says of each row whether it gave one. `whole`: all of a record is there, not a part of it.
-    fn apply(&self, fields: &mut Fields, whole: bool) -> Vec<bool> {
+    /// `kept`: by row, whether what its field holds stands; where nothing is said of a row, it does not.
+    fn apply(&self, fields: &mut Fields, whole: bool, kept: &[bool]) -> Vec<bool> {
+        let kept = kept.iter().copied().chain(std::iter::repeat(false));
+        let rows = self.rows.iter().zip(kept);
         // All rows read the older version, also where one of them takes a name away.
-        let made: Vec<Option<Value>> = self.rows.iter().map(|row| row.make(fields, whole)).collect();
+        let made: Vec<Option<Value>> =
+            rows.map(|(row, kept)| if kept { None } else { row.make(fields, whole) }).collect();
         let renamed = self.rows.iter().map(|row| match &row.source {
             Source::Renamed(was) => fields.remove(was.as_str()),
             Source::Itself | Source::Made(_) => None,
@@ -233,6 +238,15 @@ impl Row {
             Source::Itself | Source::Renamed(_) => None,
         };
         made.into_iter().flatten()
+    }
+
+    /// Whether its field holds a word of the newer version that nothing it is made of came after: the newer version counted
+    /// before, an earlier one was put back, and now the newer one counts again.
+    fn stands(&self, record: &Record) -> bool {
+        let said = |field: &Field| record.provenance.get(field).map(|from| from.at);
+        let Some(here) = said(&self.field) else { return false };
+        record.fields.contains_key(self.field.as_str())
+            && self.inputs().filter_map(said).all(|input| input <= here)
     }
 
     /// What its expression gives.

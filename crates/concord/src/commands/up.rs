@@ -142,10 +142,10 @@ fn load_several(dir: &Path, names: &[String], output: &Output) -> anyhow::Result
 
 /// Starts a hub of one tenant; shows what is wrong with its secrets.
 pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> anyhow::Result<Hub> {
-    wiring::start(plan).await.inspect_err(|error| tell_unresolved(error, output))
+    wiring::start(plan).await.inspect_err(|error| tell_unusable(error, output))
 }
 
-fn tell_unresolved(error: &anyhow::Error, output: &Output) {
+fn tell_unusable(error: &anyhow::Error, output: &Output) {
     if let Some(Unusable { problems, .. }) = error.downcast_ref() {
         check::tell(problems, output);
     }
@@ -179,7 +179,7 @@ async fn begin(
             }
             let several = Several { tenants, idle, token, crash };
             let hub = start_several(several, |name, why| voice.left_out(name, &why)).await;
-            let hub = hub.inspect_err(|error| tell_unresolved(error, voice.output))?;
+            let hub = hub.inspect_err(|error| tell_unusable(error, voice.output))?;
             let dirs = hub.tenants().iter().map(|one| folders::of_tenant(dir, one.tenant().as_str()));
             let dirs = dirs.collect();
             (hub, dirs)

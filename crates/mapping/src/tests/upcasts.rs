@@ -195,6 +195,34 @@ fn what_a_record_had_before_a_merge_is_read_too() {
     }
 }
 
+#[test]
+fn a_word_of_the_newer_version_outlives_an_earlier_one_that_was_put_back() {
+    // Version 2 counted, then 1 was put back and stored the record, and now 3 counts.
+    let field = |name: &str| Field::new(name).unwrap();
+    let said = |at| Provenance { at: Wall(at), ..record().provenance["first"].clone() };
+    let mut stored = record();
+    stored.fields.insert("name".to_owned(), json!("Countess"));
+    let read = |mut stored: Record| {
+        upcaster().record(&mut stored);
+        let name = &stored.provenance[&field("name")];
+        (stored.fields["name"].clone(), name.at)
+    };
+    for (first, last, name, wanted, at) in [
+        (1, 1, 5, "Countess", 5),
+        (5, 5, 5, "Countess", 5),
+        // What it is made of was said later.
+        (7, 1, 5, "Ada L", 7),
+        (1, 7, 5, "Ada L", 1),
+    ] {
+        stored.provenance.extend([
+            (field("first"), said(first)),
+            (field("last"), said(last)),
+            (field("name"), said(name)),
+        ]);
+        assert_eq!(read(stored.clone()), (json!(wanted), Wall(at)), "{first} {last} {name}");
+    }
+}
+
 /// What is wrong, each with the keys that lead there.
 fn wrong(text: &str) -> Vec<String> {
     let [one, two, three] = versions();
