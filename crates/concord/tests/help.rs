@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 36] = [
+const TOPICS: [&str; 40] = [
     "",
     "demo",
     "check",

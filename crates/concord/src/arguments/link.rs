@@ -38,7 +38,8 @@ pub(crate) enum Link {
     listed by its connector, within the limits of its system, one listing after the other: a type before those that \
     refer to it, and first from the systems that may create it. What is read is matched, merged and owned by the rules of \
     every day, in a store of the plan's own in DIR/.concord/link, sealed like the hub's.\n\nShown are counts, names of \
-    fields and keys, and ids as the systems give them (which may be addresses): no values of fields. `--output json` is the whole plan; `--output jsonl` has a line for each object or \
+    fields and keys, and ids as the systems give them (which may be addresses): no values of fields. \
+    `--output json` is the whole plan; `--output jsonl` has a line for each object or \
     record that is not simply matched, and the plan last.\n\nA plan can be applied for 24 hours, once, with the \
     configuration it was made with. A new one takes the place of the last."
 )]

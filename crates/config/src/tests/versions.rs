@@ -77,6 +77,12 @@ fn a_mapping_that_changed_says_where_and_in_what() {
     assert_eq!(said_of(&with(&changed, "version: 3", "version: 4")), "");
     let scale = said_of(&with(PERSON_ERP, "{scale: 2}", "{scale: 3}"));
     assert!(scale.contains("mapping.fields[balance, balance].transform"), "{scale}");
+    let ordered = |by: &str| {
+        let row = format!("path: label, direction: out, transform: {by}");
+        put(&files, "mappings/person.erp.yaml", with(PERSON_ERP, "path: label", &row))
+    };
+    let turned = said(&[&ordered("[trim, lower]")], &ordered("[lower, trim]"));
+    assert!(turned.contains("mapping.fields[name, label].transform: in another order"), "{turned}");
     let table = said(&[&files], &put(&files, "lookups/levels.csv", with(LEVELS, "A,gold", "G,gold")));
     assert!(table.contains("tables.levels.rows"), "{table}");
 }
@@ -94,6 +100,16 @@ fn a_schema_that_changed_says_where_and_in_what() {
         ),
         ("required: [name]", "required: [name, email]", "+ required[email]"),
         ("fields: [email], fold: true", "fields: [email]", "- match_keys.email.fold: true"),
+        (
+            "fields: [email], fold: true",
+            "fields: [email], fold: true, normalise: [domain]",
+            "+ match_keys.email.normalise",
+        ),
+        (
+            "fields: [email], fold: true",
+            "fields: [email], fold: true, when: [{field: level, equals: gold}]",
+            "+ match_keys.email.when",
+        ),
         (
             "    consent: {type: boolean}\n",
             "    consent: {type: boolean}\n    age: {type: integer}\n",

@@ -45,9 +45,10 @@ fn maps(path: &str, was: &Map<String, Value>, is: &Map<String, Value>, out: &mut
     }
 }
 
-/// Items are paired by what names them; an order alone is no difference.
+/// Items are paired by what names them. What may stand in any order is sorted before it gets here, but for the rows of an
+/// upcast: elsewhere an order decides, as that of transforms does.
 fn lists(path: &str, was: &[Value], is: &[Value], out: &mut Vec<String>) {
-    let (before, after) = (named(was), named(is));
+    let (before, after, known) = (named(was), named(is), out.len());
     for (name, old) in &before {
         match after.get(name) {
             Some(new) => compare(&format!("{path}[{name}]"), old, new, out),
@@ -57,6 +58,9 @@ fn lists(path: &str, was: &[Value], is: &[Value], out: &mut Vec<String>) {
     out.extend(
         after.keys().filter(|name| !before.contains_key(*name)).map(|name| format!("+ {path}[{name}]")),
     );
+    if out.len() == known && !(path.starts_with("upcast") && path.ends_with(".rows")) {
+        out.push(format!("{path}: in another order"));
+    }
 }
 
 fn named(items: &[Value]) -> BTreeMap<String, &Value> {

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{EntitySchema, Field, FieldSpec, FieldType, PiiClass};
+use canonical::schema::{MatchKey, Normalise};
+use canonical::{Condition, EntitySchema, Field, FieldSpec, FieldType, PiiClass};
 use mapping::upcast::StepSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,11 +38,22 @@ pub(crate) struct FieldMeaning {
 }
 
 /// A match key without its name.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct KeyMeaning {
     pub(crate) fields: Vec<Field>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) fold: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) normalise: Vec<Normalise>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) when: Vec<Condition>,
+}
+
+impl KeyMeaning {
+    fn of(key: &MatchKey) -> Self {
+        let MatchKey { name: _, fields, fold, normalise, when } = key.clone();
+        Self { fields, fold, normalise, when }
+    }
 }
 
 /// A field's type by its short name.
@@ -66,8 +78,7 @@ impl TryFrom<String> for Kind {
 impl EntityMeaning {
     pub(crate) fn of(schema: &EntitySchema, upcast: &[StepSource]) -> Self {
         let keys = schema.match_keys.iter();
-        let keys =
-            keys.map(|key| (key.name.clone(), KeyMeaning { fields: key.fields.clone(), fold: key.fold }));
+        let keys = keys.map(|key| (key.name.clone(), KeyMeaning::of(key)));
         Self {
             fields: schema.fields.iter().map(|(name, spec)| (name.clone(), FieldMeaning::of(spec))).collect(),
             required: schema.required.iter().cloned().collect(),
