@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use built::told_by;
 use canonical::{Mono, Now, System};
 use config::Configuration;
 use planted::Bug;

@@ -164,6 +164,24 @@ impl Mapping {
         all.into_iter()
     }
 
+    /// What its writing waits for, by the path of the row that asks for it.
+    pub fn waits_for(&self) -> impl Iterator<Item = (&str, Reference<'_>)> {
+        self.inner.outs.iter().flat_map(|row| {
+            let links = match &row.source {
+                Source::Cell(cell) => cell.links.as_slice(),
+                _ => &[],
+            };
+            let asked = links.iter().map(|link| (&link.field, &link.entity, &link.object));
+            let used = match &row.source {
+                Source::Link(used) if !used.late => Some((&row.field, &used.entity, &used.object)),
+                _ => None,
+            };
+            used.into_iter().chain(asked).map(|(field, entity, object)| {
+                (row.path.as_str(), Reference { field, entity, object, late: false })
+            })
+        })
+    }
+
     /// How many examples the file has.
     #[must_use]
     pub fn examples(&self) -> usize {

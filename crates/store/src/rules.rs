@@ -225,9 +225,13 @@ pub fn ended(before: State, row: &Obligation) -> bool {
         && matches!(row.state, State::Dead | State::Discarded | State::Erased)
 }
 
-/// What it waits for has ended: it is judged again. Says whether it was parked for it.
+/// What it waits for has ended: it is judged again. Says whether it was parked for it. One that waits until somebody says
+/// which object its own record is makes a new one when it is judged again: it waits for the link, or a person's word.
 pub fn rouse(row: &mut Obligation, at: Wall) -> bool {
-    if row.state != State::Parked || awaits(row).is_none() {
+    let own = |(record, object): (RecordId, &Object)| {
+        matches!(row.key.subject, Subject::Record(_)) && record == row.record && *object == row.object
+    };
+    if row.state != State::Parked || awaits(row).is_none_or(own) {
         return false;
     }
     row.state = State::Pending;

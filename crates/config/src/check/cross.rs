@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Entity, Field, FieldSpec, Object, OnConflict, System};
 use ledger::RouteKind;
-use mapping::{Direction, suggest};
+use mapping::{Direction, RowSource, suggest};
 
 use crate::check::Checks;
 use crate::check::entity::DeclaredEntity;
@@ -149,11 +149,10 @@ impl Checks {
             .values()
             .filter(|declared| brought(declared))
             .flat_map(|declared| {
-                let rows = declared.source.fields.iter().enumerate();
-                let rows = rows.filter(|(_, row)| row.direction.writes());
-                rows.filter_map(|(at, row)| {
-                    let used = row.reference.as_ref().filter(|used| !used.late)?;
-                    Some(Waits { declared, at, to: (declared.mapping.system(), &used.entity, &used.object) })
+                declared.mapping.waits_for().map(|(path, used)| Waits {
+                    declared,
+                    path,
+                    to: (declared.mapping.system(), used.entity, used.object),
                 })
             })
             .filter(|edge| edge.from() != edge.to)
@@ -167,10 +166,17 @@ impl Checks {
                 "{} and {entity} refer to each other in `{system}`, so that two such records would wait for each other for ever",
                 edge.declared.mapping.entity()
             );
-            let hint = format!(
-                "add `late: true` to one reference of the circle, such as this one: it is then written without, and the id of `{object}` follows"
-            );
-            let path = ["fields", &edge.at.to_string(), "ref"];
+            let (at, key) = edge.row();
+            let hint = if key == "ref" {
+                format!(
+                    "add `late: true` to one reference of the circle, such as this one: it is then written without, and the id of `{object}` follows"
+                )
+            } else {
+                "write one reference of the circle as a row with `ref: {…, late: true}`, which is then written without, and follows; \
+                 what `link()` asks for is always waited for"
+                    .to_owned()
+            };
+            let path = ["fields", &at.to_string(), key];
             self.problems.push(edge.declared.document.problem(&path, what).hint(hint));
         }
     }
@@ -391,7 +397,7 @@ type Kind<'a> = (&'a System, &'a Entity, &'a Object);
 /// A row whose object waits for another.
 struct Waits<'a> {
     declared: &'a DeclaredMapping,
-    at: usize,
+    path: &'a str,
     to: Kind<'a>,
 }
 
@@ -399,6 +405,15 @@ impl<'a> Waits<'a> {
     fn from(&self) -> Kind<'a> {
         let mapping = &self.declared.mapping;
         (mapping.system(), mapping.entity(), mapping.object())
+    }
+
+    /// The row that waits, and the key that makes it.
+    fn row(&self) -> (usize, &'static str) {
+        let rows = &self.declared.source.fields;
+        let is = |row: &RowSource| row.direction.writes() && row.path.as_deref() == Some(self.path);
+        let at = rows.iter().position(is).unwrap_or(0);
+        let refers = rows.get(at).is_some_and(|row| row.reference.is_some());
+        (at, if refers { "ref" } else { "expr" })
     }
 }
 

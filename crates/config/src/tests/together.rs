@@ -194,7 +194,7 @@ fn what_expressions_use_counts_as_used() {
 
 #[test]
 fn records_do_not_wait_for_each_other() {
-    let folder = |late: &str| {
+    let written = |row: &str| {
         let mut files = base();
         let own = super::folder::OWN.replace(
             "objects:\n",
@@ -223,12 +223,14 @@ fn records_do_not_wait_for_each_other() {
             "  - {field: firm, path: firm, direction: in, ref: {entity: Firm, object: firms}}\nexamples:";
         files.put("mappings/person.crm.yaml", PERSON_CRM.replace("examples:", person));
         let erp = files.get("mappings/person.erp.yaml").unwrap().to_owned();
-        let row = format!(
-            "  - {{field: firm, path: firm, direction: out, ref: {{entity: Firm, object: firms{late}}}}}\n"
-        );
-        files.put("mappings/person.erp.yaml", erp + &row);
+        files.put("mappings/person.erp.yaml", erp + row);
         files.put("routes/firms.yaml", "routes:\n  - {route: firm.erp, kind: sync, entity: Firm, system: erp, object: firms, mapping: firm.erp}\n");
         said(&files)
+    };
+    let folder = |late: &str| {
+        written(&format!(
+            "  - {{field: firm, path: firm, direction: out, ref: {{entity: Firm, object: firms{late}}}}}\n"
+        ))
     };
     let circle = folder("");
     let line = "refer to each other in `erp`, so that two such records would wait for each other for ever";
@@ -243,6 +245,14 @@ fn records_do_not_wait_for_each_other() {
     );
     assert!(circle.contains("add `late: true` to one reference of the circle"), "{circle}");
     assert_eq!(folder(", late: true"), "");
+    let asked = written(
+        "  - {path: firm, direction: out, expr: \"record.firm != null ? link(record.firm, 'firms') : ''\"}\n",
+    );
+    assert!(
+        asked.contains(&format!("mappings/person.erp.yaml:11:40: error: Person and Firm {line}")),
+        "{asked}"
+    );
+    assert!(asked.contains("what `link()` asks for is always waited for"), "{asked}");
 }
 
 #[test]

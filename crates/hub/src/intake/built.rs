@@ -273,7 +273,7 @@ fn readable(config: &Configuration, system: &System) -> Vec<(System, canonical::
 }
 
 /// By which version of its mapping each `notify` route tells an event that it is raised for.
-fn told_by(config: &Configuration, raises: &[Raise], event: EventId) -> BTreeMap<RouteId, u32> {
+pub(crate) fn told_by(config: &Configuration, raises: &[Raise], event: EventId) -> BTreeMap<RouteId, u32> {
     let routes = raises.iter().filter(|raise| raise.key.subject == Subject::Event(event));
     let version = |raise: &Raise| {
         let route = config.route(&raise.key.route)?;

@@ -13,6 +13,7 @@ use store::{Fetch, Op, Query, Require};
 
 use super::draft::{Draft, started};
 use super::{Await, Jobs, Known, refuse};
+use crate::intake::told_by;
 use crate::mark::Mark;
 use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
@@ -237,7 +238,10 @@ impl Jobs {
         }
         ops.extend(reshaped.links.into_iter().map(Op::PutLink));
         ops.extend(reshaped.shadows.into_iter().map(|(shadow, _)| Op::PutShadow(shadow)));
-        ops.extend(reshaped.facts.into_iter().map(Op::PutFact));
+        ops.extend(reshaped.facts.into_iter().map(|mut fact| {
+            fact.mappings = told_by(&self.config, &reshaped.raises, fact.id);
+            Op::PutFact(fact)
+        }));
         ops.extend(reshaped.raises.into_iter().map(Op::Raise));
         let into = job.reshape.as_ref().map(|reshape| reshape.keep.to_string()).unwrap_or_default();
         for (key, level) in reshaped.superseded {

@@ -91,6 +91,19 @@ fn whoever_holds_a_spoke_configures_it() {
     assert!(said.iter().any(|effect| matches!(effect, Effect::Find(_, Query::System { .. }))), "{said:?}");
 }
 
+/// What happened to a record is told although it was merged meanwhile; what it looks like is the survivor's to say.
+#[test]
+fn an_event_of_a_merged_record_is_told() {
+    use store::Require;
+    use store::conformance::make;
+    let sync = make::intent(1, "r", 7);
+    let needs = |intent: &ledger::Intent| write::needs(intent);
+    assert!(matches!(needs(&sync).as_slice(), [Require::Stands { record }, ..] if *record == make::rec(7)));
+    let mut told = sync;
+    told.obligation = make::notify_key("n", 1);
+    assert_eq!(needs(&told), []);
+}
+
 /// A hold that is released while a delivery is being written down as held: no walk over what is held has seen that one, so
 /// that another goes. It would stay held by nothing.
 #[test]

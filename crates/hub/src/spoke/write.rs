@@ -28,14 +28,19 @@ pub(crate) struct Terms {
 }
 
 /// What must hold when an intent begins, so that a merge or a split of records is not overtaken by what was judged before it:
-/// the record stands for itself, and what is to be made is not linked by then.
+/// the record stands for itself, and what is to be made is not linked by then. What happened to a record is told whatever
+/// became of it.
 pub(crate) fn begins(flight: &Flight) -> Vec<Require> {
-    let intent = &flight.intent;
-    if !flight.begins {
+    if flight.begins { needs(&flight.intent) } else { Vec::new() }
+}
+
+/// What an intent that is made needs.
+pub(super) fn needs(intent: &Intent) -> Vec<Require> {
+    if !matches!(intent.obligation.subject, Subject::Record(_)) {
         return Vec::new();
     }
     let mut require = vec![Require::Stands { record: intent.record }];
-    if matches!(intent.obligation.subject, Subject::Record(_)) && intent.external_id.is_none() {
+    if intent.external_id.is_none() {
         let (system, object) = (intent.system.clone(), intent.object.clone());
         require.push(Require::NotYetLinked { record: intent.record, system, object });
     }
@@ -65,12 +70,18 @@ impl Spoke {
         let (about, now) = (&one.obligation, turn.now.wall);
         let intent = self.intent(id, about, &one.wanted, &terms, &mut write, bytes, timeout_ms, now);
         let flight = self.takes_off(one, intent, write, request, action);
-        let mut unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
-        unit.ops.extend(self.ends_object(&flight));
+        let unit = self.first(&flight);
         if planted::is(Bug::SendBeforeDurable) {
             turn.effect(crate::turn::Effect::Send(self.ticket(), flight.request.clone()));
         }
         self.outbox.push((unit, After::Launch(Box::new(flight))));
+    }
+
+    /// What is made durable before it goes.
+    pub(super) fn first(&self, flight: &Flight) -> Unit {
+        let mut unit = Unit { require: begins(flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
+        unit.ops.extend(self.ends_object(flight));
+        unit
     }
 
     /// From when it is sent on, that an object is gone which it ends is no word of its system (I6).

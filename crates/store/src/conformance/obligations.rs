@@ -292,11 +292,22 @@ pub fn an_end_rouses_what_waits_for_it(backend: &Backend) {
             *kind = object("customer");
         }
         backend.apply(ops);
+        // Another delivery of the record itself, which would make a second object of it.
+        let mut own = parked("own", on, on, 900);
+        if let Some(Op::Settle { waiting: Some(Waiting::Link { object: kind, .. }), .. }) = own.last_mut() {
+            *kind = object("customer");
+        }
+        backend.apply(own);
         assert_eq!(backend.apply(vec![settle(sync_key("r", on), 1, State::Retrying)]), []);
         let heads = backend.apply(vec![settle(sync_key("r", on), 1, state)]);
         assert_eq!(keys(&heads), [sync_key("c", on + 2)]);
         let roused = row(backend, sync_key("c", on + 2));
         assert_eq!(roused.state, State::Pending);
+        assert_eq!(row(backend, sync_key("own", on)).state, State::Parked);
+        let hastened = Op::Hasten { key: sync_key("own", on), lane: Lane::Critical, at: at(60) };
+        backend.apply(vec![hastened]);
+        let own = row(backend, sync_key("own", on));
+        assert_eq!((own.state, own.lane), (State::Parked, Lane::Critical));
         assert!(
             matches!(roused.waiting, Some(Waiting::Link { until, .. }) if until == at(900)),
             "{roused:?}"

@@ -3,14 +3,13 @@
 
 use canonical::Wall;
 use ledger::{Intent, ObligationKey, Reason};
-use store::{Change, Head, Op, Receipt, StoreError, Unit};
+use store::{Change, Head, Receipt, StoreError};
 
 use super::{Ending, Settlement};
 use crate::mark::Mark;
 use crate::spoke::Spoke;
 use crate::spoke::flight::{Doubt, Flight};
 use crate::spoke::orders::Decision;
-use crate::spoke::write::begins;
 use crate::turn::{Ticket, Turn};
 
 /// How long everything waits after the disk was full.
@@ -243,7 +242,7 @@ impl Spoke {
             }
             // It keeps its permit and its record's lock: nothing else of the record goes before it.
             After::Launch(flight) => {
-                let unit = Unit { require: begins(&flight), ops: vec![Op::PutIntent(flight.intent.clone())] };
+                let unit = self.first(&flight);
                 self.outbox.push((unit, After::Launch(flight)));
             }
             After::LaunchBatch(flights) => self.keep_batch(flights),
