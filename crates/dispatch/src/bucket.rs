@@ -159,7 +159,7 @@ impl Bucket {
         self.payable_from(self.levels(now), cost, purse, now)
     }
 
-    /// The same, were `first` paid now.
+    /// The same, were `first` paid at `now`.
     pub(crate) fn payable_after(&self, first: Price, then: Price, now: Mono) -> Option<Mono> {
         let levels = self.less(self.levels(now), first.cost, first.purse);
         self.payable_from(levels, then.cost, then.purse, now)

@@ -105,7 +105,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
             let price = Price { cost, purse };
             let Some(mut at) = self.payable_at(set, price, now) else { continue };
             for before in &waiting {
-                if before.flow.0 == set || self.delays(ready.flow, price, before, now) {
+                // Judged as of when it can be paid, whenever that is asked: from which part it would be paid now says nothing.
+                if before.flow.0 == set || self.delays(ready.flow, price, before, at) {
                     at = at.max(before.at);
                 }
             }
@@ -151,11 +152,11 @@ impl<T: Clone + Ord> Dispatcher<T> {
         buckets.any(|(_, bucket)| bucket.is_dear(waiting.price.cost))
     }
 
-    /// Whether paying for one of this flow now makes the other wait longer.
-    fn delays(&self, (set, _): FlowKey, price: Price, other: &Waiting, now: Mono) -> bool {
+    /// Whether paying for one of this flow then makes the other wait longer.
+    fn delays(&self, (set, _): FlowKey, price: Price, other: &Waiting, then: Mono) -> bool {
         let common = self.queue.sets()[set].both(self.queue.sets()[other.flow.0]);
         let buckets = self.buckets.iter().enumerate().filter(|(number, _)| common.has(*number));
-        let mut times = buckets.map(|(_, bucket)| bucket.payable_after(price, other.price, now));
+        let mut times = buckets.map(|(_, bucket)| bucket.payable_after(price, other.price, then));
         times.any(|at| at.is_none_or(|at| at > other.at))
     }
 }

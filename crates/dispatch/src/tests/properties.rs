@@ -4,10 +4,10 @@ use canonical::Mono;
 use ledger::{Class, Lane};
 use proptest::prelude::*;
 
-use super::steps::{Step, some_limits, step};
+use super::steps::{MS, Step, lock, some_limits, step};
 use super::world::World;
 use super::{bucket, limits};
-use crate::{BucketSet, Change, Dispatcher, Limits, Wanted};
+use crate::{BucketSet, BucketSpec, Change, Dispatcher, Limits, Scope, Wanted};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
@@ -166,4 +166,56 @@ fn facts_nobody_fetches_are_bounded() {
     let changes = dispatcher.events();
     assert_eq!(changes.len(), 256);
     assert_eq!(changes.last(), Some(&Change::BucketClosed { until: Mono(999) }));
+}
+
+/// Whether one may pass another is judged as of when it can be paid. Judged as of the moment in which it was asked, that
+/// changed within a microsecond, with the first that flowed into the common part of a limit: a call went a second late.
+#[test]
+fn nobody_may_go_sooner_than_was_said() {
+    use Lane::{Bulk, Critical, Standard};
+    let buckets = vec![
+        BucketSpec { scope: Scope::Account, ..bucket("burst", 3, 1, 1_000) },
+        BucketSpec { shared: true, scope: Scope::Named, ..bucket("search", 5, 1, 1_000) },
+        bucket("minute", 34, 34, 60_000),
+    ];
+    let limits =
+        Limits { concurrency: 1, buckets, lane_weights: [1, 2, 3], reserve_critical_pct: 26, ..limits() };
+    let (burst, search, both): (&[_], &[_], &[_]) = (&["burst"], &["search"], &["burst", "search"]);
+    let offer = |(token, lane, due, cost, names): (u32, Lane, u64, u32, Option<&[&'static str]>)| {
+        let lock = [11, 38].contains(&token).then(|| lock(0));
+        let buckets = BucketSet::ALL;
+        let wanted = Wanted {
+            token,
+            lane,
+            lock,
+            due: Mono(due * MS),
+            seq: 0,
+            operation: "create".into(),
+            buckets,
+            cost,
+            safe: false,
+            poison: false,
+            party: None,
+            serial: None,
+        };
+        Step::Offer(wanted, names.map(<[_]>::to_vec))
+    };
+    let offers = [
+        (7, Critical, 1593, 2, Some(both)),
+        (14, Bulk, 0, 1, Some(burst)),
+        (15, Critical, 0, 3, Some(both)),
+        (1, Standard, 0, 1, Some(both)),
+        (30, Critical, 0, 1, Some(search)),
+        (29, Critical, 2672, 1, Some(search)),
+        (27, Critical, 0, 2, Some(search)),
+        (35, Bulk, 0, 1, Some(&[])),
+        (13, Standard, 0, 2, Some(burst)),
+        (11, Standard, 2417, 1, Some(search)),
+        (4, Bulk, 0, 2, Some(search)),
+        (6, Bulk, 0, 1, Some(&[])),
+        (37, Standard, 0, 1, Some(burst)),
+        (38, Standard, 0, 3, None),
+    ];
+    let steps: Vec<Step> = offers.into_iter().map(offer).collect();
+    World::run(&limits, &steps).unwrap().drain().unwrap();
 }
