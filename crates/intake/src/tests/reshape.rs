@@ -1,5 +1,8 @@
 //! Two records become one, and two again: what each has, what each object stands for, and what a second object may say.
 
+mod second;
+mod split;
+
 use std::collections::BTreeMap;
 
 use canonical::{Before, JobId};
@@ -181,49 +184,6 @@ fn what_cannot_be_one_says_why() {
     assert!(world.record(third).stands_for(gone) && world.record(third).stands_for(keep));
 }
 
-/// I6: what a second object says is nobody's word, and a person is told; how it stood says nothing.
-#[test]
-fn a_second_object_changes_nothing() {
-    let (mut world, keep, gone) = two();
-    world.merge((keep, gone));
-    let stood = said("crm", "2", 4, json!({"name": "Ada B.", "email": "ada@y.org", "note": "second"}));
-    let nothing = world.accept(&stood);
-    assert!(nothing.record.is_none() && nothing.raises.is_empty());
-    let pushed = Incoming { read: false, ..said("crm", "2", 5, json!({"name": "Ida"})) };
-    assert!(world.accept(&pushed).refetch, "a late word is looked at first");
-    let Verdict::Quarantine(why) = world.decide(&said("crm", "2", 6, json!({"name": "Ida"}))) else {
-        panic!("not quarantined")
-    };
-    assert_eq!((why.class.as_str(), why.candidates), ("duplicate_there", vec![keep]));
-    assert!(why.message.contains("crm:people/2") && why.message.contains("people/1"), "{}", why.message);
-    // The vendor merges them: then it goes through.
-    let end = world.accept(&merged_there("crm", "2", "1", 7));
-    assert_eq!(end.unlink.as_ref().map(|link| link.external_id.as_str()), Some("2"));
-    assert!(world.record(keep).second_objects(&system("crm"), &object("people")).next().is_none());
-    let late = world.accept(&said("crm", "2", 6, json!({"name": "Ida"})));
-    assert!(late.record.is_none() && late.link.is_none());
-}
-
-/// The first one is deleted there, or merged into the second: the second is the record's own, and the record stands.
-#[test]
-fn a_second_object_takes_over() {
-    for end in [gone("crm", "1", 8), merged_there("crm", "1", "2", 8)] {
-        let (mut world, keep, gone) = two();
-        world.merge((keep, gone));
-        let over = world.accept(&end);
-        assert_eq!((world.id("crm", "2"), &world.record(keep).alive), (keep, &Alive::Live));
-        assert!(!world.view.links.contains_key(&external("crm", "1")));
-        assert_eq!(over.wanted, Some(external("crm", "2")));
-        assert!(raised(&over).contains(&"to-crm".to_owned()));
-        // By its own order, whatever the other's was.
-        world.accept(&said("crm", "2", 5, json!({"name": "Ada Byron"})));
-        assert_eq!(world.record(keep).fields["name"], "Ada Byron");
-        // And then it is the last.
-        world.accept(&self::gone("crm", "2", 9));
-        assert!(matches!(world.record(keep).alive, Alive::Deleted { .. }));
-    }
-}
-
 /// A vendor merged two objects of two records: a person merges the records, and the message goes through.
 #[test]
 fn a_merge_at_the_vendor_waits_for_one_of_the_records() {
@@ -270,31 +230,6 @@ fn blank_account(world: &World, account: RecordId) -> Record {
     let id = RecordId::from_parts(Wall(77_000_000), 77);
     let fields = fields(json!({"account": account.to_string()}));
     Record { id, fields, absorbed: BTreeMap::new(), alive: Alive::Live, ..any }
-}
-
-/// What was said since goes to whom it belongs.
-#[test]
-fn a_split_gives_both_what_their_own_objects_said() {
-    let (mut world, keep, gone) = two();
-    world.merge((keep, gone));
-    world.accept(&said("erp", "9", 20, json!({"hold": false, "note": "from erp"})));
-    world.accept(&said("crm", "1", 21, json!({"name": "Ada L."})));
-    let at = (world.record(keep).version, world.record(gone).version);
-    let out = world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
-    let (one, other) = (world.record(keep), world.record(gone));
-    assert_eq!((one.version, other.version), (at.0 + 1, at.0.max(at.1) + 1));
-    assert_eq!(other.alive, Alive::Live);
-    assert_eq!((&other.fields["hold"], &other.fields["note"]), (&json!(false), &json!("from erp")));
-    assert_eq!((&other.fields["name"], &other.fields["email"]), (&json!("Ada B."), &json!("ada@y.org")));
-    assert_eq!((&one.fields["name"], &one.fields["note"]), (&json!("Ada L."), &json!("first")));
-    assert!(!one.fields.contains_key("hold") && one.absorbed.is_empty());
-    assert_eq!((world.id("erp", "9"), world.id("crm", "2")), (gone, gone));
-    // Whoever was a duplicate may have said something that nobody heard.
-    assert!(out.wanted.contains(&external("crm", "2")) && out.wanted.contains(&external("erp", "9")));
-    let kinds: Vec<&str> = out.facts.iter().map(|fact| fact.kind.as_str()).collect();
-    assert_eq!(kinds, ["contact.updated", "contact.split", "contact.updated"]);
-    let ids: BTreeSet<_> = out.facts.iter().map(|fact| fact.id).collect();
-    assert_eq!(ids.len(), 3);
 }
 
 fn word() -> impl Strategy<Value = (usize, usize, Value)> {
@@ -447,133 +382,6 @@ fn the_pages_merge_comes_out_as_it_says() {
         };
         assert!(line.why.contains(why), "{name}: {}", line.why);
     }
-}
-
-/// An alias is found by its match keys, and so is the record that comes back, whatever became of its keys meanwhile.
-#[test]
-fn an_alias_keeps_its_match_keys() {
-    let (mut world, keep, gone) = two();
-    world.merge((keep, gone));
-    let keys = crate::kept_keys(&world.schema, world.record(gone));
-    assert_eq!(keys, match_values(&world.schema, &fields(json!({"email": "ada@y.org"}))));
-    world.view.matches.clear();
-    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
-    world.accept(&said("marketing", "m", 4, json!({"email": "ada@y.org", "consent": "no"})));
-    assert_eq!(world.id("marketing", "m"), gone);
-}
-
-/// What came with a record that was merged later is nobody else's: the last one is split first.
-#[test]
-fn what_was_merged_last_is_split_first() {
-    let mut world = World::new();
-    for (order, (from, id, note)) in
-        [("crm", "1", "one's"), ("erp", "2", "two's"), ("marketing", "3", "three's")].into_iter().enumerate()
-    {
-        world.schema.creators = vec![system(from)];
-        world.accept(&said(from, id, order as i64 + 1, json!({"note": note})));
-    }
-    let [one, two, three] =
-        [("crm", "1"), ("erp", "2"), ("marketing", "3")].map(|(from, id)| world.id(from, id));
-    world.merge((one, two));
-    world.merge((one, three));
-    let refused = world.reshape(split, (one, two), &Prefer::new()).unwrap_err();
-    assert!(
-        refused.contains(&format!("split that one first (concord record split Contact/{three})")),
-        "{refused}"
-    );
-    for gone in [three, two] {
-        world.reshape(split, (one, gone), &Prefer::new()).unwrap();
-    }
-    let notes = [one, two, three].map(|id| world.record(id).fields["note"].clone());
-    assert_eq!(notes, ["one's", "two's", "three's"]);
-}
-
-/// A value that came since the merge, of which nobody knows who said it, stays with the survivor.
-#[test]
-fn a_value_of_unknown_origin_is_not_taken_for_an_older_one() {
-    let (mut world, keep, gone) = two();
-    world.merge((keep, gone));
-    let record = world.view.records.get_mut(&keep).unwrap();
-    assert!(!record.provenance.contains_key("consent"));
-    record.fields.insert("consent".to_owned(), json!("no"));
-    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
-    assert_eq!(world.record(keep).fields.get("consent"), Some(&json!("no")));
-    assert!(!world.record(gone).fields.contains_key("consent"));
-}
-
-/// Whose object was deleted while the records were one is deleted once they are two, and nobody else is.
-#[test]
-fn a_split_knows_whose_object_was_deleted() {
-    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
-    // The second one, the first one, and the only one that there is of the two.
-    for (object, survives) in [("2", true), ("1", false)] {
-        let (mut world, keep, gone) = two();
-        world.merge((keep, gone));
-        world.accept(&self::gone("crm", object, 8));
-        assert!(stands(&world, keep), "one object is left");
-        let out = world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
-        assert_eq!((stands(&world, keep), stands(&world, gone)), (survives, !survives), "{object}");
-        assert!(out.shown.irreversible.iter().any(|line| line.contains("is deleted")), "{object}");
-    }
-    let mut world = World::new();
-    world.accept(&said("erp", "9", 1, json!({"hold": true})));
-    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
-    let (keep, gone) = (world.id("erp", "9"), world.id("crm", "2"));
-    world.merge((keep, gone));
-    world.accept(&self::gone("crm", "2", 8));
-    assert!(!stands(&world, keep));
-    world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
-    assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
-}
-
-/// A has two objects in the CRM, one of them since B was merged into it; K has none there.
-fn three() -> (World, [RecordId; 3]) {
-    let mut world = World::new();
-    world.accept(&said("erp", "9", 1, json!({"hold": true})));
-    world.accept(&said("crm", "2", 2, json!({"name": "Ada"})));
-    world.accept(&said("crm", "3", 3, json!({"name": "Ada B."})));
-    let all = [world.id("erp", "9"), world.id("crm", "2"), world.id("crm", "3")];
-    world.merge((all[1], all[2]));
-    world.merge((all[0], all[1]));
-    (world, all)
-}
-
-/// A second object is one of whoever its record is merged into next: it goes on in place of the first one there, too.
-#[test]
-fn a_second_object_is_one_of_the_next_survivor() {
-    let stands = |world: &World, id| world.record(id).alive == Alive::Live;
-    let (mut world, [k, a, b]) = three();
-    assert_eq!((world.id("crm", "2"), world.id("crm", "3")), (k, b));
-    world.accept(&gone("crm", "2", 8));
-    assert!(stands(&world, k), "crm/3 stands");
-    assert_eq!(world.id("crm", "3"), k);
-    // It is a second one of the other record again, and goes on in place of that one's.
-    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
-    assert_eq!((stands(&world, k), stands(&world, a)), (true, true));
-    assert_eq!(world.id("crm", "3"), a);
-    assert!(out.shown.objects.iter().any(|line| line.fate == Fate::Returns), "{:?}", out.shown.objects);
-    world.reshape(split, (a, b), &Prefer::new()).unwrap();
-    assert_eq!((stands(&world, a), stands(&world, b)), (false, true), "crm/2 was deleted");
-    assert_eq!(world.id("crm", "3"), b);
-
-    // The last of both takes the record along, and neither of those that had none.
-    let (mut world, [k, a, _]) = three();
-    world.accept(&gone("crm", "2", 8));
-    world.accept(&gone("crm", "3", 9));
-    assert!(!stands(&world, k));
-    world.reshape(split, (k, a), &Prefer::new()).unwrap();
-    assert_eq!((stands(&world, k), stands(&world, a)), (true, false));
-
-    // As long as both stand, nothing of them is lost by two splits.
-    let (mut world, [k, a, b]) = three();
-    let out = world.reshape(split, (k, a), &Prefer::new()).unwrap();
-    assert!(out.shown.objects.iter().all(|line| line.fate != Fate::Lost), "{:?}", out.shown.objects);
-    let second = external("crm", "3");
-    let (crm, people) = (system("crm"), object("people"));
-    assert_eq!(world.record(a).second_objects(&crm, &people).collect::<Vec<_>>(), [&second]);
-    world.accept(&gone("crm", "3", 9));
-    world.reshape(split, (a, b), &Prefer::new()).unwrap();
-    assert_eq!((stands(&world, a), stands(&world, b)), (true, false));
 }
 
 /// However often the newer one stays: who was merged first still leads to the survivor, and where aliases are followed no
