@@ -166,7 +166,7 @@ async fn fill(
 }
 
 /// What the hub's own store knows of a system since the plan was made: what rotated, for the system does not take the
-/// former one any more, and what operators ordered.
+/// former one any more, how long it asked to be left alone, and what operators ordered.
 async fn since_then(
     next: &dyn Storage,
     own: &dyn Storage,
@@ -185,7 +185,8 @@ async fn since_then(
     let mut ops = Vec::new();
     // Another pause than the one that the plan ends.
     let paused = known.paused.clone().filter(|_| !waits_for_plan(&known));
-    ops.push(Op::PutSystem(SystemState { paused, standing: known.standing, ..planned }));
+    let closed = [planned.closed.clone(), known.closed].concat();
+    ops.push(Op::PutSystem(SystemState { paused, closed, standing: known.standing, ..planned }));
     if let Some(credential) = known.credential {
         let (tenant, system, generation) = (tenant.clone(), system.clone(), known.credential_generation);
         ops.push(Op::PutCredential { tenant, system, credential: Some(credential), generation });
@@ -202,10 +203,9 @@ async fn journal(own: &dyn Storage, tenant: &Tenant, since: Wall) -> anyhow::Res
         else {
             return Err(ask::another());
         };
-        before = page.last().map(|(place, _)| *place);
-        let read = page.len();
+        before = page.last().filter(|(_, change)| change.at >= since).map(|(place, _)| *place);
         all.extend(page.into_iter().map(|(_, change)| change).filter(|change| change.at >= since));
-        if before.is_none() || all.len() < read || read < 1_000 {
+        if before.is_none() {
             all.reverse();
             return Ok(all);
         }
@@ -276,7 +276,12 @@ mod tests {
         let forced = ForcedBreaker { operation: None, open: true, why: "x".to_owned(), since: Wall(7) };
         let standing = StandingOrders { forced: vec![forced], ..StandingOrders::default() };
         let mut ops = vec![
-            Op::PutSystem(SystemState { paused: Some("ann: freeze".to_owned()), standing, ..state("erp") }),
+            Op::PutSystem(SystemState {
+                paused: Some("ann: freeze".to_owned()),
+                closed: vec![(None, Wall(9))],
+                standing,
+                ..state("erp")
+            }),
             Op::PutSystem(SystemState {
                 paused: Some("it holds already contacts, and no plan says what they are".to_owned()),
                 credential: Some(vec![9]),
@@ -297,7 +302,7 @@ mod tests {
             (erp.instance.as_deref(), erp.paused.as_deref()),
             (Some("account 1"), Some("ann: freeze"))
         );
-        assert_eq!(erp.standing.forced.len(), 1);
+        assert_eq!((erp.standing.forced.len(), erp.closed), (1, vec![(None, Wall(9))]));
         let crm = system(&next, tenant, "crm").await;
         assert_eq!((crm.paused, crm.credential, crm.credential_generation), (None, Some(vec![9]), 4));
         let all = journal(&next, tenant, Wall(0)).await.unwrap();
