@@ -26,10 +26,18 @@ macro_rules! builtin {
         /// The manifests that come with Concord, by name.
         const BUILTIN: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../../connectors/", $name, ".yaml")))),*];
+        /// Their fixtures.
+        const FIXTURES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../connectors/fixtures/", $name, ".yaml")))),*];
     };
 }
 
 builtin!["cloudevents", "http", "hubspot", "mailchimp", "netsuite", "stripe", "tryton", "webhook"];
+
+/// The fixtures of a manifest that comes with Concord.
+pub(crate) fn builtin_fixtures(name: &str) -> Option<&'static str> {
+    FIXTURES.iter().find(|(builtin, _)| *builtin == name).map(|(_, yaml)| *yaml)
+}
 
 impl Manifest {
     /// Reads and checks a manifest; `name` is its file or name, for messages.
@@ -103,7 +111,7 @@ impl Manifest {
 }
 
 /// What the YAML reader refused, with its place; unknown keys and variants get the nearest name.
-fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
+pub(crate) fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
     let error = error.without_snippet();
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
     let text = error.render();
