@@ -61,6 +61,8 @@ pub struct CaseReport {
     pub name: String,
     /// Its line in the file, from 1.
     pub line: u64,
+    /// Its column, from 1.
+    pub column: u64,
     /// Its kind.
     pub kind: CaseKind,
     /// The operation it shows, such as `contacts/upsert`; `None` for messages.

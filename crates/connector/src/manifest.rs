@@ -80,6 +80,25 @@ impl Manifest {
         &self.source.about
     }
 
+    /// Where the vendor documents it.
+    #[must_use]
+    pub fn docs(&self) -> &[String] {
+        &self.source.docs
+    }
+
+    /// The names of the ways to authenticate; a system that chooses none takes `default`.
+    pub fn ways_to_authenticate(&self) -> Vec<&str> {
+        self.source.auth.keys().map(String::as_str).collect()
+    }
+
+    /// It bound to stand-ins for its parameters: what it can do, for people to look at.
+    ///
+    /// # Errors
+    /// As [`Self::with_parameters`].
+    pub fn outline(&self) -> Result<Connector, Vec<ManifestError>> {
+        compile::bind(&self.file, &self.source, &BTreeMap::new(), &BTreeMap::new(), true).map(Connector::new)
+    }
+
     /// Its parameters: name, what it is for, and whether it must be set.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.source.parameters.iter().map(|(name, p)| (name.as_str(), p.about.as_str(), p.required))
