@@ -316,6 +316,7 @@ CREATE TABLE system_state (
     closed                TEXT NOT NULL DEFAULT '[]',
     standing              TEXT NOT NULL DEFAULT '{}',
     jobs                  TEXT NOT NULL DEFAULT '[]',
+    first_listings        TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;
 -- What changed about systems, newest last; of each the newest few thousand stay.
