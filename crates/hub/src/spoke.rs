@@ -23,6 +23,7 @@ mod plan;
 mod reader;
 mod renew;
 mod resend;
+mod rest;
 mod restored;
 mod settle;
 mod source;

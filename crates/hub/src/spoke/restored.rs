@@ -319,6 +319,7 @@ impl Spoke {
             waiting: None,
             require: Vec::new(),
             hasten: None,
+            look: None,
         })
     }
 

@@ -80,6 +80,7 @@ impl Spoke {
                 waiting,
                 require: require.clone(),
                 hasten: None,
+                look: None,
             }
         };
         match stands(bringer, until <= now) {
