@@ -121,7 +121,7 @@ impl Spoke {
                         state,
                         reached: false,
                         reason: Some(why),
-                        waiting: None,
+                        waiting: super::wait::still(&obligation),
                         require: Vec::new(),
                         hasten: None,
                         look: None,

@@ -347,7 +347,7 @@ impl Spoke {
             state: State::Pending,
             attempts: obligation.attempts,
             due,
-            waiting: None,
+            waiting: super::wait::still(obligation),
             reason: Some(why),
             at: turn.now.wall,
         };

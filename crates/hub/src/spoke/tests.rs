@@ -3,6 +3,7 @@
 
 mod rest;
 mod start;
+mod wait;
 
 use std::time::Duration;
 

@@ -217,6 +217,7 @@ impl Spoke {
     }
 
     fn not_begun(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        self.stays_in_half(&flight);
         self.unused(flight.permit, turn);
         if let Some(head) = flight.head {
             self.settled(head, Some(turn.now.wall), turn.now);
