@@ -143,6 +143,12 @@ statements! {
 
     PutDecision = "INSERT INTO decision (tenant, system, kind, record, number, body) \
         VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) + 1 FROM decision WHERE record = ?4), ?5)";
+    /// The next system of which anything was decided.
+    NextDecider = "SELECT system FROM decision INDEXED BY decision_line WHERE tenant = ?1 AND system > ?2 \
+        ORDER BY system LIMIT 1";
+    DecisionLine = "SELECT seq FROM decision INDEXED BY decision_line WHERE tenant = ?1 AND system = ?2 AND kind = ?3 \
+        AND seq < ?4 ORDER BY seq DESC LIMIT ?5";
+    DecisionBody = "SELECT body FROM decision WHERE seq = ?1";
     DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY number DESC LIMIT ?2";
 
     Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";

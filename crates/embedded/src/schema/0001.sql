@@ -136,6 +136,8 @@ CREATE TABLE decision (
     body   TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX decision_record ON decision (record, number);
+-- A rare kind is found without a walk over the others.
+CREATE INDEX decision_line ON decision (tenant, system, kind);
 
 -- Obligations.
 -- kind: 0 a record's newest state, 1 one event
