@@ -176,6 +176,8 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            names: source.answer.id.is_some()
+                && source.batch.as_ref().is_none_or(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),
