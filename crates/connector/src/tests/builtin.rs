@@ -33,6 +33,7 @@ fixtures! {
     hubspot_fixtures_hold = "hubspot";
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
+    salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";

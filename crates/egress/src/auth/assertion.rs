@@ -21,15 +21,23 @@ const LIFE_S_MAX: u64 = 3600;
 pub(crate) struct Signer {
     pub(super) scope_claim: bool,
     pub(super) client_id: String,
+    /// In whose name: a user, or the client itself.
+    subject: Option<String>,
     algorithm: Algorithm,
     key: Arc<dyn SigningKey>,
-    key_id: String,
+    key_id: Option<String>,
     audience: Option<String>,
     life_s: u64,
 }
 
 impl Signer {
-    pub(super) fn read(client_id: String, of: &Assertion, secrets: &Secrets<'_>) -> Result<Self, String> {
+    /// A client's key and claims; `subject` is the user in whose name it acts, if not its own.
+    pub(super) fn read(
+        client_id: String,
+        subject: Option<String>,
+        of: &Assertion,
+        secrets: &Secrets<'_>,
+    ) -> Result<Self, String> {
         let algorithm = Algorithm::named(&of.algorithm)
             .ok_or_else(|| format!("algorithm {:?} is not known; use PS256, RS256 or ES256", of.algorithm))?;
         let pem = secrets.get(&of.private_key)?;
@@ -49,9 +57,13 @@ impl Signer {
         Ok(Self {
             scope_claim: of.scope_claim,
             client_id,
+            subject,
             algorithm,
             key,
-            key_id: secrets.text(&of.key_id)?.trim().to_owned(),
+            key_id: match &of.key_id {
+                Some(name) => Some(secrets.text(name)?.trim().to_owned()),
+                None => None,
+            },
             audience: of.audience.clone(),
             life_s: of.life_s,
         })
@@ -75,13 +87,18 @@ impl Signer {
         if let Some(claims) = claims.as_object_mut() {
             if self.scope_claim {
                 claims.insert("scope".to_owned(), json!(scopes));
-            } else {
-                // RFC 7523 asks for these; NetSuite's own form, the one with a scope claim, does not name them.
-                claims.insert("sub".to_owned(), json!(self.client_id));
+            }
+            // RFC 7523 asks for these; NetSuite's own form, the one with a scope claim, does not name them.
+            if !self.scope_claim || self.subject.is_some() {
+                let subject = self.subject.as_ref().unwrap_or(&self.client_id);
+                claims.insert("sub".to_owned(), json!(subject));
                 claims.insert("jti".to_owned(), json!(format!("{:032x}", moment.entropy)));
             }
         }
-        let header = json!({ "typ": "JWT", "alg": self.algorithm.name(), "kid": self.key_id });
+        let mut header = json!({ "typ": "JWT", "alg": self.algorithm.name() });
+        if let (Some(header), Some(key_id)) = (header.as_object_mut(), &self.key_id) {
+            header.insert("kid".to_owned(), json!(key_id));
+        }
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header), part(&claims));
         let signer =
