@@ -28,8 +28,9 @@ impl Connector {
         let token = poll.and_then(|(poll, cursor, _)| listing::token(poll, cursor));
         let scope = self.scope(call, poll, token.as_deref());
         let mut request = plan.render(&scope)?;
-        if let (Some((poll, ..)), Some(address)) = (poll, token)
-            && matches!(poll.page, PagePlan::Link { .. })
+        if let (Some((poll, ..)), Some(link)) = (poll, token)
+            && let PagePlan::Link { start, .. } = &poll.page
+            && let Some(address) = listing::address(&link, start)
         {
             request.path = address;
         }

@@ -67,7 +67,8 @@ impl Compiler<'_> {
             Place::Query => {
                 let mut out = String::new();
                 crate::template::percent(name, &mut out);
-                out
+                // OData's own names begin with it, and it means nothing else in a query.
+                out.replace("%24", "$")
             }
             _ => name.to_ascii_lowercase(),
         };

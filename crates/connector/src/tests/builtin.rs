@@ -29,6 +29,7 @@ macro_rules! fixtures {
 
 fixtures! {
     cloudevents_fixtures_hold = "cloudevents";
+    dataverse_fixtures_hold = "dataverse";
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
     mailchimp_fixtures_hold = "mailchimp";
