@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 40] = [
+const TOPICS: [&str; 44] = [
     "",
     "demo",
     "check",
@@ -19,6 +19,10 @@ const TOPICS: [&str; 40] = [
     "mapping test",
     "mapping try",
     "mapping lineage",
+    "connector",
+    "connector show",
+    "connector check",
+    "connector test",
     "schema",
     "up",
     "plan",

@@ -16,6 +16,7 @@ mod compile;
 mod connector;
 mod error;
 mod exchange;
+mod fixture;
 mod listing;
 mod manifest;
 mod moment;
@@ -37,6 +38,7 @@ pub use classify::Stands;
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
+pub use fixture::{CaseKind, CaseReport, Fixtures, Report};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use spec::{

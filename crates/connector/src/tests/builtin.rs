@@ -1,6 +1,6 @@
 //! The manifests that come with Concord.
 
-use crate::Manifest;
+use crate::{Fixtures, Manifest};
 
 #[test]
 fn every_builtin_manifest_is_sound() {
@@ -15,14 +15,28 @@ fn every_builtin_manifest_is_sound() {
     }
 }
 
+/// Its fixtures hold, and show every operation and every common class.
+fn hold(name: &str) {
+    let manifest = Manifest::parse(name, Manifest::builtin(name).unwrap()).unwrap();
+    let file = format!("connectors/fixtures/{name}.yaml");
+    let fixtures = Fixtures::parse(&file, Fixtures::builtin(name).unwrap()).unwrap();
+    let report = fixtures.run(&manifest).unwrap();
+    for case in &report.cases {
+        assert!(case.problems.is_empty(), "{file}:{}: {}: {:#?}", case.line, case.name, case.problems);
+    }
+    assert!(
+        report.is_complete(),
+        "{file} shows no {:?} and no {:?}",
+        report.unshown_operations,
+        report.unshown_classes
+    );
+}
+
 macro_rules! fixtures {
     ($($test:ident = $name:literal;)*) => {$(
         #[test]
         fn $test() {
-            super::fixture::run(
-                $name,
-                include_str!(concat!("../../../../connectors/fixtures/", $name, ".yaml")),
-            );
+            hold($name);
         }
     )*};
 }
