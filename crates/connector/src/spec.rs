@@ -147,6 +147,10 @@ pub struct Assertion {
     /// The secret or plain setting that holds the key's id (`kid` of the header); absent: the header has none.
     #[serde(default)]
     pub key_id: Option<String>,
+    /// The secret that holds the key's certificate (PEM), for vendors that tell keys by its thumbprint: `x5t#S256` of the
+    /// header, with an `nbf` claim (Entra ID).
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// The `aud` claim; absent: the token endpoint's absolute URL.
     #[serde(default)]
     pub audience: Option<String>,
@@ -199,7 +203,7 @@ impl AuthKind {
 impl Assertion {
     /// The names of the secrets it needs.
     fn secrets(&self) -> impl Iterator<Item = &String> {
-        [&self.private_key].into_iter().chain(&self.key_id)
+        [&self.private_key].into_iter().chain(&self.key_id).chain(&self.certificate)
     }
 }
 

@@ -127,7 +127,10 @@ fn lacking(report: &Report) -> Vec<String> {
 fn failed(found: &Found, report: &Report) -> Vec<Problem> {
     let cases = report.cases.iter().filter(|case| !case.problems.is_empty());
     let told = cases.flat_map(|case| case.problems.iter().map(move |problem| (case, problem)));
-    told.map(|(case, problem)| found.in_fixtures((case.line, case.column), &format!("{}: {problem}", case.name))).collect()
+    told.map(|(case, problem)| {
+        found.in_fixtures((case.line, case.column), &format!("{}: {problem}", case.name))
+    })
+    .collect()
 }
 
 const TESTED: [Column; 6] = [

@@ -20,6 +20,8 @@ use crate::AuthoriseError;
 const RSA_KEY: &str = include_str!("../../tests/data/rsa.test-key.pem");
 const RSA_PUBLIC: &[u8] = include_bytes!("../../tests/data/rsa.test-public.pem");
 const EC_KEY: &str = include_str!("../../tests/data/ec.test-key.pem");
+const SERVER_KEY: &str = include_str!("../../tests/data/server.test-key.pem");
+const CERTIFICATE: &str = include_str!("../../tests/data/server.test.pem");
 const EC_PUBLIC: &[u8] = include_bytes!("../../tests/data/ec.test-public.pem");
 
 fn client_credentials(placement: ClientPlacement) -> AuthKind {
@@ -45,6 +47,7 @@ fn assertion(algorithm: &str, scope_claim: bool) -> AuthKind {
             algorithm: algorithm.into(),
             private_key: "key".into(),
             key_id: Some("kid".into()),
+            certificate: None,
             audience: None,
             scope_claim,
             life_s: 300,
@@ -191,6 +194,37 @@ async fn assertions_are_signed_as_the_vendor_wants() {
 }
 
 #[tokio::test]
+async fn a_certificate_names_the_key_and_must_be_its_own() {
+    let server = Server::start(granting()).await;
+    let mut auth = assertion("ES256", false);
+    if let AuthKind::Oauth2ClientCredentials { assertion: Some(assertion), .. } = &mut auth {
+        assertion.key_id = None;
+        assertion.certificate = Some("certificate".into());
+    }
+    let told = |key: &str, certificate: &str| {
+        let secrets = [("id", "client-1"), ("key", key), ("certificate", certificate)];
+        egress().register(crm(), &connection(&server.url(), auth.clone(), &secrets)).unwrap_err().to_string()
+    };
+    let other = told(EC_KEY, CERTIFICATE);
+    assert!(other.contains("secret `certificate` is not the certificate of the key in `key`"), "{other}");
+    let none = told(SERVER_KEY, SERVER_KEY);
+    assert!(none.contains("secret `certificate` is not a certificate"), "{none}");
+
+    let egress = egress();
+    let secrets = [("id", "client-1"), ("key", SERVER_KEY), ("certificate", CERTIFICATE)];
+    egress.register(crm(), &connection(&server.url(), auth, &secrets)).unwrap();
+    egress.authorise(&crm(), NOW, 7).await.unwrap();
+    let token = form(&server.seen()[0])["client_assertion"].clone();
+    let part = |n: usize| -> serde_json::Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(n).unwrap()).unwrap()).unwrap()
+    };
+    // As `openssl x509 -outform der | openssl dgst -sha256 -binary` has it.
+    let thumbprint = "HoKxmF454pHOP5d6I0TvEk1a_L1GqXpZT0Mg20Xyk9g";
+    assert_eq!(part(0), serde_json::json!({"typ": "JWT", "alg": "ES256", "x5t#S256": thumbprint}));
+    assert_eq!((part(1)["nbf"].as_i64(), part(1)["sub"].as_str()), (Some(1_700_000_000), Some("client-1")));
+}
+
+#[tokio::test]
 async fn a_jwt_in_a_users_name_is_the_grant() {
     let server = Server::start(granting()).await;
     let auth = |scope_claim| AuthKind::Oauth2JwtBearer {
@@ -201,6 +235,7 @@ async fn a_jwt_in_a_users_name_is_the_grant() {
             algorithm: "RS256".into(),
             private_key: "key".into(),
             key_id: None,
+            certificate: None,
             audience: Some("https://login.example.test".into()),
             scope_claim,
             life_s: 180,
