@@ -164,6 +164,12 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
     {
         return on(&position.from(highest), None);
     }
+    if poll.sorting == Sorting::Ascending && !offset && !token.is_empty() && token == position.token {
+        // The same page again, because the vendor tells marks apart more finely than it shows them, say: it would never end.
+        let leap = if form.is_time() { poll.step.max(1_000_000) } else { poll.step };
+        let hidden = Some(position.bound);
+        return on(&position.from(position.bound.saturating_add(leap)), hidden);
+    }
     position.passed = position.passed.saturating_add(held.count).saturating_sub(usize::from(overlapped));
     position.token = token;
     let capped = poll.cap.is_some_and(|cap| position.passed.saturating_add(poll.size) > cap);

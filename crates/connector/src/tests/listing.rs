@@ -145,6 +145,34 @@ fn a_link_that_leads_elsewhere_ends_nothing_and_is_not_followed() {
     assert_eq!(error.to_string(), "the next page's address does not lie below /things at next");
 }
 
+#[test]
+fn a_vendor_that_gives_the_same_page_again_is_passed_and_told() {
+    let manifest = Manifest::parse("model", &Kind::AscendingById.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    // Its marks are finer than it shows: all of the second come again, whatever id is asked for.
+    let same: Vec<Value> = (1..=3).map(|id| json!({"id": id, "at": START_S, "n": 1})).collect();
+    let later = json!({"id": 9, "at": START_S + 5, "n": 1});
+    let (mut cursor, mut seen, mut told) = (Cursor::default(), Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let call = Call::List { object: Object::new("things").unwrap(), cursor, now: Wall(0) };
+        let request = connector.render(&call).unwrap();
+        let past = request.path.contains(&format!("since={}", START_S + 1));
+        let items = if past { vec![later.clone()] } else { same.clone() };
+        let body = json!({ "items": items }).to_string().into_bytes();
+        let page = connector.read_page(&call, &Response { status: 200, headers: Vec::new(), body }).unwrap();
+        seen.extend(page.observations.into_iter().map(|observation| observation.external_id));
+        told.extend(page.garbled.into_iter().map(|(_, why, _)| why));
+        cursor = page.cursor;
+        if !page.more {
+            assert_eq!(seen.last().map(String::as_str), Some("9"));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains("more objects share the mark 2026-11-22T12:00:00Z"), "{told:?}");
+            return;
+        }
+    }
+    panic!("the listing does not end");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
