@@ -2,6 +2,7 @@
 
 mod bulk;
 mod connector;
+mod connector_try;
 mod link;
 mod mapping;
 mod operating;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 pub(crate) use connector::{Connector, ConnectorCheck, ConnectorOf, ConnectorTest};
+pub(crate) use connector_try::{ConnectorTry, TryCall, TryWrite};
 pub(crate) use link::Link;
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
 pub(crate) use operating::{

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 44] = [
+const TOPICS: [&str; 46] = [
     "",
     "demo",
     "check",
@@ -23,6 +23,8 @@ const TOPICS: [&str; 44] = [
     "connector show",
     "connector check",
     "connector test",
+    "connector try",
+    "connector try write",
     "schema",
     "up",
     "plan",

@@ -4,6 +4,7 @@
 //! webhook, what is read from it. The answers are recorded or written as the vendor documents them, with nobody's
 //! values in them. A [`Report`] tells what does not hold, and which operations and classes no case shows.
 
+mod case;
 mod differ;
 mod run;
 mod source;
@@ -15,6 +16,8 @@ use canonical::Wall;
 use crate::error::ManifestError;
 use crate::manifest::{self, Manifest};
 use source::Source;
+
+pub use case::{NoCase, case};
 
 /// When the calls of fixtures are made and answered: 2026-11-22T12:00:00Z.
 const NOW: Wall = Wall(1_795_348_800_000_000);

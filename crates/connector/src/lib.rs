@@ -34,11 +34,11 @@ mod typed;
 
 pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
-pub use classify::Stands;
+pub use classify::{Level, Reason, Stands};
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
-pub use fixture::{CaseKind, CaseReport, Fixtures, Report};
+pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use spec::{

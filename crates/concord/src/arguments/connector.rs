@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::connector_try::ConnectorTry;
+
 /// Connectors.
 #[derive(Subcommand, Debug)]
 #[command(
@@ -20,6 +22,8 @@ pub(crate) enum Connector {
     Check(ConnectorCheck),
     /// Run a connector's fixtures: the requests that it makes, and what it takes answers for
     Test(ConnectorTest),
+    /// Send one call to a real system of the folder, and see what the manifest makes of the answer
+    Try(ConnectorTry),
 }
 
 /// One connector.

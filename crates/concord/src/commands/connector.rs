@@ -1,5 +1,7 @@
-//! `concord connector`: what connectors can do, and whether their manifests and fixtures hold. Nothing is sent.
+//! `concord connector`: what connectors can do, whether their manifests and fixtures hold, and one call to a real
+//! system.
 
+mod attempt;
 mod found;
 mod show;
 
@@ -23,6 +25,7 @@ pub(crate) fn run(given: Connector, settings: &Settings, output: &Output) -> any
         Connector::Show(given) => show::one(&given, &settings.dir, output),
         Connector::Check(given) => check(&given, &settings.dir, output),
         Connector::Test(given) => test(&given, &settings.dir, output),
+        Connector::Try(given) => attempt::run(&given, &settings.dir, output),
     }
 }
 
