@@ -239,3 +239,41 @@ fn what_cannot_be_tried_says_why() {
     let none = concord(gone.folder.path(), &["connector", "try", "crm", "identity"], "");
     assert_eq!(none.status.code(), Some(7), "{}", talk(&none));
 }
+
+const OPENAPI: &str = r#"
+openapi: 3.0.3
+info: {title: Acme API, version: "1"}
+servers: [{url: "https://api.example.test/v1"}]
+components: {securitySchemes: {key: {type: apiKey, in: header, name: X-Key}}}
+paths:
+  /contacts:
+    post: {responses: {"201": {description: made}}}
+  /contacts/{id}:
+    get: {responses: {"200": {description: one}}}
+  /search: {post: {responses: {"200": {description: found}}}}
+"#;
+
+#[test]
+fn a_document_becomes_a_connector_and_nothing_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = ["connector", "new", "-", "--name", "acme", "-o", "json"];
+    let made = concord(folder.path(), &new, OPENAPI);
+    assert!(made.status.success(), "{}", talk(&made));
+    let made = data(&made);
+    assert_eq!(made["objects"], json!([{ "object": "contacts", "operations": "fetch, create" }]));
+    assert_eq!(made["left_out"], json!(["/search"]));
+    assert!(made["questions"].as_u64() > Some(5), "{made}");
+    let checked = concord(folder.path(), &["connector", "check"], "");
+    assert!(checked.status.success(), "{}", talk(&checked));
+    assert!(talk(&checked).contains("questions are open: this is the first"), "{}", talk(&checked));
+    let strict = concord(folder.path(), &["connector", "check", "--strict"], "");
+    assert_eq!(strict.status.code(), Some(1), "{}", talk(&strict));
+    let tested = concord(folder.path(), &["connector", "test", "acme"], "");
+    assert!(tested.status.success(), "{}", talk(&tested));
+    let before = fs::read_to_string(folder.path().join("connectors/acme.yaml")).unwrap();
+    let again = concord(folder.path(), &new, OPENAPI);
+    assert_eq!(again.status.code(), Some(6), "{}", talk(&again));
+    assert_eq!(fs::read_to_string(folder.path().join("connectors/acme.yaml")).unwrap(), before);
+    let named = concord(folder.path(), &["connector", "new", "-", "--name", "../acme"], OPENAPI);
+    assert_eq!(named.status.code(), Some(64), "{}", talk(&named));
+}

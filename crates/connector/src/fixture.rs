@@ -18,9 +18,10 @@ use crate::manifest::{self, Manifest};
 use source::Source;
 
 pub use case::{NoCase, case};
+pub(crate) use source::{intent, key};
 
 /// When the calls of fixtures are made and answered: 2026-11-22T12:00:00Z.
-const NOW: Wall = Wall(1_795_348_800_000_000);
+pub(crate) const NOW: Wall = Wall(1_795_348_800_000_000);
 
 /// The classes that fixtures must show at least once, on top of the operations.
 const CLASSES: &[&str] = &["applied", "rate_limited", "validation", "uncertain"];

@@ -21,6 +21,7 @@ mod listing;
 mod manifest;
 mod moment;
 mod observation;
+mod openapi;
 mod path;
 mod plan;
 mod read;
@@ -41,6 +42,7 @@ pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response}
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
+pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
     PollSpec, WebhookSpec, WriteSpec,

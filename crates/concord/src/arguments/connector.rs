@@ -20,6 +20,8 @@ pub(crate) enum Connector {
     Show(ConnectorOf),
     /// Check manifests: each key, path, slot and rule
     Check(ConnectorCheck),
+    /// Make a first manifest of an OpenAPI document, with fixtures, and with what a person must still answer
+    New(ConnectorNew),
     /// Run a connector's fixtures: the requests that it makes, and what it takes answers for
     Test(ConnectorTest),
     /// Send one call to a real system of the folder, and see what the manifest makes of the answer
@@ -38,7 +40,8 @@ pub(crate) struct ConnectorOf {
 #[derive(Args, Debug)]
 #[command(
     after_help = "With --strict, fixtures must be there, hold, and show every operation and the outcomes `applied`, \
-    `rate_limited`, `validation` and `uncertain`: what nobody has shown, nobody knows.\n\nThe command ends with 1 when \
+    `rate_limited`, `validation` and `uncertain`, and no question of the manifest may be open: what nobody has shown, \
+    nobody knows.\n\nThe command ends with 1 when \
     anything is wrong; each problem is named with its place."
 )]
 pub(crate) struct ConnectorCheck {
@@ -64,4 +67,25 @@ pub(crate) struct ConnectorTest {
     /// The file with the fixtures, if it does not lie beside the manifest
     #[arg(long, value_name = "FILE")]
     pub(crate) fixtures: Option<PathBuf>,
+}
+
+/// What a manifest is made of.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Writes connectors/NAME.yaml and connectors/fixtures/NAME.yaml in the folder of --dir, and replaces nothing. Paths \
+    such as /contacts and /contacts/{id} become an object with what can be read and written of it.\n\nA document does not say \
+    what happens when a request is sent twice, how late a change shows, or what a listing hides: each such question is \
+    marked OPEN, and until it is answered the manifest does what is safe. A create whose answer is lost is left to a person, \
+    and never sent again."
+)]
+pub(crate) struct ConnectorNew {
+    /// An OpenAPI 3 document, JSON or YAML; - for stdin
+    #[arg(value_name = "OPENAPI")]
+    pub(crate) document: PathBuf,
+    /// The connector's name; without, made of the document's title
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only this object; may be given several times
+    #[arg(long = "object", value_name = "OBJECT")]
+    pub(crate) objects: Vec<String>,
 }

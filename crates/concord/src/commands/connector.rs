@@ -3,6 +3,7 @@
 
 mod attempt;
 mod found;
+mod new;
 mod show;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ pub(crate) fn run(given: Connector, settings: &Settings, output: &Output) -> any
         Connector::List => show::list(&settings.dir, output),
         Connector::Show(given) => show::one(&given, &settings.dir, output),
         Connector::Check(given) => check(&given, &settings.dir, output),
+        Connector::New(given) => new::run(&given, &settings.dir, output),
         Connector::Test(given) => test(&given, &settings.dir, output),
         Connector::Try(given) => attempt::run(&given, &settings.dir, output),
     }
@@ -84,6 +86,7 @@ fn checked(found: &Found, strict: bool) -> (Value, Vec<Problem>) {
                     outline.objects().map(|object| outline.operations(object).count()).sum();
                 row["operations"] = json!(operations);
             }
+            problems.extend(found.open_questions(strict));
             match found.fixtures(None) {
                 Err(problem) => problems.push(problem),
                 Ok(None) => problems.extend(unshown(found, strict, "there are no fixtures")),

@@ -16,6 +16,13 @@ const FOLDER: &str = "connectors";
 /// The folder with their fixtures, inside it.
 const FIXTURES: &str = "fixtures";
 
+/// Marks what only a person can answer, in manifests that were made of a document.
+pub(super) const OPEN: &str = "OPEN:";
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// A connector's files.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -81,6 +88,27 @@ impl Found {
     pub(super) fn manifest(&self) -> Result<Manifest, Vec<Problem>> {
         let of = |error| Problem::of_manifest(&self.text, error);
         Manifest::parse(&self.file, &self.text).map_err(|errors| errors.into_iter().map(of).collect())
+    }
+
+    /// What its author has still to answer: an error where everything must be shown.
+    pub(super) fn open_questions(&self, strict: bool) -> Option<Problem> {
+        let open = |(_, line): &(usize, &str)| line.contains(OPEN);
+        let lines: Vec<(usize, &str)> = self.text.lines().enumerate().filter(open).collect();
+        let (number, line) = lines.first()?;
+        let place = |count: usize| u64::try_from(count + 1).unwrap_or(u64::MAX);
+        let column =
+            line.find(OPEN).map_or(1, |at| place(line.get(..at).unwrap_or_default().chars().count()));
+        let error = ManifestError {
+            file: self.file.clone(),
+            line: place(*number),
+            column,
+            what: format!("{} open: this is the first", counted(lines.len(), "question is", "questions are")),
+            hint: Some(
+                "answer it from the vendor's documents or by trying, and take the mark away".to_owned(),
+            ),
+        };
+        let problem = Problem::of_manifest(&self.text, error);
+        Some(if strict { problem } else { problem.warning() })
     }
 
     /// Whether it comes with Concord.
