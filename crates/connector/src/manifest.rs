@@ -32,7 +32,18 @@ macro_rules! builtin {
     };
 }
 
-builtin!["cloudevents", "http", "hubspot", "mailchimp", "netsuite", "stripe", "tryton", "webhook"];
+builtin![
+    "cloudevents",
+    "dataverse",
+    "http",
+    "hubspot",
+    "mailchimp",
+    "netsuite",
+    "salesforce",
+    "stripe",
+    "tryton",
+    "webhook"
+];
 
 /// The fixtures of a manifest that comes with Concord.
 pub(crate) fn builtin_fixtures(name: &str) -> Option<&'static str> {

@@ -346,6 +346,7 @@ pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
         auth,
         AuthKind::Oauth2ClientCredentials { .. }
             | AuthKind::Oauth2Refresh { .. }
+            | AuthKind::Oauth2JwtBearer { .. }
             | AuthKind::SessionJsonrpc { .. }
     )
 }

@@ -43,10 +43,12 @@ macro_rules! fixtures {
 
 fixtures! {
     cloudevents_fixtures_hold = "cloudevents";
+    dataverse_fixtures_hold = "dataverse";
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
+    salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";
