@@ -41,6 +41,7 @@ pub(crate) fn merge(
     let order = incoming.order;
     let sight = Sight {
         superseded: superseded(view, incoming, record.id),
+        crossed: crossed(view, incoming, record.id),
         first: restored::first_sight(context, view, incoming, &record),
     };
     let mut stale = false;
@@ -153,11 +154,21 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
     }
 }
 
+/// Whether it is a read that began before our own last write there was settled: the next one will show what stands there.
+fn crossed(view: &View, incoming: &Incoming, record: RecordId) -> bool {
+    let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
+    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
+    let written = shadow.and_then(|shadow| shadow.written_at);
+    incoming.read && written.is_some_and(|written| incoming.as_of <= written)
+}
+
 /// What a message can show of the object as it is now.
 #[derive(Clone, Copy)]
 struct Sight {
     /// Our own last write there may have come after it.
     superseded: bool,
+    /// It was read while that write was on its way.
+    crossed: bool,
     /// It is the first since the store was restored.
     first: bool,
 }
@@ -198,8 +209,9 @@ fn judge(word: &Word<'_>, sight: Sight, record: &mut Record, accepted: &mut Acce
         accepted.untold = true;
     } else if sight.superseded && !blank {
         // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
-        // A version that was read and is behind our own write's will not be newer at once: the next message tells.
-        let worth_a_look = !incoming.read || incoming.version().is_none();
+        // A version that was read after our own write and is behind it comes from a replica that lags, and will not be newer
+        // at once: that it is read again is seen to where such a lag is declared. One that was read before says nothing.
+        let worth_a_look = !incoming.read || incoming.version().is_none() || sight.crossed;
         accepted.refetch = accepted.refetch || incoming.fetchable && worth_a_look;
         return Judgement::Leave;
     }
