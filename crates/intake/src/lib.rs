@@ -31,7 +31,7 @@ pub use link::Link;
 pub use message::{Message, MessageState};
 pub use pressure::{Bounds, Cause, Door, Feed, Pressure, Waiting};
 pub use reference::referenced;
-pub use reshape::{Carried, Order, Reshaped, Whole, merge, split};
+pub use reshape::{Carried, Order, Reshaped, There, Whole, merge, split};
 pub use restored::unverified;
 pub use verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Raise, Replay, Verdict};
 pub use view::{Ask, View};
