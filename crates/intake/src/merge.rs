@@ -72,7 +72,7 @@ pub(crate) fn merge(
             continue;
         }
         // Our own write there may come after it: then what counts is said there again.
-        let crosses = crosses(view, incoming, &record, name, value);
+        let crosses = crosses(view, incoming, &record, field, value);
         match judge(&word, sight, &mut record, accepted) {
             Judgement::Take(value) => {
                 conflict::answered(&word, &value, &mut record, accepted);
@@ -257,15 +257,16 @@ pub(crate) fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
 
 /// Whether a write of another value is on its way to the system that says this one, or may be any moment: it does not have
 /// what the record had, or nobody knows that it has.
-fn crosses(view: &View, incoming: &Incoming, record: &Record, name: &str, value: &Value) -> bool {
+fn crosses(view: &View, incoming: &Incoming, record: &Record, field: &Field, value: &Value) -> bool {
+    let name = field.as_str();
     let had = record.fields.get(name);
     let writing = incoming.writing.get(name).is_some_and(|writing| writing != value);
     let due = match incoming.known.get(name) {
         Some(known) => had.is_some_and(|had| known != had),
+        // It was never told what is written there: not yet, where it has become the record's own.
         None => {
-            let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
-            let shadow = view.shadows.get(&key);
-            had.is_some() && shadow.is_some_and(|shadow| shadow.is_of(&incoming.about.id))
+            let own = view.links.get(&incoming.about).is_some_and(|link| link.record == record.id);
+            own && had.is_some() && incoming.written.contains(field)
         }
     };
     (writing || due) && !planted::is(Bug::CrossingWriteStands)

@@ -11,6 +11,7 @@ mod restored;
 mod silent;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::schema::{FactRule, MatchKey, OnDelete, OnRecreate};
 use canonical::{
@@ -181,6 +182,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         merged_into: None,
         matches: match_values(&schema(), &fields),
         seen_paths: fields.clone(),
+        written: Arc::new(fields.keys().map(|name| field(name)).collect()),
         fields,
         references: Vec::new(),
         late: std::collections::BTreeSet::new(),

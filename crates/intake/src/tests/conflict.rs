@@ -435,3 +435,29 @@ fn i5_what_crosses_a_write_is_said_there_again() {
     let adopted = world.accept(&says("erp", 5, json!({"score": 1})));
     assert!(value(&world, "score") == 1 && raised(&adopted).contains(&"to-erp".to_owned()));
 }
+
+/// A field that is read there and never written is not told there again: nothing is on its way to it.
+#[test]
+fn what_is_never_written_there_crosses_nothing() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"score": 5})));
+    world.accept(&says("erp", 3, json!({"name": "Ada"})));
+    let read_only = Incoming { written: Arc::default(), ..says("erp", 4, json!({"score": 2})) };
+    let plain = world.accept(&read_only);
+    assert!(value(&world, "score") == 2 && !raised(&plain).contains(&"to-erp".to_owned()), "{plain:?}");
+}
+
+/// I5: an object that has just become the record's own is about to be told what the record has: what it says meanwhile is
+/// told it again, or that write would stand there alone.
+#[test]
+fn i5_an_object_that_came_home_is_told_again() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"score": 5})));
+    world.accept(&says("erp", 3, json!({"score": 5})));
+    for shadow in world.view.shadows.values_mut().filter(|shadow| shadow.system == system("erp")) {
+        // Another object stood there until now.
+        shadow.external_id = Some("other".to_owned());
+    }
+    let said = world.accept(&says("erp", 4, json!({"score": 2})));
+    assert!(value(&world, "score") == 2 && raised(&said).contains(&"to-erp".to_owned()), "{said:?}");
+}
