@@ -123,7 +123,14 @@ fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -
         };
     }
     let about = &incoming.about;
+    if planted::is(Bug::AbsorbedIsNew) && !incoming.deleted {
+        let own = Some(link_for(context, incoming, context.fresh));
+        return Identity::Record { record: context.fresh, link: own, former: Some(link.clone()) };
+    }
     match view.linked.get(&(record, about.system.clone(), about.object.clone())) {
+        Some(_) if planted::is(Bug::SecondObjectSpeaks) => {
+            Identity::Record { record, link: None, former: None }
+        }
         Some(first) if *first != about.id => {
             Identity::Second { record, link: link.clone(), first: first.clone() }
         }

@@ -128,6 +128,9 @@ impl Simulation {
         if shared.existence.is_some() {
             return self.does(index);
         }
+        if shared.merging.is_some() {
+            return self.does_of_pairs(index);
+        }
         let Some(planned) = shared.plan.get(index).copied() else { return };
         let Some(rule) = shared.table.rules.get(planned.field).cloned() else { return };
         let name = system(SYSTEMS.get(planned.system).copied().unwrap_or_default());
@@ -232,7 +235,9 @@ impl Simulation {
         }
         // A replica that lags may answer who reads at once: so it is said again when it has caught up. What is said of an
         // object whose record was deleted elsewhere is read, too: nobody can know otherwise which was first.
-        let read = hint || self.shared.as_ref().is_some_and(|shared| shared.existence.is_some());
+        let told_of_ends =
+            self.shared.as_ref().is_some_and(|shared| shared.existence.is_some() || shared.merging.is_some());
+        let read = hint || told_of_ends;
         if read && lags {
             let again = Observation { event_id: Some(format!("{name}/{number}/again")), ..said };
             self.tells(&name, &again, after + LAG_MAX + 500_000);

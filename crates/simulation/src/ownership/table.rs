@@ -180,6 +180,15 @@ impl Table {
         Self { rules, creator, counter_writes_max, timed: dice.in_hundred(30) }
     }
 
+    /// A table in which each field has an owner and all others are refused, but for one that is nobody's.
+    pub(super) fn of_owners(dice: &mut Dice) -> Self {
+        let creator = dice.system();
+        let kinds = [(SHOUTED, Kind::Text), ("amount", Kind::Integer), ("tags", Kind::Set)];
+        let mut rules = kinds.map(|(field, kind)| owned(field, kind, dice)).to_vec();
+        rules.push(Rule { owner: None, policy: OnConflict::Reject, ..owned("due", Kind::Date, dice) });
+        Self { rules, creator, counter_writes_max: 60, timed: dice.in_hundred(30) }
+    }
+
     /// Whether owners depend on the record's state.
     pub(super) fn moves(&self) -> bool {
         self.rules.iter().any(|rule| !rule.owners.is_empty())
