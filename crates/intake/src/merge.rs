@@ -317,9 +317,20 @@ fn moved_ownership(
         accepted.decisions.push(Decision { field: Some(field.clone()), ..moved });
         // Its own message that moves it may be of other fields only, or from before our last write there.
         let said = incoming.complete || incoming.fields.contains_key(field.as_str());
-        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded);
+        let crossed = crosses_former(incoming, before, field);
+        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded || crossed);
         accepted.reread.extend(asks.filter(|_| !planted::is(Bug::NewOwnerIsNotAsked)).cloned());
     }
+}
+
+/// Whether what a former owner said is on its way to the system that says this, or about to be: it may come after it, and is not
+/// put right there once the field is that system's own.
+fn crosses_former(incoming: &Incoming, before: &Fields, field: &Field) -> bool {
+    let name = field.as_str();
+    let said = incoming.fields.get(name);
+    let writing = incoming.writing.get(name).is_some_and(|writing| Some(writing) != said);
+    let told = incoming.known.get(name).is_none_or(|known| before.get(name) == Some(known));
+    writing || !told && before.get(name) != said
 }
 
 /// Whether another system has said this field after that state was known: each source's order places only its own.

@@ -348,6 +348,23 @@ fn leads() -> World {
     world
 }
 
+/// I5: what its former owner said is being written there while it makes the field its own: what stands there then is its word,
+/// and it is asked for it.
+#[test]
+fn i5_who_takes_over_what_is_being_written_there_is_asked_again() {
+    let asked = |writing| {
+        let mut world = leads();
+        world.accept(&says("crm", 2, json!({"address": "Here 1"})));
+        let moves = Incoming {
+            writing: fields(writing),
+            known: fields(json!({"address": "Here 1"})),
+            ..says("erp", 3, json!({"address": "There 3", "hold": true}))
+        };
+        world.accept(&moves).reread.contains(&system("erp"))
+    };
+    assert!(asked(json!({"address": "Here 1"})) && !asked(json!({})));
+}
+
 #[test]
 fn ownership_moves_with_the_record() {
     let mut world = leads();
