@@ -7,6 +7,7 @@ use config::Configuration;
 use serde_json::{Value, json};
 
 use crate::scenario::{ERRORS, folder, loaded};
+use crate::vendor::habit::LAG_MAX;
 
 /// The three systems. The first has an order, the second has none, the third writes a text its own way.
 pub(super) const SYSTEMS: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -281,6 +282,8 @@ impl Table {
 
     pub(super) fn connector(&self, place: usize, name: &str) -> String {
         let order = self.order(place);
+        // Who has an order may have replicas that are behind.
+        let lag = if place == BETA { String::new() } else { format!(", lag: {}ms", LAG_MAX / 1_000) };
         let keyed = "class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}";
         let (class, create, key) = if place == GAMMA {
             (keyed, "method: POST, path: /items", ", headers: {idempotency-key: \"{intent}\"}")
@@ -303,7 +306,7 @@ webhook:
 objects:
   items:
     shape: {{id: id{order}}}
-    fetch: {{request: {{method: GET, path: \"/items/{{id}}\", timeout: 1s}}}}
+    fetch: {{request: {{method: GET, path: \"/items/{{id}}\", timeout: 1s}}{lag}}}
     writes:
       create:
         for: [create]

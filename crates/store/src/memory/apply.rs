@@ -174,10 +174,10 @@ impl Tables {
                 self.jobs.remove(&id);
             }
             Op::WantFetch(hint) => self.want(hint),
-            Op::DoneFetch { tenant, external, started } => {
+            Op::DoneFetch { tenant, external, started, lag } => {
                 let key = (tenant, external);
                 let Some(mut row) = self.fetches.get(&key).cloned() else { return };
-                if rules::fetched(&mut row, started) || planted::is(Bug::LaterHintIsLost) {
+                if rules::fetched(&mut row, started, lag) || planted::is(Bug::LaterHintIsLost) {
                     self.fetches.remove(&key);
                 } else {
                     self.fetches.put(&key, row);

@@ -38,7 +38,8 @@ impl Simulation {
                 (effect.at, format!("  {name} {}{made} is written {:?}", effect.id, effect.fields))
             }));
             let calls = shared.diary.iter().filter(|(_, line)| {
-                ids.iter().any(|id| line.contains("/items/")) && line.starts_with(name.as_str())
+                ids.iter().any(|id| line.contains(&format!("/items/{id}/")))
+                    && line.starts_with(name.as_str())
             });
             lines.extend(calls.map(|(at, line)| (*at, format!("   {line}"))));
             for id in ids {
@@ -66,6 +67,17 @@ impl Simulation {
                     ),
                 )
             }));
+            let rows = sheet.obligations.iter().map(|row| {
+                let line = format!(
+                    "  delivery to {}: {} {:?} of {:?}",
+                    row.system,
+                    row.state.name(),
+                    row.reached,
+                    row.wanted
+                );
+                (self.now, line)
+            });
+            lines.extend(rows);
             let record = &sheet.record;
             lines.push((
                 self.now,

@@ -279,7 +279,12 @@ impl Dice {
                 trace: trace(self.below(9)),
                 ..fetch("a", self.number(40), self.number(40))
             }),
-            2 => Op::DoneFetch { tenant, external: wanted, started: self.time() },
+            2 => Op::DoneFetch {
+                tenant,
+                external: wanted,
+                started: self.time(),
+                lag: std::time::Duration::from_secs(self.below(3)),
+            },
             3 => Op::DelayFetch { tenant, external: wanted, due: self.time(), attempts: 2 },
             4 => Op::PutCursor {
                 tenant,
