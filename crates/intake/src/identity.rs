@@ -94,15 +94,20 @@ fn unlinked(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity 
         ([], Some(record)) => again(context, view, incoming, record),
         ([], None) => create(context, view, incoming),
         ([record], _) => matched(context, view, incoming, *record),
-        _ => between(
-            "ambiguous_match",
-            format!(
-                "{about} matches {} records by its match keys: see them, and say which it is (concord dead-letter link)",
-                found.len()
-            ),
-            found,
-        ),
+        _ => between("ambiguous_match", ambiguous(context, about, &found), found),
     }
+}
+
+/// What a person is to do about an object that fits several records.
+fn ambiguous(context: Context<'_>, about: &ExternalRef, found: &[RecordId]) -> String {
+    let entity = &context.schema.entity;
+    let named: Vec<String> = found.iter().take(2).map(|id| format!("{entity}/{id}")).collect();
+    format!(
+        "{about} matches {} records by its match keys: see them, and say which it is (concord dead-letter link); or, if they \
+         are one, merge them (concord record merge {}), then retry this message",
+        found.len(),
+        named.join(" ")
+    )
 }
 
 /// Its object is linked: to the record itself, or to one that was merged into it.

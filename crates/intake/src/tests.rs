@@ -349,6 +349,13 @@ fn identity_links_by_match_key_and_quarantines_two_matches() {
         panic!("not quarantined")
     };
     assert_eq!((reason.class.as_str(), reason.candidates.len()), ("ambiguous_match", 2));
+    // What to do about it is said as it is typed.
+    let both: Vec<String> = reason.candidates.iter().map(|id| format!("Contact/{id}")).collect();
+    assert!(
+        reason.message.contains(&format!("concord record merge {}", both.join(" "))),
+        "{}",
+        reason.message
+    );
 }
 
 #[test]
