@@ -26,7 +26,7 @@ pub use conflict::{Choice, compare, settle};
 pub use decide::decide;
 pub use grave::Grave;
 pub use identity::{referred, subject};
-pub use key::{kept_keys, match_values};
+pub use key::{kept_keys, match_values, match_values_named};
 pub use link::Link;
 pub use message::{Message, MessageState};
 pub use pressure::{Bounds, Cause, Door, Feed, Pressure, Waiting};
