@@ -67,7 +67,7 @@ impl World {
         };
         let (one, other) = (self.whole(keep), self.whole(gone));
         let job = JobId::from_parts(now, 7);
-        let there = [&one, &other].map(|whole| World::there(whole));
+        let there = [&one, &other].map(World::there);
         let there = [&there[0], &there[1]];
         let order = Order { keep: &one, gone: &other, there, prefer, job, why: "ada: one person", trace: "" };
         let all =

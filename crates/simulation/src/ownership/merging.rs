@@ -20,7 +20,7 @@ use self::deeds::Deed;
 use self::oracle::{Round, Standing};
 use super::history::CALM;
 use super::table::{Dice, SYSTEMS, Table};
-use super::{Shared, faults, vendor};
+use super::{RESTING, Shared, faults, vendor};
 use crate::driver::Event;
 use crate::estate::system;
 use crate::{Options, Simulation, Violation};
@@ -77,7 +77,7 @@ pub(crate) fn ran(seed: u64) -> (Simulation, Option<Violation>) {
         seed,
         faults: faults(&mut dice),
         heal_after: until,
-        end_after: until + Duration::from_secs(60),
+        end_after: until + RESTING,
         ..Options::default()
     };
     let vendors =
