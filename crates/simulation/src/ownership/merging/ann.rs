@@ -100,8 +100,11 @@ impl Simulation {
     /// Plans it, applies the plan, or sees that it went stale.
     fn press_for(&mut self, pair: usize, action: Action, keep: &Record, gone: &Record) {
         let by = format!("ann: {} of pair-{pair}", action.name());
-        let live =
-            |job: &Job| job.planned_by == by && (job.state.is_open() || job.state == JobState::Planned);
+        let open = |job: &Job| job.state.is_open() || job.state == JobState::Planned;
+        let of_both = |job: &Job| {
+            job.reshape.as_ref().is_some_and(|reshape| (reshape.keep, reshape.gone) == (keep.id, gone.id))
+        };
+        let live = |job: &Job| job.planned_by == by && open(job) && of_both(job);
         let reason = "ann: they are one, or two".to_owned();
         let order = match self.jobs().into_iter().find(live) {
             None => Order::Reshape { action, keep: keep.id, gone: gone.id, prefer: BTreeMap::new(), by },
