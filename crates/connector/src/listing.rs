@@ -8,7 +8,7 @@
 //!
 //! | sorting | within a listing |
 //! |---|---|
-//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets only pass objects that share one mark, each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise |
+//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets and tokens only pass objects that share one mark (by offset each page overlaps the last by one object, and starts again when that one has moved); the vendor's cap on results is never reached otherwise |
 //! | descending | an event feed, newest first, by token |
 //! | id | by id, for vendors that cannot sort by the mark |
 
@@ -102,7 +102,7 @@ pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
         PagePlan::Offset { .. } => {
             Some(position.map_or(0, |position| position.passed.saturating_sub(1)).to_string())
         }
-        PagePlan::Token(_) | PagePlan::AfterId { .. } => {
+        PagePlan::Token(_) | PagePlan::Link { .. } | PagePlan::AfterId { .. } => {
             position.map(|position| position.token).filter(|token| !token.is_empty())
         }
         PagePlan::None => None,
@@ -175,11 +175,28 @@ fn goes_on(poll: &PollPlan, held: &Held<'_>) -> Option<String> {
     match &poll.page {
         PagePlan::None => None,
         PagePlan::Token(path) => path.text_at(held.body),
+        PagePlan::Link { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
         PagePlan::Offset { more } => {
             is_more(more.as_ref(), poll, held).then(|| held.last_id.clone().unwrap_or_default())
         }
         PagePlan::AfterId { more } => held.last_id.clone().filter(|_| is_more(more.as_ref(), poll, held)),
     }
+}
+
+/// The parameter of an address that is the token; absolute or not, only its query is looked at.
+fn of_link(link: &str, parameter: &str) -> Option<String> {
+    let query = link.split('#').next()?.split_once('?')?.1;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, value)| name == parameter && !value.is_empty()).map(|(_, value)| value.into_owned())
+}
+
+/// What is missing in an answer that names a next page without its token: to stop there would leave the rest unread.
+pub(crate) fn lost_token(poll: &PollPlan, body: &Value) -> Option<String> {
+    let PagePlan::Link { path, parameter } = &poll.page else { return None };
+    let link = path.text_at(body)?;
+    of_link(&link, parameter)
+        .is_none()
+        .then(|| format!("the address of the next page has no parameter `{parameter}`"))
 }
 
 /// Whether more follows. An empty page is an end whatever the answer says.

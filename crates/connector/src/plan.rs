@@ -136,6 +136,7 @@ pub(crate) struct PollPlan {
 #[derive(Debug)]
 pub(crate) enum PagePlan {
     Token(Path),
+    Link { path: Path, parameter: Box<str> },
     Offset { more: Option<Path> },
     AfterId { more: Option<Path> },
     None,

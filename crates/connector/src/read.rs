@@ -122,6 +122,9 @@ impl Connector {
         let Some(items) = poll.items.find(&body).and_then(Value::as_array) else {
             return Err(garbled("there is no list", place(&poll.items)));
         };
+        if let Some(what) = listing::lost_token(poll, &body) {
+            return Err(garbled(what, "the next page"));
+        }
         let mut page = Page::default();
         let (mut mark, mut oldest) = (None, None);
         let mut marks = (None, None);

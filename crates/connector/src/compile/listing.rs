@@ -26,7 +26,7 @@ impl Compiler<'_> {
             self.error(at, what, "pages overlap by one: use 2 or more");
         }
         let fits = match source.sorting {
-            Sorting::Ascending => matches!(source.page, PageSource::Offset { .. } | PageSource::None),
+            Sorting::Ascending => !matches!(source.page, PageSource::AfterId { .. }),
             Sorting::Descending => !matches!(source.page, PageSource::Offset { .. }),
             Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
         };
@@ -35,7 +35,7 @@ impl Compiler<'_> {
             self.error(
                 at,
                 format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
-                "ascending pages by `offset`, descending by `token` or `after_id`, id by `after_id`",
+                "ascending pages by `offset`, `token` or `link`, descending by `token`, `link` or `after_id`, id by `after_id`",
             );
         }
         let step = match mark.granularity {
@@ -65,6 +65,9 @@ impl Compiler<'_> {
             sorting: source.sorting,
             page: match &source.page {
                 PageSource::Token(path) => PagePlan::Token(self.path(path)),
+                PageSource::Link { path, parameter } => {
+                    PagePlan::Link { path: self.path(path), parameter: parameter.value.as_str().into() }
+                }
                 PageSource::Offset { more } => {
                     PagePlan::Offset { more: more.as_ref().map(|path| self.path(path)) }
                 }

@@ -113,6 +113,8 @@ pub(crate) enum Sorting {
 pub(crate) enum PageSource {
     /// The answer holds a token.
     Token(Spanned<String>),
+    /// The answer holds the address of the next page, and a parameter of that is the token.
+    Link { path: Spanned<String>, parameter: Spanned<String> },
     /// Items to pass.
     Offset {
         #[serde(default)]

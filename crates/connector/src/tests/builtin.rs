@@ -31,6 +31,7 @@ fixtures! {
     cloudevents_fixtures_hold = "cloudevents";
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
+    klaviyo_fixtures_hold = "klaviyo";
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
     stripe_fixtures_hold = "stripe";

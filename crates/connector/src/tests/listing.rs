@@ -22,6 +22,8 @@ const START_S: i64 = 1_795_348_800;
 enum Kind {
     Ascending,
     AscendingExclusive,
+    /// By the address of the next page, whose token says which object was the last.
+    AscendingLink,
     ById,
 }
 
@@ -30,6 +32,9 @@ impl Kind {
         let (sorting, page, exclusive) = match self {
             Self::Ascending => ("ascending", "{offset: {}}", false),
             Self::AscendingExclusive => ("ascending", "{offset: {}}", true),
+            Self::AscendingLink => {
+                ("ascending", "{link: {path: links.next, parameter: 'page[cursor]'}}", true)
+            }
             Self::ById => ("id", "{after_id: {}}", false),
         };
         format!(
@@ -42,12 +47,14 @@ impl Kind {
         let url = url::Url::parse("http://x.test").unwrap().join(path).unwrap();
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         let since: i64 = query["since"].parse().unwrap();
-        let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap());
+        let token = query.get("page").map_or((0, 0), |page| page.split_once('/').map_or((0, 0), two));
+        let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap_or_default());
         let mut found: Vec<(u64, i64, u64)> = vendor
             .objects
             .iter()
             .filter(|(id, (at, _))| match self {
                 Self::AscendingExclusive => *at > since,
+                Self::AscendingLink => *at > since && (*at, i64::try_from(**id).unwrap()) > token,
                 Self::ById => *at >= since && **id > page,
                 _ => *at >= since,
             })
@@ -56,10 +63,15 @@ impl Kind {
         if self != Self::ById {
             found.sort_by_key(|(id, at, _)| (*at, *id));
         }
-        let skip = if self == Self::ById { 0 } else { usize::try_from(page).unwrap() };
+        let offset = matches!(self, Self::Ascending | Self::AscendingExclusive);
+        let skip = if offset { usize::try_from(page).unwrap() } else { 0 };
         let items: Vec<Value> =
             found.iter().skip(skip).take(3).map(|(id, at, n)| json!({"id": id, "at": at, "n": n})).collect();
-        let body = json!({ "items": items });
+        let mut body = json!({ "items": items });
+        if let Some((id, at, _)) = found.get(2).filter(|_| self == Self::AscendingLink && found.len() > 3) {
+            body["links"] =
+                json!({"next": format!("https://x.test/things?size=3&page%5Bcursor%5D={at}%2F{id}")});
+        }
         let date =
             Wall(vendor.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         Response {
@@ -68,6 +80,10 @@ impl Kind {
             body: body.to_string().into_bytes(),
         }
     }
+}
+
+fn two((at, id): (&str, &str)) -> (i64, i64) {
+    (at.parse().unwrap(), id.parse().unwrap())
 }
 
 /// Lists to the end, with changes between the pages; notes the newest state seen of each object.
@@ -121,7 +137,9 @@ proptest! {
 
     #[test]
     fn every_last_state_is_seen_however_objects_move_between_pages(
-        kind in prop_oneof![Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::ById)],
+        kind in prop_oneof![
+            Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingLink), Just(Kind::ById)
+        ],
         before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
         during in proptest::collection::vec(changes(), 0..20),
         between in changes(),
@@ -145,4 +163,25 @@ proptest! {
             prop_assert_eq!(seen.get(id), Some(n), "object {} under {:?}", id, kind);
         }
     }
+}
+
+#[test]
+fn a_next_page_without_its_token_is_no_end() {
+    let manifest = Manifest::parse("model", &Kind::AscendingLink.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    let call = Call::List { object: Object::new("things").unwrap(), cursor: Cursor::default(), now: Wall(0) };
+    let read = |next: &str| {
+        let body = json!({"items": [{"id": 1, "at": START_S, "n": 1}], "links": {"next": next}});
+        let response = Response { status: 200, headers: vec![], body: body.to_string().into_bytes() };
+        connector.read_page(&call, &response).map(|page| page.more).map_err(|garbled| garbled.to_string())
+    };
+    let lost = "the address of the next page has no parameter `page[cursor]` at the next page";
+    for next in
+        ["https://x.test/things", "/things?page=2", "/things?page%5Bcursor%5D=", "/things#?page[cursor]=a"]
+    {
+        assert_eq!(read(next), Err(lost.to_owned()), "{next}");
+    }
+    // Relative, and unescaped.
+    assert_eq!(read("?page[cursor]=a%2Fb"), Ok(true));
+    assert_eq!(read(""), Ok(false));
 }
