@@ -29,7 +29,18 @@ macro_rules! builtin {
     };
 }
 
-builtin!["cloudevents", "http", "hubspot", "klaviyo", "mailchimp", "netsuite", "stripe", "tryton", "webhook"];
+builtin![
+    "cloudevents",
+    "erpnext",
+    "http",
+    "hubspot",
+    "klaviyo",
+    "mailchimp",
+    "netsuite",
+    "stripe",
+    "tryton",
+    "webhook"
+];
 
 impl Manifest {
     /// Reads and checks a manifest; `name` is its file or name, for messages.

@@ -46,6 +46,11 @@ pub(crate) enum Encoder {
     Moment(Form),
     /// A moment as `2026-11-22 10:00:00`, UTC, without quotes.
     DateTime,
+    /// A moment, or an order token in microseconds, as `2026-11-22 10:00:00.000500`, UTC; whole seconds have no
+    /// fraction: how Python writes one, and Frappe compares it.
+    DateTimeUs,
+    /// Each `_` as a space, for names that an object's name here cannot have: Frappe's `Sales Order`.
+    Spaced,
     /// A path of several segments; for parameters only.
     Segments,
     /// A typed number of a text such as `"1250.5"`, for targets that want JSON numbers.
@@ -74,6 +79,8 @@ impl Encoder {
             ("s", "") => Self::Moment(Form::S),
             ("tryton", "") => Self::Moment(Form::Tryton),
             ("date_time", "") => Self::DateTime,
+            ("date_time_us", "") => Self::DateTimeUs,
+            ("spaced", "") => Self::Spaced,
             ("segments", "") => Self::Segments,
             ("json_number", "") => Self::JsonNumber,
             ("not", argument) if !argument.is_empty() => Self::Not(list()),
@@ -83,7 +90,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 20] = [
+    pub(crate) const NAMES: [&'static str; 22] = [
         "text",
         "lower",
         "md5_hex",
@@ -100,6 +107,8 @@ impl Encoder {
         "s",
         "tryton",
         "date_time",
+        "date_time_us",
+        "spaced",
         "segments",
         "json_number",
         "not:VALUE,…",
@@ -110,7 +119,13 @@ impl Encoder {
     pub(crate) const fn is_sql_safe(&self) -> bool {
         matches!(
             self,
-            Self::Sql | Self::Integer | Self::Word | Self::DateTime | Self::Md5Hex | Self::Md5LowerHex
+            Self::Sql
+                | Self::Integer
+                | Self::Word
+                | Self::DateTime
+                | Self::DateTimeUs
+                | Self::Md5Hex
+                | Self::Md5LowerHex
         ) || matches!(self, Self::Moment(Form::Ms | Form::S))
     }
 
@@ -127,6 +142,7 @@ impl Encoder {
             Self::Comma => return owned(Value::String(comma(&value)?)),
             Self::Moment(form) => return owned(form.write(micros(&value)?)),
             Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
+            Self::DateTimeUs => return owned(Value::String(date_time_us(token(&value)?))),
             Self::JsonNumber => return json_number(value),
             Self::Not(list) | Self::Only(list) => {
                 let listed = text_of(&value).is_some_and(|text| list.contains(&text));
@@ -151,6 +167,7 @@ impl Encoder {
             Self::Sql => sql(&text)?,
             Self::Integer => text.parse::<i64>().map_err(|_| "it is not a whole number")?.to_string(),
             Self::Word => word(text)?,
+            Self::Spaced => text.replace('_', " "),
             _ => text,
         }))
     }
@@ -200,6 +217,19 @@ fn micros(value: &Value) -> Result<i64, Cow<'static, str>> {
 fn date_time(micros: i64) -> String {
     let at = canonical::Wall(micros).timestamp().to_zoned(jiff::tz::TimeZone::UTC);
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A moment, or the order token that stands for one.
+fn token(value: &Value) -> Result<i64, Cow<'static, str>> {
+    let digits = value.as_str().and_then(|text| text.parse().ok());
+    digits.map_or_else(|| micros(value), Ok)
+}
+
+fn date_time_us(micros: i64) -> String {
+    match micros.rem_euclid(1_000_000) {
+        0 => date_time(micros),
+        fraction => format!("{}.{fraction:06}", date_time(micros)),
+    }
 }
 
 fn json_number(value: Cow<'_, Value>) -> Result<Option<Cow<'_, Value>>, Cow<'static, str>> {

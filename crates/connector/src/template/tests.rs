@@ -14,7 +14,7 @@ fn write() -> Write {
         "object": "things", "operation": "put", "key": "rec_1", "external_id": null,
         "fields": {"a.b": "x", "a.c": 2, "n": null, "list": ["p", "q"]},
         "whole": {"email": " Ann@Example.test ", "amount": "1250.50", "when": "2026-11-22T10:00:00.5Z"},
-        "known": {}, "expected": null, "intent": "int_1"
+        "known": {}, "expected": "1795341600000000", "intent": "int_1"
     }))
     .unwrap()
 }
@@ -73,6 +73,9 @@ fn places_escape_what_stands_in_them() {
         ("{value.empty}x", Place::Sql, "x"),
         ("{whole.when|ms}", Place::Json, "1795341600500"),
         ("{whole.when|date_time}", Place::Sql, "2026-11-22 10:00:00"),
+        ("{whole.when|date_time_us}", Place::Json, "2026-11-22 10:00:00.500000"),
+        ("{expected|date_time_us}", Place::Json, "2026-11-22 10:00:00"),
+        ("{key|spaced}", Place::Path, "rec%201"),
         ("{fields.list|comma}", Place::Query, "p%2Cq"),
         ("{known.email or id or key}", Place::Path, "rec_1"),
         ("{parameter.none or key}", Place::Path, "rec_1"),
@@ -97,6 +100,7 @@ fn what_cannot_stand_there_is_refused() {
         ),
         ("{fields.list}", Place::Path, "fields.list: it is a list or an object, and a text is needed"),
         ("{whole.email|ms}", Place::Json, "whole.email|ms: it is not a moment"),
+        ("{key|date_time_us}", Place::Json, "key|date_time_us: it is not a moment"),
         ("{whole.email", Place::Path, "a `{` without its `}`"),
         ("whole}", Place::Path, "a `}` without its `{`"),
         ("{since}", Place::Path, "there is no `{since}` here"),

@@ -100,6 +100,9 @@ struct WriteSource {
     whole: Option<canonical::Fields>,
     #[serde(default)]
     known: canonical::Fields,
+    /// The version expected there.
+    #[serde(default)]
+    expected: Option<String>,
     #[serde(default = "intent")]
     intent: String,
 }
@@ -343,7 +346,7 @@ impl WriteSource {
             whole: self.whole.unwrap_or_else(|| self.fields.clone()).into(),
             fields: self.fields.into(),
             known: self.known.into(),
-            expected: None,
+            expected: self.expected,
             intent: self.intent,
         }
     }
