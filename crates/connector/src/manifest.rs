@@ -37,6 +37,7 @@ builtin![
     "klaviyo",
     "mailchimp",
     "netsuite",
+    "odoo",
     "stripe",
     "tryton",
     "webhook"

@@ -1,6 +1,6 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub(crate) struct Shape {
     pub(crate) deleted: Option<Test>,
     pub(crate) merged_into: Option<Path>,
     pub(crate) typed: bool,
+    /// The fields in which false is a value, where it stands for null in all others.
+    pub(crate) booleans: Option<BTreeSet<String>>,
 }
 
 /// A moment in an answer.
@@ -277,6 +279,7 @@ impl ObjectPlan {
                 deleted: None,
                 merged_into: None,
                 typed: false,
+                booleans: None,
             },
             paths: Vec::new(),
             types: BTreeMap::new(),

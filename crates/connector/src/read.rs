@@ -292,7 +292,16 @@ impl Shape {
     fn fields_of(&self, value: Value) -> Result<canonical::Fields, Garbled> {
         let fields = self.fields.take(value);
         match fields.map(|fields| if self.typed { crate::typed::plain(fields) } else { fields }) {
-            Some(Value::Object(map)) => Ok(map),
+            Some(Value::Object(mut map)) => {
+                if let Some(booleans) = &self.booleans {
+                    for (_, value) in map.iter_mut().filter(|(name, _)| !booleans.contains(name.as_str())) {
+                        if *value == Value::Bool(false) {
+                            *value = Value::Null;
+                        }
+                    }
+                }
+                Ok(map)
+            }
             _ => Err(garbled("there is no object with fields", place(&self.fields))),
         }
     }

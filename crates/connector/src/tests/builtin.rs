@@ -35,6 +35,7 @@ fixtures! {
     klaviyo_fixtures_hold = "klaviyo";
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
+    odoo_fixtures_hold = "odoo";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";

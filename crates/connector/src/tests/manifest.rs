@@ -88,6 +88,11 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         ),
         (
             "shape: {id: id}",
+            "shape: {id: id, false_is_null: {booleans: [a], parameter: lost}}",
+            "toy.yaml:11:63: there is no parameter `lost`; did you mean `list`?",
+        ),
+        (
+            "shape: {id: id}",
             "paths: [id]",
             "toy.yaml: objects.things has no `shape`; say where the object's id stands: `shape: {id: id}`, or name a `kind` that does",
         ),
