@@ -38,6 +38,7 @@ builtin![
     "mailchimp",
     "netsuite",
     "odoo",
+    "quickbooks",
     "stripe",
     "tryton",
     "webhook"

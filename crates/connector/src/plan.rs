@@ -121,6 +121,8 @@ pub(crate) struct PollPlan {
     pub(crate) spec: PollSpec,
     pub(crate) request: RequestPlan,
     pub(crate) items: Path,
+    /// What stands in an answer that found nothing and so has no list.
+    pub(crate) empty: Option<Path>,
     pub(crate) object: Path,
     pub(crate) mark: Moment,
     pub(crate) exclusive: bool,
@@ -133,6 +135,17 @@ pub(crate) struct PollPlan {
     pub(crate) size: usize,
     pub(crate) cap: Option<usize>,
     pub(crate) events: bool,
+}
+
+impl PollPlan {
+    /// The list in an answer; `None` when there is none, and nothing that says so.
+    pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
+        match (self.items.find(body), &self.empty) {
+            (Some(Value::Array(items)), _) => Some(items),
+            (None, Some(empty)) if empty.find(body).is_some() => Some(&[]),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -119,7 +119,7 @@ impl Connector {
             return Err(garbled(format!("object `{object}` is not polled"), "the call"));
         };
         let body = success(response)?;
-        let Some(items) = poll.items.find(&body).and_then(Value::as_array) else {
+        let Some(items) = poll.found(&body) else {
             return Err(garbled("there is no list", place(&poll.items)));
         };
         if let Some(what) = listing::lost_token(poll, &body) {

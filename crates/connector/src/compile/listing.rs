@@ -52,6 +52,7 @@ impl Compiler<'_> {
             },
             request: self.request("list", &source.request, Allowed::List),
             items: self.path_or_root(source.items.as_ref()),
+            empty: source.empty.as_ref().map(|path| self.path(path)),
             object: self.path_or_root(source.object.as_ref()),
             mark: crate::plan::Moment {
                 path: self.path(&mark.path),

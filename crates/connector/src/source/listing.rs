@@ -65,6 +65,9 @@ pub(crate) struct PollSource {
     /// Where the list stands in the answer; absent: it is the answer.
     #[serde(default)]
     pub(crate) items: Option<Spanned<String>>,
+    /// What stands in an answer that found nothing and so has no list.
+    #[serde(default)]
+    pub(crate) empty: Option<Spanned<String>>,
     /// Where the object stands in an item; absent: it is the item.
     #[serde(default)]
     pub(crate) object: Option<Spanned<String>>,

@@ -51,6 +51,8 @@ pub(crate) enum Encoder {
     DateTimeUs,
     /// Each `_` as a space, for names that an object's name here cannot have: Frappe's `Sales Order`.
     Spaced,
+    /// A whole number plus one, for targets that count from 1.
+    FromOne,
     /// A path of several segments; for parameters only.
     Segments,
     /// A typed number of a text such as `"1250.5"`, for targets that want JSON numbers.
@@ -81,6 +83,7 @@ impl Encoder {
             ("date_time", "") => Self::DateTime,
             ("date_time_us", "") => Self::DateTimeUs,
             ("spaced", "") => Self::Spaced,
+            ("from_one", "") => Self::FromOne,
             ("segments", "") => Self::Segments,
             ("json_number", "") => Self::JsonNumber,
             ("not", argument) if !argument.is_empty() => Self::Not(list()),
@@ -90,7 +93,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 22] = [
+    pub(crate) const NAMES: [&'static str; 23] = [
         "text",
         "lower",
         "md5_hex",
@@ -109,6 +112,7 @@ impl Encoder {
         "date_time",
         "date_time_us",
         "spaced",
+        "from_one",
         "segments",
         "json_number",
         "not:VALUE,…",
@@ -121,6 +125,7 @@ impl Encoder {
             self,
             Self::Sql
                 | Self::Integer
+                | Self::FromOne
                 | Self::Word
                 | Self::DateTime
                 | Self::DateTimeUs
@@ -167,6 +172,9 @@ impl Encoder {
             Self::Sql => sql(&text)?,
             Self::Integer => text.parse::<i64>().map_err(|_| "it is not a whole number")?.to_string(),
             Self::Word => word(text)?,
+            Self::FromOne => {
+                from_one(&text).ok_or("it is not a whole number that has a next one")?.to_string()
+            }
             Self::Spaced => text.replace('_', " "),
             _ => text,
         }))
@@ -217,6 +225,10 @@ fn micros(value: &Value) -> Result<i64, Cow<'static, str>> {
 fn date_time(micros: i64) -> String {
     let at = canonical::Wall(micros).timestamp().to_zoned(jiff::tz::TimeZone::UTC);
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn from_one(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok()?.checked_add(1)
 }
 
 /// A moment, or the order token that stands for one.

@@ -1,5 +1,7 @@
 //! The manifests that come with Concord.
 
+use std::collections::BTreeMap;
+
 use crate::Manifest;
 
 #[test]
@@ -36,6 +38,7 @@ fixtures! {
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
     odoo_fixtures_hold = "odoo";
+    quickbooks_fixtures_hold = "quickbooks";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";
@@ -45,8 +48,10 @@ fixtures! {
 #[test]
 fn signatures_of_the_vendors_are_taken() {
     let signed = |name: &str, headers: &[(&str, &[u8])], body: &str| {
-        let manifest = Manifest::parse(name, Manifest::builtin(name).unwrap()).unwrap();
-        let connector = manifest.with_parameters(&std::collections::BTreeMap::new()).unwrap();
+        let none = BTreeMap::new();
+        let realm = BTreeMap::from([("realm".to_owned(), serde_json::json!("9130000000000000"))]);
+        let parameters = if name == "quickbooks" { &realm } else { &none };
+        let connector = super::fixture::connector(name, parameters, &BTreeMap::new());
         let request = guard::signature::RawRequest {
             method: "POST",
             uri: "https://hub.example.test/v1/webhooks/x",
@@ -64,4 +69,9 @@ fn signatures_of_the_vendors_are_taken() {
     assert!(signed("erpnext", &[header], body));
     assert!(!signed("erpnext", &[header], &body.replace(": ", ":")));
     assert!(!signed("erpnext", &[], body));
+    let body = r#"{"id":"evt_1","type":"contact.updated"}"#;
+    let header: (&str, &[u8]) = ("intuit-signature", b"8VR+bCREltZCLZLn+THh0RLjGIQzcIIFiZNyiFFRNoI=");
+    assert!(signed("quickbooks", &[header], body));
+    assert!(!signed("quickbooks", &[header], &body.replace("evt_1", "evt_2")));
+    assert!(!signed("quickbooks", &[], body));
 }
