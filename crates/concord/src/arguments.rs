@@ -1,6 +1,8 @@
 //! The command line as types. Texts here are what `--help` shows.
 
 mod bulk;
+mod connector;
+mod connector_try;
 mod link;
 mod mapping;
 mod operating;
@@ -13,6 +15,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
+pub(crate) use connector::{Connector, ConnectorCheck, ConnectorNew, ConnectorOf, ConnectorTest};
+pub(crate) use connector_try::{ConnectorTry, TryCall, TryWrite};
 pub(crate) use link::Link;
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
 pub(crate) use operating::{
@@ -95,6 +99,9 @@ pub(crate) enum Command {
     /// Mappings of a folder: test them, try them on a sample, see what feeds what
     #[command(subcommand)]
     Mapping(Mapping),
+    /// Connectors: what they can do, check and test their manifests
+    #[command(subcommand)]
+    Connector(Connector),
     /// Write the JSON Schema of a configuration file to stdout, for editors
     Schema(Schema),
     /// Run a configuration folder

@@ -5,6 +5,7 @@ mod backup;
 pub(crate) mod check;
 mod completions;
 mod configuration;
+mod connector;
 mod dead_letter;
 mod delivery;
 mod demo;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command, settings: &Settings, output: &Output) -> any
         Command::Demo(given) => demo::run(&given, settings, output),
         Command::Check(given) => check::run(&given, settings, output),
         Command::Mapping(given) => mapping::run(given, settings, output),
+        Command::Connector(given) => connector::run(given, settings, output),
         Command::Schema(given) => schema::run(&given, output),
         Command::Up(given) => up::run(&given, settings, output),
         Command::Plan(given) => plan::run(&given, settings, output),

@@ -11,6 +11,7 @@ mod owners;
 pub(crate) mod reading;
 pub(crate) mod secrets;
 mod several;
+pub(crate) mod single;
 mod tenant;
 
 use std::net::SocketAddr;

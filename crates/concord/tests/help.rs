@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 40] = [
+const TOPICS: [&str; 47] = [
     "",
     "demo",
     "check",
@@ -19,6 +19,13 @@ const TOPICS: [&str; 40] = [
     "mapping test",
     "mapping try",
     "mapping lineage",
+    "connector",
+    "connector show",
+    "connector check",
+    "connector new",
+    "connector test",
+    "connector try",
+    "connector try write",
     "schema",
     "up",
     "plan",

@@ -21,6 +21,9 @@ const FOLDERS: [(&str, &str); 6] = [
     ("systems", "yaml"),
 ];
 
+/// The folder with fixtures of the configuration's own connectors.
+const FIXTURES: &str = "connectors/fixtures";
+
 /// The file at the top.
 pub(crate) const TOP: &str = "concord.yaml";
 
@@ -119,7 +122,9 @@ impl Files {
         for (file, is_folder) in entries {
             let path = format!("{name}/{file}");
             let found = file.rsplit_once('.').map_or("", |(_, ending)| ending);
-            if is_folder {
+            if is_folder && path == FIXTURES {
+                // They test manifests; nothing that runs is made of them.
+            } else if is_folder {
                 problems.push(Problem::of_file(
                     &path,
                     "folders in here are not read",

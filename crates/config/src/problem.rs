@@ -86,6 +86,14 @@ impl Problem {
         Self::at(file, text, Span { line: small(line), column: small(column), width: 1 }, None, what)
     }
 
+    /// What a reader of manifests or fixtures found wrong in `text`, which is that file's.
+    #[must_use]
+    pub fn of_manifest(text: &str, error: connector::ManifestError) -> Self {
+        let mut problem = Self::in_file(&error.file, text, error.line, error.column, error.what);
+        problem.hint = error.hint;
+        problem
+    }
+
     /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

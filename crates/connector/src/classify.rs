@@ -14,6 +14,7 @@
 
 mod batch;
 mod job;
+mod reason;
 mod refusal;
 mod success;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use crate::spec::Charge;
 
 pub use batch::Verdicts;
 pub use job::Stands;
+pub use reason::{Level, Reason};
 pub(crate) use wait::http_date;
 
 /// How much of a body is searched for texts.
@@ -115,27 +117,11 @@ impl Connector {
 
     /// The rules for a call, in their order.
     fn rules<'a>(&'a self, call: &Call) -> impl Iterator<Item = &'a Rule> {
-        let kind = call.kind();
-        let operation = self.write_plan(call).filter(|_| kind == CallKind::Write);
-        let object = self.object_of(call);
-        operation
-            .into_iter()
-            .flat_map(|write| &write.errors)
-            .chain(object.into_iter().flat_map(|object| &object.errors))
-            .chain(&self.plan.errors)
-            .filter(move |rule| rule.calls.is_empty() || rule.calls.contains(&kind))
+        self.placed_rules(call).map(|(_, _, rule)| rule)
     }
 
     fn of_failure(&self, call: &Call, failure: &Failure) -> Outcome {
-        let transport = match failure.kind {
-            FailureKind::Dns => Some(Transport::Dns),
-            FailureKind::Connect => Some(Transport::Connect),
-            FailureKind::Tls => Some(Transport::Tls),
-            FailureKind::Timeout => Some(Transport::Timeout),
-            FailureKind::Reset => Some(Transport::Reset),
-            FailureKind::TooLarge => Some(Transport::TooLarge),
-            FailureKind::Blocked | FailureKind::Misconfigured | FailureKind::NoToken => None,
-        };
+        let transport = transport(failure.kind);
         let write = call.kind() == CallKind::Write;
         let ruled = transport.and_then(|t| self.rules(call).find(|rule| rule.transport.contains(&t)));
         let class = match (ruled, failure.kind, failure.reached) {
@@ -230,6 +216,19 @@ impl Connector {
         }
         scarcest
     }
+}
+
+/// The kind of failure as rules name it.
+const fn transport(kind: FailureKind) -> Option<Transport> {
+    Some(match kind {
+        FailureKind::Dns => Transport::Dns,
+        FailureKind::Connect => Transport::Connect,
+        FailureKind::Tls => Transport::Tls,
+        FailureKind::Timeout => Transport::Timeout,
+        FailureKind::Reset => Transport::Reset,
+        FailureKind::TooLarge => Transport::TooLarge,
+        FailureKind::Blocked | FailureKind::Misconfigured | FailureKind::NoToken => return None,
+    })
 }
 
 impl Rule {

@@ -10,6 +10,9 @@ use crate::plan::{BatchPlan, JobPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
 use crate::source::Serves;
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 
+/// Stands for any object that a generic connector takes.
+const ANY: &str = "any";
+
 /// A bound connector. Cheap to clone; pure: it renders requests and reads answers, and holds no secret.
 #[derive(Clone, Debug)]
 pub struct Connector {
@@ -116,6 +119,24 @@ impl Connector {
     /// The names of an object's write operations, for messages.
     pub fn operations(&self, object: &Object) -> impl Iterator<Item = &str> {
         self.object(object).into_iter().flat_map(|plan| plan.writes.iter().map(|write| &*write.spec.name))
+    }
+
+    /// The objects as people are shown them: those it names, and `*` for any other that it takes.
+    pub fn shown_objects(&self) -> impl Iterator<Item = Object> {
+        let any = self.plan.any_object.as_ref().and_then(|_| Object::new(ANY).ok());
+        self.plan.objects.keys().cloned().chain(any)
+    }
+
+    /// How such an object is called.
+    #[must_use]
+    pub fn name_of<'o>(&self, object: &'o Object) -> &'o str {
+        if self.plan.objects.contains_key(object) { object.as_str() } else { "*" }
+    }
+
+    /// The write operations of an object, each with what it is chosen for.
+    pub fn writes(&self, object: &Object) -> impl Iterator<Item = (&WriteSpec, Vec<&'static str>)> {
+        let plans = self.object(object).into_iter().flat_map(|plan| &plan.writes);
+        plans.map(|plan| (&plan.spec, plan.serves.iter().map(Serves::name).collect()))
     }
 
     /// What a call draws from the vendor's limits; nothing when there is no such call.

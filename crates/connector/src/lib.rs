@@ -16,10 +16,12 @@ mod compile;
 mod connector;
 mod error;
 mod exchange;
+mod fixture;
 mod listing;
 mod manifest;
 mod moment;
 mod observation;
+mod openapi;
 mod path;
 mod plan;
 mod read;
@@ -33,12 +35,14 @@ mod typed;
 
 pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
-pub use classify::Stands;
+pub use classify::{Level, Reason, Stands};
 pub use connector::Connector;
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
+pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
+pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
     PollSpec, WebhookSpec, WriteSpec,

@@ -26,6 +26,9 @@ macro_rules! builtin {
         /// The manifests that come with Concord, by name.
         const BUILTIN: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../../connectors/", $name, ".yaml")))),*];
+        /// Their fixtures.
+        const FIXTURES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../connectors/fixtures/", $name, ".yaml")))),*];
     };
 }
 
@@ -43,6 +46,11 @@ builtin![
     "tryton",
     "webhook"
 ];
+
+/// The fixtures of a manifest that comes with Concord.
+pub(crate) fn builtin_fixtures(name: &str) -> Option<&'static str> {
+    FIXTURES.iter().find(|(builtin, _)| *builtin == name).map(|(_, yaml)| *yaml)
+}
 
 impl Manifest {
     /// Reads and checks a manifest; `name` is its file or name, for messages.
@@ -85,6 +93,25 @@ impl Manifest {
         &self.source.about
     }
 
+    /// Where the vendor documents it.
+    #[must_use]
+    pub fn docs(&self) -> &[String] {
+        &self.source.docs
+    }
+
+    /// The names of the ways to authenticate; a system that chooses none takes `default`.
+    pub fn ways_to_authenticate(&self) -> Vec<&str> {
+        self.source.auth.keys().map(String::as_str).collect()
+    }
+
+    /// It bound to stand-ins for its parameters: what it can do, for people to look at.
+    ///
+    /// # Errors
+    /// As [`Self::with_parameters`].
+    pub fn outline(&self) -> Result<Connector, Vec<ManifestError>> {
+        compile::bind(&self.file, &self.source, &BTreeMap::new(), &BTreeMap::new(), true).map(Connector::new)
+    }
+
     /// Its parameters: name, what it is for, and whether it must be set.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.source.parameters.iter().map(|(name, p)| (name.as_str(), p.about.as_str(), p.required))
@@ -116,7 +143,7 @@ impl Manifest {
 }
 
 /// What the YAML reader refused, with its place; unknown keys and variants get the nearest name.
-fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
+pub(crate) fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
     let error = error.without_snippet();
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
     let text = error.render();

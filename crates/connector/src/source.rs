@@ -42,7 +42,6 @@ pub(crate) struct ManifestSource {
     pub(crate) about: String,
     /// Where the vendor documents it.
     #[serde(default)]
-    #[allow(dead_code, reason = "read by people, not by the code")]
     pub(crate) docs: Vec<String>,
     /// What each system must or may set.
     #[serde(default)]
@@ -438,6 +437,20 @@ pub(crate) enum Serves {
     Unsubscribe,
     /// Only when a `notify` route names it.
     Notify,
+}
+
+impl Serves {
+    /// Its name, as in manifests.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Archive => "archive",
+            Self::Delete => "delete",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Notify => "notify",
+        }
+    }
 }
 
 /// Looking for the effect of a write.

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod cover;
+pub mod disguise;
 pub mod limits;
 pub mod redact;
 pub mod seal;

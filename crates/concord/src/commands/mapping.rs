@@ -179,7 +179,7 @@ fn one(file: &Path, settings: &Settings, output: &Output) -> anyhow::Result<Tria
 }
 
 /// The sample on stdin.
-fn sample() -> anyhow::Result<Fields> {
+pub(crate) fn sample() -> anyhow::Result<Fields> {
     let mut text = String::new();
     std::io::stdin().take(SAMPLE_BYTES_MAX + 1).read_to_string(&mut text).context("stdin cannot be read")?;
     if text.len() as u64 > SAMPLE_BYTES_MAX {

@@ -318,12 +318,14 @@ fn in_the_clear(base_url: &str) -> Option<(String, String)> {
 
 /// A manifest of the folder is pointed into; one that comes with Concord is named where it is used.
 fn of_manifest(files: &Files, document: &Document, error: ManifestError) -> Problem {
-    let mut problem = match files.get(&error.file) {
-        Some(text) => Problem::in_file(&error.file, text, error.line, error.column, error.what),
-        None => document.problem(&["connector"], format!("its manifest: {}", error.what)),
-    };
-    problem.hint = error.hint;
-    problem
+    match files.get(&error.file) {
+        Some(text) => Problem::of_manifest(text, error),
+        None => {
+            let mut problem = document.problem(&["connector"], format!("its manifest: {}", error.what));
+            problem.hint = error.hint;
+            problem
+        }
+    }
 }
 
 fn of_parameters(files: &Files, document: &Document, error: ManifestError) -> Problem {

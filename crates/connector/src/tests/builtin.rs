@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Manifest;
+use crate::{Fixtures, Manifest};
 
 #[test]
 fn every_builtin_manifest_is_sound() {
@@ -17,14 +17,28 @@ fn every_builtin_manifest_is_sound() {
     }
 }
 
+/// Its fixtures hold, and show every operation and every common class.
+fn hold(name: &str) {
+    let manifest = Manifest::parse(name, Manifest::builtin(name).unwrap()).unwrap();
+    let file = format!("connectors/fixtures/{name}.yaml");
+    let fixtures = Fixtures::parse(&file, Fixtures::builtin(name).unwrap()).unwrap();
+    let report = fixtures.run(&manifest).unwrap();
+    for case in &report.cases {
+        assert!(case.problems.is_empty(), "{file}:{}: {}: {:#?}", case.line, case.name, case.problems);
+    }
+    assert!(
+        report.is_complete(),
+        "{file} shows no {:?} and no {:?}",
+        report.unshown_operations,
+        report.unshown_classes
+    );
+}
+
 macro_rules! fixtures {
     ($($test:ident = $name:literal;)*) => {$(
         #[test]
         fn $test() {
-            super::fixture::run(
-                $name,
-                include_str!(concat!("../../../../connectors/fixtures/", $name, ".yaml")),
-            );
+            hold($name);
         }
     )*};
 }
@@ -51,7 +65,7 @@ fn signatures_of_the_vendors_are_taken() {
         let none = BTreeMap::new();
         let realm = BTreeMap::from([("realm".to_owned(), serde_json::json!("9130000000000000"))]);
         let parameters = if name == "quickbooks" { &realm } else { &none };
-        let connector = super::fixture::connector(name, parameters, &BTreeMap::new());
+        let connector = super::connector(name, parameters, &BTreeMap::new());
         let request = guard::signature::RawRequest {
             method: "POST",
             uri: "https://hub.example.test/v1/webhooks/x",

@@ -7,7 +7,7 @@ use canonical::{Fields, Object, Wall};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::fixture::connector;
+use super::connector;
 use crate::{
     Call, Connector, Cursor, Failure, FailureKind, Manifest, Reached, RenderError, Request, Response, Write,
 };

@@ -1,0 +1,91 @@
+//! Connectors on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::connector_try::ConnectorTry;
+
+/// Connectors.
+#[derive(Subcommand, Debug)]
+#[command(
+    after_help = "A connector is a manifest: a file that says how to talk to one kind of system, both ways. NAME is one that \
+    comes with Concord, or a file, such as connectors/shop.yaml; fixtures lie beside it, in connectors/fixtures/shop.yaml. \
+    `concord schema connector` writes the format as a JSON Schema, for editors."
+)]
+pub(crate) enum Connector {
+    /// List the connectors that come with Concord, and those of the folder
+    List,
+    /// Show what a connector reads and writes, how its writes can be repeated, and what it cannot see
+    Show(ConnectorOf),
+    /// Check manifests: each key, path, slot and rule
+    Check(ConnectorCheck),
+    /// Make a first manifest of an OpenAPI document, with fixtures, and with what a person must still answer
+    New(ConnectorNew),
+    /// Run a connector's fixtures: the requests that it makes, and what it takes answers for
+    Test(ConnectorTest),
+    /// Send one call to a real system of the folder, and see what the manifest makes of the answer
+    Try(ConnectorTry),
+}
+
+/// One connector.
+#[derive(Args, Debug)]
+pub(crate) struct ConnectorOf {
+    /// A connector that comes with Concord, or a manifest's file
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) name: String,
+}
+
+/// Which manifests are checked.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "With --strict, fixtures must be there, hold, and show every operation and the outcomes `applied`, \
+    `rate_limited`, `validation` and `uncertain`, and no question of the manifest may be open: what nobody has shown, \
+    nobody knows.\n\nThe command ends with 1 when \
+    anything is wrong; each problem is named with its place."
+)]
+pub(crate) struct ConnectorCheck {
+    /// Connectors that come with Concord, or files of manifests; without, all of the folder's
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) names: Vec<String>,
+    /// Refuse what no fixture shows
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Which fixtures are run.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A case says which call makes which request, and what each answer means; or what is read from a message. \
+    Nothing is sent. The command ends with 1 when a case does not hold; what differs is named with the case's place.\n\nWhat no \
+    case shows is told and is no failure: see `concord connector check --strict`."
+)]
+pub(crate) struct ConnectorTest {
+    /// A connector that comes with Concord, or a manifest's file
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) name: String,
+    /// The file with the fixtures, if it does not lie beside the manifest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fixtures: Option<PathBuf>,
+}
+
+/// What a manifest is made of.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Writes connectors/NAME.yaml and connectors/fixtures/NAME.yaml in the folder of --dir, and replaces nothing. Paths \
+    such as /contacts and /contacts/{id} become an object with what can be read and written of it.\n\nA document does not say \
+    what happens when a request is sent twice, how late a change shows, or what a listing hides: each such question is \
+    marked OPEN, and until it is answered the manifest does what is safe. A create whose answer is lost is left to a person, \
+    and never sent again."
+)]
+pub(crate) struct ConnectorNew {
+    /// An OpenAPI 3 document, JSON or YAML; - for stdin
+    #[arg(value_name = "OPENAPI")]
+    pub(crate) document: PathBuf,
+    /// The connector's name; without, made of the document's title
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only this object; may be given several times
+    #[arg(long = "object", value_name = "OBJECT")]
+    pub(crate) objects: Vec<String>,
+}

@@ -1,0 +1,319 @@
+//! `concord connector try`: one call to one real system, and what the manifest makes of the answer.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use canonical::{Fields, Object, RecordId, System};
+use config::{Configuration, SystemConfig};
+use connector::{Call, Connector, Cursor, Failure, Request, Response, Write};
+use guard::disguise::Disguise;
+use ledger::{Class, Outcome};
+use mapping::suggest;
+use runtime::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::arguments::{ConnectorTry, TryCall, TryWrite};
+use crate::commands::mapping::sample;
+use crate::commands::up;
+use crate::exit::Exit;
+use crate::output::{Output, Paint, shown};
+use crate::wiring::single::Single;
+
+/// Headers that say nothing about anybody.
+const TELLING: [&str; 10] = [
+    "content-type",
+    "content-length",
+    "retry-after",
+    "date",
+    "idempotent-replayed",
+    "idempotency-key",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "sforce-limit-info",
+];
+/// Those of them that say nothing about what the answer means.
+const IDLE: [&str; 3] = ["content-type", "content-length", "date"];
+
+/// Sends one call, or shows the request of a write.
+pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
+    let configuration = up::load(dir, output)?;
+    let settings = system(&configuration, &given.system, dir)?;
+    let clock = Clock::system();
+    let (call, send) = call(&given.call, &settings.connector, clock)?;
+    let request =
+        settings.connector.render(&call).map_err(|error| Exit::Failed.because(error.to_string()))?;
+    if !send {
+        let sheet = json!({ "request": of_request(&request), "sent": false });
+        output.one(&sheet, |_| page(&sheet));
+        output.say("not sent: look at it, then add --send");
+        return Ok(Exit::Done);
+    }
+    let single = Single::open(dir, &configuration, settings, clock)?;
+    let began = clock.now().mono;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let answer = runtime.block_on(single.send(request.clone()))?;
+    let took = clock.now().mono.since(began);
+    let now = clock.others_wall();
+    let outcome = settings.connector.classify(&call, &answer, now);
+    if given.fixture {
+        return fixture(&settings.connector, &call, &answer, &outcome, output);
+    }
+    let mut disguise = disguise(&settings.connector, &outcome);
+    let mut show = |value: &Value| if given.values { value.clone() } else { disguise.document(value) };
+    let sheet = json!({
+        "request": of_request(&request),
+        "sent": true,
+        "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "answer": answer.as_ref().ok().map(|response| of_response(response, given.values, &mut show)),
+        "no_answer": answer.as_ref().err().map(|failure| failure.detail.clone()),
+        "outcome": of_outcome(&outcome, &mut show),
+        "judged_by": settings.connector.reason(&call, &answer).to_string(),
+        "reads": answer.as_ref().ok().and_then(|response| settings.connector.shown(&call, response)).map(|read| show(&read)),
+    });
+    output.one(&sheet, |_| page(&sheet));
+    tell(&sheet, &outcome, output);
+    Ok(match (&answer, outcome.class) {
+        (Err(_), _) => Exit::Unreachable,
+        (Ok(_), Class::Applied | Class::Absent) => Exit::Done,
+        (Ok(_), _) => Exit::Failed,
+    })
+}
+
+fn system<'c>(configuration: &'c Configuration, name: &str, dir: &Path) -> anyhow::Result<&'c SystemConfig> {
+    let found = System::new(name).ok().and_then(|system| configuration.systems.get(&system));
+    found.ok_or_else(|| {
+        let hint = suggest::hint(name, configuration.systems.keys().map(System::as_str));
+        Exit::NotFound.because(format!("{} has no system `{name}`; {hint}", dir.display()))
+    })
+}
+
+/// The call, and whether it is sent.
+fn call(given: &TryCall, connector: &Connector, clock: Clock) -> anyhow::Result<(Call, bool)> {
+    Ok(match given {
+        TryCall::Identity => (Call::Identity, true),
+        TryCall::List { object, since, page } => {
+            let cursor = Cursor { since: since.clone(), page: page.clone(), seen: None };
+            (Call::List { object: known(object, connector)?, cursor, now: clock.now().wall }, true)
+        }
+        TryCall::Fetch { object, id } => {
+            (Call::Fetch { object: known(object, connector)?, external_id: id.clone() }, true)
+        }
+        TryCall::Write(given) => (Call::Write(write(given, connector, clock)?), given.send),
+        TryCall::Probe(given) => (Call::Probe(write(given, connector, clock)?), true),
+    })
+}
+
+fn known(name: &str, connector: &Connector) -> anyhow::Result<Object> {
+    let found = Object::new(name).ok().filter(|object| connector.has_object(object));
+    found.ok_or_else(|| {
+        let hint = suggest::hint(name, connector.objects().map(Object::as_str));
+        Exit::NotFound.because(format!("the connector {} has no object `{name}`; {hint}", connector.name()))
+    })
+}
+
+fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Result<Write> {
+    let object = known(&given.object, connector)?;
+    let linked = given.id.is_some();
+    let chosen = || connector.choose(&object, linked, None).map(|spec| spec.name.to_string());
+    let operation = given.operation.clone().or_else(chosen).ok_or_else(|| {
+        let need = if linked { "changes" } else { "makes" };
+        Exit::NotFound.because(format!("nothing of the connector {} {need} `{object}`", connector.name()))
+    })?;
+    let fields: Arc<Fields> = Arc::new(sample()?);
+    let wide = || {
+        let mut bytes = [0; 16];
+        match getrandom::fill(&mut bytes) {
+            Ok(()) => Ok(u128::from_le_bytes(bytes)),
+            Err(error) => {
+                Err(Exit::Failed.because(format!("the operating system gives no randomness: {error}")))
+            }
+        }
+    };
+    let now = clock.now().wall;
+    Ok(Write {
+        object,
+        operation,
+        key: match &given.key {
+            Some(key) => key.clone(),
+            None => RecordId::from_parts(now, wide()?).to_string(),
+        },
+        external_id: given.id.clone(),
+        whole: Arc::clone(&fields),
+        fields,
+        known: Arc::default(),
+        expected: None,
+        intent: canonical::IntentId::from_parts(now, wide()?).to_string(),
+    })
+}
+
+/// What of an answer may stay as it is: words that the manifest looks for, and the vendor's code.
+fn disguise(connector: &Connector, outcome: &Outcome) -> Disguise {
+    Disguise::keeping(connector.words().into_iter().chain(outcome.refusal.code.clone()))
+}
+
+/// What was seen as a case of fixtures.
+fn fixture(
+    connector: &Connector,
+    call: &Call,
+    answer: &Result<Response, Failure>,
+    outcome: &Outcome,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let response = match answer {
+        Ok(response) => response,
+        Err(failure) => return Err(Exit::Unreachable.because(format!("there is no answer: {failure}"))),
+    };
+    let mut disguise = disguise(connector, outcome);
+    let call = disguised_call(call, &mut disguise);
+    let response = disguised(response, &mut disguise);
+    let name = format!("seen: {} {}", response.status, outcome.class.name());
+    let case = connector::case(&name, connector, &call, &response)?;
+    output.data(case.trim_end());
+    output.say("look whether anything in it is somebody's before you keep it");
+    Ok(Exit::Done)
+}
+
+fn disguised(response: &Response, disguise: &mut Disguise) -> Response {
+    let body = match serde_json::from_slice::<Value>(&response.body) {
+        Ok(body) => disguise.document(&body).to_string().into_bytes(),
+        Err(_) => disguise.text(&String::from_utf8_lossy(&response.body)).into_bytes(),
+    };
+    let kept = response.headers.iter().filter(|(name, _)| tells(name) && !IDLE.contains(&name.as_str()));
+    let headers = kept.cloned().collect();
+    Response { status: response.status, headers, body }
+}
+
+fn disguised_call(call: &Call, disguise: &mut Disguise) -> Call {
+    let mut write = |write: &Write| {
+        let mut fields = |fields: &Fields| -> Arc<Fields> {
+            Arc::new(fields.iter().map(|(name, value)| (name.clone(), disguise.document(value))).collect())
+        };
+        let (whole, changed, known) = (fields(&write.whole), fields(&write.fields), fields(&write.known));
+        let external_id = write.external_id.as_ref().map(|id| disguise.text(id));
+        Write { whole, fields: changed, known, external_id, ..write.clone() }
+    };
+    match call {
+        Call::Write(one) => Call::Write(write(one)),
+        Call::Probe(one) => Call::Probe(write(one)),
+        Call::Fetch { object, external_id } => {
+            Call::Fetch { object: object.clone(), external_id: disguise.text(external_id) }
+        }
+        other => other.clone(),
+    }
+}
+
+fn tells(header: &str) -> bool {
+    TELLING.contains(&header) || header.contains("ratelimit") || header.contains("rate-limit")
+}
+
+fn body(bytes: &[u8]) -> Value {
+    match serde_json::from_slice(bytes) {
+        Ok(body) => body,
+        Err(_) if bytes.is_empty() => Value::Null,
+        Err(_) => json!(String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// What the one who tries it has written himself.
+fn of_request(request: &Request) -> Value {
+    let headers: BTreeMap<_, _> = request.headers.iter().cloned().collect();
+    json!({
+        "operation": request.operation, "method": request.method, "path": request.path, "headers": headers,
+        "body": body(&request.body),
+    })
+}
+
+fn of_response(response: &Response, values: bool, show: &mut impl FnMut(&Value) -> Value) -> Value {
+    let headers = response.headers.iter().map(|(name, value)| {
+        let value = if values || tells(name) { json!(value) } else { json!("…") };
+        (name.clone(), value)
+    });
+    json!({
+        "status": response.status, "bytes": response.body.len(), "headers": headers.collect::<BTreeMap<_, _>>(),
+        "body": show(&body(&response.body)),
+    })
+}
+
+fn of_outcome(outcome: &Outcome, show: &mut impl FnMut(&Value) -> Value) -> Value {
+    let left = outcome.remaining.as_ref().map(|(bucket, left, _)| json!({ "limit": bucket, "left": left }));
+    json!({
+        "class": outcome.class.name(),
+        "external_id": outcome.external_id.as_ref().map(|id| show(&json!(id))),
+        "created": outcome.created,
+        "token": outcome.token.map(|token| token.0),
+        "wait": outcome.wait.map(|wait| match wait {
+            ledger::Wait::For(wait) => format!("{} s", wait.as_secs_f64()),
+            ledger::Wait::Until(until) => format!("until {until}"),
+        }),
+        "code": outcome.refusal.code,
+        "field": outcome.refusal.field,
+        "message": Some(&outcome.refusal.message).filter(|message| !message.is_empty()),
+        "replayed": outcome.replayed,
+        "left": left,
+    })
+}
+
+/// The exchange as people read it.
+fn page(sheet: &Value) -> String {
+    let mut lines = Vec::new();
+    let request = &sheet["request"];
+    lines.push(format!("{} {}", shown(&request["method"]), shown(&request["path"])));
+    put_part(request, &mut lines);
+    let answer = &sheet["answer"];
+    if !answer.is_null() {
+        lines.push(String::new());
+        lines.push(format!(
+            "{} in {} ms, {} bytes",
+            shown(&answer["status"]),
+            shown(&sheet["took_ms"]),
+            shown(&answer["bytes"])
+        ));
+        put_part(answer, &mut lines);
+    }
+    if !sheet["reads"].is_null() {
+        lines.push(String::new());
+        lines.push("read as".to_owned());
+        lines.push(pretty(&sheet["reads"]));
+    }
+    lines.join("\n")
+}
+
+fn put_part(part: &Value, lines: &mut Vec<String>) {
+    for (name, value) in part["headers"].as_object().into_iter().flatten() {
+        lines.push(format!("{name}: {}", shown(value)));
+    }
+    match &part["body"] {
+        Value::Null => {}
+        Value::String(text) => lines.push(text.clone()),
+        body => lines.push(pretty(body)),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// What it was taken for, and why.
+fn tell(sheet: &Value, outcome: &Outcome, output: &Output) {
+    let good = matches!(outcome.class, Class::Applied | Class::Absent);
+    let paint = if good { Paint::Good } else { Paint::Bad };
+    let class = output.paint_talk(paint, outcome.class.name()).into_owned();
+    let told = &sheet["outcome"];
+    let parts = ["external_id", "created", "token", "wait", "code", "field", "message"];
+    let named = parts.iter().filter(|part| !told[**part].is_null());
+    let named: Vec<String> = named.map(|part| format!("{part} {}", shown(&told[*part]))).collect();
+    let more = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+    output.always(&format!("{class}{more}: {}", shown(&sheet["judged_by"])));
+    if let Some(why) = sheet["no_answer"].as_str() {
+        output.always(why);
+    }
+    if !told["left"].is_null() {
+        output.say(&format!(
+            "{} calls are left of `{}`",
+            shown(&told["left"]["left"]),
+            shown(&told["left"]["limit"])
+        ));
+    }
+}

@@ -1,0 +1,88 @@
+//! One system by itself, without a hub and without a store: for trying a connector.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use canonical::System;
+use config::{Configuration, SystemConfig};
+use connector::{AuthKind, Failure, FailureKind, Request, Response};
+use egress::{Connection, Egress, Timeouts};
+use runtime::clock::Clock;
+use runtime::{AuthoriseError, Network as _, Wire};
+
+use super::secrets;
+use crate::exit::Exit;
+
+/// A system that can be called.
+pub(crate) struct Single {
+    wire: Arc<Wire>,
+    system: System,
+}
+
+impl Single {
+    /// Opens the way to one system of a configuration, by its own secrets alone.
+    ///
+    /// # Errors
+    /// When a secret is missing, or its credential dies when it is used.
+    pub(crate) fn open(
+        dir: &Path,
+        configuration: &Configuration,
+        settings: &SystemConfig,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let system = &settings.system;
+        if let AuthKind::Oauth2Refresh { rotates: true, .. } = settings.connector.auth() {
+            return Err(Exit::Failed.because(format!(
+                "{system} replaces its refresh token each time: using it here would take it from the hub; \
+                 give a system of its own another grant, and try that"
+            )));
+        }
+        let mut values = std::collections::BTreeMap::new();
+        for (name, reference) in &settings.connection.secrets {
+            let secret = secrets::resolve(dir, reference).map_err(|why| {
+                Exit::Failed.because(format!("the secret `{name}` in {reference} of {system}: {why}"))
+            })?;
+            values.insert(name.clone(), secret);
+        }
+        let connection = Connection {
+            base_url: settings.connection.base_url.clone(),
+            auth: settings.connector.auth().clone(),
+            secrets: values,
+            allow: settings.connection.allow.clone(),
+            timeouts: Timeouts {
+                connect: settings.connection.connect_timeout,
+                total: settings.connection.request_timeout,
+            },
+            concurrency: 1,
+        };
+        let egress = Egress::new(configuration.tenant.clone(), egress::Options::default())?;
+        egress.register(system.clone(), &connection)?;
+        // Nothing rotates here, so that nothing is sealed.
+        let seal = Arc::new(|_: &System, _: &guard::Secret| Vec::new());
+        Ok(Self { wire: Arc::new(Wire::new(Arc::new(egress), clock, seal)), system: system.clone() })
+    }
+
+    /// Sends one request, with a fresh token if one is needed.
+    ///
+    /// # Errors
+    /// When no token is to be had. That the request got no answer is a result.
+    pub(crate) async fn send(&self, request: Request) -> anyhow::Result<Result<Response, Failure>> {
+        let sent = Arc::clone(&self.wire).send(self.system.clone(), request.clone()).await;
+        if !sent.as_ref().is_err_and(|failure| failure.kind == FailureKind::NoToken) {
+            return Ok(sent);
+        }
+        let fresh = match Arc::clone(&self.wire).authorise(self.system.clone()).await {
+            Ok(fresh) => fresh,
+            Err(AuthoriseError::Refused(why)) => {
+                return Err(Exit::NotPermitted.because(format!("{} gives no token: {why}", self.system)));
+            }
+            Err(AuthoriseError::Failed(failure)) => {
+                return Err(anyhow::Error::new(failure))
+                    .context(format!("no token came from {}", self.system));
+            }
+        };
+        (fresh.adopt)();
+        Ok(Arc::clone(&self.wire).send(self.system.clone(), request).await)
+    }
+}

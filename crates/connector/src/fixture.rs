@@ -1,0 +1,129 @@
+//! Fixtures: requests and answers per operation and error class, run against a manifest without a network.
+//!
+//! A file says for each case which call makes which request, and what each answer means; for each message of a
+//! webhook, what is read from it. The answers are recorded or written as the vendor documents them, with nobody's
+//! values in them. A [`Report`] tells what does not hold, and which operations and classes no case shows.
+
+mod case;
+mod differ;
+mod run;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use canonical::Wall;
+
+use crate::error::ManifestError;
+use crate::manifest::{self, Manifest};
+use source::Source;
+
+pub use case::{NoCase, case};
+pub(crate) use source::{intent, key};
+
+/// When the calls of fixtures are made and answered: 2026-11-22T12:00:00Z.
+pub(crate) const NOW: Wall = Wall(1_795_348_800_000_000);
+
+/// The classes that fixtures must show at least once, on top of the operations.
+const CLASSES: &[&str] = &["applied", "rate_limited", "validation", "uncertain"];
+
+/// The fixtures of one connector.
+#[derive(Debug)]
+pub struct Fixtures {
+    source: Source,
+}
+
+/// What kind of case it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CaseKind {
+    /// A call with its answers.
+    Call,
+    /// Several records in one call.
+    Batch,
+    /// A message that a webhook takes.
+    Message,
+    /// A `CloudEvent`.
+    Event,
+}
+
+impl CaseKind {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Batch => "batch",
+            Self::Message => "message",
+            Self::Event => "event",
+        }
+    }
+}
+
+/// What became of one case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaseReport {
+    /// What it is called.
+    pub name: String,
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// Its column, from 1.
+    pub column: u64,
+    /// Its kind.
+    pub kind: CaseKind,
+    /// The operation it shows, such as `contacts/upsert`; `None` for messages.
+    pub operation: Option<String>,
+    /// How many answers it holds.
+    pub answers: usize,
+    /// What does not hold; nothing if it does. Tells values of the fixture.
+    pub problems: Vec<String>,
+}
+
+/// What became of all of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Each case, in the order of the file: calls, batches, messages, events.
+    pub cases: Vec<CaseReport>,
+    /// Operations that no case shows.
+    pub unshown_operations: Vec<String>,
+    /// Classes of outcome that every connector meets and that no case shows.
+    pub unshown_classes: Vec<String>,
+}
+
+impl Report {
+    /// Whether each case holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.cases.iter().all(|case| case.problems.is_empty())
+    }
+
+    /// Whether every operation and every common class is shown.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.unshown_operations.is_empty() && self.unshown_classes.is_empty()
+    }
+}
+
+impl Fixtures {
+    /// Reads a file; `file` is its name, for messages.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn parse(file: &str, yaml: &str) -> Result<Self, ManifestError> {
+        let source = serde_saphyr::from_str(yaml).map_err(|error| manifest::unreadable(file, &error))?;
+        Ok(Self { source })
+    }
+
+    /// The text of the fixtures of a manifest that comes with Concord.
+    #[must_use]
+    pub fn builtin(name: &str) -> Option<&'static str> {
+        manifest::builtin_fixtures(name)
+    }
+
+    /// Runs them against a manifest.
+    ///
+    /// # Errors
+    /// When the manifest can't be bound to their parameters.
+    pub fn run(&self, manifest: &Manifest) -> Result<Report, Vec<ManifestError>> {
+        let connector = manifest.bind(&self.source.parameters, &self.source.paths)?;
+        Ok(run::run(&self.source, &connector))
+    }
+}

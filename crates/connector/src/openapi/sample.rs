@@ -1,0 +1,123 @@
+//! First fixtures of a manifest that was made: each operation once, with answers of the form that the document has.
+
+use std::collections::BTreeMap;
+
+use canonical::Object;
+use serde_json::{Map, Value, json};
+
+use super::resource::Resource;
+use super::text;
+use crate::{Call, Connector, Cursor, Manifest, Response, Write, case};
+
+/// The value of each parameter.
+const PARAMETER: &str = "17";
+/// The id of each object.
+const ID: &str = "7";
+/// When each was changed last.
+const CHANGED: &str = "2026-11-22T11:59:00Z";
+
+/// The fixtures, as YAML; `None` when the manifest can't be bound.
+pub(super) fn fixtures(manifest: &Manifest, resources: &[Resource]) -> Option<String> {
+    let names = text::parameters(resources);
+    let parameters: BTreeMap<String, Value> =
+        names.into_iter().map(|name| (name, json!(PARAMETER))).collect();
+    let connector = manifest.with_parameters(&parameters).ok()?;
+    let mut page = "# Made from the OpenAPI document: what it says of requests and answers, and nothing of what was seen. Put real ones in\n\
+                    # their place (`concord connector try … --fixture`), and add refusals: at least one answer each that is `rate_limited`,\n\
+                    # `validation` and `uncertain`.\n"
+        .to_owned();
+    if !parameters.is_empty() {
+        page.push_str("parameters:\n");
+        for name in parameters.keys() {
+            page.push_str(&format!("  {name}: \"{PARAMETER}\"\n"));
+        }
+    }
+    page.push_str("cases:\n");
+    for resource in resources {
+        for case in of(resource, &connector) {
+            page.push_str(&case);
+            page.push('\n');
+        }
+    }
+    Some(page)
+}
+
+fn of(resource: &Resource, connector: &Connector) -> Vec<String> {
+    let Ok(object) = Object::new(&resource.object) else { return Vec::new() };
+    let whole = resource.item_sample();
+    let mut cases = Vec::new();
+    let mut add = |name: &str, call: Call, status: u16, body: Option<Value>| {
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let response = Response { status, headers: Vec::new(), body };
+        let name = format!("{}: {name}", resource.object);
+        cases.extend(case(&name, connector, &call, &response));
+    };
+    for operation in resource.operations() {
+        match operation {
+            "list" => {
+                let items = resource.list.as_ref().and_then(|list| list.items.clone());
+                let body = match items {
+                    Some(items) => json!({ items: [whole] }),
+                    None => json!([whole]),
+                };
+                let now = crate::fixture::NOW;
+                add(
+                    "what changed is listed",
+                    Call::List { object: object.clone(), cursor: Cursor::default(), now },
+                    200,
+                    Some(body),
+                );
+            }
+            "fetch" => {
+                let call = Call::Fetch { object: object.clone(), external_id: ID.to_owned() };
+                add("one is read", call, 200, Some(resource.wrap(&whole)));
+            }
+            "create" => {
+                let status = resource.create_status.unwrap_or(201);
+                let call = Call::Write(resource.write(&object, "create", None));
+                add("one is made", call, status, Some(resource.wrap(&whole)));
+            }
+            "update" => {
+                let call = Call::Write(resource.write(&object, "update", Some(ID)));
+                add("one is changed", call, 200, Some(resource.wrap(&whole)));
+            }
+            _ => add("one is deleted", Call::Write(resource.write(&object, "delete", Some(ID))), 204, None),
+        }
+    }
+    cases
+}
+
+impl Resource {
+    fn sample_fields(&self) -> Map<String, Value> {
+        self.fields.iter().cloned().collect()
+    }
+
+    fn item_sample(&self) -> Value {
+        let mut whole = self.sample_fields();
+        whole.insert(self.id.0.clone(), json!(ID));
+        whole.extend(self.changed.iter().map(|name| (name.clone(), json!(CHANGED))));
+        Value::Object(whole)
+    }
+
+    fn wrap(&self, item: &Value) -> Value {
+        match &self.wrapped {
+            Some(wrapped) => json!({ wrapped: item }),
+            None => item.clone(),
+        }
+    }
+
+    fn write(&self, object: &Object, operation: &str, id: Option<&str>) -> Write {
+        let fields = std::sync::Arc::new(self.sample_fields());
+        Write {
+            object: object.clone(),
+            operation: operation.to_owned(),
+            key: crate::fixture::key(),
+            external_id: id.map(str::to_owned),
+            whole: std::sync::Arc::clone(&fields),
+            fields,
+            known: std::sync::Arc::default(),
+            expected: None,
+            intent: crate::fixture::intent(),
+        }
+    }
+}
