@@ -12,5 +12,6 @@ mod tenants;
 mod together;
 mod trials;
 mod upcasts;
+mod vendors;
 mod versions;
 mod yaml;

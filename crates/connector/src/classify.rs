@@ -205,8 +205,7 @@ impl Connector {
     ) -> Option<(String, u64, Option<Wait>)> {
         let mut scarcest: Option<(String, u64, Option<Wait>)> = None;
         for gauge in self.plan.gauges.iter().filter(|gauge| charge.buckets.contains(&gauge.bucket)) {
-            let Some(left) = response.header(&gauge.header).and_then(|text| text.trim().parse::<u64>().ok())
-            else {
+            let Some(left) = response.header(&gauge.header).and_then(|text| gauge.left(text)) else {
                 continue;
             };
             if scarcest.as_ref().is_none_or(|(_, least, _)| left < *least) {

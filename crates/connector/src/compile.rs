@@ -168,9 +168,16 @@ impl<'a> Compiler<'a> {
         let mut kind = auth.value.clone();
         match &mut kind {
             AuthKind::SessionJsonrpc { path, .. } => self.fill(path, auth.referenced),
-            AuthKind::Oauth2ClientCredentials { token, .. } | AuthKind::Oauth2Refresh { token, .. } => {
-                self.fill(token, auth.referenced);
+            AuthKind::Oauth2ClientCredentials { token, assertion, scopes, audience, .. } => {
+                let claimed = assertion.as_mut().and_then(|assertion| assertion.audience.as_mut());
+                let texts = [token].into_iter().chain(scopes).chain(audience).chain(claimed);
+                texts.for_each(|text| self.fill(text, auth.referenced));
             }
+            AuthKind::Oauth2JwtBearer { token, assertion, scopes, .. } => {
+                let texts = [token].into_iter().chain(scopes).chain(&mut assertion.audience);
+                texts.for_each(|text| self.fill(text, auth.referenced));
+            }
+            AuthKind::Oauth2Refresh { token, .. } => self.fill(token, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
             AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Basic { .. } => {}
         }
@@ -214,7 +221,13 @@ impl<'a> Compiler<'a> {
             });
             if let Some(header) = &bucket.remaining {
                 let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
-                gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), reset });
+                let used = bucket.used.as_deref().map(Into::into);
+                gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
+            } else if bucket.used.is_some() {
+                self.whole(
+                    format!("limits.buckets.{name}: `used` names an entry of a header, and no header"),
+                    "add `remaining: HEADER`",
+                );
             }
         }
         (limits, gauges)

@@ -8,8 +8,8 @@
 //!
 //! | sorting | within a listing |
 //! |---|---|
-//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets and tokens only pass objects that share one mark (by offset each page overlaps the last by one object, and starts again when that one has moved); the vendor's cap on results is never reached otherwise |
-//! | descending | an event feed, newest first, by token |
+//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it |
+//! | descending | an event feed, newest first, by token, id or link |
 //! | id | by id, for vendors that cannot sort by the mark |
 
 use canonical::Wall;
@@ -20,10 +20,14 @@ use crate::moment::{Form, read_text};
 use crate::path::Path;
 use crate::plan::{PagePlan, PollPlan};
 use crate::source::Sorting;
+use crate::template::percent;
 
 /// How often offsets start again when objects move under them, before they go on regardless: a vendor that sorts
 /// objects of one mark differently each time would never be read otherwise.
 const RESTARTS_MAX: u8 = 5;
+
+/// The longest address of a next page.
+const ADDRESS_BYTES_MAX: usize = 8 * 1024;
 
 /// What stands in a cursor's `page`: the position inside a listing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -102,9 +106,10 @@ pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
         PagePlan::Offset { .. } => {
             Some(position.map_or(0, |position| position.passed.saturating_sub(1)).to_string())
         }
-        PagePlan::Token(_) | PagePlan::Link { .. } | PagePlan::AfterId { .. } => {
-            position.map(|position| position.token).filter(|token| !token.is_empty())
-        }
+        PagePlan::Token(_)
+        | PagePlan::LinkToken { .. }
+        | PagePlan::AfterId { .. }
+        | PagePlan::Link { .. } => position.map(|position| position.token).filter(|token| !token.is_empty()),
         PagePlan::None => None,
     }
 }
@@ -160,6 +165,12 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
     {
         return on(&position.from(highest), None);
     }
+    if poll.sorting == Sorting::Ascending && !offset && !token.is_empty() && token == position.token {
+        // The same page again, because the vendor tells marks apart more finely than it shows them, say: it would never end.
+        let leap = if form.is_time() { poll.step.max(1_000_000) } else { poll.step };
+        let hidden = Some(position.bound);
+        return on(&position.from(position.bound.saturating_add(leap)), hidden);
+    }
     position.passed = position.passed.saturating_add(held.count).saturating_sub(usize::from(overlapped));
     position.token = token;
     let capped = poll.cap.is_some_and(|cap| position.passed.saturating_add(poll.size) > cap);
@@ -175,7 +186,8 @@ fn goes_on(poll: &PollPlan, held: &Held<'_>) -> Option<String> {
     match &poll.page {
         PagePlan::None => None,
         PagePlan::Token(path) => path.text_at(held.body),
-        PagePlan::Link { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
+        PagePlan::LinkToken { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
+        PagePlan::Link { path, start } => path.text_at(held.body).and_then(|text| address(&text, start)),
         PagePlan::Offset { more } => {
             is_more(more.as_ref(), poll, held).then(|| held.last_id.clone().unwrap_or_default())
         }
@@ -192,11 +204,34 @@ fn of_link(link: &str, parameter: &str) -> Option<String> {
 
 /// What is missing in an answer that names a next page without its token: to stop there would leave the rest unread.
 pub(crate) fn lost_token(poll: &PollPlan, body: &Value) -> Option<String> {
-    let PagePlan::Link { path, parameter } = &poll.page else { return None };
+    let PagePlan::LinkToken { path, parameter } = &poll.page else { return None };
     let link = path.text_at(body)?;
     of_link(&link, parameter)
         .is_none()
         .then(|| format!("the address of the next page has no parameter `{parameter}`"))
+}
+
+/// The path and query of the address that an answer names for its next page: as they are, if they lie below `start`. Nothing
+/// of it leads to another host: what stands before the path is left away. What no address can carry is escaped.
+pub(crate) fn address(text: &str, start: &str) -> Option<String> {
+    let path = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?']) => rest.find('/').map(|at| &rest[at..])?,
+        _ => text,
+    };
+    let (before, _) = path.split_once('?').unwrap_or((path, ""));
+    let climbs = before.split('/').any(|part| matches!(part, "." | "..")) || before.contains(['%', '\\']);
+    let fits = path.len() <= ADDRESS_BYTES_MAX && !path.bytes().any(|b| b.is_ascii_control() || b == b'#');
+    if climbs || !fits || start.is_empty() || !path.starts_with(start) {
+        return None;
+    }
+    let mut address = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '!'..='~' => address.push(c),
+            other => percent(other.encode_utf8(&mut [0; 4]), &mut address),
+        }
+    }
+    Some(address)
 }
 
 /// Whether more follows. An empty page is an end whatever the answer says.
@@ -219,3 +254,6 @@ fn ended(poll: &PollPlan, cursor: &Cursor, position: &Position, seen: Option<i64
     let before = cursor.since.as_deref().and_then(|text| read_mark(form, text));
     Cursor { since: before.max(reached).map(|mark| write_mark(form, mark)), page: None, seen: None }
 }
+
+#[cfg(test)]
+mod tests;

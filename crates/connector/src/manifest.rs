@@ -34,6 +34,7 @@ macro_rules! builtin {
 
 builtin![
     "cloudevents",
+    "dataverse",
     "erpnext",
     "http",
     "hubspot",
@@ -42,6 +43,7 @@ builtin![
     "netsuite",
     "odoo",
     "quickbooks",
+    "salesforce",
     "stripe",
     "tryton",
     "webhook"

@@ -40,7 +40,23 @@ pub(crate) struct Plan {
 pub(crate) struct Gauge {
     pub(crate) bucket: Arc<str>,
     pub(crate) header: Box<str>,
+    /// The entry of the header that says `used/limit`; `None`: the header is the number that is left.
+    pub(crate) used: Option<Box<str>>,
     pub(crate) reset: Option<WaitPlan>,
+}
+
+impl Gauge {
+    /// How many calls are left. `api-usage=18/5000; per-app=…` is a list of entries that say `used/limit`; more used than
+    /// there are leaves none.
+    pub(crate) fn left(&self, header: &str) -> Option<u64> {
+        let Some(name) = &self.used else { return header.trim().parse().ok() };
+        let of = |entry: &'_ str| -> Option<u64> {
+            let (_, said) = entry.trim().split_once('=').filter(|(key, _)| *key == &**name)?;
+            let (used, limit) = said.split_once('/')?;
+            Some(limit.trim().parse::<u64>().ok()?.saturating_sub(used.trim().parse().ok()?))
+        };
+        header.split([';', ',']).find_map(of)
+    }
 }
 
 #[derive(Debug)]
@@ -151,9 +167,22 @@ impl PollPlan {
 #[derive(Debug)]
 pub(crate) enum PagePlan {
     Token(Path),
-    Link { path: Path, parameter: Box<str> },
-    Offset { more: Option<Path> },
-    AfterId { more: Option<Path> },
+    /// `parameter`: what the address holds the token in.
+    LinkToken {
+        path: Path,
+        parameter: Box<str>,
+    },
+    Offset {
+        more: Option<Path>,
+    },
+    AfterId {
+        more: Option<Path>,
+    },
+    /// `start`: what the address' path must begin with.
+    Link {
+        path: Path,
+        start: Box<str>,
+    },
     None,
 }
 

@@ -15,7 +15,7 @@ use crate::listing::{self, Held};
 use crate::moment::read_text;
 use crate::observation::{Garbled, Observation, Page, Seen};
 use crate::path::Path;
-use crate::plan::{ObjectPlan, PollPlan, Shape};
+use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape};
 use crate::source::{Absent, Format, Sorting};
 
 /// A webhook's messages: each read, or garbled with its bytes.
@@ -142,6 +142,14 @@ impl Connector {
                 Ok(None) => {}
                 Err(why) => page.garbled.push((index, why.to_string(), item.to_string().into_bytes())),
             }
+        }
+        if let PagePlan::Link { path, start } = &poll.page
+            && path.text_at(&body).is_some_and(|text| listing::address(&text, start).is_none())
+        {
+            return Err(garbled(
+                format!("the next page's address does not lie below {start}"),
+                path.as_str(),
+            ));
         }
         let date = response.header("date").and_then(http_date);
         let held = Held { count: items.len(), mark, first_id, last_id, body: &body, date };
@@ -270,10 +278,11 @@ impl Shape {
             self.id.text_at(&value).ok_or_else(|| garbled("there is no id", place(&self.id)))?;
         let order = self.order.as_ref().and_then(|order| order.read(&value));
         let changed_at = self.order.as_ref().and_then(|order| order.moment(&value));
-        let seen = if self.deleted.as_ref().is_some_and(|test| test.holds(&value)) {
-            Seen::Deleted
-        } else if let Some(into) = self.merged_into.as_ref().and_then(|path| path.text_at(&value)) {
+        // A vendor may show what was merged away as deleted, too: that it was merged says more.
+        let seen = if let Some(into) = self.merged_into.as_ref().and_then(|path| path.text_at(&value)) {
             Seen::Merged { into }
+        } else if self.deleted.as_ref().is_some_and(|test| test.holds(&value)) {
+            Seen::Deleted
         } else {
             Seen::State { fields: self.fields_of(value)? }
         };

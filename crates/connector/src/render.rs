@@ -7,7 +7,7 @@ use crate::connector::Connector;
 use crate::error::RenderError;
 use crate::exchange::Request;
 use crate::listing;
-use crate::plan::{BodyPlan, Pair, PollPlan, RequestPlan};
+use crate::plan::{BodyPlan, PagePlan, Pair, PollPlan, RequestPlan};
 use crate::template::{Flaw, Scope};
 
 impl Connector {
@@ -27,7 +27,14 @@ impl Connector {
         };
         let token = poll.and_then(|(poll, cursor, _)| listing::token(poll, cursor));
         let scope = self.scope(call, poll, token.as_deref());
-        plan.render(&scope)
+        let mut request = plan.render(&scope)?;
+        if let (Some((poll, ..)), Some(link)) = (poll, token)
+            && let PagePlan::Link { start, .. } = &poll.page
+            && let Some(address) = listing::address(&link, start)
+        {
+            request.path = address;
+        }
+        Ok(request)
     }
 
     /// What a call offers to slots.

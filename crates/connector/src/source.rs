@@ -118,9 +118,12 @@ pub(crate) enum ParameterKind {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoreSource {
-    /// The parameter that lists their names; absent: any name is taken.
+    /// The parameter that lists their names, or has them as its keys; absent: any name is taken.
     #[serde(default)]
     pub(crate) parameter: Option<Spanned<String>>,
+    /// The parameter is a map: the constant that each name's text becomes.
+    #[serde(default)]
+    pub(crate) value: Option<String>,
     /// Their kind.
     pub(crate) kind: Spanned<String>,
 }
@@ -157,6 +160,9 @@ pub(crate) struct BucketSource {
     /// The header that says how many calls are left.
     #[serde(default)]
     pub(crate) remaining: Option<String>,
+    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
+    #[serde(default)]
+    pub(crate) used: Option<String>,
     /// The header that says when the window starts anew.
     #[serde(default)]
     pub(crate) reset: Option<WaitSource>,
@@ -358,9 +364,10 @@ pub(crate) struct WriteSource {
     /// How several go in one request.
     #[serde(default)]
     pub(crate) batch: Option<BatchSource>,
-    /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
+    /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row. Constants are
+    /// filled in; empty, it names none.
     #[serde(default)]
-    pub(crate) serial_by: Option<String>,
+    pub(crate) serial_by: Option<Spanned<String>>,
 }
 
 /// How an operation can be repeated without a second effect; see [`IdempotencyClass`].

@@ -89,6 +89,23 @@ pub enum AuthKind {
         #[serde(default = "token_life_default")]
         life_s: u64,
     },
+    /// OAuth 2 JWT bearer grant (RFC 7523 section 2.1): a JWT that the client signs in the name of a user is the grant.
+    Oauth2JwtBearer {
+        /// The token endpoint: a path on the connection's base address (starts with `/`), or an absolute `https` URL.
+        token: String,
+        /// The secret that holds the client's id: the `iss` claim.
+        client_id: String,
+        /// The secret that holds the user in whose name it acts: the `sub` claim.
+        subject: String,
+        /// How the JWT is signed.
+        assertion: Assertion,
+        /// Scopes asked for.
+        #[serde(default)]
+        scopes: Vec<String>,
+        /// Life of a token when the answer has no `expires_in`, in seconds.
+        #[serde(default = "token_life_default")]
+        life_s: u64,
+    },
     /// A session of a JSON-RPC server (Tryton): log in, then `Authorization: Session base64(user:id:session)`.
     SessionJsonrpc {
         /// The path that takes the log-in, such as `/{database}/rpc/` with parameters filled in.
@@ -127,8 +144,13 @@ pub struct Assertion {
     pub algorithm: String,
     /// The secret that holds the private key (PEM).
     pub private_key: String,
-    /// The secret or plain setting that holds the key's id (`kid` of the header).
-    pub key_id: String,
+    /// The secret or plain setting that holds the key's id (`kid` of the header); absent: the header has none.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// The secret that holds the key's certificate (PEM), for vendors that tell keys by its thumbprint: `x5t#S256` of the
+    /// header, with an `nbf` claim (Entra ID).
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// The `aud` claim; absent: the token endpoint's absolute URL.
     #[serde(default)]
     pub audience: Option<String>,
@@ -164,14 +186,24 @@ impl AuthKind {
             Self::Basic { user_secret, secret, .. } => push(&mut names, user_secret.iter().chain([secret])),
             Self::Oauth2ClientCredentials { client_id, client_secret, assertion, .. } => {
                 push(&mut names, [client_id].into_iter().chain(client_secret));
-                push(&mut names, assertion.iter().flat_map(|a| [&a.private_key, &a.key_id]));
+                push(&mut names, assertion.iter().flat_map(Assertion::secrets));
             }
             Self::Oauth2Refresh { client_id, client_secret, refresh_token, .. } => {
                 push(&mut names, [client_id].into_iter().chain(client_secret).chain([refresh_token]));
             }
+            Self::Oauth2JwtBearer { client_id, subject, assertion, .. } => {
+                push(&mut names, [client_id, subject].into_iter().chain(assertion.secrets()));
+            }
             Self::SessionJsonrpc { user, password, .. } => push(&mut names, [user, password]),
         }
         names
+    }
+}
+
+impl Assertion {
+    /// The names of the secrets it needs.
+    fn secrets(&self) -> impl Iterator<Item = &String> {
+        [&self.private_key].into_iter().chain(&self.key_id).chain(&self.certificate)
     }
 }
 
@@ -276,6 +308,8 @@ pub struct WriteSpec {
     pub probe: bool,
     /// Whether it cannot be rendered without the vendor's id.
     pub linked: bool,
+    /// Whether its answer names the object, alone and in a batch: what was made is linked by that.
+    pub names: bool,
     /// How long the target may go on working after the request's last possible arrival.
     pub processing_max: Duration,
     /// Longest the whole exchange may take.

@@ -20,7 +20,7 @@ use crate::call::Write;
 use crate::path;
 use crate::typed::Typed;
 
-pub(crate) use encode::{Encoder, Place, percent, texts};
+pub(crate) use encode::{Encoder, Language, Place, percent, texts};
 pub(crate) use parse::{Allowed, Environment, Fault};
 
 /// Where a slot's value comes from.
@@ -183,11 +183,11 @@ impl Slot {
         self.alternatives.iter().any(|one| one.source == Source::Intent)
     }
 
-    /// Whether every alternative ends in an encoder that makes a value safe inside SQL.
-    fn is_sql_safe(&self) -> bool {
+    /// Whether every alternative ends in an encoder that makes a value safe inside a statement of that language.
+    fn is_safe_in(&self, language: Language) -> bool {
         self.alternatives.iter().all(|alternative| {
             matches!(alternative.source, Source::Literal(_) | Source::Object | Source::Now)
-                || alternative.encoders.last().is_some_and(Encoder::is_sql_safe)
+                || alternative.encoders.last().is_some_and(|encoder| encoder.is_safe_in(language))
         })
     }
 }
@@ -292,6 +292,14 @@ impl Template {
     /// Whether the intent's id (of a batch: its own) stands in it.
     pub(crate) fn names_intent(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_intent()))
+    }
+
+    /// What stands before its first slot.
+    pub(crate) fn start(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Fixed(text)) => text,
+            Some(Piece::Slot(_)) | None => "",
+        }
     }
 
     /// The slot, when there is nothing else: then the value keeps its type.

@@ -17,7 +17,7 @@ mod assertion;
 mod oauth;
 mod session;
 
-pub(crate) use oauth::{ClientCredentials, Refresh};
+pub(crate) use oauth::{ClientCredentials, JwtBearer, Refresh};
 pub(crate) use session::Session;
 
 /// A way to prove who calls, with its secrets.
@@ -34,6 +34,7 @@ pub(crate) enum Prover {
 pub(crate) enum Flow {
     ClientCredentials(ClientCredentials),
     Refresh(Refresh),
+    JwtBearer(JwtBearer),
     Session(Session),
 }
 
@@ -163,6 +164,9 @@ impl Prover {
             AuthKind::Oauth2Refresh { .. } => {
                 Refresh::read(auth, secrets).map(|flow| Self::Flow(Flow::Refresh(flow)))
             }
+            AuthKind::Oauth2JwtBearer { .. } => {
+                JwtBearer::read(auth, secrets).map(|flow| Self::Flow(Flow::JwtBearer(flow)))
+            }
             AuthKind::SessionJsonrpc { .. } => {
                 Session::read(auth, secrets).map(|flow| Self::Flow(Flow::Session(flow)))
             }
@@ -176,6 +180,7 @@ impl Flow {
         match self {
             Self::ClientCredentials(flow) => &flow.endpoint,
             Self::Refresh(flow) => &flow.endpoint,
+            Self::JwtBearer(flow) => &flow.endpoint,
             Self::Session(flow) => &flow.path,
         }
     }
@@ -185,6 +190,7 @@ impl Flow {
         match self {
             Self::ClientCredentials(flow) => flow.identity(),
             Self::Refresh(flow) => flow.identity(),
+            Self::JwtBearer(flow) => flow.identity(),
             Self::Session(flow) => flow.identity(),
         }
     }
@@ -193,7 +199,7 @@ impl Flow {
     pub(crate) fn first_refresh(&self) -> Option<Secret> {
         match self {
             Self::Refresh(flow) => Some(flow.first.clone()),
-            Self::ClientCredentials(_) | Self::Session(_) => None,
+            Self::ClientCredentials(_) | Self::JwtBearer(_) | Self::Session(_) => None,
         }
     }
 
@@ -207,6 +213,7 @@ impl Flow {
         match self {
             Self::ClientCredentials(flow) => flow.request(moment, endpoint_url),
             Self::Refresh(flow) => flow.request(refresh.unwrap_or(&flow.first)),
+            Self::JwtBearer(flow) => flow.request(moment, endpoint_url),
             Self::Session(flow) => Ok(flow.request()),
         }
     }
@@ -216,6 +223,7 @@ impl Flow {
         match self {
             Self::ClientCredentials(flow) => oauth::read(answer, flow.life, None),
             Self::Refresh(flow) => oauth::read(answer, flow.life, refresh),
+            Self::JwtBearer(flow) => oauth::read(answer, flow.life, None),
             Self::Session(flow) => flow.read_answer(answer),
         }
     }

@@ -171,7 +171,9 @@ pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
     row.state = State::Pending;
     row.attempts = 0;
     row.due = settled.at;
-    row.waiting = None;
+    // What waits for a link goes on counting from its first wait.
+    let parked = settled.waiting.filter(|_| settled.state == State::Parked);
+    row.waiting = parked.filter(|waiting| matches!(waiting, Waiting::Link { .. })).cloned();
     row.reason = None;
     true
 }

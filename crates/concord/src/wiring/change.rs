@@ -422,6 +422,10 @@ pub(super) async fn note_start(
         let why = "the folder is not what was applied under the same versions";
         return Err(Unusable { problems, why }.into());
     }
+    for problem in config::unkept(configuration, &files, applied) {
+        let (tenant, detail) = (&configuration.tenant, problem.to_string());
+        tracing::warn!(target: "concord", class = "version_not_kept", %tenant, detail, "a version of a mapping is not kept");
+    }
     let reason = "the hub was started with it".to_owned();
     // A store in which nothing ever counted has no records.
     if !whole && last.is_some() {

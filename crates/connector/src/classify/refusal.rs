@@ -92,9 +92,18 @@ fn token(text: &str, call: &Call) -> Option<String> {
     let plain = |b: u8| {
         b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b':')
     };
+    if is_result_code(text) {
+        return Some(text.to_owned());
+    }
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let named = !text.is_empty() && text.len() <= 80 && text.bytes().all(plain) && digits <= 5;
     (named && message(text, call) == text).then(|| text.replace(' ', "_"))
+}
+
+/// A result code such as `0x80048d19` (Dataverse): many digits, and no number of anybody's.
+fn is_result_code(text: &str) -> bool {
+    let hex = text.strip_prefix("0x").filter(|hex| hex.len() == 8);
+    hex.is_some_and(|hex| hex.starts_with('8') && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn default_message(answer: &Answer<'_>) -> String {

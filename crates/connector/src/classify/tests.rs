@@ -8,7 +8,7 @@ use ledger::{Class, Wait};
 use serde_json::json;
 
 use super::{by_status, http_date};
-use crate::plan::WaitPlan;
+use crate::plan::{Gauge, WaitPlan};
 use crate::source::{CallKind, WaitForm};
 use crate::{Call, Manifest, Response};
 
@@ -81,6 +81,33 @@ fn what_no_rule_says_http_says() {
         assert_eq!(by_status(status, CallKind::List), read, "{status}");
     }
     assert_eq!(by_status(404, CallKind::Probe), Absent);
+}
+
+#[test]
+fn what_is_used_of_a_limit_says_what_is_left() {
+    let gauge = |used: Option<&str>| Gauge {
+        bucket: "day".into(),
+        header: "x-used".into(),
+        used: used.map(Into::into),
+        reset: None,
+    };
+    for (header, left) in [
+        ("api-usage=18/5000", Some(4982)),
+        ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample)", Some(4975)),
+        ("api-bursts=1/750; api-usage=10018/100000", Some(89_982)),
+        ("api-bursts=1/750, api-usage= 1 / 9", Some(8)),
+        // More than all of it.
+        ("api-usage=5001/5000", Some(0)),
+        ("per-app-api-usage=17/250", None),
+        ("api-usage=18", None),
+        ("api-usage=-1/5000", None),
+        ("api-usage=1/99999999999999999999", None),
+        ("18", None),
+        ("", None),
+    ] {
+        assert_eq!(gauge(Some("api-usage")).left(header), left, "{header}");
+    }
+    assert_eq!((gauge(None).left(" 7 "), gauge(None).left("1/7")), (Some(7), None));
 }
 
 #[test]

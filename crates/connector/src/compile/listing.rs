@@ -26,7 +26,7 @@ impl Compiler<'_> {
             self.error(at, what, "pages overlap by one: use 2 or more");
         }
         let fits = match source.sorting {
-            Sorting::Ascending => !matches!(source.page, PageSource::AfterId { .. }),
+            Sorting::Ascending => true,
             Sorting::Descending => !matches!(source.page, PageSource::Offset { .. }),
             Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
         };
@@ -35,13 +35,16 @@ impl Compiler<'_> {
             self.error(
                 at,
                 format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
-                "ascending pages by `offset`, `token` or `link`, descending by `token`, `link` or `after_id`, id by `after_id`",
+                "ascending pages by `offset`, `after_id`, `token`, `link` or `link_token`, descending by `token`, \
+                 `after_id`, `link` or `link_token`, id by `after_id`",
             );
         }
         let step = match mark.granularity {
             Some(span) => micros(span.0),
             None => 1,
         };
+        let request = self.request("list", &source.request, Allowed::List);
+        let start: Box<str> = request.path.start().into();
         PollPlan {
             spec: PollSpec {
                 every: source.every.0,
@@ -50,7 +53,7 @@ impl Compiler<'_> {
                 hint: source.hint,
                 blind: source.blind.clone(),
             },
-            request: self.request("list", &source.request, Allowed::List),
+            request,
             items: self.path_or_root(source.items.as_ref()),
             empty: source.empty.as_ref().map(|path| self.path(path)),
             object: self.path_or_root(source.object.as_ref()),
@@ -66,8 +69,8 @@ impl Compiler<'_> {
             sorting: source.sorting,
             page: match &source.page {
                 PageSource::Token(path) => PagePlan::Token(self.path(path)),
-                PageSource::Link { path, parameter } => {
-                    PagePlan::Link { path: self.path(path), parameter: parameter.value.as_str().into() }
+                PageSource::LinkToken { path, parameter } => {
+                    PagePlan::LinkToken { path: self.path(path), parameter: parameter.value.as_str().into() }
                 }
                 PageSource::Offset { more } => {
                     PagePlan::Offset { more: more.as_ref().map(|path| self.path(path)) }
@@ -75,6 +78,7 @@ impl Compiler<'_> {
                 PageSource::AfterId { more } => {
                     PagePlan::AfterId { more: more.as_ref().map(|path| self.path(path)) }
                 }
+                PageSource::Link(path) => PagePlan::Link { path: self.path(path), start },
                 PageSource::None => PagePlan::None,
             },
             size: usize::try_from(source.size).unwrap_or(usize::MAX),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use canonical::Object;
 use ledger::IdempotencyClass;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::Compiler;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
@@ -43,7 +44,14 @@ impl Compiler<'_> {
             return (objects, Some(Arc::new(self.object("any", &of_kind, None))));
         };
         let names = match self.parameters.get(&parameter.value) {
-            Some(Value::Array(names)) => names.clone(),
+            Some(Value::Array(names)) => {
+                let names = names.iter().filter_map(Value::as_str);
+                names.map(|name| (name.to_owned(), None)).collect()
+            }
+            Some(Value::Object(names)) => {
+                let of = |(name, value): (&String, &Value)| (name.clone(), value.as_str().map(str::to_owned));
+                names.iter().map(of).collect()
+            }
             Some(_) => Vec::new(),
             None => {
                 let hint =
@@ -56,10 +64,12 @@ impl Compiler<'_> {
                 Vec::new()
             }
         };
-        for name in names.iter().filter_map(Value::as_str) {
-            match Object::new(name) {
+        for (name, value) in names {
+            let mut of_kind = of_kind.clone();
+            of_kind.values.extend(more.value.clone().zip(value));
+            match Object::new(&name) {
                 Ok(object) => {
-                    let plan = self.object(name, &of_kind, paths.get(&object));
+                    let plan = self.object(&name, &of_kind, paths.get(&object));
                     objects.insert(object, Arc::new(plan));
                 }
                 Err(error) => self.whole(format!("parameter `{}`: {error}", parameter.value), ""),
@@ -196,6 +206,8 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            names: source.answer.id.is_some()
+                && source.batch.as_ref().is_none_or(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),
@@ -209,7 +221,7 @@ impl Compiler<'_> {
             charge: request.charge.clone(),
             safe: source.safe.unwrap_or(keyed),
             batch: batch.as_ref().and_then(|(spec, _)| spec.clone()),
-            serial_by: source.serial_by.as_deref().map(Arc::from),
+            serial_by: source.serial_by.as_ref().and_then(|path| self.serial_by(path)),
         };
         WritePlan {
             spec,
@@ -228,6 +240,12 @@ impl Compiler<'_> {
 }
 
 impl Compiler<'_> {
+    fn serial_by(&mut self, path: &Spanned<String>) -> Option<Arc<str>> {
+        let mut filled = path.value.clone();
+        self.fill(&mut filled, path.referenced);
+        Some(filled).filter(|filled| !filled.is_empty()).map(Arc::from)
+    }
+
     fn idempotency(&self, declared: &IdempotencyClass) -> IdempotencyClass {
         let mut class = declared.clone();
         if let IdempotencyClass::SearchFirst { index_lag_ms } | IdempotencyClass::MarkerField { index_lag_ms } =

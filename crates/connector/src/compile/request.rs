@@ -26,10 +26,11 @@ impl Compiler<'_> {
         allowed: Allowed,
     ) -> RequestPlan {
         let path = self.template(&source.path, Place::Path, allowed);
-        if !source.path.value.starts_with('/') {
+        let written = source.path.value.strip_prefix("odata:").unwrap_or(&source.path.value);
+        if !written.starts_with('/') {
             self.error(
                 source.path.referenced,
-                format!("the path `{}` does not start with `/`", source.path.value),
+                format!("the path `{written}` does not start with `/`"),
                 "write it from the connection's base address on",
             );
         }
@@ -66,7 +67,8 @@ impl Compiler<'_> {
             Place::Query => {
                 let mut out = String::new();
                 crate::template::percent(name, &mut out);
-                out
+                // OData's own names begin with it, and it means nothing else in a query.
+                out.replace("%24", "$")
             }
             _ => name.to_ascii_lowercase(),
         };

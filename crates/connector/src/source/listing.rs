@@ -101,7 +101,8 @@ pub(crate) struct PollSource {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Sorting {
     /// By the mark, oldest first. Each page asks anew from the highest mark seen, so that nothing slips through when
-    /// objects move to the end while they are listed; tokens and offsets only pass objects with one mark.
+    /// objects move to the end while they are listed; offsets, ids, tokens and links only pass objects with one mark. By id, those
+    /// of one mark are sorted by it, and the request asks for what has the bound's mark and a greater id, or a later mark.
     Ascending,
     /// By the mark, newest first (an event feed). The mark moves when the last page is read.
     Descending,
@@ -117,7 +118,7 @@ pub(crate) enum PageSource {
     /// The answer holds a token.
     Token(Spanned<String>),
     /// The answer holds the address of the next page, and a parameter of that is the token.
-    Link { path: Spanned<String>, parameter: Spanned<String> },
+    LinkToken { path: Spanned<String>, parameter: Spanned<String> },
     /// Items to pass.
     Offset {
         #[serde(default)]
@@ -128,6 +129,9 @@ pub(crate) enum PageSource {
         #[serde(default)]
         more: Option<Spanned<String>>,
     },
+    /// The answer holds the address of the next page, absolute or from the host on. Its path and query are asked as they are;
+    /// it must lie below what stands before the first slot of the request's path.
+    Link(Spanned<String>),
     /// One page is all there is.
     None,
 }

@@ -57,6 +57,49 @@ pub(crate) enum Encoder {
     Segments,
     /// A typed number of a text such as `"1250.5"`, for targets that want JSON numbers.
     JsonNumber,
+    /// An OData literal of the value's own type: a quoted text, a number, `true`, `false` or `null`.
+    Odata,
+    /// A GUID and nothing else.
+    Guid,
+    /// Names with commas between them, each of letters, digits, `_` and single dots: fields that a statement asks for.
+    Names,
+}
+
+/// The language of a statement, in which a value must not become more than a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Language {
+    /// SQL and what resembles it, such as SuiteQL and SOQL.
+    Sql,
+    /// OData: the keys of an address, the options of a query.
+    Odata,
+}
+
+impl Language {
+    /// The language that the text itself names, and the text without that name.
+    pub(super) fn of(text: &str, place: Place) -> (Option<Self>, &str) {
+        match place {
+            Place::Sql => (Some(Self::Sql), text),
+            Place::Path | Place::Query => match (text.strip_prefix("sql:"), text.strip_prefix("odata:")) {
+                (Some(statement), _) => (Some(Self::Sql), statement.trim_start()),
+                (_, Some(statement)) => (Some(Self::Odata), statement.trim_start()),
+                (None, None) => (None, text),
+            },
+            Place::Header | Place::Json => (None, text),
+        }
+    }
+
+    /// Its name, and which encoders there are for it.
+    pub(super) const fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sql => (
+                "SQL",
+                "end it with `|sql`, `|integer`, `|word`, `|names`, `|guid`, `|rfc3339` or `|date_time`",
+            ),
+            Self::Odata => {
+                ("OData", "end it with `|odata`, `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`")
+            }
+        }
+    }
 }
 
 impl Encoder {
@@ -86,6 +129,9 @@ impl Encoder {
             ("from_one", "") => Self::FromOne,
             ("segments", "") => Self::Segments,
             ("json_number", "") => Self::JsonNumber,
+            ("odata", "") => Self::Odata,
+            ("guid", "") => Self::Guid,
+            ("names", "") => Self::Names,
             ("not", argument) if !argument.is_empty() => Self::Not(list()),
             ("only", argument) if !argument.is_empty() => Self::Only(list()),
             _ => return None,
@@ -93,7 +139,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 23] = [
+    pub(crate) const NAMES: [&'static str; 26] = [
         "text",
         "lower",
         "md5_hex",
@@ -115,23 +161,28 @@ impl Encoder {
         "from_one",
         "segments",
         "json_number",
+        "odata",
+        "guid",
+        "names",
         "not:VALUE,…",
         "only:VALUE,…",
     ];
 
-    /// Whether what it gives cannot end a SQL literal or become another word.
-    pub(crate) const fn is_sql_safe(&self) -> bool {
-        matches!(
-            self,
-            Self::Sql
-                | Self::Integer
-                | Self::FromOne
-                | Self::Word
-                | Self::DateTime
-                | Self::DateTimeUs
-                | Self::Md5Hex
-                | Self::Md5LowerHex
-        ) || matches!(self, Self::Moment(Form::Ms | Form::S))
+    /// Whether what it gives cannot end a literal of that language or become another word.
+    pub(crate) const fn is_safe_in(&self, language: Language) -> bool {
+        match self {
+            Self::Integer
+            | Self::FromOne
+            | Self::Word
+            | Self::Guid
+            | Self::Names
+            | Self::Md5Hex
+            | Self::Md5LowerHex => true,
+            Self::Moment(form) => matches!(form, Form::Ms | Form::S | Form::Rfc3339),
+            Self::Sql | Self::DateTime | Self::DateTimeUs => matches!(language, Language::Sql),
+            Self::Odata => matches!(language, Language::Odata),
+            _ => false,
+        }
     }
 
     /// The encoded value; `None` when it then counts as missing.
@@ -149,6 +200,8 @@ impl Encoder {
             Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
             Self::DateTimeUs => return owned(Value::String(date_time_us(token(&value)?))),
             Self::JsonNumber => return json_number(value),
+            Self::Odata => return owned(Value::String(odata(&value)?)),
+            Self::Names => return owned(Value::String(names(&value)?)),
             Self::Not(list) | Self::Only(list) => {
                 let listed = text_of(&value).is_some_and(|text| list.contains(&text));
                 return Ok((listed == matches!(self, Self::Only(_))).then_some(value));
@@ -176,6 +229,7 @@ impl Encoder {
                 from_one(&text).ok_or("it is not a whole number that has a next one")?.to_string()
             }
             Self::Spaced => text.replace('_', " "),
+            Self::Guid => guid(text)?,
             _ => text,
         }))
     }
@@ -271,6 +325,46 @@ fn sql(text: &str) -> Result<String, Cow<'static, str>> {
         return Err("control characters and backslashes cannot stand in a SQL text".into());
     }
     Ok(format!("'{}'", text.replace('\'', "''")))
+}
+
+/// A literal of OData 4 (ABNF, `primitiveLiteral`): in a text only the quote needs doubling. What the place does to other
+/// characters comes on top. Control characters are refused: vendors differ in what they make of them.
+fn odata(value: &Value) -> Result<String, Cow<'static, str>> {
+    match value {
+        Value::String(text) if text.chars().any(char::is_control) => {
+            Err("control characters cannot stand in an OData text".into())
+        }
+        Value::String(text) => Ok(format!("'{}'", text.replace('\'', "''"))),
+        Value::Null => Ok("null".to_owned()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        Value::Array(_) | Value::Object(_) => {
+            Err("it is a list or an object, and a single value is needed".into())
+        }
+    }
+}
+
+/// A GUID in its form with hyphens, as vendors give it; in lower case or upper.
+fn guid(text: String) -> Result<String, Cow<'static, str>> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let sized = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]);
+    if sized && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_hexdigit())) {
+        Ok(text)
+    } else {
+        Err("it is not a GUID such as `6a9b6c1e-0000-4000-8000-000000000001`".into())
+    }
+}
+
+/// Names of fields, which may lead over others: `Account.Name`.
+fn names(value: &Value) -> Result<String, Cow<'static, str>> {
+    let list = comma(value)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let named = |name: &str| name.split('.').all(|part| !part.is_empty() && part.bytes().all(plain));
+    match list.split(',').find(|name| !named(name)) {
+        None => Ok(list),
+        Some(name) => {
+            Err(format!("`{name}` is not a field's name: letters, digits, `_` and single dots").into())
+        }
+    }
 }
 
 fn word(text: String) -> Result<String, Cow<'static, str>> {

@@ -6,7 +6,7 @@ use canonical::Wall;
 use serde_json::Value;
 
 use super::encode::percent;
-use super::{Alternative, Encoder, Flaw, Piece, Place, Scope, Slot, Source, Template};
+use super::{Alternative, Encoder, Flaw, Language, Piece, Place, Scope, Slot, Source, Template};
 
 /// What is known when a manifest is bound.
 pub(crate) struct Environment<'a> {
@@ -76,8 +76,10 @@ impl Allowed {
 }
 
 impl Template {
-    /// Reads a template for a place.
+    /// Reads a template for a place. In paths and queries, `sql:` and `odata:` before it say which language's statement it
+    /// is.
     pub(crate) fn parse(text: &str, place: Place, environment: &Environment<'_>) -> Result<Self, Fault> {
+        let (language, text) = Language::of(text, place);
         let mut pieces = Vec::new();
         let mut fixed = String::new();
         let mut rest = text;
@@ -104,13 +106,14 @@ impl Template {
             };
             let slot = Slot::parse(&rest[..end], environment)?;
             rest = &rest[end + 1..];
-            if place == Place::Sql && !slot.is_sql_safe() {
+            if let Some(language) = language.filter(|language| !slot.is_safe_in(*language)) {
+                let (name, hint) = language.told();
                 return Err(Fault::new(
-                    format!("`{{{}}}` in SQL has no encoder that keeps its value in place", slot.written),
-                    "end it with `|sql`, `|integer`, `|word` or `|date_time`",
+                    format!("`{{{}}}` in {name} has no encoder that keeps its value in place", slot.written),
+                    hint,
                 ));
             }
-            match slot.constant(place)? {
+            match slot.constant(place, language)? {
                 Some(text) => fixed.push_str(&text),
                 None => {
                     flush(&mut fixed, &mut pieces);
@@ -142,7 +145,7 @@ impl Slot {
     }
 
     /// Its escaped text, when it does not depend on a call and stands in a text.
-    fn constant(&self, place: Place) -> Result<Option<String>, Fault> {
+    fn constant(&self, place: Place, language: Option<Language>) -> Result<Option<String>, Fault> {
         let [Alternative { source: Source::Literal(value), encoders }] = self.alternatives.as_slice() else {
             return Ok(None);
         };
@@ -174,7 +177,7 @@ impl Slot {
             Ok(()) => Ok(Some(out)),
             // An empty constant leaves a gap in a statement; elsewhere the slot stays, so that an optional
             // entry goes.
-            Err(Flaw::Missing { .. }) if place == Place::Sql => Ok(Some(String::new())),
+            Err(Flaw::Missing { .. }) if language.is_some() => Ok(Some(String::new())),
             Err(Flaw::Missing { .. }) => Ok(None),
             Err(Flaw::Unfit { why, .. }) => Err(Fault::new(
                 format!("the value of `{{{}}}` cannot stand in {}", self.written, place.name()),

@@ -13,7 +13,9 @@ fn write() -> Write {
     serde_json::from_value(json!({
         "object": "things", "operation": "put", "key": "rec_1", "external_id": null,
         "fields": {"a.b": "x", "a.c": 2, "n": null, "list": ["p", "q"]},
-        "whole": {"email": " Ann@Example.test ", "amount": "1250.50", "when": "2026-11-22T10:00:00.5Z"},
+        "whole": {"email": " Ann@Example.test ", "amount": "1250.50", "when": "2026-11-22T10:00:00.5Z",
+                  "quoted": "O'Hara' or 1 eq 1", "guid": "6A9b6c1e-0000-4000-8000-000000000001", "lines": "a\nb",
+                  "breaking": "6a9b6c1e-0000-4000-8000-00000000000)", "relation": "Account.Owner.Name"},
         "known": {}, "expected": "1795341600000000", "intent": "int_1"
     }))
     .unwrap()
@@ -88,6 +90,100 @@ fn places_escape_what_stands_in_them() {
 }
 
 #[test]
+fn values_stay_values_inside_statements() {
+    for (text, place, expected) in [
+        ("odata:/accounts(k={key|odata})", Place::Path, "/accounts(k=%27rec_1%27)"),
+        (
+            "odata:name eq {whole.quoted|odata}",
+            Place::Query,
+            "name%20eq%20%27O%27%27Hara%27%27%20or%201%20eq%201%27",
+        ),
+        (
+            "odata:a eq {fields.a.c|odata} and n eq {fields.n|odata}",
+            Place::Query,
+            "a%20eq%202%20and%20n%20eq%20null",
+        ),
+        (
+            "odata:/accounts({whole.guid|guid})",
+            Place::Path,
+            "/accounts(6A9b6c1e-0000-4000-8000-000000000001)",
+        ),
+        ("odata: when ge {whole.when|rfc3339}", Place::Query, "when%20ge%202026-11-22T10%3A00%3A00.5Z"),
+        ("sql:SELECT {fields.list|names} FROM {object}", Place::Query, "SELECT%20p%2Cq%20FROM%20things"),
+        ("sql:{value.empty}Id > '{key|word}'", Place::Query, "Id%20%3E%20%27rec_1%27"),
+        ("{whole.relation|names}", Place::Query, "Account.Owner.Name"),
+        ("sql:at = '{expected|date_time_us}'", Place::Query, "at%20%3D%20%272026-11-22%2010%3A00%3A00%27"),
+        ("odata:n eq {fields.a.c|from_one}", Place::Query, "n%20eq%203"),
+    ] {
+        assert_eq!(render(text, place).as_deref(), Ok(expected), "{text}");
+    }
+    for (text, place, expected) in [
+        (
+            "odata:/accounts(k='{key}')",
+            Place::Path,
+            "`{key}` in OData has no encoder that keeps its value in place",
+        ),
+        (
+            "odata:/accounts({id})",
+            Place::Path,
+            "`{id}` in OData has no encoder that keeps its value in place",
+        ),
+        (
+            "odata:k eq {key|sql}",
+            Place::Query,
+            "`{key|sql}` in OData has no encoder that keeps its value in place",
+        ),
+        (
+            "sql:k = {key|odata}",
+            Place::Query,
+            "`{key|odata}` in SQL has no encoder that keeps its value in place",
+        ),
+        (
+            "odata:at ge {expected|date_time_us}",
+            Place::Query,
+            "`{expected|date_time_us}` in OData has no encoder that keeps its value in place",
+        ),
+        (
+            "sql:k = {key|spaced}",
+            Place::Query,
+            "`{key|spaced}` in SQL has no encoder that keeps its value in place",
+        ),
+        (
+            "sql:k = {key or fields.list|names}",
+            Place::Query,
+            "`{key or fields.list|names}` in SQL has no encoder that keeps its value in place",
+        ),
+        (
+            "{key|guid}",
+            Place::Path,
+            "key|guid: it is not a GUID such as `6a9b6c1e-0000-4000-8000-000000000001`",
+        ),
+        (
+            "{whole.breaking|guid}",
+            Place::Path,
+            "whole.breaking|guid: it is not a GUID such as `6a9b6c1e-0000-4000-8000-000000000001`",
+        ),
+        (
+            "{whole.when|names}",
+            Place::Query,
+            "whole.when|names: `2026-11-22T10:00:00.5Z` is not a field's name: letters, digits, `_` and single dots",
+        ),
+        (
+            "{fields.list|odata}",
+            Place::Query,
+            "fields.list|odata: it is a list or an object, and a single value is needed",
+        ),
+        (
+            "{whole.lines|odata}",
+            Place::Query,
+            "whole.lines|odata: control characters cannot stand in an OData text",
+        ),
+    ] {
+        assert_eq!(render(text, place).unwrap_err(), expected, "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_stand_there_is_refused() {
     for (text, place, expected) in [
         ("{id}", Place::Path, "missing id"),
@@ -147,7 +243,7 @@ fn bodies_keep_types_spread_and_leave_out() {
             json!({"s": " Ann@Example.test "}),
         ),
         (
-            json!("{whole|typed}"),
+            json!({"...": "{whole|typed}", "quoted?": null, "guid?": null, "lines?": null, "breaking?": null, "relation?": null}),
             json!({
                 "email": " Ann@Example.test ", "amount": {"__class__": "Decimal", "decimal": "1250.50"},
                 "when": {"__class__": "datetime", "year": 2026, "month": 11, "day": 22, "hour": 10, "minute": 0,

@@ -45,6 +45,7 @@ macro_rules! fixtures {
 
 fixtures! {
     cloudevents_fixtures_hold = "cloudevents";
+    dataverse_fixtures_hold = "dataverse";
     erpnext_fixtures_hold = "erpnext";
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
@@ -53,6 +54,7 @@ fixtures! {
     netsuite_fixtures_hold = "netsuite";
     odoo_fixtures_hold = "odoo";
     quickbooks_fixtures_hold = "quickbooks";
+    salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";

@@ -21,6 +21,10 @@ fn bind() -> Vec<Connector> {
     Manifest::builtin_names()
         .map(|name| {
             let parameters = match name {
+                "dataverse" => BTreeMap::from([
+                    ("tenant".to_owned(), json!("contoso.test")),
+                    ("environment".to_owned(), json!("https://contoso.test")),
+                ]),
                 "quickbooks" => BTreeMap::from([("realm".to_owned(), json!("9130000000000000"))]),
                 "mailchimp" => BTreeMap::from([("list".to_owned(), json!("57afe96172"))]),
                 "tryton" => BTreeMap::from([("database".to_owned(), json!("bed"))]),

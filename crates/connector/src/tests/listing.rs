@@ -22,8 +22,14 @@ const START_S: i64 = 1_795_348_800;
 enum Kind {
     Ascending,
     AscendingExclusive,
-    /// By the address of the next page, whose token says which object was the last.
-    AscendingLink,
+    /// What shares a mark is passed by id.
+    AscendingById,
+    /// …or by the addresses that the vendor gives, each of which holds mark and id of the last object before.
+    AscendingByLink,
+    /// …or by a token that stands in such an address.
+    AscendingLinkToken,
+    /// …or by that token alone.
+    AscendingToken,
     ById,
 }
 
@@ -32,9 +38,12 @@ impl Kind {
         let (sorting, page, exclusive) = match self {
             Self::Ascending => ("ascending", "{offset: {}}", false),
             Self::AscendingExclusive => ("ascending", "{offset: {}}", true),
-            Self::AscendingLink => {
-                ("ascending", "{link: {path: links.next, parameter: 'page[cursor]'}}", true)
+            Self::AscendingById => ("ascending", "{after_id: {}}", false),
+            Self::AscendingByLink => ("ascending", "{link: next}", false),
+            Self::AscendingLinkToken => {
+                ("ascending", "{link_token: {path: links.next, parameter: 'page[cursor]'}}", true)
             }
+            Self::AscendingToken => ("ascending", "{token: token}", true),
             Self::ById => ("id", "{after_id: {}}", false),
         };
         format!(
@@ -54,8 +63,12 @@ impl Kind {
             .iter()
             .filter(|(id, (at, _))| match self {
                 Self::AscendingExclusive => *at > since,
-                Self::AscendingLink => *at > since && (*at, i64::try_from(**id).unwrap()) > token,
+                Self::AscendingLinkToken | Self::AscendingToken => {
+                    *at > since && (*at, i64::try_from(**id).unwrap()) > token
+                }
                 Self::ById => *at >= since && **id > page,
+                Self::AscendingById => *at > since || (*at == since && **id > page),
+                Self::AscendingByLink => *at >= since && place(*at, **id) > page,
                 _ => *at >= since,
             })
             .map(|(id, (at, n))| (*id, *at, *n))
@@ -63,14 +76,24 @@ impl Kind {
         if self != Self::ById {
             found.sort_by_key(|(id, at, _)| (*at, *id));
         }
-        let offset = matches!(self, Self::Ascending | Self::AscendingExclusive);
-        let skip = if offset { usize::try_from(page).unwrap() } else { 0 };
+        let by_offset = matches!(self, Self::Ascending | Self::AscendingExclusive);
+        let skip = if by_offset { usize::try_from(page).unwrap() } else { 0 };
         let items: Vec<Value> =
             found.iter().skip(skip).take(3).map(|(id, at, n)| json!({"id": id, "at": at, "n": n})).collect();
         let mut body = json!({ "items": items });
-        if let Some((id, at, _)) = found.get(2).filter(|_| self == Self::AscendingLink && found.len() > 3) {
-            body["links"] =
-                json!({"next": format!("https://x.test/things?size=3&page%5Bcursor%5D={at}%2F{id}")});
+        if let (Some((id, at, _)), true) = (found.get(2), found.len() > 3) {
+            let page = place(*at, *id);
+            match self {
+                Self::AscendingByLink => {
+                    body["next"] = json!(format!("https://x.test/things?since={since}&page={page}"));
+                }
+                Self::AscendingLinkToken => {
+                    let next = format!("https://x.test/things?size=3&page%5Bcursor%5D={at}%2F{id}");
+                    body["links"] = json!({ "next": next });
+                }
+                Self::AscendingToken => body["token"] = json!(format!("{at}/{id}")),
+                _ => {}
+            }
         }
         let date =
             Wall(vendor.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -84,6 +107,11 @@ impl Kind {
 
 fn two((at, id): (&str, &str)) -> (i64, i64) {
     (at.parse().unwrap(), id.parse().unwrap())
+}
+
+/// Where an object stands in the vendor's order.
+fn place(at: i64, id: u64) -> u64 {
+    u64::try_from(at).unwrap() * 1000 + id
 }
 
 /// Lists to the end, with changes between the pages; notes the newest state seen of each object.
@@ -132,13 +160,54 @@ fn changes() -> impl Strategy<Value = Vec<(u64, i64)>> {
     proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..5)
 }
 
+#[test]
+fn a_link_that_leads_elsewhere_ends_nothing_and_is_not_followed() {
+    let manifest = Manifest::parse("model", &Kind::AscendingByLink.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    let call = Call::List { object: Object::new("things").unwrap(), cursor: Cursor::default(), now: Wall(0) };
+    let body = json!({"items": [{"id": 1, "at": 5, "n": 1}], "next": "https://x.test/admin?page=2"});
+    let response = Response { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+    let error = connector.read_page(&call, &response).unwrap_err();
+    assert_eq!(error.to_string(), "the next page's address does not lie below /things at next");
+}
+
+#[test]
+fn a_vendor_that_gives_the_same_page_again_is_passed_and_told() {
+    let manifest = Manifest::parse("model", &Kind::AscendingById.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    // Its marks are finer than it shows: all of the second come again, whatever id is asked for.
+    let same: Vec<Value> = (1..=3).map(|id| json!({"id": id, "at": START_S, "n": 1})).collect();
+    let later = json!({"id": 9, "at": START_S + 5, "n": 1});
+    let (mut cursor, mut seen, mut told) = (Cursor::default(), Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let call = Call::List { object: Object::new("things").unwrap(), cursor, now: Wall(0) };
+        let request = connector.render(&call).unwrap();
+        let past = request.path.contains(&format!("since={}", START_S + 1));
+        let items = if past { vec![later.clone()] } else { same.clone() };
+        let body = json!({ "items": items }).to_string().into_bytes();
+        let page = connector.read_page(&call, &Response { status: 200, headers: Vec::new(), body }).unwrap();
+        seen.extend(page.observations.into_iter().map(|observation| observation.external_id));
+        told.extend(page.garbled.into_iter().map(|(_, why, _)| why));
+        cursor = page.cursor;
+        if !page.more {
+            assert_eq!(seen.last().map(String::as_str), Some("9"));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains("more objects share the mark 2026-11-22T12:00:00Z"), "{told:?}");
+            return;
+        }
+    }
+    panic!("the listing does not end");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn every_last_state_is_seen_however_objects_move_between_pages(
         kind in prop_oneof![
-            Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingLink), Just(Kind::ById)
+            Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingById),
+            Just(Kind::AscendingByLink), Just(Kind::AscendingLinkToken), Just(Kind::AscendingToken),
+            Just(Kind::ById)
         ],
         before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
         during in proptest::collection::vec(changes(), 0..20),
@@ -167,7 +236,7 @@ proptest! {
 
 #[test]
 fn a_next_page_without_its_token_is_no_end() {
-    let manifest = Manifest::parse("model", &Kind::AscendingLink.manifest()).unwrap();
+    let manifest = Manifest::parse("model", &Kind::AscendingLinkToken.manifest()).unwrap();
     let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
     let call = Call::List { object: Object::new("things").unwrap(), cursor: Cursor::default(), now: Wall(0) };
     let read = |next: &str| {

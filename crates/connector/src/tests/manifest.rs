@@ -98,8 +98,8 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         ),
         (
             "shape: {id: id}",
-            "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x}, mark: {path: at}, sorting: ascending, page: {after_id: {}}, size: 2}",
-            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: Ascending`; ascending pages by `offset`, `token` or `link`, descending by `token`, `link` or `after_id`, id by `after_id`",
+            "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x}, mark: {path: at}, sorting: id, page: {link_token: {path: next, parameter: cursor}}, size: 2}",
+            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: Id`; ascending pages by `offset`, `after_id`, `token`, `link` or `link_token`, descending by `token`, `after_id`, `link` or `link_token`, id by `after_id`",
         ),
         (
             "shape: {id: id}",
@@ -133,7 +133,15 @@ fn sql_and_unsigned_webhooks_are_held_to_their_rules() {
         told,
         [
             "toy.yaml:16:71: q: `{key}` in SQL has no encoder that keeps its value in place; end it with `|sql`, \
-          `|integer`, `|word` or `|date_time`"
+          `|integer`, `|word`, `|names`, `|guid`, `|rfc3339` or `|date_time`"
+        ]
+    );
+    let told = refused("path: '/{parameter.list}/{key}'", "path: 'odata:/{parameter.list}(k={key})'");
+    assert_eq!(
+        told,
+        [
+            "toy.yaml:16:38: `{key}` in OData has no encoder that keeps its value in place; end it with `|odata`, \
+          `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`"
         ]
     );
     let told = refused(
@@ -145,6 +153,78 @@ fn sql_and_unsigned_webhooks_are_held_to_their_rules() {
         [
             "toy.yaml:18:11: webhook: messages are not signed, so anybody can send them; add `hint: true`, so that each is \
           fetched before it is believed"
+        ]
+    );
+}
+
+#[test]
+fn objects_of_a_map_have_a_constant_each_and_parents_are_constants_too() {
+    let yaml = SOUND
+        .replace("  mode:", "  more: {about: more of them, kind: map, default: {}}\n  mode:")
+        .replace("        for: [create]", "        for: [create]\n        serial_by: \"{value.parent}\"")
+        .replace(
+            "    shape: {id: id}",
+            "    values: {id: thing_id, parent: \"\"}\n    shape: {id: \"{value.id}\"}",
+        )
+        + "  lines: {kind: thing, values: {parent: order_id}}\nmore_objects: {parameter: more, kind: thing, value: id}\n";
+    let manifest = Manifest::parse("toy.yaml", &yaml).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let parameters = BTreeMap::from([
+        ("list".to_owned(), json!("a")),
+        ("more".to_owned(), json!({"new_plans": "new_planid", "new_odd": "odd\\x"})),
+    ]);
+    let told = manifest.with_parameters(&parameters).map(|_| ()).unwrap_err();
+    assert_eq!(
+        told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "toy.yaml:13:17: `{value.id}` is not a path: a backslash in a path must stand before a dot or another backslash"
+        ]
+    );
+    let parameters = BTreeMap::from([
+        ("list".to_owned(), json!("a")),
+        ("more".to_owned(), json!({"new_plans": "new_planid"})),
+    ]);
+    let connector = manifest.with_parameters(&parameters).unwrap();
+    let of = |object: &str| connector.object(&canonical::Object::new(object).unwrap()).unwrap();
+    assert_eq!(of("new_plans").shape.id.as_str(), "new_planid");
+    assert_eq!(of("things").shape.id.as_str(), "thing_id");
+    let parent = |object: &str| of(object).writes[0].spec.serial_by.clone();
+    assert_eq!((parent("things"), parent("lines").as_deref()), (None, Some("order_id")));
+}
+
+#[test]
+fn ways_to_authenticate_are_filled_and_what_is_used_needs_its_header() {
+    let yaml = SOUND.replace(
+        "limits:\n",
+        "auth:\n  default:\n    oauth2_jwt_bearer:\n      token: '/{parameter.mode}/token'\n      client_id: id\n      subject: user\n      \
+         assertion: {algorithm: RS256, private_key: key, audience: 'https://{parameter.list}.test'}\n      scopes: ['{parameter.list}/.default']\n  \
+         credentials:\n    oauth2_client_credentials:\n      token: 'https://x.test/{parameter.list}/token'\n      client_id: id\n      client_secret: secret\n      \
+         scopes: ['https://{parameter.list}/.default']\n      audience: '{parameter.list}'\nlimits:\n",
+    );
+    let manifest = Manifest::parse("toy.yaml", &yaml).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let auth = |way: &str| {
+        let parameters = BTreeMap::from([("list".to_owned(), json!("a")), ("auth".to_owned(), json!(way))]);
+        let connector = manifest.with_parameters(&parameters).unwrap();
+        (serde_json::to_value(connector.auth()).unwrap(), connector.auth().secrets().join(" "))
+    };
+    let (bearer, secrets) = auth("default");
+    let bearer = &bearer["oauth2_jwt_bearer"];
+    assert_eq!(
+        (&bearer["token"], &bearer["assertion"]["audience"], &bearer["scopes"][0]),
+        (&json!("/fast/token"), &json!("https://a.test"), &json!("a/.default"))
+    );
+    assert_eq!(secrets, "id user key");
+    let (credentials, secrets) = auth("credentials");
+    let credentials = &credentials["oauth2_client_credentials"];
+    assert_eq!(
+        (&credentials["token"], &credentials["scopes"][0], &credentials["audience"]),
+        (&json!("https://x.test/a/token"), &json!("https://a/.default"), &json!("a"))
+    );
+    assert_eq!(secrets, "id secret");
+
+    assert_eq!(
+        refused("{size: 5, per: 1s}", "{size: 5, per: 1s, used: api-usage}"),
+        [
+            "toy.yaml: limits.buckets.calls: `used` names an entry of a header, and no header; add `remaining: HEADER`"
         ]
     );
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connector::Assertion;
-use rustls::SignatureScheme;
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::sign::SigningKey;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{InconsistentKeys, SignatureScheme};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::{Moment, Secrets};
 
@@ -21,15 +22,25 @@ const LIFE_S_MAX: u64 = 3600;
 pub(crate) struct Signer {
     pub(super) scope_claim: bool,
     pub(super) client_id: String,
+    /// In whose name: a user, or the client itself.
+    subject: Option<String>,
     algorithm: Algorithm,
     key: Arc<dyn SigningKey>,
-    key_id: String,
+    key_id: Option<String>,
+    /// The certificate's SHA-256, as the header shows it.
+    thumbprint: Option<String>,
     audience: Option<String>,
     life_s: u64,
 }
 
 impl Signer {
-    pub(super) fn read(client_id: String, of: &Assertion, secrets: &Secrets<'_>) -> Result<Self, String> {
+    /// A client's key and claims; `subject` is the user in whose name it acts, if not its own.
+    pub(super) fn read(
+        client_id: String,
+        subject: Option<String>,
+        of: &Assertion,
+        secrets: &Secrets<'_>,
+    ) -> Result<Self, String> {
         let algorithm = Algorithm::named(&of.algorithm)
             .ok_or_else(|| format!("algorithm {:?} is not known; use PS256, RS256 or ES256", of.algorithm))?;
         let pem = secrets.get(&of.private_key)?;
@@ -43,15 +54,24 @@ impl Signer {
         if key.choose_scheme(&[algorithm.scheme()]).is_none() {
             return Err(unfit(&format!("cannot sign {}", of.algorithm)));
         }
+        let thumbprint = match &of.certificate {
+            Some(name) => Some(thumbprint(name, &of.private_key, &key, secrets)?),
+            None => None,
+        };
         if !(1..=LIFE_S_MAX).contains(&of.life_s) {
             return Err(format!("`life_s` of the assertion is {}; use 1 to {LIFE_S_MAX} seconds", of.life_s));
         }
         Ok(Self {
             scope_claim: of.scope_claim,
             client_id,
+            subject,
             algorithm,
             key,
-            key_id: secrets.text(&of.key_id)?.trim().to_owned(),
+            key_id: match &of.key_id {
+                Some(name) => Some(secrets.text(name)?.trim().to_owned()),
+                None => None,
+            },
+            thumbprint,
             audience: of.audience.clone(),
             life_s: of.life_s,
         })
@@ -75,13 +95,23 @@ impl Signer {
         if let Some(claims) = claims.as_object_mut() {
             if self.scope_claim {
                 claims.insert("scope".to_owned(), json!(scopes));
-            } else {
-                // RFC 7523 asks for these; NetSuite's own form, the one with a scope claim, does not name them.
-                claims.insert("sub".to_owned(), json!(self.client_id));
+            }
+            // RFC 7523 asks for these; NetSuite's own form, the one with a scope claim, does not name them.
+            if !self.scope_claim || self.subject.is_some() {
+                let subject = self.subject.as_ref().unwrap_or(&self.client_id);
+                claims.insert("sub".to_owned(), json!(subject));
                 claims.insert("jti".to_owned(), json!(format!("{:032x}", moment.entropy)));
             }
         }
-        let header = json!({ "typ": "JWT", "alg": self.algorithm.name(), "kid": self.key_id });
+        if let (Some(claims), true) = (claims.as_object_mut(), self.thumbprint.is_some()) {
+            claims.insert("nbf".to_owned(), json!(issued_at));
+        }
+        let mut header = json!({ "typ": "JWT", "alg": self.algorithm.name() });
+        for (name, value) in [("kid", &self.key_id), ("x5t#S256", &self.thumbprint)] {
+            if let (Some(header), Some(value)) = (header.as_object_mut(), value) {
+                header.insert(name.to_owned(), json!(value));
+            }
+        }
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header), part(&claims));
         let signer =
@@ -96,6 +126,27 @@ impl Signer {
             Algorithm::Ps256 | Algorithm::Rs256 => signature,
         };
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+/// The SHA-256 of a certificate's DER form, in base64url (RFC 7515 section 4.1.8). That it is another key's is told here:
+/// the vendor would only say that it does not know the client.
+fn thumbprint(
+    name: &str,
+    private_key: &str,
+    key: &Arc<dyn SigningKey>,
+    secrets: &Secrets<'_>,
+) -> Result<String, String> {
+    let pem = secrets.get(name)?;
+    let certificate = CertificateDer::from_pem_slice(pem.expose()).map_err(|_| {
+        format!("secret `{name}` is not a certificate; give it as PEM (`-----BEGIN CERTIFICATE-----`)")
+    })?;
+    let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate));
+    match CertifiedKey::new(vec![certificate], Arc::clone(key)).keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(digest),
+        Err(_) => Err(format!(
+            "secret `{name}` is not the certificate of the key in `{private_key}`; give the two that belong together"
+        )),
     }
 }
 

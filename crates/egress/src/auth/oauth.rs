@@ -1,4 +1,4 @@
-//! OAuth 2.0: client credentials (RFC 6749 section 4.4, RFC 7523) and refresh (section 6).
+//! OAuth 2.0: client credentials (RFC 6749 section 4.4, RFC 7523), refresh (section 6) and the JWT bearer grant (RFC 7523).
 
 use std::time::Duration;
 
@@ -27,6 +27,16 @@ pub(crate) struct Refresh {
     pub(crate) life: Duration,
     pub(crate) first: Secret,
     client: Client,
+}
+
+/// A signed JWT in the name of a user, as the grant itself.
+pub(crate) struct JwtBearer {
+    pub(crate) endpoint: String,
+    pub(crate) life: Duration,
+    signer: Signer,
+    /// The client, and in whose name it acts.
+    identity: String,
+    scopes: Vec<String>,
 }
 
 /// How the client proves itself.
@@ -60,7 +70,7 @@ impl ClientCredentials {
             (Some(secret), None) => {
                 Client::Secret { id, secret: secrets.get(secret)?, placement: *placement }
             }
-            (None, Some(assertion)) => Client::Signed(Box::new(Signer::read(id, assertion, secrets)?)),
+            (None, Some(assertion)) => Client::Signed(Box::new(Signer::read(id, None, assertion, secrets)?)),
             _ => {
                 return Err("client credentials need `client_secret` or `assertion`, and not both".to_owned());
             }
@@ -118,6 +128,45 @@ impl Refresh {
     }
 }
 
+impl JwtBearer {
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(super) fn read(auth: &AuthKind, secrets: &Secrets<'_>) -> Result<Self, String> {
+        let AuthKind::Oauth2JwtBearer { token, client_id, subject, assertion, scopes, life_s } = auth else {
+            return Err("it is not a JWT bearer grant".to_owned());
+        };
+        let (id, subject) = (clean(&secrets.text(client_id)?), clean(&secrets.text(subject)?));
+        Ok(Self {
+            endpoint: token.clone(),
+            life: Duration::from_secs(*life_s),
+            identity: format!("{id} {subject}"),
+            signer: Signer::read(id, Some(subject), assertion, secrets)?,
+            scopes: scopes.clone(),
+        })
+    }
+
+    pub(super) fn request(&self, moment: Moment, endpoint_url: &str) -> Result<TokenRequest, String> {
+        let mut form = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
+            ("assertion", self.signer.sign(moment, endpoint_url, &self.scopes)?),
+        ];
+        if !self.scopes.is_empty() && !self.signer.scope_claim {
+            form.push(("scope", self.scopes.join(" ")));
+        }
+        // The JWT is the proof: RFC 7523 asks for no other.
+        Ok(token_request(form, HeaderMap::new()))
+    }
+}
+
+/// A form for a token endpoint.
+fn token_request(form: Vec<(&'static str, String)>, mut headers: HeaderMap) -> TokenRequest {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    TokenRequest { headers, body: Serializer::new(String::new()).extend_pairs(form).finish().into_bytes() }
+}
+
 impl Client {
     fn id(&self) -> &str {
         match self {
@@ -128,8 +177,6 @@ impl Client {
 
     fn complete(&self, mut form: Vec<(&'static str, String)>) -> Result<TokenRequest, String> {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         match self {
             Self::Public { id } => form.push(("client_id", id.clone())),
             Self::Secret { id, secret, placement } => {
@@ -147,8 +194,7 @@ impl Client {
             }
             Self::Signed(_) => {}
         }
-        let body = Serializer::new(String::new()).extend_pairs(form).finish().into_bytes();
-        Ok(TokenRequest { headers, body })
+        Ok(token_request(form, headers))
     }
 }
 

@@ -432,8 +432,9 @@ impl Desk<'_, '_> {
         let closed = rows::to_text(&state.closed, "system")?;
         let standing = rows::to_text(&state.standing, "system")?;
         let jobs = rows::to_text(&state.jobs, "system")?;
+        let first = rows::to_text(&state.first_listings, "system")?;
         let (instance, paused, credential) = (&state.instance, &state.paused, &state.credential);
-        let row = (tenant, system, instance, paused, credential, generation, closed, standing, jobs);
+        let row = (tenant, system, instance, paused, credential, generation, closed, standing, jobs, first);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

@@ -72,6 +72,13 @@ pub(super) fn recall(
             {
                 known.clone_from(held);
             }
+            // Nor is what is proposed to it, where it means what it has: it has what it was told, and says its own.
+            let proposed = record.and_then(|record| record.open.get(&field)).map(|open| &open.value);
+            if let Some(proposed) = proposed.filter(|_| held.is_some() && incoming.fields.get(name) == held)
+                && mapping.equal_on(&field, known, proposed)
+            {
+                known.clone_from(proposed);
+            }
         }
         let open = view.intents.get(&key);
         // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another

@@ -482,12 +482,19 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         // What goes again of a half goes in that half, until it has gone by itself.
-        if let (Ending::Retry { .. }, Some(_)) = (&ending, flight.half) {
-            let sort = Sort { party: flight.half, serial: None };
-            self.sorts.insert(flight.intent.obligation.clone(), sort);
+        if matches!(ending, Ending::Retry { .. }) {
+            self.stays_in_half(&flight);
         }
         let settlement =
             Settlement::new(flight, outcome, ending, attempt, self.dispatcher.as_mut(), turn.now.mono);
         self.settle(settlement, turn);
+    }
+
+    /// What was in a half of a batch and did not go, or was refused with it, goes in that half when it goes again.
+    pub(crate) fn stays_in_half(&mut self, flight: &Flight) {
+        if flight.half.is_some() {
+            let sort = Sort { party: flight.half, serial: None };
+            self.sorts.insert(flight.intent.obligation.clone(), sort);
+        }
     }
 }

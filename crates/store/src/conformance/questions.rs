@@ -12,7 +12,7 @@ use super::make::*;
 use crate::browse::{Look, Page};
 use crate::op::Fetch;
 use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
-use crate::system::SystemState;
+use crate::system::{FirstListing, SystemState};
 use crate::{Op, Query, Rows};
 
 fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
@@ -176,7 +176,7 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
     let rotated = SystemState { credential: Some(vec![9]), credential_generation: 5, ..paused };
     assert_eq!(now(), Rows::System(Some(rotated.clone()), cursors.clone(), None));
     backend.apply(vec![put(None, 6)]);
-    let standing = StandingOrders {
+    let standing = Box::new(StandingOrders {
         holds: vec![Hold {
             scope: HeldPart::Route(sync_key("r", 1).route),
             why: "anna".to_owned(),
@@ -184,13 +184,16 @@ pub fn systems_keep_state_and_cursors(backend: &Backend) {
         }],
         releasing: true,
         forced: vec![ForcedBreaker { operation: None, open: true, why: "ben".to_owned(), since: at(2) }],
-    };
+    });
     let jobs = vec![bulk_job("7", vec![]), bulk_job("8", vec![2, 5])];
-    let ordered = SystemState { credential_generation: 6, standing, jobs, ..rotated };
+    let first = FirstListing { since: at(3), approved: true };
+    let first_listings = BTreeMap::from([(object("contacts"), first)]);
+    let ordered = SystemState { credential_generation: 6, standing, jobs, first_listings, ..rotated };
     backend.apply(vec![Op::PutSystem(ordered.clone())]);
     assert_eq!(now(), Rows::System(Some(ordered.clone()), cursors.clone(), None));
     // One that is over goes; the others stay.
-    let over = SystemState { jobs: vec![bulk_job("8", vec![2, 5])], ..ordered };
+    let first_listings = BTreeMap::new();
+    let over = SystemState { jobs: vec![bulk_job("8", vec![2, 5])], first_listings, ..ordered };
     backend.apply(vec![Op::PutSystem(over.clone())]);
     assert_eq!(now(), Rows::System(Some(over), cursors, None));
 }

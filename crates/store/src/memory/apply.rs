@@ -118,8 +118,11 @@ impl Tables {
             Op::PutDecision(decision) => {
                 let all = (decision.record, i64::MIN)..=(decision.record, i64::MAX);
                 let last = self.decisions.range(all).next_back().map_or(0, |((_, last), _)| *last);
-                let position = self.decided.last_key_value().map_or(1, |(last, _)| last + 1);
-                self.decided.insert(position, (decision.record, last + 1));
+                let newest = self.decided.values().filter_map(|line| line.last_key_value());
+                let position = newest.map(|(at, _)| at + 1).max().unwrap_or(1);
+                let key = (decision.record, last + 1);
+                let line = (decision.tenant.clone(), decision.system.clone(), decision.kind.name());
+                self.decided.entry(line).or_default().insert(position, key);
                 self.decisions.insert((decision.record, last + 1), decision);
             }
             Op::PutIntent(intent) => self.put_intent(intent),

@@ -271,9 +271,12 @@ impl Tables {
             }
             OldRow::Decision(record, number) => {
                 let found = self.decisions.get(&(*record, *number));
-                if found.is_some_and(|found| found.tenant == *tenant && found.at < before) {
+                if let Some(found) = found.filter(|found| found.tenant == *tenant && found.at < before) {
+                    let line = (tenant.clone(), found.system.clone(), found.kind.name());
                     self.decisions.remove(&(*record, *number));
-                    self.decided.retain(|_, key| *key != (*record, *number));
+                    if let Some(line) = self.decided.get_mut(&line) {
+                        line.retain(|_, key| *key != (*record, *number));
+                    }
                 }
             }
             OldRow::Group(kind, name) => {

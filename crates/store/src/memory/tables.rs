@@ -105,6 +105,9 @@ pub(super) type Line = (Tenant, RouteId, RecordId);
 /// The order of claims.
 pub(super) type Turn = (Tenant, System, Lane, Wall, i64);
 
+/// Decisions by their positions among all.
+type DecidedAt = BTreeMap<i64, (RecordId, i64)>;
+
 /// Everything.
 #[derive(Clone, Default)]
 pub(super) struct Tables {
@@ -132,8 +135,8 @@ pub(super) struct Tables {
     pub(super) attempts: BTreeMap<i64, (Option<RecordId>, Attempt)>,
     /// By record, and the number there.
     pub(super) decisions: BTreeMap<(RecordId, i64), Decision>,
-    /// Their positions among all.
-    pub(super) decided: BTreeMap<i64, (RecordId, i64)>,
+    /// The same by whose, by system and kind: a rare kind is found without a walk over the others.
+    pub(super) decided: BTreeMap<(Tenant, System, &'static str), DecidedAt>,
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
