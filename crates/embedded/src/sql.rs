@@ -131,7 +131,6 @@ statements! {
         AND instance = ?5 AND record = ?6";
 
     MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
-    OtherMatches = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3";
     PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     DropMatches = "DELETE FROM match_key WHERE tenant = ?1";
     DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";

@@ -46,6 +46,8 @@ pub enum Mode {
     Liveness,
     /// The same, and now and then the store is lost, and an old backup of it restored.
     Restore,
+    /// As `Liveness`, and people take two records for one now and then, and take it back.
+    Merging,
 }
 
 /// An invariant that did not hold.

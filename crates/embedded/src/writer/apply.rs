@@ -135,7 +135,9 @@ impl Desk<'_, '_> {
             Op::PutShadow(shadow) => self.put_shadow(shadow),
             Op::PutAttempt(attempt) => self.put_attempt(attempt),
             Op::WantFetch(hint) => self.want_fetch(hint),
-            Op::DoneFetch { tenant, external, started } => self.done_fetch(tenant, external, *started),
+            Op::DoneFetch { tenant, external, started, lag } => {
+                self.done_fetch(tenant, external, *started, *lag)
+            }
             Op::DelayFetch { tenant, external, due, attempts } => {
                 let Some((seq, row)) = self.fetch(tenant, external)? else { return Ok(()) };
                 self.move_fetch(seq, &Fetch { due: *due, attempts: *attempts, ..row })

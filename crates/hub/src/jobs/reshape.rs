@@ -126,9 +126,11 @@ impl Jobs {
             restored_at: None,
         };
         let trace = format!("{:032x}", turn.wide_entropy());
+        let (there, other) = (self.there(&keep), self.there(&gone));
         let order = intake::Order {
             keep: &keep,
             gone: &gone,
+            there: [&there, &other],
             prefer: &reshape.prefer,
             job: job.id,
             why,
@@ -140,6 +142,23 @@ impl Jobs {
             _ => intake::merge(context, order, &carried)?,
         };
         Ok(((keep, gone), reshaped))
+    }
+
+    /// What a record's objects are known to have.
+    fn there(&self, whole: &Whole) -> intake::There {
+        let mut out = intake::There::new();
+        for shadow in &whole.shadows {
+            let is_own =
+                |link: &&intake::Link| link.system == shadow.system && shadow.is_of(&link.external_id);
+            let Some((mapping, _)) = self.config.inbound(&shadow.system, &shadow.object) else { continue };
+            if !whole.links.iter().any(|link| is_own(&link)) {
+                continue;
+            }
+            let mut memory = shadow.fields.clone();
+            memory.retain(|path, _| !shadow.unknown.contains(path));
+            out.entry(shadow.system.clone()).or_default().extend(mapping.recall(&memory));
+        }
+        out
     }
 
     /// What a route writes of a record: what its mapping carries there, without what its target owns.

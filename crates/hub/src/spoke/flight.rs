@@ -306,8 +306,10 @@ impl Spoke {
             Next::Adopt { external_id } => self.ask_to_adopt(flight, external_id, turn),
             Next::LinkRot => {
                 turn.note(Mark::LinkRot { system: self.system.clone() });
-                let ending = self.look_for_lost(&flight, &outcome, turn.now.wall).unwrap_or(Ending::LinkRot);
-                self.end(flight, outcome, ending, Some(attempt), turn);
+                match self.look_for_lost(&flight, &outcome, turn.now.wall) {
+                    Some(ending) => self.end(flight, outcome, ending, Some(attempt), turn),
+                    None => self.before_another(flight, outcome, turn),
+                }
             }
             Next::Refetch => {
                 self.end(flight, outcome, Ending::Refetch { due: turn.now.wall }, Some(attempt), turn);

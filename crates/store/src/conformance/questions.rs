@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use canonical::Tenant;
 use intake::{Message, MessageState};
@@ -118,6 +119,7 @@ pub fn fetches_keep_the_newest_hint(backend: &Backend) {
         tenant: acme(),
         external: external("crm", "contacts", id),
         started: at(started),
+        lag: Duration::ZERO,
     };
     backend.apply(vec![Op::WantFetch(fetch("a", 10, 12)), Op::WantFetch(fetch("b", 11, 11))]);
     assert_eq!(due(5, 9), (vec![], Some(at(11))));
@@ -137,6 +139,22 @@ pub fn fetches_keep_the_newest_hint(backend: &Backend) {
     backend.apply(vec![Op::WantFetch(fetch("a", 40, 40))]);
     assert_eq!(due(99, 9), (vec![], Some(at(100))), "a hint does not end a back-off");
     backend.apply(vec![done("a", 45)]);
+    assert_eq!(due(999, 9), (vec![], None));
+
+    // Answers may be behind: what they may not show yet is read once more, when they must.
+    let behind = |started| match done("a", started) {
+        Op::DoneFetch { tenant, external, started, .. } => {
+            Op::DoneFetch { tenant, external, started, lag: Duration::from_secs(20) }
+        }
+        other => other,
+    };
+    backend.apply(vec![Op::WantFetch(fetch("a", 50, 50))]);
+    backend.apply(vec![behind(51)]);
+    assert_eq!(due(69, 9), (vec![], Some(at(70))));
+    assert_eq!(due(70, 9).0, [fetch("a", 50, 70)]);
+    backend.apply(vec![behind(49)]);
+    assert_eq!(due(50, 9).0, [fetch("a", 50, 50)], "the hint came while it was read");
+    backend.apply(vec![behind(70)]);
     assert_eq!(due(999, 9), (vec![], None));
 }
 

@@ -1,7 +1,5 @@
 //! Applies units: what is required first, then the operations in order.
 
-use std::collections::BTreeSet;
-
 use canonical::{Object, RecordId, System, Wall};
 use intake::{Link, MessageState, Raise};
 use ledger::{JobState, ObligationKey, Subject};
@@ -61,11 +59,6 @@ impl Tables {
                 .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined),
             Require::JobAt { job, revision } => {
                 self.jobs.get(job).map_or(0, |found| found.revision) == *revision
-            }
-            Require::MatchFree { tenant, entity, key, value, record } => {
-                let key = (tenant.clone(), entity.clone(), key.clone(), value.clone());
-                let own = |one: &RecordId| one == record || self.stands_for(*one) == *record;
-                self.matches.get(&key).is_none_or(|having| having.iter().all(own))
             }
             Require::Stands { record } => !self.is_merged(*record),
             Require::NoOpenIntent { record } => self.unfinished.of(*record).all(|(_, open)| open.is_empty()),
@@ -177,10 +170,10 @@ impl Tables {
                 self.jobs.remove(&id);
             }
             Op::WantFetch(hint) => self.want(hint),
-            Op::DoneFetch { tenant, external, started } => {
+            Op::DoneFetch { tenant, external, started, lag } => {
                 let key = (tenant, external);
                 let Some(mut row) = self.fetches.get(&key).cloned() else { return };
-                if rules::fetched(&mut row, started) || planted::is(Bug::LaterHintIsLost) {
+                if rules::fetched(&mut row, started, lag) || planted::is(Bug::LaterHintIsLost) {
                     self.fetches.remove(&key);
                 } else {
                     self.fetches.put(&key, row);
@@ -357,26 +350,12 @@ impl Tables {
                 self.say(at, heads);
             }
         }
-        let external = link.external();
-        let parked: BTreeSet<i64> = self
-            .parked
-            .iter()
-            .filter(|(tenant, _, _)| *tenant == link.tenant)
-            .map(|(_, _, at)| *at)
-            .collect();
-        for at in parked {
+        let awaited = (link.tenant.clone(), link.external());
+        for at in self.await_link.get(&awaited).cloned().unwrap_or_default() {
             let Some(message) = self.messages.rows.get(&at) else { continue };
-            if message.waiting.as_ref() == Some(&external) {
-                let message = intake::Message { state: MessageState::Ready, ..message.clone() };
-                self.put_message(message, link.created_at);
-            }
-        }
-        for at in self.given_up.clone() {
-            let Some(message) = self.messages.rows.get(&at) else { continue };
-            if message.waiting.as_ref() == Some(&external) && message.tenant == link.tenant {
-                let message = intake::Message { state: MessageState::Ready, reason: None, ..message.clone() };
-                self.put_message(message, link.created_at);
-            }
+            let reason = message.reason.clone().filter(|_| message.state == MessageState::Parked);
+            let message = intake::Message { state: MessageState::Ready, reason, ..message.clone() };
+            self.put_message(message, link.created_at);
         }
     }
 

@@ -160,7 +160,7 @@ impl Tables {
         let links = self.linked.of(id).filter_map(|(_, at)| self.links.get(at));
         let shadows = self.shadows.of(id).map(|(_, shadow)| shadow);
         let facts = self.facts.rows.values().rev().filter(|fact| fact.record == id);
-        let obligations = self.obligations.rows.values().filter(|row| row.record == id);
+        let obligations = self.owed(id);
         let intents = self.newest_intents(|intent| intent.record == id);
         let decisions =
             self.decisions.range((id, i64::MIN)..=(id, i64::MAX)).rev().map(|(_, decision)| decision);

@@ -115,8 +115,8 @@ pub(super) struct Tables {
     pub(super) messages: Rows<MessageId, Message>,
     pub(super) ready: BTreeSet<(Tenant, i64)>,
     pub(super) parked: BTreeSet<(Tenant, Option<Wall>, i64)>,
-    /// Quarantined messages that wait for a link.
-    pub(super) given_up: BTreeSet<i64>,
+    /// Messages, parked or given up, by the link that they wait for.
+    pub(super) await_link: BTreeMap<(Tenant, ExternalRef), BTreeSet<i64>>,
     pub(super) records: BTreeMap<RecordId, Record>,
     /// Which records were merged into one, each into that one itself.
     pub(super) merged: BTreeMap<RecordId, BTreeSet<RecordId>>,
@@ -125,6 +125,8 @@ pub(super) struct Tables {
     pub(super) matches: BTreeMap<(Tenant, Entity, String, String), BTreeSet<RecordId>>,
     pub(super) facts: Rows<EventId, Fact>,
     pub(super) obligations: Rows<ObligationKey, Obligation>,
+    /// The same by record.
+    pub(super) owed: BTreeMap<RecordId, BTreeSet<i64>>,
     pub(super) turns: BTreeSet<Turn>,
     pub(super) lines: BTreeMap<Line, BTreeSet<i64>>,
     pub(super) waiting: PerObject<BTreeSet<i64>>,
@@ -183,8 +185,23 @@ impl Tables {
         if rules::in_line(&row) && row.state.is_open() {
             self.lines.entry(line(&row)).or_default().insert(at);
         }
+        self.owed.entry(row.record).or_default().insert(at);
         self.obligations.rows.insert(at, row);
         at
+    }
+
+    /// Deliveries about a record, of its state and of its events.
+    pub(super) fn owed(&self, record: RecordId) -> impl DoubleEndedIterator<Item = &Obligation> {
+        let places = self.owed.get(&record).into_iter().flatten();
+        places.filter_map(|at| self.obligations.rows.get(at))
+    }
+
+    pub(super) fn drop_obligation(&mut self, key: &ObligationKey) {
+        let at = self.obligations.at.get(key).copied();
+        let row = self.obligations.remove(key);
+        if let Some((at, places)) = at.zip(row.and_then(|row| self.owed.get_mut(&row.record))) {
+            places.remove(&at);
+        }
     }
 
     fn group(&mut self, tenant: &Tenant, steps: Vec<Step>, moved: Wall) {
@@ -219,16 +236,23 @@ impl Tables {
         self.group(&message.tenant, steps, moved);
         let at = self.messages.position(&message.id);
         let tenant = message.tenant.clone();
-        let (state, deadline, waits) = (message.state, message.deadline, message.waiting.is_some());
+        let (state, deadline, waits) = (message.state, message.deadline, message.waiting.clone());
         if let Some(before) = self.messages.rows.insert(at, message) {
             self.ready.remove(&(before.tenant.clone(), at));
-            self.parked.remove(&(before.tenant, before.deadline, at));
-            self.given_up.remove(&at);
+            self.parked.remove(&(before.tenant.clone(), before.deadline, at));
+            if let Some(awaited) = before.waiting
+                && let Some(waiting) = self.await_link.get_mut(&(before.tenant, awaited))
+            {
+                waiting.remove(&at);
+            }
+        }
+        let held = matches!(state, MessageState::Parked | MessageState::Quarantined);
+        if let Some(awaited) = waits.filter(|_| held) {
+            self.await_link.entry((tenant.clone(), awaited)).or_default().insert(at);
         }
         match state {
             MessageState::Ready => drop(self.ready.insert((tenant, at))),
             MessageState::Parked => drop(self.parked.insert((tenant, deadline, at))),
-            MessageState::Quarantined if waits => drop(self.given_up.insert(at)),
             MessageState::Accepted | MessageState::Quarantined | MessageState::Discarded => {}
         }
     }
