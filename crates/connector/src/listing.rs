@@ -8,8 +8,8 @@
 //!
 //! | sorting | within a listing |
 //! |---|---|
-//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it |
-//! | descending | an event feed, newest first, by token or link |
+//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it |
+//! | descending | an event feed, newest first, by token, id or link |
 //! | id | by id, for vendors that cannot sort by the mark |
 
 use canonical::Wall;
@@ -106,9 +106,10 @@ pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
         PagePlan::Offset { .. } => {
             Some(position.map_or(0, |position| position.passed.saturating_sub(1)).to_string())
         }
-        PagePlan::Token(_) | PagePlan::AfterId { .. } | PagePlan::Link { .. } => {
-            position.map(|position| position.token).filter(|token| !token.is_empty())
-        }
+        PagePlan::Token(_)
+        | PagePlan::LinkToken { .. }
+        | PagePlan::AfterId { .. }
+        | PagePlan::Link { .. } => position.map(|position| position.token).filter(|token| !token.is_empty()),
         PagePlan::None => None,
     }
 }
@@ -185,12 +186,29 @@ fn goes_on(poll: &PollPlan, held: &Held<'_>) -> Option<String> {
     match &poll.page {
         PagePlan::None => None,
         PagePlan::Token(path) => path.text_at(held.body),
+        PagePlan::LinkToken { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
         PagePlan::Link { path, start } => path.text_at(held.body).and_then(|text| address(&text, start)),
         PagePlan::Offset { more } => {
             is_more(more.as_ref(), poll, held).then(|| held.last_id.clone().unwrap_or_default())
         }
         PagePlan::AfterId { more } => held.last_id.clone().filter(|_| is_more(more.as_ref(), poll, held)),
     }
+}
+
+/// The parameter of an address that is the token; absolute or not, only its query is looked at.
+fn of_link(link: &str, parameter: &str) -> Option<String> {
+    let query = link.split('#').next()?.split_once('?')?.1;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, value)| name == parameter && !value.is_empty()).map(|(_, value)| value.into_owned())
+}
+
+/// What is missing in an answer that names a next page without its token: to stop there would leave the rest unread.
+pub(crate) fn lost_token(poll: &PollPlan, body: &Value) -> Option<String> {
+    let PagePlan::LinkToken { path, parameter } = &poll.page else { return None };
+    let link = path.text_at(body)?;
+    of_link(&link, parameter)
+        .is_none()
+        .then(|| format!("the address of the next page has no parameter `{parameter}`"))
 }
 
 /// The path and query of the address that an answer names for its next page: as they are, if they lie below `start`. Nothing

@@ -1,6 +1,6 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,8 @@ pub(crate) struct Shape {
     pub(crate) deleted: Option<Test>,
     pub(crate) merged_into: Option<Path>,
     pub(crate) typed: bool,
+    /// The fields in which false is a value, where it stands for null in all others.
+    pub(crate) booleans: Option<BTreeSet<String>>,
 }
 
 /// A moment in an answer.
@@ -137,6 +139,8 @@ pub(crate) struct PollPlan {
     pub(crate) spec: PollSpec,
     pub(crate) request: RequestPlan,
     pub(crate) items: Path,
+    /// What stands in an answer that found nothing and so has no list.
+    pub(crate) empty: Option<Path>,
     pub(crate) object: Path,
     pub(crate) mark: Moment,
     pub(crate) exclusive: bool,
@@ -151,9 +155,25 @@ pub(crate) struct PollPlan {
     pub(crate) events: bool,
 }
 
+impl PollPlan {
+    /// The list in an answer; `None` when there is none, and nothing that says so.
+    pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
+        match (self.items.find(body), &self.empty) {
+            (Some(Value::Array(items)), _) => Some(items),
+            (None, Some(empty)) if empty.find(body).is_some() => Some(&[]),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum PagePlan {
     Token(Path),
+    /// `parameter`: what the address holds the token in.
+    LinkToken {
+        path: Path,
+        parameter: Box<str>,
+    },
     Offset {
         more: Option<Path>,
     },
@@ -303,6 +323,7 @@ impl ObjectPlan {
                 deleted: None,
                 merged_into: None,
                 typed: false,
+                booleans: None,
             },
             paths: Vec::new(),
             types: BTreeMap::new(),

@@ -119,9 +119,12 @@ impl Connector {
             return Err(garbled(format!("object `{object}` is not polled"), "the call"));
         };
         let body = success(response)?;
-        let Some(items) = poll.items.find(&body).and_then(Value::as_array) else {
+        let Some(items) = poll.found(&body) else {
             return Err(garbled("there is no list", place(&poll.items)));
         };
+        if let Some(what) = listing::lost_token(poll, &body) {
+            return Err(garbled(what, "the next page"));
+        }
         let mut page = Page::default();
         let (mut mark, mut oldest) = (None, None);
         let mut marks = (None, None);
@@ -300,7 +303,16 @@ impl Shape {
     fn fields_of(&self, value: Value) -> Result<canonical::Fields, Garbled> {
         let fields = self.fields.take(value);
         match fields.map(|fields| if self.typed { crate::typed::plain(fields) } else { fields }) {
-            Some(Value::Object(map)) => Ok(map),
+            Some(Value::Object(mut map)) => {
+                if let Some(booleans) = &self.booleans {
+                    for (_, value) in map.iter_mut().filter(|(name, _)| !booleans.contains(name.as_str())) {
+                        if *value == Value::Bool(false) {
+                            *value = Value::Null;
+                        }
+                    }
+                }
+                Ok(map)
+            }
             _ => Err(garbled("there is no object with fields", place(&self.fields))),
         }
     }

@@ -293,6 +293,20 @@ pub(crate) struct ShapeSource {
     /// Values are Tryton's typed JSON.
     #[serde(default)]
     pub(crate) typed: bool,
+    /// False stands for null, as in Odoo.
+    #[serde(default)]
+    pub(crate) false_is_null: Option<FalseSource>,
+}
+
+/// Where false is a value all the same.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FalseSource {
+    /// The fields that are true or false.
+    pub(crate) booleans: Vec<String>,
+    /// The parameter that lists more of them.
+    #[serde(default)]
+    pub(crate) parameter: Option<Spanned<String>>,
 }
 
 /// Reading one object by its id.

@@ -14,9 +14,9 @@ impl Connector {
             (Call::Write(_), Some(plan)) => self.written(&plan.answer, call, answer),
             (Call::Probe(_), Some(WritePlan { probe: Some(probe), .. })) => self.probed(probe, call, answer),
             (Call::List { object, .. }, _) => {
-                let items = self.object(object).and_then(|plan| Some(&plan.poll.as_ref()?.items));
-                let list = items.zip(answer.json()).and_then(|(path, body)| path.find(body));
-                self.read(list.is_some_and(Value::is_array), call, answer)
+                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
+                let list = poll.zip(answer.json()).and_then(|(poll, body)| poll.found(body));
+                self.read(list.is_some(), call, answer)
             }
             (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),

@@ -26,7 +26,7 @@ impl Compiler<'_> {
             self.error(at, what, "pages overlap by one: use 2 or more");
         }
         let fits = match source.sorting {
-            Sorting::Ascending => !matches!(source.page, PageSource::Token(_)),
+            Sorting::Ascending => true,
             Sorting::Descending => !matches!(source.page, PageSource::Offset { .. }),
             Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
         };
@@ -35,8 +35,8 @@ impl Compiler<'_> {
             self.error(
                 at,
                 format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
-                "ascending pages by `offset`, `after_id` or `link`, descending by `token`, `after_id` or `link`, id by \
-                 `after_id`",
+                "ascending pages by `offset`, `after_id`, `token`, `link` or `link_token`, descending by `token`, \
+                 `after_id`, `link` or `link_token`, id by `after_id`",
             );
         }
         let step = match mark.granularity {
@@ -55,6 +55,7 @@ impl Compiler<'_> {
             },
             request,
             items: self.path_or_root(source.items.as_ref()),
+            empty: source.empty.as_ref().map(|path| self.path(path)),
             object: self.path_or_root(source.object.as_ref()),
             mark: crate::plan::Moment {
                 path: self.path(&mark.path),
@@ -68,6 +69,9 @@ impl Compiler<'_> {
             sorting: source.sorting,
             page: match &source.page {
                 PageSource::Token(path) => PagePlan::Token(self.path(path)),
+                PageSource::LinkToken { path, parameter } => {
+                    PagePlan::LinkToken { path: self.path(path), parameter: parameter.value.as_str().into() }
+                }
                 PageSource::Offset { more } => {
                     PagePlan::Offset { more: more.as_ref().map(|path| self.path(path)) }
                 }

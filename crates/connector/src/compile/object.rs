@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::Compiler;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
-use crate::source::{ObjectSource, Serves, ShapeSource, WriteSource};
+use crate::source::{FalseSource, ObjectSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
 use crate::template::Allowed;
 
@@ -163,7 +163,27 @@ impl Compiler<'_> {
             deleted: source.deleted.as_ref().map(|test| self.test(test)),
             merged_into: source.merged_into.as_ref().map(|path| self.path(path)),
             typed: source.typed,
+            booleans: source.false_is_null.as_ref().map(|source| self.booleans(source)),
         }
+    }
+
+    /// The fields in which false is a value: the manifest's, then the parameter's.
+    fn booleans(&mut self, source: &FalseSource) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = source.booleans.iter().cloned().collect();
+        let Some(parameter) = &source.parameter else { return names };
+        match self.parameters.get(&parameter.value) {
+            Some(Value::Array(more)) => {
+                names.extend(more.iter().filter_map(Value::as_str).map(str::to_owned))
+            }
+            Some(_) => {}
+            None => {
+                let known = self.source.parameters.keys().map(String::as_str);
+                let hint = canonical::suggest::hint(&parameter.value, known);
+                let what = format!("there is no parameter `{}`", parameter.value);
+                self.error(parameter.referenced, what, hint);
+            }
+        }
+        names
     }
 
     fn write(&mut self, name: &str, source: &WriteSource) -> WritePlan {

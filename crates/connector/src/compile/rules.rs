@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Compiler;
 use crate::plan::{
     AnswerPlan, CreatedPlan, ExistingPlan, HeaderPlan, IdPlan, Moment, Order, RefusalPlan, Rule, Test,
@@ -57,6 +59,13 @@ impl Compiler<'_> {
     pub(super) fn test(&mut self, test: &BodyTest) -> Test {
         let mut among = test.among.clone();
         among.extend(test.equals.clone());
+        for value in &mut among {
+            if let Value::String(text) = value
+                && text.contains('{')
+            {
+                self.fill(text, test.path.referenced);
+            }
+        }
         Test {
             path: self.path(&test.path),
             among,

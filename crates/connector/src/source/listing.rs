@@ -65,6 +65,9 @@ pub(crate) struct PollSource {
     /// Where the list stands in the answer; absent: it is the answer.
     #[serde(default)]
     pub(crate) items: Option<Spanned<String>>,
+    /// What stands in an answer that found nothing and so has no list.
+    #[serde(default)]
+    pub(crate) empty: Option<Spanned<String>>,
     /// Where the object stands in an item; absent: it is the item.
     #[serde(default)]
     pub(crate) object: Option<Spanned<String>>,
@@ -98,7 +101,7 @@ pub(crate) struct PollSource {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Sorting {
     /// By the mark, oldest first. Each page asks anew from the highest mark seen, so that nothing slips through when
-    /// objects move to the end while they are listed; offsets, ids and links only pass objects with one mark. By id, those
+    /// objects move to the end while they are listed; offsets, ids, tokens and links only pass objects with one mark. By id, those
     /// of one mark are sorted by it, and the request asks for what has the bound's mark and a greater id, or a later mark.
     Ascending,
     /// By the mark, newest first (an event feed). The mark moves when the last page is read.
@@ -114,6 +117,8 @@ pub(crate) enum Sorting {
 pub(crate) enum PageSource {
     /// The answer holds a token.
     Token(Spanned<String>),
+    /// The answer holds the address of the next page, and a parameter of that is the token.
+    LinkToken { path: Spanned<String>, parameter: Spanned<String> },
     /// Items to pass.
     Offset {
         #[serde(default)]

@@ -17,9 +17,9 @@ use super::listing::{
     WebhookSource,
 };
 use super::{
-    Absent, BucketSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource, ManifestSource,
-    Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource, ReplayedSource,
-    RequestSource, Serves, ShapeSource, WriteSource,
+    Absent, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
+    ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource,
+    ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
 };
 use crate::moment::{Form, Unit};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake};
@@ -81,6 +81,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("identity", keys::<IdentitySource>()),
         ("object", keys::<ObjectSource>()),
         ("shape", keys::<ShapeSource>()),
+        ("false_is_null", keys::<FalseSource>()),
         ("fetch", keys::<FetchSource>()),
         ("write", keys::<WriteSource>()),
         ("replayed", keys::<ReplayedSource>()),

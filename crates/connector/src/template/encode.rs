@@ -46,6 +46,13 @@ pub(crate) enum Encoder {
     Moment(Form),
     /// A moment as `2026-11-22 10:00:00`, UTC, without quotes.
     DateTime,
+    /// A moment, or an order token in microseconds, as `2026-11-22 10:00:00.000500`, UTC; whole seconds have no
+    /// fraction: how Python writes one, and Frappe compares it.
+    DateTimeUs,
+    /// Each `_` as a space, for names that an object's name here cannot have: Frappe's `Sales Order`.
+    Spaced,
+    /// A whole number plus one, for targets that count from 1.
+    FromOne,
     /// A path of several segments; for parameters only.
     Segments,
     /// A typed number of a text such as `"1250.5"`, for targets that want JSON numbers.
@@ -117,6 +124,9 @@ impl Encoder {
             ("s", "") => Self::Moment(Form::S),
             ("tryton", "") => Self::Moment(Form::Tryton),
             ("date_time", "") => Self::DateTime,
+            ("date_time_us", "") => Self::DateTimeUs,
+            ("spaced", "") => Self::Spaced,
+            ("from_one", "") => Self::FromOne,
             ("segments", "") => Self::Segments,
             ("json_number", "") => Self::JsonNumber,
             ("odata", "") => Self::Odata,
@@ -129,7 +139,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 23] = [
+    pub(crate) const NAMES: [&'static str; 26] = [
         "text",
         "lower",
         "md5_hex",
@@ -146,6 +156,9 @@ impl Encoder {
         "s",
         "tryton",
         "date_time",
+        "date_time_us",
+        "spaced",
+        "from_one",
         "segments",
         "json_number",
         "odata",
@@ -158,9 +171,15 @@ impl Encoder {
     /// Whether what it gives cannot end a literal of that language or become another word.
     pub(crate) const fn is_safe_in(&self, language: Language) -> bool {
         match self {
-            Self::Integer | Self::Word | Self::Guid | Self::Names | Self::Md5Hex | Self::Md5LowerHex => true,
+            Self::Integer
+            | Self::FromOne
+            | Self::Word
+            | Self::Guid
+            | Self::Names
+            | Self::Md5Hex
+            | Self::Md5LowerHex => true,
             Self::Moment(form) => matches!(form, Form::Ms | Form::S | Form::Rfc3339),
-            Self::Sql | Self::DateTime => matches!(language, Language::Sql),
+            Self::Sql | Self::DateTime | Self::DateTimeUs => matches!(language, Language::Sql),
             Self::Odata => matches!(language, Language::Odata),
             _ => false,
         }
@@ -179,6 +198,7 @@ impl Encoder {
             Self::Comma => return owned(Value::String(comma(&value)?)),
             Self::Moment(form) => return owned(form.write(micros(&value)?)),
             Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
+            Self::DateTimeUs => return owned(Value::String(date_time_us(token(&value)?))),
             Self::JsonNumber => return json_number(value),
             Self::Odata => return owned(Value::String(odata(&value)?)),
             Self::Names => return owned(Value::String(names(&value)?)),
@@ -205,6 +225,10 @@ impl Encoder {
             Self::Sql => sql(&text)?,
             Self::Integer => text.parse::<i64>().map_err(|_| "it is not a whole number")?.to_string(),
             Self::Word => word(text)?,
+            Self::FromOne => {
+                from_one(&text).ok_or("it is not a whole number that has a next one")?.to_string()
+            }
+            Self::Spaced => text.replace('_', " "),
             Self::Guid => guid(text)?,
             _ => text,
         }))
@@ -255,6 +279,23 @@ fn micros(value: &Value) -> Result<i64, Cow<'static, str>> {
 fn date_time(micros: i64) -> String {
     let at = canonical::Wall(micros).timestamp().to_zoned(jiff::tz::TimeZone::UTC);
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn from_one(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok()?.checked_add(1)
+}
+
+/// A moment, or the order token that stands for one.
+fn token(value: &Value) -> Result<i64, Cow<'static, str>> {
+    let digits = value.as_str().and_then(|text| text.parse().ok());
+    digits.map_or_else(|| micros(value), Ok)
+}
+
+fn date_time_us(micros: i64) -> String {
+    match micros.rem_euclid(1_000_000) {
+        0 => date_time(micros),
+        fraction => format!("{}.{fraction:06}", date_time(micros)),
+    }
 }
 
 fn json_number(value: Cow<'_, Value>) -> Result<Option<Cow<'_, Value>>, Cow<'static, str>> {

@@ -16,7 +16,7 @@ fn write() -> Write {
         "whole": {"email": " Ann@Example.test ", "amount": "1250.50", "when": "2026-11-22T10:00:00.5Z",
                   "quoted": "O'Hara' or 1 eq 1", "guid": "6A9b6c1e-0000-4000-8000-000000000001", "lines": "a\nb",
                   "breaking": "6a9b6c1e-0000-4000-8000-00000000000)", "relation": "Account.Owner.Name"},
-        "known": {}, "expected": null, "intent": "int_1"
+        "known": {}, "expected": "1795341600000000", "intent": "int_1"
     }))
     .unwrap()
 }
@@ -75,6 +75,10 @@ fn places_escape_what_stands_in_them() {
         ("{value.empty}x", Place::Sql, "x"),
         ("{whole.when|ms}", Place::Json, "1795341600500"),
         ("{whole.when|date_time}", Place::Sql, "2026-11-22 10:00:00"),
+        ("{whole.when|date_time_us}", Place::Json, "2026-11-22 10:00:00.500000"),
+        ("{expected|date_time_us}", Place::Json, "2026-11-22 10:00:00"),
+        ("{key|spaced}", Place::Path, "rec%201"),
+        ("{fields.a.c|from_one}", Place::Query, "3"),
         ("{fields.list|comma}", Place::Query, "p%2Cq"),
         ("{known.email or id or key}", Place::Path, "rec_1"),
         ("{parameter.none or key}", Place::Path, "rec_1"),
@@ -108,6 +112,8 @@ fn values_stay_values_inside_statements() {
         ("sql:SELECT {fields.list|names} FROM {object}", Place::Query, "SELECT%20p%2Cq%20FROM%20things"),
         ("sql:{value.empty}Id > '{key|word}'", Place::Query, "Id%20%3E%20%27rec_1%27"),
         ("{whole.relation|names}", Place::Query, "Account.Owner.Name"),
+        ("sql:at = '{expected|date_time_us}'", Place::Query, "at%20%3D%20%272026-11-22%2010%3A00%3A00%27"),
+        ("odata:n eq {fields.a.c|from_one}", Place::Query, "n%20eq%203"),
     ] {
         assert_eq!(render(text, place).as_deref(), Ok(expected), "{text}");
     }
@@ -131,6 +137,16 @@ fn values_stay_values_inside_statements() {
             "sql:k = {key|odata}",
             Place::Query,
             "`{key|odata}` in SQL has no encoder that keeps its value in place",
+        ),
+        (
+            "odata:at ge {expected|date_time_us}",
+            Place::Query,
+            "`{expected|date_time_us}` in OData has no encoder that keeps its value in place",
+        ),
+        (
+            "sql:k = {key|spaced}",
+            Place::Query,
+            "`{key|spaced}` in SQL has no encoder that keeps its value in place",
         ),
         (
             "sql:k = {key or fields.list|names}",
@@ -181,6 +197,8 @@ fn what_cannot_stand_there_is_refused() {
         ),
         ("{fields.list}", Place::Path, "fields.list: it is a list or an object, and a text is needed"),
         ("{whole.email|ms}", Place::Json, "whole.email|ms: it is not a moment"),
+        ("{key|from_one}", Place::Query, "key|from_one: it is not a whole number that has a next one"),
+        ("{key|date_time_us}", Place::Json, "key|date_time_us: it is not a moment"),
         ("{whole.email", Place::Path, "a `{` without its `}`"),
         ("whole}", Place::Path, "a `}` without its `{`"),
         ("{since}", Place::Path, "there is no `{since}` here"),

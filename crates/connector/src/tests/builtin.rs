@@ -1,5 +1,7 @@
 //! The manifests that come with Concord.
 
+use std::collections::BTreeMap;
+
 use crate::{Fixtures, Manifest};
 
 #[test]
@@ -44,12 +46,48 @@ macro_rules! fixtures {
 fixtures! {
     cloudevents_fixtures_hold = "cloudevents";
     dataverse_fixtures_hold = "dataverse";
+    erpnext_fixtures_hold = "erpnext";
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
+    klaviyo_fixtures_hold = "klaviyo";
     mailchimp_fixtures_hold = "mailchimp";
     netsuite_fixtures_hold = "netsuite";
+    odoo_fixtures_hold = "odoo";
+    quickbooks_fixtures_hold = "quickbooks";
     salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";
+}
+
+/// How a manifest says that messages are signed, against signatures that were computed elsewhere.
+#[test]
+fn signatures_of_the_vendors_are_taken() {
+    let signed = |name: &str, headers: &[(&str, &[u8])], body: &str| {
+        let none = BTreeMap::new();
+        let realm = BTreeMap::from([("realm".to_owned(), serde_json::json!("9130000000000000"))]);
+        let parameters = if name == "quickbooks" { &realm } else { &none };
+        let connector = super::connector(name, parameters, &BTreeMap::new());
+        let request = guard::signature::RawRequest {
+            method: "POST",
+            uri: "https://hub.example.test/v1/webhooks/x",
+            headers,
+            body: body.as_bytes(),
+        };
+        let secret = guard::secret::Secret::new("concord-test-secret-0001".to_owned());
+        let scheme = &connector.webhook().unwrap().scheme;
+        guard::signature::verify(scheme, &request, &[secret], canonical::Wall(0)).is_ok_and(|it| it.signed)
+    };
+    // Python's `json.dumps` puts spaces behind colons and commas; what is signed is what is sent.
+    let body = r#"{"event": "on_update", "object": "Customer", "name": "CUST-0001", "modified": "2026-11-22 11:20:05.123456"}"#;
+    let header: (&str, &[u8]) =
+        ("X-Frappe-Webhook-Signature", b"Q9zS0uBHUDfcNt4Ids1k4n/1KCkdmaf3E+tQkXI3LM8=");
+    assert!(signed("erpnext", &[header], body));
+    assert!(!signed("erpnext", &[header], &body.replace(": ", ":")));
+    assert!(!signed("erpnext", &[], body));
+    let body = r#"{"id":"evt_1","type":"contact.updated"}"#;
+    let header: (&str, &[u8]) = ("intuit-signature", b"8VR+bCREltZCLZLn+THh0RLjGIQzcIIFiZNyiFFRNoI=");
+    assert!(signed("quickbooks", &[header], body));
+    assert!(!signed("quickbooks", &[header], &body.replace("evt_1", "evt_2")));
+    assert!(!signed("quickbooks", &[], body));
 }

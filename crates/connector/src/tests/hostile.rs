@@ -25,6 +25,7 @@ fn bind() -> Vec<Connector> {
                     ("tenant".to_owned(), json!("contoso.test")),
                     ("environment".to_owned(), json!("https://contoso.test")),
                 ]),
+                "quickbooks" => BTreeMap::from([("realm".to_owned(), json!("9130000000000000"))]),
                 "mailchimp" => BTreeMap::from([("list".to_owned(), json!("57afe96172"))]),
                 "tryton" => BTreeMap::from([("database".to_owned(), json!("bed"))]),
                 _ => BTreeMap::new(),

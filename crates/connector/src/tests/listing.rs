@@ -26,6 +26,10 @@ enum Kind {
     AscendingById,
     /// …or by the addresses that the vendor gives, each of which holds mark and id of the last object before.
     AscendingByLink,
+    /// …or by a token that stands in such an address.
+    AscendingLinkToken,
+    /// …or by that token alone.
+    AscendingToken,
     ById,
 }
 
@@ -36,6 +40,10 @@ impl Kind {
             Self::AscendingExclusive => ("ascending", "{offset: {}}", true),
             Self::AscendingById => ("ascending", "{after_id: {}}", false),
             Self::AscendingByLink => ("ascending", "{link: next}", false),
+            Self::AscendingLinkToken => {
+                ("ascending", "{link_token: {path: links.next, parameter: 'page[cursor]'}}", true)
+            }
+            Self::AscendingToken => ("ascending", "{token: token}", true),
             Self::ById => ("id", "{after_id: {}}", false),
         };
         format!(
@@ -48,12 +56,16 @@ impl Kind {
         let url = url::Url::parse("http://x.test").unwrap().join(path).unwrap();
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         let since: i64 = query["since"].parse().unwrap();
-        let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap());
+        let token = query.get("page").map_or((0, 0), |page| page.split_once('/').map_or((0, 0), two));
+        let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap_or_default());
         let mut found: Vec<(u64, i64, u64)> = vendor
             .objects
             .iter()
             .filter(|(id, (at, _))| match self {
                 Self::AscendingExclusive => *at > since,
+                Self::AscendingLinkToken | Self::AscendingToken => {
+                    *at > since && (*at, i64::try_from(**id).unwrap()) > token
+                }
                 Self::ById => *at >= since && **id > page,
                 Self::AscendingById => *at > since || (*at == since && **id > page),
                 Self::AscendingByLink => *at >= since && place(*at, **id) > page,
@@ -69,9 +81,19 @@ impl Kind {
         let items: Vec<Value> =
             found.iter().skip(skip).take(3).map(|(id, at, n)| json!({"id": id, "at": at, "n": n})).collect();
         let mut body = json!({ "items": items });
-        if let (Self::AscendingByLink, Some((id, at, _)), true) = (self, found.get(2), found.len() > 3) {
+        if let (Some((id, at, _)), true) = (found.get(2), found.len() > 3) {
             let page = place(*at, *id);
-            body["next"] = json!(format!("https://x.test/things?since={since}&page={page}"));
+            match self {
+                Self::AscendingByLink => {
+                    body["next"] = json!(format!("https://x.test/things?since={since}&page={page}"));
+                }
+                Self::AscendingLinkToken => {
+                    let next = format!("https://x.test/things?size=3&page%5Bcursor%5D={at}%2F{id}");
+                    body["links"] = json!({ "next": next });
+                }
+                Self::AscendingToken => body["token"] = json!(format!("{at}/{id}")),
+                _ => {}
+            }
         }
         let date =
             Wall(vendor.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -81,6 +103,10 @@ impl Kind {
             body: body.to_string().into_bytes(),
         }
     }
+}
+
+fn two((at, id): (&str, &str)) -> (i64, i64) {
+    (at.parse().unwrap(), id.parse().unwrap())
 }
 
 /// Where an object stands in the vendor's order.
@@ -180,7 +206,8 @@ proptest! {
     fn every_last_state_is_seen_however_objects_move_between_pages(
         kind in prop_oneof![
             Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingById),
-            Just(Kind::AscendingByLink), Just(Kind::ById)
+            Just(Kind::AscendingByLink), Just(Kind::AscendingLinkToken), Just(Kind::AscendingToken),
+            Just(Kind::ById)
         ],
         before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
         during in proptest::collection::vec(changes(), 0..20),
@@ -205,4 +232,25 @@ proptest! {
             prop_assert_eq!(seen.get(id), Some(n), "object {} under {:?}", id, kind);
         }
     }
+}
+
+#[test]
+fn a_next_page_without_its_token_is_no_end() {
+    let manifest = Manifest::parse("model", &Kind::AscendingLinkToken.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    let call = Call::List { object: Object::new("things").unwrap(), cursor: Cursor::default(), now: Wall(0) };
+    let read = |next: &str| {
+        let body = json!({"items": [{"id": 1, "at": START_S, "n": 1}], "links": {"next": next}});
+        let response = Response { status: 200, headers: vec![], body: body.to_string().into_bytes() };
+        connector.read_page(&call, &response).map(|page| page.more).map_err(|garbled| garbled.to_string())
+    };
+    let lost = "the address of the next page has no parameter `page[cursor]` at the next page";
+    for next in
+        ["https://x.test/things", "/things?page=2", "/things?page%5Bcursor%5D=", "/things#?page[cursor]=a"]
+    {
+        assert_eq!(read(next), Err(lost.to_owned()), "{next}");
+    }
+    // Relative, and unescaped.
+    assert_eq!(read("?page[cursor]=a%2Fb"), Ok(true));
+    assert_eq!(read(""), Ok(false));
 }

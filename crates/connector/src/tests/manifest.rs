@@ -88,6 +88,21 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         ),
         (
             "shape: {id: id}",
+            "shape: {id: id, false_is_null: {booleans: [a], parameter: lost}}",
+            "toy.yaml:11:63: there is no parameter `lost`; did you mean `list`?",
+        ),
+        (
+            "shape: {id: id}",
+            "shape: {id: id, deleted: {path: of, equals: '{parameter.lst}'}}",
+            "toy.yaml:11:37: there is no parameter `lst`; did you mean `list`?",
+        ),
+        (
+            "shape: {id: id}",
+            "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x}, mark: {path: at}, sorting: id, page: {link_token: {path: next, parameter: cursor}}, size: 2}",
+            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: Id`; ascending pages by `offset`, `after_id`, `token`, `link` or `link_token`, descending by `token`, `after_id`, `link` or `link_token`, id by `after_id`",
+        ),
+        (
+            "shape: {id: id}",
             "paths: [id]",
             "toy.yaml: objects.things has no `shape`; say where the object's id stands: `shape: {id: id}`, or name a `kind` that does",
         ),
