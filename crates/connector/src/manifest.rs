@@ -38,6 +38,7 @@ builtin![
     "http",
     "hubspot",
     "mailchimp",
+    "marketo",
     "netsuite",
     "salesforce",
     "stripe",

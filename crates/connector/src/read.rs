@@ -119,8 +119,16 @@ impl Connector {
             return Err(garbled(format!("object `{object}` is not polled"), "the call"));
         };
         let body = success(response)?;
-        let Some(items) = poll.items.find(&body).and_then(Value::as_array) else {
-            return Err(garbled("there is no list", place(&poll.items)));
+        let starting = listing::starting(poll, cursor);
+        if let Some(plan) = starting
+            && plan.token.text_at(&body).is_none()
+        {
+            return Err(garbled("there is no token to begin with", place(&plan.token)));
+        }
+        let items: &[Value] = match poll.items.find(&body).and_then(Value::as_array) {
+            _ if starting.is_some() => &[],
+            Some(items) => items,
+            None => return Err(garbled("there is no list", place(&poll.items))),
         };
         let mut page = Page::default();
         let (mut mark, mut oldest) = (None, None);

@@ -13,8 +13,8 @@ use super::answer::{
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
 use super::listing::{
-    Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule,
-    WebhookSource,
+    CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
+    TypeRule, WebhookSource,
 };
 use super::{
     Absent, BucketSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource, ManifestSource,
@@ -103,6 +103,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("order", keys::<OrderSource>()),
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
+        ("cursor", keys::<CursorSource>()),
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),

@@ -47,6 +47,7 @@ fixtures! {
     http_fixtures_hold = "http";
     hubspot_fixtures_hold = "hubspot";
     mailchimp_fixtures_hold = "mailchimp";
+    marketo_fixtures_hold = "marketo";
     netsuite_fixtures_hold = "netsuite";
     salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";
