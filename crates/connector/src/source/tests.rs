@@ -22,7 +22,7 @@ use super::{
     RequestSource, Serves, ShapeSource, WriteSource,
 };
 use crate::moment::{Form, Unit};
-use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake};
+use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
 
 type Names = BTreeSet<String>;
@@ -118,6 +118,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
     for (name, known) in [
         ("auth_kind", words::<AuthKind>()),
         ("client_placement", words::<ClientPlacement>()),
+        ("signature_method", words::<SignatureMethod>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
         ("parameter_kind", words::<ParameterKind>()),

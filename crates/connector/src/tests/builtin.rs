@@ -1,6 +1,8 @@
 //! The manifests that come with Concord.
 
-use crate::{Fixtures, Manifest};
+use serde_json::json;
+
+use crate::{AuthKind, Fixtures, Manifest, SignatureMethod};
 
 #[test]
 fn every_builtin_manifest_is_sound() {
@@ -53,4 +55,21 @@ fixtures! {
     stripe_fixtures_hold = "stripe";
     tryton_fixtures_hold = "tryton";
     webhook_fixtures_hold = "webhook";
+}
+
+#[test]
+fn netsuite_signs_with_the_account_as_realm() {
+    let manifest = Manifest::parse("netsuite", Manifest::builtin("netsuite").unwrap()).unwrap();
+    let bind = |settings: &[(&str, &str)]| {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        manifest.with_parameters(&settings)
+    };
+    let connector = bind(&[("auth", "tba"), ("account", "1234567_SB1")]).unwrap();
+    let AuthKind::Oauth1 { realm, signature, .. } = connector.auth() else { panic!("it signs") };
+    assert_eq!((realm.as_deref(), *signature), (Some("1234567_SB1"), SignatureMethod::HmacSha256));
+    assert_eq!(connector.auth().secrets(), ["consumer_key", "consumer_secret", "token_id", "token_secret"]);
+    // Without the account there is no realm to name; the other ways need none.
+    let errors = bind(&[("auth", "tba")]).err().unwrap();
+    assert!(errors[0].to_string().contains("`{parameter.account}` needs a parameter"), "{}", errors[0]);
+    assert!(bind(&[]).is_ok());
 }
