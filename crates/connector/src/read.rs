@@ -162,10 +162,16 @@ impl Connector {
         if let Some(mark) = next.hidden {
             let shown =
                 if poll.mark.form.is_time() { canonical::Wall(mark).to_string() } else { mark.to_string() };
-            let why = format!(
-                "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
-                 snapshot"
-            );
+            let why = match &poll.page {
+                PagePlan::Cursor(_) => format!(
+                    "the vendor's cursor of the listing from {shown} on stood still and said that more follows; the next \
+                     listing begins at the same mark"
+                ),
+                _ => format!(
+                    "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
+                     snapshot"
+                ),
+            };
             page.garbled.push((items.len(), why, Vec::new()));
         }
         if poll.sorting == Sorting::Descending && marks.0 > marks.1 {
