@@ -177,6 +177,13 @@ impl Record {
             || self.absorbed.iter().any(|(gone, absorbed)| *gone == id || absorbed.aliases.contains(&id))
     }
 
+    /// All ids that lead to it: its own first, and those of the records that were merged into it.
+    pub fn names(&self) -> impl Iterator<Item = RecordId> {
+        let absorbed = self.absorbed.iter();
+        let gone = absorbed.flat_map(|(gone, absorbed)| [gone].into_iter().chain(&absorbed.aliases));
+        [self.id].into_iter().chain(gone.copied())
+    }
+
     /// Further objects of that kind in a system, which came with records that were merged into this one.
     pub fn second_objects(&self, system: &System, object: &Object) -> impl Iterator<Item = &ExternalRef> {
         let taken = self.absorbed.values().flat_map(|absorbed| &absorbed.objects);

@@ -240,7 +240,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "H", default_value_t = 1.0, value_parser = hours)]
     pub(crate) hours: f64,
     /// safety: faults to the very end; liveness: they stop, and everything must agree afterwards; restore: the same, and
-    /// old backups of the store are restored in between
+    /// old backups of the store are restored in between; merging: the same, and people merge records and split them again
     #[arg(long, value_enum, value_name = "MODE", default_value_t = SimMode::Liveness)]
     pub(crate) mode: SimMode,
     /// Plant this bug only, and tell how it is caught
@@ -260,6 +260,7 @@ pub(crate) enum SimMode {
     Safety,
     Liveness,
     Restore,
+    Merging,
 }
 
 /// A backup to be taken.

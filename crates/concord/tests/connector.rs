@@ -211,7 +211,7 @@ fn what_was_seen_becomes_a_case_that_holds() {
     let mut fixtures = "cases:\n".to_owned();
     for output in &seen {
         let case = String::from_utf8(output.stdout.clone()).unwrap();
-        assert!(case.starts_with("- name: "), "{case} {}", talk(output));
+        assert!(case.starts_with("  - name: "), "{case} {}", talk(output));
         assert!(!case.contains("ann.smith") && !case.contains("Ann\n"), "{case}");
         fixtures.push_str(&case);
         fixtures.push('\n');

@@ -222,6 +222,14 @@ fields:
     );
 }
 
+/// New companies are told to alpha.
+fn tells(folder: &Folder) {
+    told(folder, 1, "title", "");
+    let routes = "  - {route: told, kind: notify, entity: Company, events: [company.created], system: alpha, object: events, mapping: told.alpha, operation: post}\n";
+    let before = std::fs::read_to_string(folder.path().join("routes/all.yaml")).unwrap();
+    folder.put("routes/all.yaml", &(before + routes));
+}
+
 fn pause(folder: &Folder, what: &str) {
     ends(folder, 0, &["system", what, "alpha", "--reason", "a test"]);
 }
@@ -230,10 +238,7 @@ fn pause(folder: &Folder, what: &str) {
 async fn an_event_is_told_by_the_mapping_that_it_was_raised_for() {
     let target = Recorder::start();
     let folder = Folder::new(&[target.target()]);
-    told(&folder, 1, "title", "");
-    let routes = "  - {route: told, kind: notify, entity: Company, events: [company.created], system: alpha, object: events, mapping: told.alpha, operation: post}\n";
-    let before = std::fs::read_to_string(folder.path().join("routes/all.yaml")).unwrap();
-    folder.put("routes/all.yaml", &(before + routes));
+    tells(&folder);
     let mut hub = up(&folder);
     pause(&folder, "pause");
     assert!(say(folder.ingress, "c1", 1));
@@ -274,6 +279,7 @@ async fn an_event_is_told_by_the_mapping_that_it_was_raised_for() {
 async fn what_was_written_under_an_older_schema_is_read_under_the_newest() {
     let target = Recorder::start();
     let folder = Folder::new(&[target.target()]);
+    tells(&folder);
     let mut hub = up(&folder);
     assert!(say(folder.ingress, "c1", 1));
     until("it is there", || target.put("c1").is_some()).await;
@@ -308,6 +314,8 @@ async fn what_was_written_under_an_older_schema_is_read_under_the_newest() {
         replace(&folder, &path, "version: 1", "version: 2");
         replace(&folder, &path, "field: name", "field: label");
     }
+    replace(&folder, "mappings/told.alpha.yaml", "version: 1", "version: 2");
+    replace(&folder, "mappings/told.alpha.yaml", "field: name", "field: label");
     let path = "mappings/company.alpha.yaml";
     folder.put(
         path,
@@ -330,8 +338,13 @@ upcast:
     let said = ends(&folder, 1, &["check"]);
     assert!(said.contains("the folder has no version 1 of Company"), "{said}");
     folder.put("model/company@1.yaml", &one);
-    ends(&folder, 0, &["check"]);
+    let said = ends(&folder, 0, &["check"]);
+    let unkept =
+        "version 1 of `told.alpha`, by which events were told, does not fit the schema of Company any more";
+    assert!(said.contains(&format!("warning: {unkept}")), "{said}");
     let mut hub = up(&folder);
+    let log = std::fs::read_to_string(folder.log()).unwrap();
+    assert!(log.contains(unkept) && log.contains("version_not_kept"), "{log}");
 
     // Read, it is what it would be; an event has what it had.
     let read = record_of(&record);

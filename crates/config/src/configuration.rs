@@ -122,6 +122,7 @@ impl SystemConfig {
             && self.retry == other.retry
             && self.connection == other.connection
             && self.poll == other.poll
+            && self.history == other.history
     }
 }
 

@@ -33,5 +33,5 @@ pub use problem::{Excerpt, Problem, Severity};
 pub use secrets::{Secrets, SystemSecrets};
 pub use settings::{Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings};
 pub use shape::schemas;
-pub use versions::{VersionKind, Versioned, against};
+pub use versions::{VersionKind, Versioned, against, unkept};
 pub use words::{Period, SecretRef};

@@ -18,6 +18,7 @@ use crate::configuration::Configuration;
 use crate::files::Files;
 use crate::problem::Problem;
 pub(crate) use kept::told;
+pub use kept::unkept;
 pub(crate) use meaning::EntityMeaning;
 pub(crate) use past::Past;
 

@@ -28,7 +28,8 @@ pub(crate) const AUTH_PARAMETER: &str = "auth";
 /// Parameters that every connector takes, in milliseconds: they stand for all operations, instead of what the
 /// manifest
 /// says. For systems that differ from the vendor's usual, and for tests.
-pub(crate) const TUNING: [&str; 4] = ["index_lag_ms", "lookback_ms", "processing_max_ms", "timeout_ms"];
+pub(crate) const TUNING: [&str; 5] =
+    ["index_lag_ms", "lookback_ms", "processing_max_ms", "read_lag_ms", "timeout_ms"];
 
 /// The parameter that, when `false`, keeps records from going together in one request.
 pub(crate) const BATCH_PARAMETER: &str = "batch";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use canonical::Object;
 
@@ -92,6 +93,12 @@ impl Connector {
     #[must_use]
     pub fn can_fetch(&self, object: &Object) -> bool {
         self.object(object).is_some_and(|plan| plan.fetch.is_some())
+    }
+
+    /// How far behind the writes a read of one such object by its id may be.
+    #[must_use]
+    pub fn read_lag(&self, object: &Object) -> Duration {
+        self.object(object).and_then(|plan| plan.fetch.as_ref()).map_or(Duration::ZERO, |fetch| fetch.lag)
     }
 
     /// The write operation for a need: `exit` (`archive`, `delete`, `unsubscribe`) when the record leaves, else an

@@ -128,6 +128,8 @@ pub(crate) struct FetchPlan {
     pub(crate) request: RequestPlan,
     pub(crate) at: Path,
     pub(crate) absent: Absent,
+    /// How far behind the writes an answer may be.
+    pub(crate) lag: Duration,
 }
 
 #[derive(Debug)]

@@ -249,7 +249,9 @@ impl Connector {
         let mut observation = plan.read(object, found)?;
         if observation.external_id != *external_id {
             let into = std::mem::replace(&mut observation.external_id, external_id.clone());
-            observation.seen = Seen::Merged { into };
+            // When the other one changed, and which place that has in its order, says nothing of this one's.
+            observation =
+                Observation { seen: Seen::Merged { into }, order: None, changed_at: None, ..observation };
         }
         Ok(Some(observation))
     }

@@ -306,6 +306,10 @@ pub(crate) struct FetchSource {
     /// What it means when nothing stands there.
     #[serde(default)]
     pub(crate) absent: Absent,
+    /// How far behind the writes a read may be: a replica that lags answers it. What was hinted at is read at once, and once
+    /// more after that time. Needs an order: without one nobody can tell what is older.
+    #[serde(default)]
+    pub(crate) lag: Option<Span>,
 }
 
 /// What an empty answer to a fetch means.

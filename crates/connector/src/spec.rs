@@ -339,6 +339,8 @@ pub struct WriteSpec {
     pub probe: bool,
     /// Whether it cannot be rendered without the vendor's id.
     pub linked: bool,
+    /// Whether its answer names the object, alone and in a batch: what was made is linked by that.
+    pub names: bool,
     /// How long the target may go on working after the request's last possible arrival.
     pub processing_max: Duration,
     /// Longest the whole exchange may take.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use canonical::System;
+use config::History;
 use ledger::Lane;
 use serde::Serialize;
 use store::SystemState;
@@ -28,7 +29,8 @@ pub(crate) struct SystemRow {
     /// The connector's name; null when the system is not in the configuration any more.
     connector: Option<String>,
     connector_version: Option<String>,
-    /// `running`, `paused`, `throttled` or `removed`.
+    /// `running`, `paused`, `unlisted` (nothing is delivered before it was listed for the first time), `throttled` or
+    /// `removed`.
     state: &'static str,
     /// Who paused it, and why.
     paused: Option<String>,
@@ -118,10 +120,14 @@ fn row(
 ) -> SystemRow {
     let settings = desk.configuration.systems.get(system);
     let holds = state.as_ref().map_or(0, |state| state.standing.holds.len());
+    let unlisted = settings.zip(state.as_ref()).is_some_and(|(settings, state)| {
+        settings.history == History::Plan && state.first_listings.values().any(|first| !first.approved)
+    });
     let (paused, instance) = state.map(|state| (state.paused, state.instance)).unwrap_or_default();
     let standing = match () {
         () if settings.is_none() => "removed",
         () if paused.is_some() || gauges.paused => "paused",
+        () if unlisted => "unlisted",
         () if gauges.throttled => "throttled",
         () => "running",
     };

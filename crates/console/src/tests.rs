@@ -88,7 +88,11 @@ struct Bench {
 impl Bench {
     /// With these rows in its store.
     fn with(ops: Vec<Op>) -> Self {
-        let configuration = folder::configuration();
+        Self::of(folder::configuration(), ops)
+    }
+
+    /// With another folder.
+    fn of(configuration: Arc<config::Configuration>, ops: Vec<Op>) -> Self {
         let store = Arc::new(Memory::new());
         commit(&store, ops);
         let targets = Arc::new(Targets::default());

@@ -131,7 +131,6 @@ statements! {
         AND instance = ?5 AND record = ?6";
 
     MatchRecords = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 ORDER BY record";
-    OtherMatches = "SELECT record FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record <> ?3";
     PutMatch = "INSERT INTO match_key (tenant, hash, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     DropMatches = "DELETE FROM match_key WHERE tenant = ?1";
     DropMatch = "DELETE FROM match_key WHERE tenant = ?1 AND hash = ?2 AND record = ?3";
@@ -143,6 +142,12 @@ statements! {
 
     PutDecision = "INSERT INTO decision (tenant, system, kind, record, number, body) \
         VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) + 1 FROM decision WHERE record = ?4), ?5)";
+    /// The next system of which anything was decided.
+    NextDecider = "SELECT system FROM decision INDEXED BY decision_line WHERE tenant = ?1 AND system > ?2 \
+        ORDER BY system LIMIT 1";
+    DecisionLine = "SELECT seq FROM decision INDEXED BY decision_line WHERE tenant = ?1 AND system = ?2 AND kind = ?3 \
+        AND seq < ?4 ORDER BY seq DESC LIMIT ?5";
+    DecisionBody = "SELECT body FROM decision WHERE seq = ?1";
     DecisionsOfRecord = "SELECT body FROM decision WHERE record = ?1 ORDER BY number DESC LIMIT ?2";
 
     Obligation = "SELECT ", obligation!(), " FROM obligation WHERE subject = ?1 AND route = ?2 AND tenant = ?3 AND kind = ?4";
@@ -249,14 +254,14 @@ statements! {
     Cursors = "SELECT object, cursor FROM cursor WHERE tenant = ?1 AND system = ?2";
     /// The credential of a row that is there is another hand's.
     PutSystem = "INSERT INTO system_state (tenant, system, instance, paused, credential, credential_generation, closed, \
-        standing, jobs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET \
+        standing, jobs, first_listings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET \
         instance = excluded.instance, paused = excluded.paused, closed = excluded.closed, \
-        standing = excluded.standing, jobs = excluded.jobs";
+        standing = excluded.standing, jobs = excluded.jobs, first_listings = excluded.first_listings";
     PutCredential = "INSERT INTO system_state (tenant, system, credential, credential_generation) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET credential = coalesce(excluded.credential, credential), \
         credential_generation = excluded.credential_generation";
-    System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing, jobs \
-        FROM system_state WHERE tenant = ?1 AND system = ?2";
+    System = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing, jobs, \
+        first_listings FROM system_state WHERE tenant = ?1 AND system = ?2";
     PutApplied = "INSERT INTO applied (tenant, body) VALUES (?1, ?2)";
     Applied = "SELECT seq, body FROM applied WHERE tenant = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
     PutVersion = "INSERT INTO version (tenant, kind, name, number, digest, at, meaning) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
@@ -274,8 +279,8 @@ statements! {
     CountHeld = "SELECT route, count(*) FROM (SELECT route FROM obligation INDEXED BY obligation_late \
         WHERE tenant = ?1 AND system = ?2 AND state <= 2 AND (held <> 0 OR due <> raised_at) AND held <> 0 \
         LIMIT ?3) GROUP BY route";
-    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing, jobs \
-        FROM system_state WHERE tenant = ?1";
+    Systems = "SELECT tenant, system, instance, paused, credential, credential_generation, closed, standing, jobs, \
+        first_listings FROM system_state WHERE tenant = ?1";
     PutChange = "INSERT INTO change (tenant, system, body) VALUES (?1, ?2, ?3)";
     /// All but the newest of a system.
     DropChanges = "DELETE FROM change WHERE tenant = ?1 AND system = ?2 AND seq <= (SELECT seq FROM change \

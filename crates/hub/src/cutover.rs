@@ -46,7 +46,7 @@ pub struct Order {
 /// Whether a system is paused because nobody has planned for what it holds: with a plan it is not, any more.
 #[must_use]
 pub fn waits_for_plan(state: &store::SystemState) -> bool {
-    state.paused.as_ref().is_some_and(|why| why.starts_with(crate::spoke::UNPLANNED))
+    crate::spoke::waits_for_plan(state)
 }
 
 /// In which order the listings of a configuration are read.

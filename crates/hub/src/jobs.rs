@@ -58,13 +58,15 @@ struct Known {
     due: Mono,
     /// A question or a commit of it is under way.
     busy: bool,
+    /// How often in a row something moved while it was written.
+    conflicts: u32,
     /// What was ordered meanwhile.
     ordered: Vec<(Ticket, JobState, String)>,
 }
 
 impl Known {
     const fn new(job: Job, due: Mono, busy: bool) -> Self {
-        Self { job, due, busy, ordered: Vec::new() }
+        Self { job, due, busy, conflicts: 0, ordered: Vec::new() }
     }
 }
 
@@ -81,8 +83,8 @@ enum Await {
     Planned(Ticket, JobId),
     /// The next page of a job.
     Page(JobId),
-    /// A job's row, as it is from then on, and who waits to hear it.
-    Kept(Box<Job>, Option<Ticket>),
+    /// A job's row, as it is from then on, who waits to hear it, and what has happened then.
+    Kept(Box<Job>, Option<Ticket>, Vec<Mark>),
     /// Old plans are dropped.
     Dropped,
 }
@@ -275,16 +277,17 @@ impl Jobs {
 
     /// Writes a job's row, with what goes with it, in one unit.
     fn keep(&mut self, job: Job, ops: Vec<Op>, outside: Option<Ticket>, turn: &mut Turn<'_>) {
-        self.keep_if(job, Vec::new(), ops, outside, turn);
+        self.keep_if(job, Vec::new(), ops, outside, Vec::new(), turn);
     }
 
-    /// The same, if all of that holds.
+    /// The same, if all of that holds. The marks are noted when it is durable.
     fn keep_if(
         &mut self,
         job: Job,
         mut require: Vec<Require>,
         mut ops: Vec<Op>,
         outside: Option<Ticket>,
+        marks: Vec<Mark>,
         turn: &mut Turn<'_>,
     ) {
         require.push(Require::JobAt { job: job.id, revision: job.revision });
@@ -293,10 +296,17 @@ impl Jobs {
             written.page = ledger::Page::default();
         }
         ops.push(Op::PutJob(written));
-        self.commit(Unit { require, ops }, Await::Kept(Box::new(job), outside), turn);
+        self.commit(Unit { require, ops }, Await::Kept(Box::new(job), outside, marks), turn);
     }
 
-    fn kept(&mut self, mut job: Job, outside: Option<Ticket>, receipt: Receipt, turn: &mut Turn<'_>) {
+    fn kept(
+        &mut self,
+        mut job: Job,
+        outside: Option<Ticket>,
+        marks: Vec<Mark>,
+        receipt: Receipt,
+        turn: &mut Turn<'_>,
+    ) {
         let Receipt::Done(heads) = receipt else {
             if job.action.reshapes() && outside.is_none() {
                 return self.decide_anew(&job, turn);
@@ -314,6 +324,7 @@ impl Jobs {
         job.revision += 1;
         page::spread(heads, job.action.takes_messages() || job.action.reshapes(), turn);
         self.read_again(&job, turn);
+        marks.into_iter().for_each(|mark| turn.note(mark));
         turn.note(Mark::Job { action: job.action.name(), state: job.state.name(), done: job.done });
         match self.known.get_mut(&job.id) {
             Some(_) if !(job.state.is_open() || job.state == JobState::Planned) => {
@@ -324,6 +335,7 @@ impl Jobs {
             }
             Some(known) => {
                 known.busy = false;
+                known.conflicts = 0;
                 known.job = job;
             }
             None => {}
@@ -362,7 +374,7 @@ impl Jobs {
                 }
                 turn.effect(Effect::Ack(outside, Ack::Planned(id)));
             }
-            Await::Kept(job, outside) => self.kept(*job, outside, receipt, turn),
+            Await::Kept(job, outside, marks) => self.kept(*job, outside, marks, receipt, turn),
             Await::Jobs | Await::Count(_) | Await::Look(_) | Await::Page(_) | Await::Dropped => {}
         }
     }
@@ -371,7 +383,7 @@ impl Jobs {
     fn full(&mut self, what: Await, turn: &mut Turn<'_>) {
         let why = "the store's disk is full: free space, then order it again";
         match what {
-            Await::Kept(job, outside) => {
+            Await::Kept(job, outside, _) => {
                 if let Some(known) = self.known.get_mut(&job.id) {
                     known.busy = false;
                     known.due = turn.now.mono + FULL_WAIT;

@@ -332,6 +332,17 @@ pub enum Mark {
         /// The target.
         system: System,
     },
+    /// Deliveries to a system wait for the first listing of a kind of object; or do not any more.
+    FirstListing {
+        /// Which.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// `waits`, `fails`, `over`.
+        step: &'static str,
+        /// Why it failed.
+        why: String,
+    },
     /// After a restore of the store, an object is read before it is written.
     Reread {
         /// The target.

@@ -13,6 +13,7 @@ mod batch;
 mod bulk;
 mod draw;
 mod edit;
+mod first;
 mod flight;
 mod gauges;
 mod heads;
@@ -22,6 +23,7 @@ mod plan;
 mod reader;
 mod renew;
 mod resend;
+mod rest;
 mod restored;
 mod settle;
 mod source;
@@ -37,7 +39,7 @@ pub use reader::{Expected, Foreseen, Load};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use canonical::{ExternalRef, IntentId, Mono, Now, Object, System, Wall};
+use canonical::{ExternalRef, IntentId, Mono, Now, Object, System};
 use config::{Configuration, SystemConfig};
 use connector::{Charge, Connector};
 use dispatch::{Dispatcher, Permit};
@@ -49,12 +51,12 @@ use crate::turn::{Ack, Effect, Input, Machine, Notice, Ticket, Turn};
 pub(crate) use awaited::Await;
 use batch::{Gathered, Sort};
 use draw::Draw;
+pub(crate) use first::waits_for_plan;
 use flight::{Doubt, Flight};
 use heads::Claim;
 use renew::Renewal;
 use settle::After;
 use source::Poll;
-pub(crate) use source::UNPLANNED;
 
 /// By what the dispatcher's wishes are found again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -163,10 +165,6 @@ pub struct Spoke {
     renewal: Renewal,
     /// It delivers nothing, whatever is raised.
     reads_only: bool,
-    /// When this life began.
-    began: Wall,
-    /// Nothing of it was ever listed: what it holds already is not taken in unless that is said.
-    unlisted: bool,
     /// Why the last try to connect or to read failed; `None` once one got through.
     pub(crate) trouble: Option<String>,
 }
@@ -226,8 +224,6 @@ impl Spoke {
             draining: false,
             renewal: Renewal::default(),
             reads_only: false,
-            began: Wall::default(),
-            unlisted: false,
             trouble: None,
         })
     }
@@ -400,7 +396,7 @@ impl Machine for Spoke {
             }
         };
         at(self.dispatcher.as_ref().and_then(|dispatcher| dispatcher.next_wakeup(now.mono)));
-        if !self.is_rereading() {
+        if !self.waits_to_deliver() {
             for claim in &self.claims {
                 at(claim.wakeup());
             }

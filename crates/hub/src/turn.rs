@@ -167,6 +167,8 @@ pub struct Description {
     pub jobs: Vec<RunningJob>,
     /// What is not read from it, since those for whom it would be read do not keep up.
     pub resting: Vec<Object>,
+    /// Nothing is delivered there before these kinds of objects were listed for the first time.
+    pub unlisted: Vec<Object>,
     /// Its listings, in this life.
     pub listings: Vec<Listed>,
     /// Why the last try to connect or to read a listing failed; `None` once one got through.

@@ -94,15 +94,20 @@ fn unlinked(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity 
         ([], Some(record)) => again(context, view, incoming, record),
         ([], None) => create(context, view, incoming),
         ([record], _) => matched(context, view, incoming, *record),
-        _ => between(
-            "ambiguous_match",
-            format!(
-                "{about} matches {} records by its match keys: see them, and say which it is (concord dead-letter link)",
-                found.len()
-            ),
-            found,
-        ),
+        _ => between("ambiguous_match", ambiguous(context, about, &found), found),
     }
+}
+
+/// What a person is to do about an object that fits several records.
+fn ambiguous(context: Context<'_>, about: &ExternalRef, found: &[RecordId]) -> String {
+    let entity = &context.schema.entity;
+    let named: Vec<String> = found.iter().take(2).map(|id| format!("{entity}/{id}")).collect();
+    format!(
+        "{about} matches {} records by its match keys: see them, and say which it is (concord dead-letter link); or, if they \
+         are one, merge them (concord record merge {}), then retry this message",
+        found.len(),
+        named.join(" ")
+    )
 }
 
 /// Its object is linked: to the record itself, or to one that was merged into it.
@@ -123,7 +128,14 @@ fn linked(context: Context<'_>, view: &View, incoming: &Incoming, link: &Link) -
         };
     }
     let about = &incoming.about;
+    if planted::is(Bug::AbsorbedIsNew) && !incoming.deleted {
+        let own = Some(link_for(context, incoming, context.fresh));
+        return Identity::Record { record: context.fresh, link: own, former: Some(link.clone()) };
+    }
     match view.linked.get(&(record, about.system.clone(), about.object.clone())) {
+        Some(_) if planted::is(Bug::SecondObjectSpeaks) => {
+            Identity::Record { record, link: None, former: None }
+        }
         Some(first) if *first != about.id => {
             Identity::Second { record, link: link.clone(), first: first.clone() }
         }

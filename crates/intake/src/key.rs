@@ -1,7 +1,7 @@
 //! Match keys: the values of a record by which it is found, in the form in which they are compared.
 
 use canonical::schema::{Normalise, OnRecreate};
-use canonical::{Alive, EntitySchema, Fields, Record};
+use canonical::{Alive, EntitySchema, Field, Fields, Record, RecordId};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde_json::Value;
 use unicode_general_category::{GeneralCategory, get_general_category};
@@ -28,6 +28,40 @@ pub fn match_values(schema: &EntitySchema, fields: &Fields) -> Vec<(String, Stri
         });
         if complete {
             out.push((key.kept_as(), whole));
+        }
+    }
+    out
+}
+
+/// By which a record is looked for, at most.
+const NAMED_MAX: usize = 256;
+
+/// The match keys of a message whose references lead to these records. One that was merged into another is kept under
+/// either's id, wherever it was referred to before and since: all of them are looked for, up to a bound.
+#[must_use]
+pub fn match_values_named(
+    schema: &EntitySchema,
+    fields: &Fields,
+    references: &[(Field, Vec<RecordId>)],
+) -> Vec<(String, String)> {
+    let mut all = vec![fields.clone()];
+    for (field, names) in references {
+        let with = |known: &Fields, name: &RecordId| {
+            let mut fields = known.clone();
+            fields.insert(field.as_str().to_owned(), Value::String(name.to_string()));
+            fields
+        };
+        // The survivor's own id comes first, in each.
+        let each = names.iter().flat_map(|name| all.iter().map(move |known| (known, name)));
+        let next: Vec<Fields> = each.take(NAMED_MAX).map(|(known, name)| with(known, name)).collect();
+        if !next.is_empty() {
+            all = next;
+        }
+    }
+    let mut out = Vec::new();
+    for (key, value) in all.iter().flat_map(|fields| match_values(schema, fields)) {
+        if !out.contains(&(key.clone(), value.clone())) {
+            out.push((key, value));
         }
     }
     out
@@ -122,6 +156,25 @@ mod tests {
             assert_eq!(found.as_deref().map(|found| found.trim_end_matches(END)), *expected, "{text:?}");
         }
         assert_eq!(comparing(" ADA ", true, &[]).as_deref(), Some("ada\u{1f}"));
+    }
+
+    /// A record that was merged into another is referred to by either's id, as it was when that was said.
+    #[test]
+    fn a_reference_in_a_key_is_looked_for_by_all_names() {
+        let source = r#"{"name": "number", "fields": ["account", "number"]}"#;
+        let mut schema = crate::tests::schema();
+        schema.match_keys = vec![serde_json::from_str(source).unwrap()];
+        let ids = [1, 2].map(|number| RecordId::from_parts(canonical::Wall(1_000), number));
+        let of = |id: RecordId| {
+            let fields = [("account", id.to_string()), ("number", "7".to_owned())];
+            let fields = fields.map(|(name, text)| (name.to_owned(), Value::from(text)));
+            match_values(&schema, &fields.into_iter().collect())
+        };
+        let said: Fields = [("number".to_owned(), Value::from("7"))].into_iter().collect();
+        let account = Field::new("account").unwrap();
+        let found = match_values_named(&schema, &said, &[(account, ids.to_vec())]);
+        assert_eq!(found, [of(ids[0]), of(ids[1])].concat());
+        assert_eq!(match_values_named(&schema, &said, &[]), []);
     }
 
     /// A key has a scope, and what another definition of its name kept is not found by it.

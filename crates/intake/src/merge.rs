@@ -41,6 +41,7 @@ pub(crate) fn merge(
     let order = incoming.order;
     let sight = Sight {
         superseded: superseded(view, incoming, record.id),
+        crossed: crossed(view, incoming, record.id),
         first: restored::first_sight(context, view, incoming, &record),
     };
     let mut stale = false;
@@ -71,7 +72,7 @@ pub(crate) fn merge(
             continue;
         }
         // Our own write there may come after it: then what counts is said there again.
-        let crosses = crosses(view, incoming, &record, name, value);
+        let crosses = crosses(view, incoming, &record, field, value);
         match judge(&word, sight, &mut record, accepted) {
             Judgement::Take(value) => {
                 conflict::answered(&word, &value, &mut record, accepted);
@@ -153,11 +154,21 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
     }
 }
 
+/// Whether it is a read that began before our own last write there was settled: the next one will show what stands there.
+fn crossed(view: &View, incoming: &Incoming, record: RecordId) -> bool {
+    let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
+    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
+    let written = shadow.and_then(|shadow| shadow.written_at);
+    incoming.read && written.is_some_and(|written| incoming.as_of <= written)
+}
+
 /// What a message can show of the object as it is now.
 #[derive(Clone, Copy)]
 struct Sight {
     /// Our own last write there may have come after it.
     superseded: bool,
+    /// It was read while that write was on its way.
+    crossed: bool,
     /// It is the first since the store was restored.
     first: bool,
 }
@@ -198,8 +209,9 @@ fn judge(word: &Word<'_>, sight: Sight, record: &mut Record, accepted: &mut Acce
         accepted.untold = true;
     } else if sight.superseded && !blank {
         // Older than our last write: one of our earlier writes, most likely. What stands there now decides.
-        // A version that was read and is behind our own write's will not be newer at once: the next message tells.
-        let worth_a_look = !incoming.read || incoming.version().is_none();
+        // A version that was read after our own write and is behind it comes from a replica that lags, and will not be newer
+        // at once: that it is read again is seen to where such a lag is declared. One that was read before says nothing.
+        let worth_a_look = !incoming.read || incoming.version().is_none() || sight.crossed;
         accepted.refetch = accepted.refetch || incoming.fetchable && worth_a_look;
         return Judgement::Leave;
     }
@@ -245,15 +257,16 @@ pub(crate) fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
 
 /// Whether a write of another value is on its way to the system that says this one, or may be any moment: it does not have
 /// what the record had, or nobody knows that it has.
-fn crosses(view: &View, incoming: &Incoming, record: &Record, name: &str, value: &Value) -> bool {
+fn crosses(view: &View, incoming: &Incoming, record: &Record, field: &Field, value: &Value) -> bool {
+    let name = field.as_str();
     let had = record.fields.get(name);
     let writing = incoming.writing.get(name).is_some_and(|writing| writing != value);
     let due = match incoming.known.get(name) {
         Some(known) => had.is_some_and(|had| known != had),
+        // It was never told what is written there: not yet, where it has become the record's own.
         None => {
-            let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
-            let shadow = view.shadows.get(&key);
-            had.is_some() && shadow.is_some_and(|shadow| shadow.is_of(&incoming.about.id))
+            let own = view.links.get(&incoming.about).is_some_and(|link| link.record == record.id);
+            own && had.is_some() && incoming.written.contains(field)
         }
     };
     (writing || due) && !planted::is(Bug::CrossingWriteStands)
@@ -304,9 +317,20 @@ fn moved_ownership(
         accepted.decisions.push(Decision { field: Some(field.clone()), ..moved });
         // Its own message that moves it may be of other fields only, or from before our last write there.
         let said = incoming.complete || incoming.fields.contains_key(field.as_str());
-        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded);
+        let crossed = crosses_former(incoming, before, field);
+        let asks = is.filter(|is| **is != incoming.about.system || !said || sight.superseded || crossed);
         accepted.reread.extend(asks.filter(|_| !planted::is(Bug::NewOwnerIsNotAsked)).cloned());
     }
+}
+
+/// Whether what a former owner said is on its way to the system that says this, or about to be: it may come after it, and is not
+/// put right there once the field is that system's own.
+fn crosses_former(incoming: &Incoming, before: &Fields, field: &Field) -> bool {
+    let name = field.as_str();
+    let said = incoming.fields.get(name);
+    let writing = incoming.writing.get(name).is_some_and(|writing| Some(writing) != said);
+    let told = incoming.known.get(name).is_none_or(|known| before.get(name) == Some(known));
+    writing || !told && before.get(name) != said
 }
 
 /// Whether another system has said this field after that state was known: each source's order places only its own.

@@ -11,8 +11,8 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{
-    ABSORBED_MAX, ALIAS_HOPS_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, IntentId,
-    JobId, Object, Record, RecordId, System, Taken,
+    ABSORBED_MAX, ALIAS_HOPS_MAX, Absorbed, Alive, Before, EventId, ExternalRef, Fact, Field, Fields,
+    IntentId, JobId, Object, Record, RecordId, System, Taken,
 };
 use ledger::{FieldLine, Level, Obligation, ObligationKey, RouteKind, Shadow, Shown, Side, Subject};
 use serde_json::Value;
@@ -40,6 +40,9 @@ pub struct Whole {
     pub open: Vec<(IntentId, System)>,
 }
 
+/// What a record's objects are known to have, read as fields, by system.
+pub type There = BTreeMap<System, Fields>;
+
 /// What is ordered about two records.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
@@ -47,6 +50,8 @@ pub struct Order<'a> {
     pub keep: &'a Whole,
     /// The one that is merged into it, or was.
     pub gone: &'a Whole,
+    /// What the objects of either are known to have, read as fields.
+    pub there: [&'a There; 2],
     /// Whose value counts where no rule says it.
     pub prefer: &'a BTreeMap<Field, Side>,
     /// The job that carries it out.

@@ -3,6 +3,7 @@
 
 use canonical::{ExternalRef, Marks, NoSecond, Record, RecordId};
 use ledger::Reason;
+use planted::Bug;
 
 use crate::decide::decision;
 use crate::grave::Grave;
@@ -135,6 +136,9 @@ pub(crate) fn repointed(
     if let Some(link) = view.links.get(into).filter(|link| link.record != record.id)
         && view.links.get(lost).is_some_and(|link| link.record == record.id)
     {
+        if planted::is(Bug::SecondStaysSecond) {
+            return;
+        }
         comes_home(view, link, &mut record);
         accepted.rehomed = Some(Link { record: record.id, created_at: context.now, ..link.clone() });
         moved = true;

@@ -11,6 +11,7 @@ mod restored;
 mod silent;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use canonical::schema::{FactRule, MatchKey, OnDelete, OnRecreate};
 use canonical::{
@@ -181,6 +182,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         merged_into: None,
         matches: match_values(&schema(), &fields),
         seen_paths: fields.clone(),
+        written: Arc::new(fields.keys().map(|name| field(name)).collect()),
         fields,
         references: Vec::new(),
         late: std::collections::BTreeSet::new(),
@@ -347,6 +349,13 @@ fn identity_links_by_match_key_and_quarantines_two_matches() {
         panic!("not quarantined")
     };
     assert_eq!((reason.class.as_str(), reason.candidates.len()), ("ambiguous_match", 2));
+    // What to do about it is said as it is typed.
+    let both: Vec<String> = reason.candidates.iter().map(|id| format!("Contact/{id}")).collect();
+    assert!(
+        reason.message.contains(&format!("concord record merge {}", both.join(" "))),
+        "{}",
+        reason.message
+    );
 }
 
 #[test]

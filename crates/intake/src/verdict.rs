@@ -1,6 +1,7 @@
 //! What goes into a decision on one message, and what comes out.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use canonical::{
     EntitySchema, EventId, ExternalRef, Fact, Field, Fields, OrderToken, Record, RecordId, System, Tenant,
@@ -187,6 +188,8 @@ pub struct Incoming {
     pub extensions: Fields,
     /// What it said in its own form per mapped target path, for the shadow; empty when nothing is written there.
     pub seen_paths: Fields,
+    /// The fields that are written there: none, where nothing is.
+    pub written: Arc<BTreeSet<Field>>,
     /// The source's order.
     pub order: Option<OrderToken>,
     /// The source has none: `order` is when the state was read.
@@ -250,6 +253,7 @@ impl Incoming {
             rest: false,
             extensions: Fields::new(),
             seen_paths: Fields::new(),
+            written: Arc::default(),
             order: None,
             stamped: false,
             as_of: now,

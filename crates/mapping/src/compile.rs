@@ -7,6 +7,7 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use canonical::{EntitySchema, Field};
 
@@ -231,6 +232,7 @@ impl Compiler<'_> {
             digest: meaning::digest(&meaning, self.schema, &used),
             meaning,
             by_path: outs.iter().enumerate().map(|(i, row)| (row.path.as_str().to_owned(), i)).collect(),
+            written: Arc::new(outs.iter().flat_map(|row| row.fields()).cloned().collect()),
             by_field: ins.iter().enumerate().map(|(i, row)| (row.field.clone(), i)).collect(),
             ins,
             outs,

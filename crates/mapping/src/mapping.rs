@@ -1,6 +1,6 @@
 //! A compiled mapping: immutable, cheap to clone, and what it says about itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     /// No longer written.
     pub(crate) removed: BTreeMap<String, OnRemoved>,
     pub(crate) examples: Vec<ExampleSource>,
+    /// The fields that `outs` carry.
+    pub(crate) written: Arc<BTreeSet<Field>>,
     /// Written path to its place in `outs`.
     pub(crate) by_path: BTreeMap<String, usize>,
     /// Read field to its place in `ins`.
@@ -118,9 +120,13 @@ impl Mapping {
 
     /// The fields it writes, each once.
     pub fn out_fields(&self) -> impl Iterator<Item = &Field> {
-        let fields: std::collections::BTreeSet<&Field> =
-            self.inner.outs.iter().flat_map(|row| row.fields()).collect();
-        fields.into_iter()
+        self.inner.written.iter()
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn written(&self) -> Arc<BTreeSet<Field>> {
+        Arc::clone(&self.inner.written)
     }
 
     /// The paths it can write.

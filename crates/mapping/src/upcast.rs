@@ -112,6 +112,15 @@ impl Upcaster {
         self.to
     }
 
+    /// The version in which a field last became something else than what was said of it: made of others, renamed, or given a
+    /// default. `None`: in none.
+    #[must_use]
+    pub fn remade_in(&self, field: &Field) -> Option<u32> {
+        let ends = self.steps.iter().skip(1).map(|step| step.from).chain([self.to]);
+        let remade = |step: &Step| step.rows.iter().any(|row| row.field == *field);
+        self.steps.iter().zip(ends).filter(|(step, _)| remade(step)).map(|(_, end)| end).last()
+    }
+
     /// Reads a record under the newest version, with what it keeps of merges. It goes on naming the version it was last written
     /// under, until it is written again; to read it once more changes nothing.
     pub fn record(&self, record: &mut Record) {

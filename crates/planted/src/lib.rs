@@ -57,6 +57,14 @@ bugs! {
     DeletedIsForgotten = "deleted_is_forgotten", "I3";
     /// What a write does not find is made anew at once, although it was deleted or merged there.
     LostIsReplaced = "lost_is_replaced", "I3";
+    /// A link stays where it was when its object is merged into another one there.
+    MergedLinkStays = "merged_link_stays", "I3";
+    /// What is said of an object whose record was merged into another makes a new record.
+    AbsorbedIsNew = "absorbed_is_new", "I3";
+    /// A second object of a record, which came with a merge, speaks for it as the first one does.
+    SecondObjectSpeaks = "second_object_speaks", "I5";
+    /// The second object of a record does not go on in place of the first one that is merged into it.
+    SecondStaysSecond = "second_stays_second", "I5";
     /// An object that is told of before the answer to its own create comes makes a new record.
     OvertakenIsNew = "overtaken_is_new", "I3";
     /// What a source says is taken in the order of its arrival.

@@ -59,6 +59,8 @@ pub(crate) enum Event {
     Change { system: System, id: u64, value: u64 },
     /// A person edits a field in one of three systems.
     Edit(usize),
+    /// Ann looks at what waits for her.
+    Ann,
     /// A person tries everything again that is uncertain at a target.
     Retry(System),
     /// A person passes over everything that is open at a target.
@@ -361,6 +363,7 @@ impl Simulation {
             Event::Annotate { system, note } => self.annotate(&system, &note),
             Event::Change { system, id, value } => self.change_there(&system, id, value),
             Event::Edit(index) => self.edits(index),
+            Event::Ann => self.ann_looks(),
             Event::Retry(system) => self.retry(&system),
             Event::Skip(system) => self.skip(&system),
             Event::Replay { system, round, anew } => self.order_replay(&system, round, anew),

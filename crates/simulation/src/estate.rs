@@ -46,6 +46,8 @@ pub enum Mode {
     Liveness,
     /// The same, and now and then the store is lost, and an old backup of it restored.
     Restore,
+    /// As `Liveness`, and people take two records for one now and then, and take it back.
+    Merging,
 }
 
 /// An invariant that did not hold.
@@ -101,6 +103,8 @@ pub(crate) struct Estate {
     backup: Option<backup::Backup>,
     /// Sayings that were acknowledged after it, and are forgotten since it was restored.
     forgotten: BTreeSet<usize>,
+    /// What the source made after a backup that was restored: what of it has gone before it was read again, nobody knows.
+    unborn: BTreeSet<String>,
     /// Until then the hub reads again what it may have missed.
     behind_until: u64,
     /// When the hub last started by another clock: what was stored by the former one is over too early, or too late.
@@ -214,6 +218,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         standing: BTreeSet::new(),
         backup: None,
         forgotten: BTreeSet::new(),
+        unborn: BTreeSet::new(),
         behind_until: 0,
         another_clock_at: 0,
         lie: 0,

@@ -41,7 +41,7 @@ mod vendor;
 
 pub use campaign::{
     HUNT_SEEDS, Hunt, SOMETIMES_AFTER, SeedReport, differs, explain, explain_hunt, hunt, never_happened,
-    run_merging, run_seed,
+    run_seed,
 };
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};

@@ -5,6 +5,7 @@
 pub(crate) mod existence;
 mod history;
 mod judge;
+pub(crate) mod merging;
 mod moving;
 mod oracle;
 mod table;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     heard: Vec<(u64, System, Observation)>,
     /// What there is at all, where that is the question.
     existence: Option<existence::Existence>,
+    /// Records that turn out to be one, where that is the question.
+    merging: Option<merging::Merging>,
 }
 
 impl Shared {
@@ -54,6 +57,7 @@ impl Shared {
             diary: Vec::new(),
             heard: Vec::new(),
             existence: None,
+            merging: None,
         }
     }
 }

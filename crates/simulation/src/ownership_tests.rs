@@ -2,7 +2,7 @@
 
 use planted::Bug;
 
-use crate::ownership::{self, existence};
+use crate::ownership::{self, existence, merging};
 
 /// Seeds that are run.
 const SEEDS: u64 = 150;
@@ -27,6 +27,10 @@ fn planted_bugs_about_owners_are_caught_as_what_they_are() {
         Bug::CrossingWriteStands,
         Bug::NewOwnerIsNotAsked,
         Bug::LostIsReplaced,
+        Bug::MergedLinkStays,
+        Bug::AbsorbedIsNew,
+        Bug::SecondObjectSpeaks,
+        Bug::SecondStaysSecond,
     ];
     for bug in bugs {
         let hunt = crate::hunt(bug);
@@ -71,6 +75,21 @@ fn i3_what_is_created_deleted_and_merged_anywhere_is_where_the_rules_say() {
                 found.what,
                 run.existence_timeline(&found.about)
             );
+        }
+    }
+}
+
+/// Seeds of records that turn out to be one.
+const MERGING_SEEDS: u64 = 250;
+
+/// I3, I5, I6: two known records are merged, at a vendor or here, and split, while both are edited: in the end there is one
+/// record, or there are two, each with its own objects, and each field is what its owner has, everywhere.
+#[test]
+fn i5_owners_prevail_over_two_records_that_are_one() {
+    for seed in 1..=MERGING_SEEDS {
+        let (run, found) = merging::ran(seed);
+        if let Some(found) = found {
+            panic!("seed {seed}: {} {}\n{}", found.invariant, found.what, run.merging_timeline(&found.about));
         }
     }
 }

@@ -8,7 +8,7 @@ use canonical::{Alive, System};
 use ledger::{Action, JobState, State};
 use store::browse::{DeliveryFilter, Look, Page};
 
-use crate::{Class, Faults, Options, Simulation, Vendor, Verdict, configuration, judge, sayings};
+use crate::{Class, Faults, Mode, Options, Simulation, Vendor, Verdict, configuration, judge, sayings};
 
 const RECORDS: usize = 4;
 const PAIR: (&str, &str) = ("thing-1", "thing-2");
@@ -153,12 +153,12 @@ fn i4_a_merge_and_a_send_do_not_cross() {
 fn estates_in_which_people_merge_hold() {
     let (mut merged, mut split) = (0, 0);
     for seed in 0..2 {
-        let report = crate::campaign::run_merging(seed, Duration::from_secs(600), None);
+        let report = crate::run_seed(seed, Mode::Merging, Duration::from_secs(600));
         let mark = |name: &str| report.marks.get(name).copied().unwrap_or(0);
         merged += mark("PeopleMerged");
         split += mark("PeopleSplit");
         if let Some(violation) = report.violation {
-            let told = crate::campaign::run_merging(seed, Duration::from_secs(600), Some(6000)).timeline;
+            let told = crate::explain(seed, Mode::Merging, Duration::from_secs(600), 6000).timeline;
             panic!("seed {seed}: {violation:?}\n{}", told.join("\n"));
         }
     }

@@ -110,7 +110,7 @@ macro_rules! conformance_suite {
     ($make:ident) => {
         $crate::conformance_suite! { $make;
             commits: conflict_applies_nothing_and_harms_no_other_unit, seen_once, record_version_is_required,
-                links_are_unique_both_ways, park_checks_its_link, shadow_revision_is_required, match_keys_are_free_or_ones_own,
+                links_are_unique_both_ways, park_checks_its_link, shadow_revision_is_required,
                 messages_move_on, facts_are_kept_once, a_commit_of_nothing_is_answered, quarantine_is_required,
                 what_is_wanted_is_required;
             obligations: raises_fold_and_keep_their_turn, rest_opens_for_more_only, discarded_and_erased_stay,

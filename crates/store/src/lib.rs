@@ -25,7 +25,7 @@ pub use op::{Applied, Attempt, Decided, Fetch, Op, Unit};
 pub use query::{Backlog, Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use require::Require;
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
-pub use system::{BulkJob, SystemState};
+pub use system::{BulkJob, FirstListing, SystemState};
 pub use version::{VERSIONS_PAGE_MAX, Version, VersionKey};
 
 /// Called once with the answer, on any thread.

@@ -1,6 +1,7 @@
 //! Units and operations: everything that changes stored state.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use canonical::{
     Entity, ExternalRef, Fact, IntentId, JobId, MessageId, Object, Record, RecordId, System, Tenant, Wall,
@@ -195,7 +196,8 @@ pub enum Op {
     PutAttempt(Attempt),
     /// An object is to be fetched: keeps the newest hint; a fetch that backs off goes on backing off.
     WantFetch(Fetch),
-    /// It was fetched by a call that began at `started`: gone, unless a hint came after that; then it is due again.
+    /// It was fetched by a call that began at `started`, and whose answer may be behind by `lag`: gone, unless a hint came
+    /// after that; then it is due again.
     DoneFetch {
         /// Whose.
         tenant: Tenant,
@@ -203,6 +205,8 @@ pub enum Op {
         external: ExternalRef,
         /// When the fetch began.
         started: Wall,
+        /// How far behind the writes it may be.
+        lag: Duration,
     },
     /// A fetch failed for now.
     DelayFetch {

@@ -1,6 +1,6 @@
 //! Requirements: what must hold for a unit to be applied.
 
-use canonical::{Entity, ExternalRef, JobId, MessageId, Object, RecordId, System, Tenant};
+use canonical::{ExternalRef, JobId, MessageId, Object, RecordId, System, Tenant};
 use ledger::{Level, ObligationKey, State};
 
 /// What must hold.
@@ -88,19 +88,6 @@ pub enum Require {
     /// Nothing about the record is on its way, or in doubt.
     NoOpenIntent {
         /// The record.
-        record: RecordId,
-    },
-    /// No record of the entity has this match key, or only this one has, and records that were merged into it.
-    MatchFree {
-        /// Whose.
-        tenant: Tenant,
-        /// The entity.
-        entity: Entity,
-        /// The key's name.
-        key: String,
-        /// The value in comparing form.
-        value: String,
-        /// The record that may have it.
         record: RecordId,
     },
 }

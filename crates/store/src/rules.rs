@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use canonical::{ALIAS_HOPS_MAX, stands_for};
 use canonical::{Object, RecordId, Wall};
@@ -171,7 +172,9 @@ pub fn settle(row: &mut Obligation, settled: &Settled<'_>) -> bool {
     row.state = State::Pending;
     row.attempts = 0;
     row.due = settled.at;
-    row.waiting = None;
+    // What waits for a link goes on counting from its first wait.
+    let parked = settled.waiting.filter(|_| settled.state == State::Parked);
+    row.waiting = parked.filter(|waiting| matches!(waiting, Waiting::Link { .. })).cloned();
     row.reason = None;
     true
 }
@@ -377,13 +380,13 @@ pub fn hint_again(row: &mut Fetch, hint: &Fetch) {
     }
 }
 
-/// A fetch that began at `started` has come. Says whether the row goes: not when a hint came after that; then it is
-/// due again with that hint.
-pub fn fetched(row: &mut Fetch, started: Wall) -> bool {
-    if row.hinted_at <= started {
+/// A fetch that began at `started` has come. Says whether the row goes: not when a hint came after what it is sure to show;
+/// then it is due again with that hint, at once where it began before the hint, else when no answer can be behind it any more.
+pub fn fetched(row: &mut Fetch, started: Wall, lag: Duration) -> bool {
+    if row.hinted_at + lag <= started {
         return true;
     }
-    row.due = row.hinted_at;
+    row.due = if row.hinted_at > started { row.hinted_at } else { row.hinted_at + lag };
     row.attempts = 0;
     false
 }

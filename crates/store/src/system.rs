@@ -1,5 +1,7 @@
 //! Systems: what is known of one besides its configuration.
 
+use std::collections::BTreeMap;
+
 use canonical::{IntentId, Object, System, Tenant, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +25,22 @@ pub struct SystemState {
     /// Until when it asked to be left alone: a limit's name, or all of them.
     pub closed: Vec<(Option<String>, Wall)>,
     /// What operators have ordered that stands.
-    pub standing: StandingOrders,
+    pub standing: Box<StandingOrders>,
     /// Jobs that run there: what they hold is waited for, and not sent again.
     pub jobs: Vec<BulkJob>,
+    /// Kinds of objects whose first listing is not over, where what it shows needs a plan.
+    #[serde(default)]
+    pub first_listings: BTreeMap<Object, FirstListing>,
+}
+
+/// The first listing of a kind of object, until it has come to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FirstListing {
+    /// When it was to be read for the first time: what changed before was there before.
+    pub since: Wall,
+    /// An operator has said that what was there before is taken in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
 }
 
 impl SystemState {
@@ -40,8 +55,9 @@ impl SystemState {
             credential: None,
             credential_generation: 0,
             closed: Vec::new(),
-            standing: StandingOrders::default(),
+            standing: Box::default(),
             jobs: Vec::new(),
+            first_listings: BTreeMap::new(),
         }
     }
 }

@@ -244,6 +244,9 @@ impl Registry {
                 one(&self.cell(system).figures.fetched);
             }
             Mark::Reread { system } => c.objects_reread.one([system.as_str()]),
+            Mark::FirstListing { system, object, step, .. } => {
+                c.first_listings.one([system.as_str(), object.as_str(), step]);
+            }
             Mark::Rereading { system } => c.restore_steps.one([system.as_str(), "reading"]),
             Mark::Reopened { system, whole } => {
                 c.restore_steps.one([system.as_str(), if *whole { "reopened" } else { "reopened_late" }]);

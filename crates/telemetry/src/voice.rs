@@ -76,6 +76,22 @@ pub(crate) fn tell(tenant: &str, mark: &Mark) {
         Mark::ReadsOn { source, object } => {
             info!(target: "concord", tenant, %source, %object, class = "backlog", "it is read again");
         }
+        Mark::FirstListing { system, object, step: "fails", why } => {
+            let detail = shown(why);
+            warn!(
+                target: "concord", tenant, %system, %object, class = "first_listing", detail,
+                "its first listing fails, and nothing is delivered there before it is read; trying again"
+            );
+        }
+        Mark::FirstListing { system, object, step: "over", .. } => {
+            info!(target: "concord", tenant, %system, %object, class = "first_listing", "it was listed for the first time");
+        }
+        Mark::FirstListing { system, object, .. } => {
+            info!(
+                target: "concord", tenant, %system, %object, class = "first_listing",
+                "it was never listed: nothing is delivered there before that is done"
+            );
+        }
         Mark::Rereading { system } => {
             info!(
                 target: "concord", tenant, %system, class = "restored",

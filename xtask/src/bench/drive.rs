@@ -14,12 +14,15 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::Receiver;
 
 use super::Percentiles;
 use super::process::wall_us;
 
 /// The secret of the benchmark's source.
 pub(crate) const SECRET: &str = "bench-secret-of-at-least-24-bytes";
+/// Messages that are due and not sent yet, at most: behind them the pace waits, and each counts from when it was due.
+const DUE_MAX: usize = 1 << 16;
 /// Bytes of one event.
 const SIZE: usize = 1024;
 
@@ -78,6 +81,8 @@ struct Shared {
     start_us: u64,
     run: u64,
     latency: Mutex<Histogram<u64>>,
+    /// At a fixed rate: the messages that are due, each with its time.
+    due: Option<Mutex<Receiver<(u64, u64)>>>,
 }
 
 /// Drives and prints what it saw.
@@ -91,6 +96,7 @@ pub(crate) fn run(load: &Load) -> Result<()> {
 async fn drive(load: Load) -> Result<Driven> {
     let start_us = wall_us();
     let clients = load.clients;
+    let due = load.rate.map(|rate| Mutex::new(pace(rate, start_us, start_us + load.seconds * 1_000_000)));
     let shared = Arc::new(Shared {
         load,
         next: AtomicU64::new(0),
@@ -99,6 +105,7 @@ async fn drive(load: Load) -> Result<Driven> {
         start_us,
         run: start_us / 1_000_000,
         latency: Mutex::new(Histogram::new_with_bounds(1, 600_000_000, 3)?),
+        due,
     });
     let mut tasks = Vec::new();
     for _ in 0..clients {
@@ -126,19 +133,7 @@ async fn client(shared: Arc<Shared>) -> Result<()> {
         let _closed = connection.await;
     });
     let end = shared.start_us + shared.load.seconds * 1_000_000;
-    loop {
-        let seq = shared.next.fetch_add(1, Ordering::Relaxed);
-        let due = match shared.load.rate {
-            Some(rate) => shared.start_us + seq * 1_000_000 / rate,
-            None => wall_us(),
-        };
-        if due >= end || wall_us() >= end {
-            return Ok(());
-        }
-        let now = wall_us();
-        if due > now {
-            tokio::time::sleep(Duration::from_micros(due - now)).await;
-        }
+    while let Some((seq, due)) = next(&shared, end).await {
         sender.ready().await?;
         let response = sender.send_request(message(&shared, seq, due)?).await?;
         let ok = response.status().is_success();
@@ -147,6 +142,37 @@ async fn client(shared: Arc<Shared>) -> Result<()> {
         counter.fetch_add(1, Ordering::Relaxed);
         let _full = shared.latency.lock().await.record(wall_us().saturating_sub(due).max(1));
     }
+    Ok(())
+}
+
+/// The next message, when it is due; `None` at the end.
+async fn next(shared: &Shared, end: u64) -> Option<(u64, u64)> {
+    match &shared.due {
+        Some(due) => due.lock().await.recv().await,
+        None => {
+            let (seq, due) = (shared.next.fetch_add(1, Ordering::Relaxed), wall_us());
+            (due < end).then_some((seq, due))
+        }
+    }
+}
+
+/// Gives each message when it is due, from a thread of its own: timers of the runtime have whole milliseconds, which the
+/// messages would seem to take.
+fn pace(rate: u64, start: u64, end: u64) -> Receiver<(u64, u64)> {
+    let (give, due) = tokio::sync::mpsc::channel(DUE_MAX);
+    std::thread::spawn(move || {
+        for seq in 0.. {
+            let due = start + seq * 1_000_000 / rate;
+            if due >= end {
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(due.saturating_sub(wall_us())));
+            if give.blocking_send((seq, due)).is_err() {
+                return;
+            }
+        }
+    });
+    due
 }
 
 /// One event of exactly 1 KB: a contact as a shop would send it.

@@ -81,7 +81,9 @@ fn against_store(dir: &Path, configuration: &Configuration, files: &Files) -> Ve
     match embedded::applied_versions(&store, &configuration.tenant) {
         Ok(applied) => {
             let applied: Vec<_> = applied.into_iter().filter_map(hub::versions::known).collect();
-            config::against(configuration, files, &applied)
+            let mut problems = config::against(configuration, files, &applied);
+            problems.extend(config::unkept(configuration, files, &applied));
+            problems
         }
         Err(why) => {
             let what = format!(

@@ -44,6 +44,7 @@ pub(crate) fn run(given: &Sim, output: &Output) -> anyhow::Result<Exit> {
         SimMode::Safety => Mode::Safety,
         SimMode::Liveness => Mode::Liveness,
         SimMode::Restore => Mode::Restore,
+        SimMode::Merging => Mode::Merging,
     };
     let clock = Clock::system();
     let bugs: Vec<Bug> = match given.bug {

@@ -157,10 +157,20 @@ fn told(sheet: &Value, output: &Output) -> String {
     if sheet["releasing"] == true {
         line("what was held is going back into line".to_owned());
     }
-    let resting: Vec<&str> =
-        sheet["resting"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if !resting.is_empty() {
-        line(format!("not read until those who wait for it keep up: {}", resting.join(", ")));
+    let names = |name: &str| -> Option<String> {
+        let names: Vec<&str> = sheet[name].as_array()?.iter().filter_map(Value::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    if let Some(unlisted) = names("unlisted") {
+        line(format!(
+            "nothing is delivered before its first listing of {unlisted}, which tells what it holds already"
+        ));
+    }
+    if let Some(trouble) = sheet["trouble"].as_str() {
+        line(format!("the last try to connect or to read failed: {trouble}"));
+    }
+    if let Some(resting) = names("resting") {
+        line(format!("not read until those who wait for it keep up: {resting}"));
     }
     if let Some(forecast) = sheet["forecast"].as_object() {
         let part = |name: &str| shown(forecast.get(name).unwrap_or(&Value::Null));

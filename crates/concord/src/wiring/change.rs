@@ -236,7 +236,10 @@ impl Step<'_> {
             changes.push("secrets: other ones under the same references".to_owned());
         }
         let (handle, store) = (&self.live.parts.handle, &*self.live.parts.store);
-        note(store, handle.clock(), &self.next, reason, changes, keys::of(&self.next))
+        let findable = still_findable(store, &self.next).await;
+        let findable =
+            findable.map_err(|error| Unchanged::NotNow(format!("the history could not be read: {error}")))?;
+        note(store, handle.clock(), &self.next, reason, changes, findable)
             .await
             .map_err(|error| Unchanged::NotNow(format!("the history could not be written: {error}")))
     }
@@ -395,6 +398,21 @@ async fn note(
     ask::commit(store, vec![unit]).await
 }
 
+/// The match keys of a configuration by which all records are found. One that a new version makes of other fields is not among
+/// them: records that do not change are found by it from the next start on.
+async fn still_findable(
+    store: &dyn Storage,
+    configuration: &Configuration,
+) -> anyhow::Result<BTreeSet<String>> {
+    let newest = Look::Applied { before: None, limit: 1 };
+    let Page::Applied(last) = ask::look(store, &configuration.tenant, newest).await? else {
+        return Err(ask::another());
+    };
+    let known = last.into_iter().next().map(|(_, row)| row.findable).unwrap_or_default();
+    let all = keys::of(configuration).into_iter();
+    Ok(all.filter(|key| known.contains(key) || !keys::is_remade(key)).collect())
+}
+
 /// A start with another folder than before is a line of the history, too. What was applied under a version stays what it
 /// was, whether the hub ran when the folder was changed or not.
 pub(super) async fn note_start(
@@ -421,6 +439,10 @@ pub(super) async fn note_start(
     if !problems.is_empty() {
         let why = "the folder is not what was applied under the same versions";
         return Err(Unusable { problems, why }.into());
+    }
+    for problem in config::unkept(configuration, &files, applied) {
+        let (tenant, detail) = (&configuration.tenant, problem.to_string());
+        tracing::warn!(target: "concord", class = "version_not_kept", %tenant, detail, "a version of a mapping is not kept");
     }
     let reason = "the hub was started with it".to_owned();
     // A store in which nothing ever counted has no records.

@@ -15,13 +15,28 @@ use super::ask::{self, another, look};
 /// Records of one page, and of one commit.
 const PAGE: usize = 1000;
 
+/// Before the version in which a field of a key was made of others.
+const REMADE: &str = " made in ";
+
+/// Whether such a version is part of what a key is called.
+pub(crate) fn is_remade(key: &str) -> bool {
+    key.contains(REMADE)
+}
+
 /// All match keys of a configuration, as [`store::Applied::findable`] names them.
 pub(crate) fn of(configuration: &Configuration) -> BTreeSet<String> {
     let schemas = configuration.entities.values();
     let keys = schemas.flat_map(|schema| {
         // Deleted records keep theirs where they may come back by them.
         let revives = if schema.on_recreate == OnRecreate::Revive { " revives" } else { "" };
-        schema.match_keys.iter().map(move |key| format!("{} {}{revives}", schema.entity, key.definition()))
+        schema.match_keys.iter().map(move |key| {
+            // What stands in a key may be made of what was stored before: then records are kept under what they had.
+            let upcaster = configuration.upcaster(&schema.entity);
+            let remade = upcaster
+                .and_then(|upcaster| key.fields.iter().filter_map(|field| upcaster.remade_in(field)).max());
+            let since = remade.map(|version| format!("{REMADE}{version}")).unwrap_or_default();
+            format!("{} {}{revives}{since}", schema.entity, key.definition())
+        })
     });
     keys.collect()
 }

@@ -33,6 +33,7 @@ impl Checks {
             self.references_link(mappings, routes);
             self.references_end(mappings, routes);
             self.keys_are_whole(entities, mappings);
+            self.late_follows(mappings, systems, routes);
             self.sources_are_heard(mappings, systems);
             self.lookups_are_used(entities, mappings, files);
         }
@@ -200,6 +201,46 @@ impl Checks {
                 );
                 let path = ["fields", &at.to_string(), "ref", "late"];
                 let hint = "drop `late`, or take the field out of the key";
+                self.problems.push(declared.document.problem(&path, what).hint(hint));
+            }
+        }
+    }
+
+    /// What is written without a reference is found again for it by the id that its making answered: without one it would be
+    /// made once more (I3).
+    fn late_follows(
+        &mut self,
+        mappings: &BTreeMap<String, DeclaredMapping>,
+        systems: &BTreeMap<System, DeclaredSystem>,
+        routes: &[DeclaredRoute],
+    ) {
+        for declared in mappings.values() {
+            let brings = |r: &&DeclaredRoute| {
+                r.route.kind == RouteKind::Sync && r.route.mapping == *declared.mapping.id()
+            };
+            let (Some(route), Some(system)) =
+                (routes.iter().find(brings), systems.get(declared.mapping.system()))
+            else {
+                continue;
+            };
+            let object = &route.route.object;
+            let Some(spec) = system.config.connector.choose(object, false, None).filter(|spec| !spec.names)
+            else {
+                continue;
+            };
+            let late = |row: &RowSource| {
+                row.direction.writes() && row.reference.as_ref().is_some_and(|used| used.late)
+            };
+            let rows = declared.source.fields.iter().enumerate().filter(|(_, row)| late(row));
+            for (at, _) in rows {
+                let what = format!(
+                    "`{object}` of `{}` is made by `{}`, whose answer names no id: what was written without this reference \
+                     could not be found again for it, and would be made once more",
+                    declared.mapping.system(),
+                    spec.name
+                );
+                let path = ["fields", &at.to_string(), "ref", "late"];
+                let hint = "say in the connector where the answer names it (`answer: {id: …}`, in its `batch` too), or drop `late`";
                 self.problems.push(declared.document.problem(&path, what).hint(hint));
             }
         }

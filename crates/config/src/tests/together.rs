@@ -270,6 +270,30 @@ fn a_record_is_not_found_by_what_comes_later() {
     assert!(said.starts_with(line), "{said}");
 }
 
+/// I3: what is written without a reference goes on only where it can be found again; else it would be made once more.
+#[test]
+fn i3_what_comes_later_needs_the_id_of_what_was_made() {
+    let said_of = |late: &str, answer: &str| {
+        let mut files = base();
+        let erp = files.get("mappings/person.erp.yaml").unwrap().to_owned();
+        files.put(
+            "mappings/person.erp.yaml",
+            erp.replace("object: people}}", &format!("object: people{late}}}}}")),
+        );
+        let own = super::folder::OWN;
+        let with = "        answer: {id: {path: id}";
+        assert!(own.contains(with));
+        files.put("connectors/own.yaml", own.replace(with, answer));
+        said(&files)
+    };
+    let (whole, none) = ("        answer: {id: {path: id}", "        answer: {order: {path: changed_at}");
+    assert_eq!(said_of(", late: true", whole), "");
+    assert_eq!(said_of("", none), "");
+    let said = said_of(", late: true", none);
+    let line = "mappings/person.erp.yaml:10:77: error: `people` of `erp` is made by `upsert`, whose answer names no id";
+    assert!(said.starts_with(line) && said.contains("or drop `late`"), "{said}");
+}
+
 const FIRM: &str = "\
 entity: Firm
 version: 1

@@ -1,7 +1,7 @@
 //! What was applied under a version stays what it was: what counts as a change, where it is said, and the way back.
 
 use super::folder::{LEVELS, PERSON, PERSON_ERP, base, shown};
-use crate::{Checked, Files, Versioned, against, load};
+use crate::{Checked, Files, Versioned, against, load, unkept};
 
 fn with(text: &str, part: &str, by: &str) -> String {
     assert!(text.contains(part), "{part} is not in {text}");
@@ -176,4 +176,44 @@ fn a_mapping_is_made_again_from_its_meaning() {
             assert_eq!((again.digest(), again.version()), (mapping.digest(), mapping.version()), "{name}");
         }
     }
+}
+
+/// A version by which events were told, and that the schema has no place for any more, is named once: where the schema moves.
+#[test]
+fn a_version_that_cannot_be_kept_is_said() {
+    let tells = super::folder::ROUTES.to_owned()
+        + "  - {route: told, kind: notify, entity: Person, events: [person.updated], system: erp, object: people, \
+           mapping: person.told, operation: event}\n";
+    let told = |version: u32, row: &str| {
+        format!(
+            "mapping: person.told\nversion: {version}\nentity: Person\nsystem: erp\nobject: people\nfields:\n  \
+             - {{field: name, path: label, direction: out}}\n{row}"
+        )
+    };
+    let nick = "  - {field: nick, path: nick, direction: out}\n";
+    let person = with(PERSON, "    name: {", "    nick: {type: string}\n    name: {");
+    let person = with(&person, "  name: {owner", "  nick: {pii: none}\n  name: {owner");
+    let mut first = base();
+    first.put("routes/people.yaml", tells);
+    first.put("model/person.yaml", person.clone());
+    first.put("mappings/person.told.yaml", told(1, nick));
+    let said = |files: &Files, applied: &[&Files]| {
+        let applied: Vec<Versioned> =
+            applied.iter().flat_map(|files| checked(files).configuration.versions()).collect();
+        shown(&unkept(&checked(files).configuration, files, &applied))
+    };
+    assert_eq!(said(&first, &[&first]), "");
+    // Another mapping under the same schema: the one before is kept.
+    let second = put(&first, "mappings/person.told.yaml", told(2, ""));
+    assert_eq!(said(&second, &[&first]), "");
+    // The field has gone from the schema.
+    let without = PERSON.replacen("version: 1", "version: 2", 1);
+    let third = put(&second, "model/person.yaml", without);
+    let warned = said(&third, &[&first]);
+    let line = "mappings/person.told.yaml:2:10: warning: version 1 of `person.told`, by which events were told, does not fit the \
+                schema of Person any more (";
+    assert!(warned.starts_with(line), "{warned}");
+    assert!(warned.contains("nick") && warned.contains("are told by version 2"), "{warned}");
+    assert!(warned.contains("concord delivery list") && warned.contains("concord plan"), "{warned}");
+    assert_eq!(said(&third, &[&first, &third]), "", "it was said when it was applied");
 }

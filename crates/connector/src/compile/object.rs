@@ -94,7 +94,14 @@ impl Compiler<'_> {
             request: self.request("fetch", &fetch.request, Allowed::Fetch),
             at: self.path_or_root(fetch.at.as_ref()),
             absent: fetch.absent,
+            lag: self.tuned("read_lag_ms").or(fetch.lag.map(|span| span.0)).unwrap_or_default(),
         });
+        if shape.order.is_none() && fetch.as_ref().is_some_and(|fetch| !fetch.lag.is_zero()) {
+            self.whole(
+                format!("objects.{name}: its reads lag, and it has no order: nobody can tell what is older"),
+                "say where its version or time of change stands: `shape: {order: …}`; or leave `lag` out",
+            );
+        }
         let poll = source.poll.as_ref().map(|poll| self.poll(name, poll));
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
@@ -186,6 +193,8 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            names: source.answer.id.is_some()
+                && source.batch.as_ref().is_none_or(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),

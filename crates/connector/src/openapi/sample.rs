@@ -36,7 +36,6 @@ pub(super) fn fixtures(manifest: &Manifest, resources: &[Resource]) -> Option<St
     for resource in resources {
         for case in of(resource, &connector) {
             page.push_str(&case);
-            page.push('\n');
         }
     }
     Some(page)

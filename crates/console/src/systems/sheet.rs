@@ -36,6 +36,10 @@ pub(crate) struct Sheet {
     jobs: Vec<JobRow>,
     /// Kinds of object that are not read from it: those for whom they would be read do not keep up.
     resting: Vec<String>,
+    /// Kinds of object without whose first listing nothing is delivered there (`history: plan`).
+    unlisted: Vec<String>,
+    /// Why the last try to connect or to read failed; null once one got through.
+    trouble: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<ForecastRow>,
 }
@@ -145,6 +149,8 @@ impl Sheet {
             forced: standing.forced.iter().map(ForcedRow::of).collect(),
             jobs: described.jobs.iter().map(JobRow::of).collect(),
             resting: described.resting.iter().map(ToString::to_string).collect(),
+            unlisted: described.unlisted.iter().map(ToString::to_string).collect(),
+            trouble: described.trouble.clone(),
             forecast,
         }
     }

@@ -123,9 +123,13 @@ pub(super) fn files() -> Files {
 
 /// The same, checked.
 pub(super) fn configuration() -> Arc<Configuration> {
-    let files = files();
+    checked(&files())
+}
+
+/// Another folder, checked.
+pub(super) fn checked(files: &Files) -> Arc<Configuration> {
     let shown = |problems: Vec<config::Problem>| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    Arc::new(config::load(&files).unwrap_or_else(|problems| panic!("{}", shown(problems))).configuration)
+    Arc::new(config::load(files).unwrap_or_else(|problems| panic!("{}", shown(problems))).configuration)
 }

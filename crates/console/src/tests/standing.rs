@@ -87,6 +87,28 @@ async fn slips_hold_nothing_back() {
     assert_eq!((&sheet["holds"], &sheet["paused"]), (&json!(0), &Value::Null));
 }
 
+/// A system whose first listing does not come delivers nothing, and says for which it waits and why.
+#[tokio::test]
+async fn what_waits_for_a_first_listing_says_so() {
+    let mut files = folder::files();
+    let fetched = "    fetch: {request: {method: GET, path: \"/contacts/{id}\", timeout: 1s}}\n";
+    let polled = "    poll:\n      every: 60s\n      request: {method: GET, path: /contacts, query: {since?: \"{since}\"}, \
+                  timeout: 1s}\n      items: items\n      mark: {path: changed, form: ms}\n      sorting: ascending\n      \
+                  page: none\n      size: 10\n";
+    let source = files.get("connectors/source.yaml").expect("it is there").to_owned();
+    files.put("connectors/source.yaml", source.replace(fetched, &format!("{fetched}{polled}")));
+    // What answers it is no list.
+    let bench = Bench::of(folder::checked(&files), everything());
+    let sheet = bench.until("/api/v1/systems/crm", |sheet| sheet["trouble"].is_string()).await;
+    assert_eq!((&sheet["unlisted"], &sheet["state"]), (&json!(["contacts"]), &json!("unlisted")), "{sheet}");
+    let listed = bench.get("/api/v1/systems").await;
+    let states: Vec<&Value> =
+        listed["items"].as_array().expect("a list").iter().map(|row| &row["state"]).collect();
+    assert_eq!(states, ["unlisted", "running"], "{listed}");
+    let erp = bench.get("/api/v1/systems/erp").await;
+    assert_eq!((&erp["unlisted"], &erp["trouble"]), (&json!([]), &Value::Null), "{erp}");
+}
+
 /// I12: nothing goes through a breaker that is forced open.
 #[tokio::test]
 async fn a_breaker_is_forced_open_and_let_go() {

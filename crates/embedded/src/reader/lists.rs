@@ -2,8 +2,10 @@
 //!
 //! Which index serves a filter is chosen here, by what was asked: the planner keeps no statistics.
 
+use std::collections::BTreeSet;
+
 use canonical::{Fact, System};
-use intake::{Decision, Message};
+use intake::{Decision, DecisionKind, Message};
 use ledger::{Obligation, State};
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
@@ -17,7 +19,7 @@ use crate::rows::message::{message, state_number as message_state};
 use crate::rows::obligation::obligation;
 use crate::rows::record::fact;
 use crate::rows::{from_text, state_number};
-use crate::sql;
+use crate::sql::{self, Sql};
 
 /// A statement being put together.
 pub(super) struct Filter {
@@ -161,19 +163,47 @@ impl<'c> Reader<'c> {
         wanted: &DecisionFilter,
     ) -> Outcome<Vec<(i64, Decision)>> {
         let Some(tenant) = tenant else { return Ok(vec![]) };
-        let mut filter = Filter::new("SELECT seq, body FROM decision NOT INDEXED");
-        filter.and("tenant = ?", [Value::from(tenant)]);
-        if let Some(system) = &wanted.system {
-            let Some(number) = self.name(system.as_str())? else { return Ok(vec![]) };
-            filter.and("system = ?", [Value::from(number)]);
+        if wanted.system.is_none() && wanted.kinds.is_empty() {
+            let mut filter = Filter::new("SELECT seq, body FROM decision NOT INDEXED");
+            filter.and("tenant = ?", [Value::from(tenant)]);
+            filter.page(wanted.before, wanted.limit);
+            let read = |row: &Row<'_>| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "decision")?));
+            return self.list(filter, |row, _| read(row));
         }
-        if !wanted.kinds.is_empty() {
-            let marks = vec!["?"; wanted.kinds.len()].join(", ");
-            let kinds = wanted.kinds.iter().map(|kind| Value::from(kind.name().to_owned()));
-            filter.and(&format!("kind IN ({marks})"), kinds);
+        let systems = match &wanted.system {
+            Some(system) => self.name(system.as_str())?.into_iter().collect(),
+            None => self.deciders(tenant)?,
+        };
+        let kinds: &[DecisionKind] = if wanted.kinds.is_empty() { &DecisionKind::ALL } else { &wanted.kinds };
+        let limit = wanted.limit.min(LIST_ROWS_MAX);
+        let most = i64::try_from(limit).unwrap_or(0);
+        let before = wanted.before.unwrap_or(i64::MAX);
+        // The newest of each line, by which a rare kind is found as soon as a frequent one.
+        let mut newest: BTreeSet<i64> = BTreeSet::new();
+        for (system, kind) in systems.iter().flat_map(|system| kinds.iter().map(move |kind| (system, kind))) {
+            let params = (tenant, system, kind.name(), before, most);
+            newest.extend(self.book.all(Sql::DecisionLine, params, |row, _| Ok(row.get::<_, i64>(0)?))?);
         }
-        filter.page(wanted.before, wanted.limit);
-        self.list(filter, |row, _| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "decision")?)))
+        let mut found = Vec::with_capacity(limit.min(newest.len()));
+        for seq in newest.into_iter().rev().take(limit) {
+            let body = |row: &Row<'_>| from_text(&row.get::<_, String>(0)?, "decision");
+            found
+                .extend(self.book.one(Sql::DecisionBody, [seq], |row, _| body(row))?.map(|body| (seq, body)));
+        }
+        Ok(found)
+    }
+
+    /// The systems about whose messages anything was decided.
+    fn deciders(&mut self, tenant: i64) -> Outcome<Vec<i64>> {
+        let mut systems = Vec::new();
+        let mut last = i64::MIN;
+        while let Some(next) =
+            self.book.one(Sql::NextDecider, (tenant, last), |row, _| Ok(row.get::<_, i64>(0)?))?
+        {
+            systems.push(next);
+            last = next;
+        }
+        Ok(systems)
     }
 
     pub(super) fn messages(

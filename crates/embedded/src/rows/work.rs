@@ -38,5 +38,6 @@ pub(crate) fn system(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<SystemState>
         closed: from_text(&row.get::<_, String>(6)?, "system")?,
         standing: from_text(&row.get::<_, String>(7)?, "system")?,
         jobs: from_text(&row.get::<_, String>(8)?, "system")?,
+        first_listings: from_text(&row.get::<_, String>(9)?, "system")?,
     })
 }

@@ -136,6 +136,8 @@ CREATE TABLE decision (
     body   TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX decision_record ON decision (record, number);
+-- A rare kind is found without a walk over the others.
+CREATE INDEX decision_line ON decision (tenant, system, kind);
 
 -- Obligations.
 -- kind: 0 a record's newest state, 1 one event
@@ -316,6 +318,7 @@ CREATE TABLE system_state (
     closed                TEXT NOT NULL DEFAULT '[]',
     standing              TEXT NOT NULL DEFAULT '{}',
     jobs                  TEXT NOT NULL DEFAULT '[]',
+    first_listings        TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, system)
 ) STRICT, WITHOUT ROWID;
 -- What changed about systems, newest last; of each the newest few thousand stay.

@@ -135,7 +135,9 @@ impl Desk<'_, '_> {
             Op::PutShadow(shadow) => self.put_shadow(shadow),
             Op::PutAttempt(attempt) => self.put_attempt(attempt),
             Op::WantFetch(hint) => self.want_fetch(hint),
-            Op::DoneFetch { tenant, external, started } => self.done_fetch(tenant, external, *started),
+            Op::DoneFetch { tenant, external, started, lag } => {
+                self.done_fetch(tenant, external, *started, *lag)
+            }
             Op::DelayFetch { tenant, external, due, attempts } => {
                 let Some((seq, row)) = self.fetch(tenant, external)? else { return Ok(()) };
                 self.move_fetch(seq, &Fetch { due: *due, attempts: *attempts, ..row })
@@ -432,8 +434,9 @@ impl Desk<'_, '_> {
         let closed = rows::to_text(&state.closed, "system")?;
         let standing = rows::to_text(&state.standing, "system")?;
         let jobs = rows::to_text(&state.jobs, "system")?;
+        let first = rows::to_text(&state.first_listings, "system")?;
         let (instance, paused, credential) = (&state.instance, &state.paused, &state.credential);
-        let row = (tenant, system, instance, paused, credential, generation, closed, standing, jobs);
+        let row = (tenant, system, instance, paused, credential, generation, closed, standing, jobs, first);
         self.book.run(Sql::PutSystem, row).map(drop)
     }
 }

@@ -1,5 +1,7 @@
 //! Objects that are to be fetched: wanted, put off, and done.
 
+use std::time::Duration;
+
 use canonical::{ExternalRef, Object, RecordId, System, Tenant, Wall};
 use store::{Fetch, rules};
 
@@ -55,9 +57,10 @@ impl Desk<'_, '_> {
         tenant: &Tenant,
         external: &ExternalRef,
         started: Wall,
+        lag: Duration,
     ) -> Outcome<()> {
         let Some((seq, mut row)) = self.fetch(tenant, external)? else { return Ok(()) };
-        if rules::fetched(&mut row, started) {
+        if rules::fetched(&mut row, started, lag) {
             self.book.run(Sql::DropFetch, [seq]).map(drop)
         } else {
             self.move_fetch(seq, &row)

@@ -58,16 +58,6 @@ impl Desk<'_, '_> {
                 .message_card(*message)?
                 .is_some_and(|found| found.tenant == *tenant && found.state == MessageState::Quarantined)),
             Require::JobAt { job, revision } => Ok(self.job_revision(*job)? == *revision),
-            Require::MatchFree { tenant, entity, key, value, record } => {
-                let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
-                let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
-                for other in self.book.all(Sql::OtherMatches, params, |row, _| rows::record_id(row, 0))? {
-                    if self.stands_for(other)? != *record {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
             Require::Stands { record } => Ok(self.merged_into(*record)?.is_none()),
             Require::NoOpenIntent { record } => Ok(!self.journal.holds_open(*record)),
         }

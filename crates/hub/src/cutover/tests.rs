@@ -1,5 +1,6 @@
 //! The order of reading, machines of which none delivers, and systems that wait for a plan.
 
+mod first;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -250,52 +251,4 @@ fn a_load_is_counted_in_calls() {
     assert_eq!((expected.calls, expected.by.as_deref()), (100, Some("minute")));
     assert!(expected.takes > std::time::Duration::from_secs(9 * 60), "{:?}", expected.takes);
     assert_eq!(expected.through, Some(make::at(1) + expected.takes));
-}
-
-/// A page of one object that changed then, in milliseconds.
-fn page(changed: i64) -> connector::Response {
-    let body = json!({"items": [{"id": "1", "changed": changed}]});
-    connector::Response { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
-}
-
-/// A system that holds objects from before the first start pauses before any of them is taken in; one that is listed again, of
-/// which all is wanted, or whose objects are as new as the start, does not. A person's word ends it.
-#[test]
-fn what_was_there_before_waits_for_a_plan() {
-    let began = make::at(1_000).micros() / 1_000;
-    let known = |text: &str| BTreeMap::from([(make::object("people"), text.to_owned())]);
-    let (minute, none) = (60_000, BTreeMap::new());
-    for (what, history, cursors, changed, resumed, pauses) in [
-        ("it held them before", "plan", none.clone(), began - 2 * minute, false, true),
-        ("as new as the start, but for its clock", "plan", none.clone(), began - minute / 2, false, false),
-        ("all of it is wanted", "all", none.clone(), began - 2 * minute, false, false),
-        ("it was listed before", "plan", known("{}"), began - 2 * minute, false, false),
-        ("a person said so", "plan", none, began - 2 * minute, true, false),
-    ] {
-        let mut files = files();
-        let crm = files.get("systems/crm.yaml").unwrap().to_owned();
-        files.put("systems/crm.yaml", format!("{crm}history: {history}\n"));
-        let mut spoke = Spoke::new(loaded(&files), make::system("crm")).unwrap();
-        let ticket = asked(&turn(&mut spoke, Input::Start))[0].0;
-        let found = Input::Found(ticket, Ok(Rows::System(None, cursors, None)));
-        let ticket = asked(&turn(&mut spoke, found))[0].0;
-        let mut effects = turn(&mut spoke, Input::Found(ticket, Ok(Rows::Intents(Vec::new()))));
-        if resumed {
-            let order = Order::Resume { reason: "ann: take it in".to_owned() };
-            effects.extend(turn(&mut spoke, Input::Told(Notice::Do(Ticket(9), order))));
-        }
-        let sent = effects.iter().find_map(|effect| match effect {
-            Effect::Send(ticket, _) => Some(*ticket),
-            _ => None,
-        });
-        let (ticket, took) = (sent.expect("it is listed"), std::time::Duration::from_millis(5));
-        let said = turn(&mut spoke, Input::Answered { ticket, answer: Ok(page(changed)), took });
-        let offered = said.iter().any(|effect| matches!(effect, Effect::Offer(_)));
-        let paused = spoke.state.paused.clone();
-        assert_eq!((offered, paused.is_some()), (!pauses, pauses), "{what}: {paused:?}");
-        if let Some(why) = paused {
-            assert!(why.contains("concord link plan") && why.contains("history: all"), "{why}");
-            assert!(super::waits_for_plan(&spoke.state));
-        }
-    }
 }

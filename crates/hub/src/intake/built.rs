@@ -1,6 +1,7 @@
 //! One unit under construction: the operations of the messages about one record, folded, and whom they answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use canonical::{EventId, ExternalRef, RouteId, System, Wall};
 use config::Configuration;
@@ -208,6 +209,7 @@ impl Built {
                 tenant: tenant.clone(),
                 external: external.clone(),
                 started: item.message.as_of,
+                lag: read_lag(&item.config, external),
             }),
             Some(Origin::Pushed) | None => {}
         }
@@ -263,6 +265,12 @@ impl Built {
         let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
         self.items.push((item, taken));
     }
+}
+
+/// How far behind the writes a read of an object may be.
+fn read_lag(config: &Configuration, external: &ExternalRef) -> Duration {
+    let system = config.systems.get(&external.system);
+    system.map_or(Duration::ZERO, |system| system.connector.read_lag(&external.object))
 }
 
 /// The kinds of objects of a system that can be read by id.

@@ -20,6 +20,11 @@ const NOW: Wall = Wall(1_800_000_000_000_000);
 
 /// A CRM that owns everything, and an ERP that writes texts in capitals, with blanks around, rounds and moves times.
 fn configuration() -> Arc<Configuration> {
+    where_name_is("{owner: crm, pii: none}")
+}
+
+/// The same, with another owner of the name.
+fn where_name_is(owned_name: &str) -> Arc<Configuration> {
     let mut files = Files::new();
     let field = |name: &str, kind: &str| format!("    {name}: {kind}\n");
     let schema: String = [
@@ -30,9 +35,9 @@ fn configuration() -> Arc<Configuration> {
         field("account", "{type: string, format: record, x-entity: Account}"),
     ]
     .concat();
-    let owned = ["name", "code", "amount", "since", "account"]
-        .map(|name| format!("  {name}: {{owner: crm, pii: none}}\n"))
-        .concat();
+    let rest = ["code", "amount", "since", "account"];
+    let rest = rest.map(|name| format!("  {name}: {{owner: crm, pii: none}}\n")).concat();
+    let owned = format!("  name: {owned_name}\n{rest}");
     for (path, text) in [
         (
             "concord.yaml",
@@ -205,7 +210,10 @@ fn shadow(there: Value) -> Shadow {
 
 /// What is decided when the ERP says that.
 fn decided(shadow: Shadow, says: Value) -> Vec<Decision> {
-    let config = configuration();
+    decided_of(&configuration(), view(shadow), says)
+}
+
+fn decided_of(config: &Arc<Configuration>, mut known: View, says: Value) -> Vec<Decision> {
     let mut effects: Vec<Effect> = Vec::new();
     let mut turn = Turn::new(Now { mono: Mono(1), wall: NOW }, 7, &mut effects);
     let observation = Observation {
@@ -220,10 +228,32 @@ fn decided(shadow: Shadow, says: Value) -> Vec<Decision> {
     };
     let source = System::new("erp").unwrap();
     let arrival = Arrival::Read(observation);
-    let item = prepare::prepare(&config, "", &source, &Origin::Pushed, NOW, 1, 0, arrival, &mut turn);
-    let mut batch = units::decide_batch(&config, &mut view(shadow), vec![item], &mut turn);
+    let item = prepare::prepare(config, "", &source, &Origin::Pushed, NOW, 1, 0, arrival, &mut turn);
+    let mut batch = units::decide_batch(config, &mut known, vec![item], &mut turn);
     let ops = batch.units().into_iter().flat_map(|unit| unit.ops);
     ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None }).collect()
+}
+
+/// A proposal that means to the owner what it has already is answered by its next word: it had it, and says its own. What means
+/// another thing stays open until the owner was told.
+#[test]
+fn what_is_proposed_and_means_the_same_there_is_declined() {
+    let config = where_name_is("{owner: erp, on_conflict: propose, pii: none}");
+    for (proposes, kinds) in [(" ADA ", vec!["declined"]), ("Bea", vec![])] {
+        let mut known = view(shadow(written()));
+        let open = canonical::Open {
+            kind: canonical::OpenKind::Proposed,
+            system: System::new("crm").unwrap(),
+            value: proposes.into(),
+            since: Wall(1),
+        };
+        let record = known.records.get_mut(&rec(1)).unwrap();
+        record.fields.insert("name".to_owned(), "Ada".into());
+        record.open.insert(canonical::Field::new("name").unwrap(), open);
+        let found = decided_of(&config, known, written());
+        let found: Vec<_> = found.iter().map(|decision| decision.kind.name()).collect();
+        assert_eq!(found, kinds, "{proposes}");
+    }
 }
 
 fn refused(decisions: &[Decision]) -> Vec<String> {

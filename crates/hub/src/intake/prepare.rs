@@ -251,6 +251,7 @@ fn fill(
         deleted: gone && merged_into.is_none(),
         merged_into,
         seen_paths: writer.map_or_else(canonical::Fields::new, |writer| writer.observe(fields)),
+        written: writer.map(|writer| writer.written()).unwrap_or_default(),
         fields: patch.fields,
         references,
         late,
@@ -315,9 +316,11 @@ fn fill_stated(config: &Configuration, instance: &str, item: &mut Item, stated: 
     item.ask.grave = Some((about.system.clone(), intake::Grave::name(&about)));
     let matches = ask_for_matches(item, schema, &fields);
     item.ask.creating = Some((schema.entity.clone(), about.system.clone(), about.object.clone()));
+    let writer = config.outbound(&about.system, &about.object);
     let incoming = Incoming {
         fields,
         extensions,
+        written: writer.map(|(writer, _)| writer.written()).unwrap_or_default(),
         stamped: order.is_none(),
         order: Some(order.unwrap_or(OrderToken(as_of.micros()))),
         as_of,
@@ -352,6 +355,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         deleted: false,
         merged_into: None,
         seen_paths: canonical::Fields::new(),
+        written: Arc::default(),
         fields: canonical::Fields::new(),
         references: Vec::new(),
         late: BTreeSet::new(),

@@ -22,13 +22,16 @@ pub(super) fn names_referred(
     if !by_reference || incoming.references.is_empty() || view.links.contains_key(&incoming.about) {
         return false;
     }
-    let mut fields = incoming.fields.clone();
-    for (field, object) in &incoming.references {
-        if let Some(record) = intake::referred(view, object) {
-            fields.insert(field.as_str().to_owned(), record.to_string().into());
-        }
-    }
-    incoming.matches = intake::match_values(schema, &fields);
+    let names = |object: &canonical::ExternalRef| {
+        let record = intake::referred(view, object)?;
+        let known = view.records.get(&record).map(|known| known.names().collect());
+        Some(known.unwrap_or_else(|| vec![record]))
+    };
+    let keyed = |field: &canonical::Field| schema.match_keys.iter().any(|key| key.fields.contains(field));
+    let references = incoming.references.iter().filter(|(field, _)| keyed(field));
+    let references = references.filter_map(|(field, object)| Some((field.clone(), names(object)?)));
+    let references: Vec<_> = references.collect();
+    incoming.matches = intake::match_values_named(schema, &incoming.fields, &references);
     let entity = &schema.entity;
     let asked = incoming.matches.iter().map(|(key, value)| (entity.clone(), key.clone(), value.clone()));
     let lacking: Vec<_> = asked.filter(|key| !item.ask.matches.contains(key)).collect();
@@ -71,6 +74,13 @@ pub(super) fn recall(
                 && mapping.equal_on(&field, known, held)
             {
                 known.clone_from(held);
+            }
+            // Nor is what is proposed to it, where it means what it has: it has what it was told, and says its own.
+            let proposed = record.and_then(|record| record.open.get(&field)).map(|open| &open.value);
+            if let Some(proposed) = proposed.filter(|_| held.is_some() && incoming.fields.get(name) == held)
+                && mapping.equal_on(&field, known, proposed)
+            {
+                known.clone_from(proposed);
             }
         }
         let open = view.intents.get(&key);

@@ -19,8 +19,8 @@ use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
 /// How soon it is looked again whether what is on its way has arrived.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How soon it is decided anew where something moved.
-const DECIDE_AGAIN: Duration = Duration::from_millis(100);
+/// How soon it is decided anew where something moved: at first, and at most.
+const DECIDE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 impl Jobs {
     pub(super) fn plan_reshape(
@@ -126,9 +126,11 @@ impl Jobs {
             restored_at: None,
         };
         let trace = format!("{:032x}", turn.wide_entropy());
+        let (there, other) = (self.there(&keep), self.there(&gone));
         let order = intake::Order {
             keep: &keep,
             gone: &gone,
+            there: [&there, &other],
             prefer: &reshape.prefer,
             job: job.id,
             why,
@@ -140,6 +142,23 @@ impl Jobs {
             _ => intake::merge(context, order, &carried)?,
         };
         Ok(((keep, gone), reshaped))
+    }
+
+    /// What a record's objects are known to have.
+    fn there(&self, whole: &Whole) -> intake::There {
+        let mut out = intake::There::new();
+        for shadow in &whole.shadows {
+            let is_own =
+                |link: &&intake::Link| link.system == shadow.system && shadow.is_of(&link.external_id);
+            let Some((mapping, _)) = self.config.inbound(&shadow.system, &shadow.object) else { continue };
+            if !whole.links.iter().any(|link| is_own(&link)) {
+                continue;
+            }
+            let mut memory = shadow.fields.clone();
+            memory.retain(|path, _| !shadow.unknown.contains(path));
+            out.entry(shadow.system.clone()).or_default().extend(mapping.recall(&memory));
+        }
+        out
     }
 
     /// What a route writes of a record: what its mapping carries there, without what its target owns.
@@ -178,6 +197,8 @@ impl Jobs {
         match self.judge(&job, both, &why, turn) {
             Ok(((keep, gone), reshaped)) => {
                 let require = required(&keep, &gone, &reshaped);
+                let happened = reshaped.facts.iter().map(|fact| Mark::Happened { kind: fact.kind.clone() });
+                let marks = happened.collect();
                 let ops = self.written(&job, reshaped, turn);
                 job.state = JobState::Done;
                 job.done = 1;
@@ -185,7 +206,7 @@ impl Jobs {
                     reshape.waits = None;
                 }
                 job.ended_at = Some(turn.now.wall);
-                self.keep_if(job, require, ops, None, turn);
+                self.keep_if(job, require, ops, None, marks, turn);
             }
             Err(why) => {
                 job.state = JobState::Cancelled;
@@ -209,12 +230,14 @@ impl Jobs {
         }
     }
 
-    /// Something that it rests on moved while it was written.
+    /// Something that it rests on moved while it was written. Where that goes on it is tried less and less often.
     pub(super) fn decide_anew(&mut self, job: &Job, turn: &mut Turn<'_>) {
         turn.note(Mark::DecidedAgain);
+        let entropy = turn.entropy();
         if let Some(known) = self.known.get_mut(&job.id) {
             known.busy = false;
-            known.due = turn.now.mono + DECIDE_AGAIN;
+            known.due = turn.now.mono + decided_again_after(known.conflicts, entropy);
+            known.conflicts = known.conflicts.saturating_add(1);
         }
     }
 
@@ -279,6 +302,13 @@ impl Jobs {
             }
         }
     }
+}
+
+/// Half to all of a doubling ceiling.
+fn decided_again_after(conflicts: u32, entropy: u64) -> Duration {
+    let ceiling = DECIDE_AGAIN.0.saturating_mul(1 << conflicts.min(10)).min(DECIDE_AGAIN.1);
+    let half = u64::try_from(ceiling.as_micros() / 2).unwrap_or(u64::MAX).max(1);
+    Duration::from_micros(half + entropy % half)
 }
 
 /// Whether both records are what the plan was shown of.

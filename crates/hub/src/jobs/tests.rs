@@ -28,6 +28,10 @@ struct Bench {
     /// Commits, and after how many of them the process dies without an answer.
     commits: u64,
     dies_after: Option<u64>,
+    /// So many commits of records find that something moved.
+    conflicts: u64,
+    /// Events that were made.
+    happened: Vec<String>,
 }
 
 impl Bench {
@@ -43,6 +47,8 @@ impl Bench {
             told: 0,
             commits: 0,
             dies_after: None,
+            conflicts: 0,
+            happened: Vec::new(),
         };
         bench.store.commit(vec![Unit { require: Vec::new(), ops }], Box::new(|answer| drop(answer.unwrap())));
         bench.give(Input::Start);
@@ -73,6 +79,13 @@ impl Bench {
                         ));
                     }
                     Effect::Commit(ticket, units) => {
+                        let writes = |unit: &Unit| unit.ops.iter().any(|op| matches!(op, Op::PutRecord(_)));
+                        if self.conflicts > 0 && units.iter().any(writes) {
+                            self.conflicts -= 1;
+                            let moved = vec![store::Receipt::Conflict; units.len()];
+                            inputs.push_back(Input::Committed(ticket, Ok(moved)));
+                            continue;
+                        }
                         let receipts = answered(|reply| self.store.commit(units, reply));
                         self.commits += 1;
                         if self.dies_after == Some(self.commits) {
@@ -84,6 +97,7 @@ impl Bench {
                     }
                     Effect::Ack(ticket, ack) => self.acks.push((ticket, ack)),
                     Effect::Tell(MachineId::Spoke(_), Notice::Raised(heads)) => self.told += heads.len(),
+                    Effect::Note(crate::Mark::Happened { kind }) => self.happened.push(kind),
                     Effect::Tell(..) | Effect::Note(_) | Effect::Drained => {}
                     other => panic!("not for this machine: {other:?}"),
                 }

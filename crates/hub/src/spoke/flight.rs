@@ -306,8 +306,10 @@ impl Spoke {
             Next::Adopt { external_id } => self.ask_to_adopt(flight, external_id, turn),
             Next::LinkRot => {
                 turn.note(Mark::LinkRot { system: self.system.clone() });
-                let ending = self.look_for_lost(&flight, &outcome, turn.now.wall).unwrap_or(Ending::LinkRot);
-                self.end(flight, outcome, ending, Some(attempt), turn);
+                match self.look_for_lost(&flight, &outcome, turn.now.wall) {
+                    Some(ending) => self.end(flight, outcome, ending, Some(attempt), turn),
+                    None => self.before_another(flight, outcome, turn),
+                }
             }
             Next::Refetch => {
                 self.end(flight, outcome, Ending::Refetch { due: turn.now.wall }, Some(attempt), turn);
@@ -482,12 +484,19 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         // What goes again of a half goes in that half, until it has gone by itself.
-        if let (Ending::Retry { .. }, Some(_)) = (&ending, flight.half) {
-            let sort = Sort { party: flight.half, serial: None };
-            self.sorts.insert(flight.intent.obligation.clone(), sort);
+        if matches!(ending, Ending::Retry { .. }) {
+            self.stays_in_half(&flight);
         }
         let settlement =
             Settlement::new(flight, outcome, ending, attempt, self.dispatcher.as_mut(), turn.now.mono);
         self.settle(settlement, turn);
+    }
+
+    /// What was in a half of a batch and did not go, or was refused with it, goes in that half when it goes again.
+    pub(crate) fn stays_in_half(&mut self, flight: &Flight) {
+        if flight.half.is_some() {
+            let sort = Sort { party: flight.half, serial: None };
+            self.sorts.insert(flight.intent.obligation.clone(), sort);
+        }
     }
 }

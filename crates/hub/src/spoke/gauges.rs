@@ -34,7 +34,8 @@ impl Spoke {
         }
         let gauges = self.gauges(turn.now);
         if let Mark::Gauges { breaker, paused, .. } = &gauges {
-            let at_work = self.phase == Phase::Running && *breaker == 0 && !paused;
+            let ready = self.phase == Phase::Running && !self.waits_to_deliver();
+            let at_work = ready && *breaker == 0 && !paused;
             self.say_at_work(at_work, turn);
         }
         turn.note(gauges);

@@ -80,7 +80,7 @@ impl Spoke {
         // What is being written down as held is written first.
         let dispatcher = self.dispatcher.as_ref().filter(|_| self.holding < HOLDING_MAX);
         let room = dispatcher.map_or(0, |dispatcher| dispatcher.refill_for(lane));
-        let stays = self.is_rereading() || self.reads_only;
+        let stays = self.waits_to_deliver() || self.reads_only;
         let Some(claim) = self.claims.get_mut(usize::from(lane.number())) else { return };
         let now = turn.now.mono;
         if claim.asking || stays {
@@ -141,17 +141,12 @@ impl Spoke {
                 continue;
             }
             let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
-            let rereading = self.is_rereading();
+            let waits = self.waits_to_deliver();
             let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
             if claim.asking {
                 claim.stale = true;
             }
-            if claim.behind
-                || claim.asking
-                || rereading
-                || !room
-                || self.phase != crate::spoke::Phase::Running
-            {
+            if claim.behind || claim.asking || waits || !room || self.phase != crate::spoke::Phase::Running {
                 claim.behind = true;
                 continue;
             }

@@ -199,8 +199,18 @@ impl Spoke {
         let jobs = self.bulks.values().map(super::bulk::Bulk::described).collect();
         let resting = self.resting.iter().filter(|object| self.rests(object)).cloned().collect();
         let (listings, trouble) = (self.listings(), self.trouble.clone());
-        let description =
-            Description { now: turn.now, snapshot, state, forecast, jobs, resting, listings, trouble };
+        let unlisted = self.awaited_first().cloned().collect();
+        let description = Description {
+            now: turn.now,
+            snapshot,
+            state,
+            forecast,
+            jobs,
+            resting,
+            unlisted,
+            listings,
+            trouble,
+        };
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }
 

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::value::is_empty;
-use canonical::{Alive, EntitySchema, Fields, Object, Record, RecordId, Wall};
+use canonical::{Alive, EntitySchema, ExternalRef, Fields, Object, Record, RecordId, Wall};
 use dispatch::Permit;
-use ledger::{
-    Lane, Level, Obligation, ObligationKey, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting,
-};
+use ledger::{Lane, Obligation, ObligationKey, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
 use mapping::Mapping;
-use store::{Head, Op, Require, SpokeRow, Unit};
+use store::{Head, Require, SpokeRow};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
-use crate::spoke::settle::After;
 use crate::spoke::wait::Bringers;
 use crate::turn::Turn;
 
@@ -43,6 +40,8 @@ pub(crate) struct Rest {
     pub(crate) require: Vec<Require>,
     /// Something that it waits for is to come sooner: its key, in this lane.
     pub(crate) hasten: Option<(ObligationKey, Lane)>,
+    /// The object there is to be read.
+    pub(crate) look: Option<ExternalRef>,
 }
 
 /// What is to be written.
@@ -74,7 +73,7 @@ pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
 }
 
 fn rest(state: State, reached: bool, reason: Option<Reason>) -> Plan {
-    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new(), hasten: None })
+    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new(), hasten: None, look: None })
 }
 
 /// What a person ordered to be said at this level, in place of what the record says (I5).
@@ -122,9 +121,10 @@ impl Spoke {
                         state,
                         reached: false,
                         reason: Some(why),
-                        waiting: None,
+                        waiting: super::wait::still(&obligation),
                         require: Vec::new(),
                         hasten: None,
+                        look: None,
                     },
                     due,
                     turn,
@@ -305,7 +305,7 @@ impl Spoke {
             if difference.is_empty() {
                 return match late.first() {
                     Some(missing) => self.wait_for(missing, bringers, mapping, now, obligation),
-                    None => skip("no_change", "the target has it already"),
+                    None => self.nothing_to_say(record, schema, mapping, link),
                 };
             }
             for path in own {
@@ -416,48 +416,6 @@ impl Spoke {
         let refusal = ledger::Refusal { message, ..ledger::Refusal::default() };
         let fingerprint = ledger::fingerprint(&self.system, class, &refusal, mapping.id(), mapping.version());
         Reason { class: class.to_owned(), message: refusal.message, fingerprint, ..Reason::default() }
-    }
-
-    /// Writes down that an obligation rests or waits.
-    pub(crate) fn come_to_rest(
-        &mut self,
-        head: Head,
-        obligation: &Obligation,
-        resting: Rest,
-        due: Option<Wall>,
-        turn: &mut Turn<'_>,
-    ) {
-        let system = self.system.clone();
-        match resting.state {
-            State::Skipped => turn.note(Mark::Skipped { system }),
-            State::Parked => turn.note(Mark::Parked { system }),
-            State::Dead => {
-                let why = resting.reason.clone().unwrap_or_default();
-                let trace = obligation.trace.clone();
-                turn.note(Mark::Dead { system, class: why.class, message: why.message, trace });
-            }
-            _ => {}
-        }
-        let level = Level { version: obligation.wanted.version, generation: obligation.wanted.generation };
-        let due_or_deadline = match &resting.waiting {
-            Some(Waiting::Link { until, .. }) if resting.state == State::Parked => *until,
-            _ => due.unwrap_or(turn.now.wall),
-        };
-        let op = Op::Settle {
-            key: obligation.key.clone(),
-            level,
-            reached: resting.reached,
-            state: resting.state,
-            attempts: obligation.attempts,
-            due: due_or_deadline,
-            waiting: resting.waiting,
-            reason: resting.reason,
-            at: turn.now.wall,
-        };
-        let again = !resting.require.is_empty();
-        let hasten = resting.hasten.map(|(key, lane)| Op::Hasten { key, lane, at: turn.now.wall });
-        let unit = Unit { require: resting.require, ops: std::iter::once(op).chain(hasten).collect() };
-        self.outbox.push((unit, After::Rested { head, due, again }));
     }
 }
 

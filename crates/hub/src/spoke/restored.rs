@@ -80,8 +80,12 @@ impl Spoke {
 
     /// Where a listing goes on: after a restore, from the start of the listing that was under way.
     pub(crate) fn rewound(&self, cursor: Cursor) -> Cursor {
-        let unread = self.restore.as_ref().is_some_and(|restore| restore.reread.read_at.is_none());
-        if unread { Cursor { page: None, seen: None, ..cursor } } else { cursor }
+        if self.is_unread_since_restore() { Cursor { page: None, seen: None, ..cursor } } else { cursor }
+    }
+
+    /// Whether its own listings were not read again yet.
+    pub(crate) fn is_unread_since_restore(&self) -> bool {
+        self.restore.as_ref().is_some_and(|restore| restore.reread.read_at.is_none())
     }
 
     /// Whether deliveries wait until everything was read again.
@@ -315,6 +319,7 @@ impl Spoke {
             waiting: None,
             require: Vec::new(),
             hasten: None,
+            look: None,
         })
     }
 
@@ -342,7 +347,7 @@ impl Spoke {
             state: State::Pending,
             attempts: obligation.attempts,
             due,
-            waiting: None,
+            waiting: super::wait::still(obligation),
             reason: Some(why),
             at: turn.now.wall,
         };

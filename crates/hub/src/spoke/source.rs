@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use canonical::{ExternalRef, Mono, Now, Object, Wall};
-use config::History;
-use connector::{Call, Cursor, Failure, Observation, Page, Response, Seen};
+use connector::{Call, Cursor, Failure, Observation, Response, Seen};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
 use store::{Fetch, Op, Query, Unit};
@@ -20,9 +19,6 @@ const FETCH_MAX: usize = 128;
 const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Failed fetches of one object before a person must look.
 const FETCH_ATTEMPTS_MAX: u32 = 20;
-
-/// How the reason begins for which a system waits for a plan.
-pub(crate) const UNPLANNED: &str = "it holds already";
 
 /// One object's listing.
 #[derive(Debug)]
@@ -58,6 +54,12 @@ impl Poll {
         (!self.busy).then_some(self.due)
     }
 
+    /// Nothing of what it named is taken in for now: it is asked again as ever.
+    pub(crate) fn set_back(&mut self, now: Mono) {
+        self.busy = false;
+        self.due = now + self.every;
+    }
+
     fn call(&self, object: &Object, now: Wall) -> Call {
         Call::List { object: object.clone(), cursor: self.cursor.clone(), now }
     }
@@ -74,9 +76,9 @@ pub(crate) enum Offered {
 
 impl Spoke {
     /// Whether a listing is not read just now. Its cursor stays, so that nothing is missed. After a restore everything is
-    /// read all the same: deliveries wait for it.
+    /// read all the same, and so is what was never listed: deliveries wait for it.
     pub(crate) fn rests(&self, object: &Object) -> bool {
-        self.resting.contains(object) && !self.is_rereading()
+        self.resting.contains(object) && !self.is_rereading() && !self.is_first(object)
     }
 
     pub(crate) fn offer_polls(&mut self, now: Now) {
@@ -118,6 +120,7 @@ impl Spoke {
             Err(error) => {
                 self.unused(permit, turn);
                 self.polls.remove(&object);
+                self.trouble = Some(error.to_string());
                 self.pause(format!("its listing of {object} can't be rendered: {error}"), turn);
             }
         }
@@ -147,7 +150,7 @@ impl Spoke {
             Ok(page) => page,
             Err(why) => return self.poll_failed(object, outcome.class, outcome.wait, &why, turn),
         };
-        if self.is_unplanned(object, call, &page) {
+        if self.is_unplanned(object, &page) {
             return self.wait_for_plan(object, turn);
         }
         turn.note(Mark::Polled {
@@ -166,31 +169,6 @@ impl Spoke {
         let offered = Offered::Page(object.clone(), page.cursor, page.more, arrivals.len() as u64);
         self.trouble = None;
         self.offer(offered, origin, started, arrivals, turn);
-    }
-
-    /// Whether a page of a system that is listed for the first time shows what was there before, and nobody has said that
-    /// all of it is to be taken in.
-    fn is_unplanned(&self, object: &Object, call: &Call, page: &Page) -> bool {
-        let first = matches!(call, Call::List { cursor, .. } if cursor.since.is_none());
-        let lookback = self.connector.poll(object).map_or(Duration::ZERO, |spec| spec.lookback);
-        // As new as this life, but for clocks that differ.
-        let before = page.oldest.is_none_or(|oldest| oldest + lookback < self.began);
-        let asked = first && self.unlisted && self.settings.history == History::Plan;
-        asked && before && !page.observations.is_empty()
-    }
-
-    /// Nothing of it is taken in, and nothing is written there: whatever it holds would become a second one.
-    fn wait_for_plan(&mut self, object: &Object, turn: &mut Turn<'_>) {
-        if let Some(poll) = self.polls.get_mut(object) {
-            poll.busy = false;
-            poll.due = turn.now.mono + poll.every;
-        }
-        let why = format!(
-            "{UNPLANNED} {object}, and no plan says what they are: stop the hub, and read what `concord link plan` says \
-             (docs/cutover.md). Or resume it, or write `history: all` in its file: then all it holds is taken in as if it \
-             had just changed, with its events"
-        );
-        self.pause(why, turn);
     }
 
     fn poll_failed(
@@ -217,6 +195,7 @@ impl Spoke {
             class,
             why: why.to_owned(),
         });
+        self.first_listing_failed(object, why, turn);
         self.auth_trouble(class, turn);
     }
 
@@ -271,6 +250,9 @@ impl Spoke {
         let entropy = turn.entropy();
         match self.offers.remove(&ticket) {
             Some(Offered::Page(object, cursor, more, count)) => {
+                if ok && !more {
+                    self.first_listing_over(&object, turn);
+                }
                 let Some(poll) = self.polls.get_mut(&object) else { return };
                 poll.busy = false;
                 if ok {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use canonical::{Mono, Now, Object, Wall};
-use connector::{Call, Failure, Response};
+use connector::{Call, Cursor, Failure, Response};
 use dispatch::{BucketSet, Dispatcher, WAIT_MAX};
 use ledger::{Class, Intent, Recovery, State};
 use planted::Bug;
@@ -58,16 +58,17 @@ impl Spoke {
         self.said_idle = false;
         self.cool_down(turn.now);
         self.obey_standing(turn.now);
+        let cursors: BTreeMap<Object, Cursor> = cursors
+            .into_iter()
+            .map(|(object, text)| (object, serde_json::from_str(&text).unwrap_or_default()))
+            .collect();
+        self.learn_of_first_listings(&cursors, turn);
         if let (Some(reason), Some(dispatcher)) = (&self.state.paused, &mut self.dispatcher) {
             dispatcher.pause(reason.clone());
             turn.note(Mark::Paused { system: self.system.clone(), reason: reason.clone() });
         }
-        self.began = turn.now.wall;
-        // One that was never listed; put back from a backup, it was, or its store began anew.
-        self.unlisted = cursors.is_empty() && self.restore.is_none();
         for (object, every) in &self.settings.poll {
-            let cursor =
-                cursors.get(object).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let cursor = cursors.get(object).cloned().unwrap_or_default();
             let poll = Poll::new(*every, self.rewound(cursor), turn.now.mono);
             self.polls.insert(object.clone(), poll);
         }
@@ -371,9 +372,9 @@ impl Spoke {
 
     /// Goes on, because an operator said so.
     pub(crate) fn go(&mut self, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
-        self.state.paused = None;
         // A person has read why it paused.
-        self.unlisted = false;
+        self.approve_first();
+        self.state.paused = None;
         self.refusals = 0;
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.resume();

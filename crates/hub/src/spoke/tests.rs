@@ -1,11 +1,13 @@
 //! What a spoke does with orders, also while it does not know yet what it knew; with the hours of its bulk
 //! lane, and with what answers tell.
 
+mod rest;
 mod start;
+mod wait;
 
 use std::time::Duration;
 
-use canonical::{Entity, Now, RouteId, System};
+use canonical::{Entity, Now, RouteId, System, Wall};
 use store::{HeldPart, Hold, Rows, StandingOrders, SystemState};
 
 use super::*;
@@ -48,7 +50,7 @@ fn orders_wait_until_what_was_ordered_before_is_known() {
     let before = Hold { scope: HeldPart::Route(RouteId::from("r")), why: "ben".to_owned(), since: Wall(1) };
     let known = SystemState {
         instance: Some("org-1".to_owned()),
-        standing: StandingOrders { holds: vec![before.clone()], ..StandingOrders::default() },
+        standing: Box::new(StandingOrders { holds: vec![before.clone()], ..StandingOrders::default() }),
         ..SystemState::blank(config.tenant.clone(), erp)
     };
     let read = Input::Found(state, Ok(Rows::System(Some(known), BTreeMap::new(), None)));

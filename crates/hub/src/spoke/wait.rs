@@ -1,7 +1,9 @@
 //! Waiting for what a delivery refers to: as long as what brings it there goes on, and an hour beyond that.
 //!
-//! A delivery that waits is judged again when the link comes, when what brings it there ends, and at its deadline. Given up it
-//! keeps what it waited for: when the link comes after all, it goes on by itself.
+//! A delivery that waits is judged again when the link comes, when what brings it there ends, and at its deadline. That it waits
+//! is written down only while that is still so: whatever came between judgement and park wakes nobody, so that it is judged anew.
+//! The deadline counts from the first wait, however often it is judged, or from the end of what would have brought the link.
+//! Given up it keeps what it waited for: when the link comes after all, it goes on by itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,23 +66,13 @@ impl Spoke {
         waiter: &Obligation,
     ) -> Plan {
         let bringer = bringers.get(&awaited);
-        let until = match &waiter.waiting {
-            Some(Waiting::Link { until, .. }) => *until,
-            _ => now + LINK_WAIT,
-        };
+        let until = deadline(waiter, bringer, now);
         let (record, object) = awaited;
-        let require =
-            vec![Require::NotYetLinked { record, system: self.system.clone(), object: object.clone() }];
         let rest = |state, reason, until| {
+            let system = self.system.clone();
             let waiting = Some(Waiting::Link { record, object: object.clone(), until });
-            Rest {
-                state,
-                reached: false,
-                reason: Some(reason),
-                waiting,
-                require: require.clone(),
-                hasten: None,
-            }
+            let require = vec![Require::NotYetLinked { record, system, object: object.clone() }];
+            Rest { state, reached: false, reason: Some(reason), waiting, require, hasten: None, look: None }
         };
         match stands(bringer, until <= now) {
             Standing::Over(why) => {
@@ -91,11 +83,32 @@ impl Spoke {
                 // The deadline stands still while somebody works at it.
                 let until = if until <= now { now + LINK_WAIT } else { until };
                 let hasten = (waiter.lane < bringer.lane).then(|| (bringer.key.clone(), waiter.lane));
-                Plan::Rest(Rest { hasten, ..rest(State::Parked, reason("parked", waits), until) })
+                let mut rest = Rest { hasten, ..rest(State::Parked, reason("parked", waits), until) };
+                // Its end wakes who is parked by then.
+                let (key, level, state) = (bringer.key.clone(), bringer.wanted, bringer.state);
+                rest.require.push(Require::Wanted { key, level, state });
+                Plan::Rest(rest)
             }
             Standing::Open => Plan::Rest(rest(State::Parked, reason("parked", waits), until)),
         }
     }
+}
+
+/// Until when it waits: an hour from its first wait, and from the end of what would have brought it.
+fn deadline(waiter: &Obligation, bringer: Option<&Obligation>, now: Wall) -> Wall {
+    let first = match &waiter.waiting {
+        Some(Waiting::Link { until, .. }) => *until,
+        _ => now + LINK_WAIT,
+    };
+    let came_to_nothing =
+        |row: &&Obligation| matches!(row.state, State::Skipped | State::Delivered | State::Superseded);
+    // What rests is due since it rests.
+    bringer.filter(came_to_nothing).map_or(first, |ended| first.max(ended.due + LINK_WAIT))
+}
+
+/// What it waits for, and since when, where it is judged again for another reason.
+pub(crate) fn still(waiter: &Obligation) -> Option<Waiting> {
+    waiter.waiting.clone().filter(|waiting| matches!(waiting, Waiting::Link { .. }))
 }
 
 /// How what brings an object stands, for those that wait.

@@ -195,6 +195,7 @@ impl Spoke {
             waiting: None,
             require: Vec::new(),
             hasten: None,
+            look: None,
         };
         self.come_to_rest(head, obligation, resting, None, turn);
     }

@@ -152,14 +152,26 @@ fn by_rule(
     }
     let owner = owner?;
     let said = |side: Side| provenance(order, side, field).is_some_and(|from| from.system == *owner);
-    let side = match (said(Side::Keep), said(Side::Gone)) {
-        (true, false) => Side::Keep,
-        (false, true) => Side::Gone,
-        // Its word is that of the object that goes on speaking for it.
-        (true, true) => speaker(order, owner).unwrap_or_else(|| newest(order, field)),
-        (false, false) => return None,
-    };
+    let speaker = speaker(order, owner);
+    let side =
+        match (speaker.filter(|side| has(order, *side, owner, field)), said(Side::Keep), said(Side::Gone)) {
+            // Its word is that of the object that goes on speaking for it. Whoever said first what stands there: it is not
+            // written there, and counts whenever it is seen.
+            (Some(side), ..) => side,
+            (None, true, true) => speaker.unwrap_or_else(|| newest(order, field)),
+            (None, true, false) => Side::Keep,
+            (None, false, true) => Side::Gone,
+            (None, false, false) => return None,
+        };
     Some(Choice { takes: Some(side), value: of(side), why: owners(owner, field, side) })
+}
+
+/// Whether a record's object in a system is known to have a value there.
+fn has(order: Order<'_>, side: Side, system: &System, field: &Field) -> bool {
+    let [keep, gone] = order.there;
+    let there = if side == Side::Keep { keep } else { gone };
+    let value = there.get(system).and_then(|fields| fields.get(field.as_str()));
+    value.is_some_and(|value| !is_empty(value))
 }
 
 fn owners(owner: &System, field: &Field, side: Side) -> String {

@@ -348,6 +348,23 @@ fn leads() -> World {
     world
 }
 
+/// I5: what its former owner said is being written there while it makes the field its own: what stands there then is its word,
+/// and it is asked for it.
+#[test]
+fn i5_who_takes_over_what_is_being_written_there_is_asked_again() {
+    let asked = |writing| {
+        let mut world = leads();
+        world.accept(&says("crm", 2, json!({"address": "Here 1"})));
+        let moves = Incoming {
+            writing: fields(writing),
+            known: fields(json!({"address": "Here 1"})),
+            ..says("erp", 3, json!({"address": "There 3", "hold": true}))
+        };
+        world.accept(&moves).reread.contains(&system("erp"))
+    };
+    assert!(asked(json!({"address": "Here 1"})) && !asked(json!({})));
+}
+
 #[test]
 fn ownership_moves_with_the_record() {
     let mut world = leads();
@@ -434,4 +451,30 @@ fn i5_what_crosses_a_write_is_said_there_again() {
     // An object that was just adopted is written to, and nobody knows yet what it has.
     let adopted = world.accept(&says("erp", 5, json!({"score": 1})));
     assert!(value(&world, "score") == 1 && raised(&adopted).contains(&"to-erp".to_owned()));
+}
+
+/// A field that is read there and never written is not told there again: nothing is on its way to it.
+#[test]
+fn what_is_never_written_there_crosses_nothing() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"score": 5})));
+    world.accept(&says("erp", 3, json!({"name": "Ada"})));
+    let read_only = Incoming { written: Arc::default(), ..says("erp", 4, json!({"score": 2})) };
+    let plain = world.accept(&read_only);
+    assert!(value(&world, "score") == 2 && !raised(&plain).contains(&"to-erp".to_owned()), "{plain:?}");
+}
+
+/// I5: an object that has just become the record's own is about to be told what the record has: what it says meanwhile is
+/// told it again, or that write would stand there alone.
+#[test]
+fn i5_an_object_that_came_home_is_told_again() {
+    let mut world = world();
+    world.accept(&says("crm", 2, json!({"score": 5})));
+    world.accept(&says("erp", 3, json!({"score": 5})));
+    for shadow in world.view.shadows.values_mut().filter(|shadow| shadow.system == system("erp")) {
+        // Another object stood there until now.
+        shadow.external_id = Some("other".to_owned());
+    }
+    let said = world.accept(&says("erp", 4, json!({"score": 2})));
+    assert!(value(&world, "score") == 2 && raised(&said).contains(&"to-erp".to_owned()), "{said:?}");
 }

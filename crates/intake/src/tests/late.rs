@@ -39,6 +39,16 @@ fn a_reading_that_lags_is_not_read_again_at_once() {
     assert!(late.decisions.is_empty() && !late.refetch);
 }
 
+/// I6: a version that was read while our own write was on its way, and is behind it, may be an edit: the object is read again,
+/// since nobody may tell of it a second time.
+#[test]
+fn i6_a_reading_that_crossed_our_write_is_read_again() {
+    let mut world = written();
+    let crossed = Incoming { as_of: Wall(19_999), ..said("erp", "9", 15, json!({"name": "Edited"})) };
+    let late = world.accept(&crossed);
+    assert!(late.decisions.is_empty() && late.refetch);
+}
+
 /// I6: without versions, a reading that began before our write was settled says nothing of edits.
 #[test]
 fn i6_a_reading_from_before_our_last_write_is_no_edit() {

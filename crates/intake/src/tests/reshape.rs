@@ -9,7 +9,7 @@ use canonical::{Before, JobId};
 use ledger::{Fate, Side};
 
 use super::*;
-use crate::{Carried, Link, Order, Reshaped, Whole, merge, split};
+use crate::{Carried, Link, Order, Reshaped, There, Whole, merge, split};
 
 fn gone(from: &str, id: &str, order: i64) -> Incoming {
     Incoming { deleted: true, matches: Vec::new(), ..said(from, id, order, json!({})) }
@@ -42,6 +42,11 @@ impl World {
         }
     }
 
+    /// What its objects have: paths are fields here.
+    fn there(whole: &Whole) -> There {
+        whole.shadows.iter().map(|shadow| (shadow.system.clone(), shadow.fields.clone())).collect()
+    }
+
     fn reshape(
         &mut self,
         what: impl FnOnce(Context<'_>, Order<'_>, &Carried<'_>) -> Result<Reshaped, String>,
@@ -62,7 +67,9 @@ impl World {
         };
         let (one, other) = (self.whole(keep), self.whole(gone));
         let job = JobId::from_parts(now, 7);
-        let order = Order { keep: &one, gone: &other, prefer, job, why: "ada: one person", trace: "" };
+        let there = [&one, &other].map(World::there);
+        let there = [&there[0], &there[1]];
+        let order = Order { keep: &one, gone: &other, there, prefer, job, why: "ada: one person", trace: "" };
         let all =
             |_: &Route, record: &Record| record.fields.keys().map(|name| Field::new(name).unwrap()).collect();
         let out = what(context, order, &all)?;
@@ -111,6 +118,24 @@ fn two() -> (World, RecordId, RecordId) {
     let (keep, gone) = (world.id("crm", "1"), world.id("crm", "2"));
     assert_eq!(world.id("erp", "9"), gone);
     (world, keep, gone)
+}
+
+/// I5: what stands in the owner's object that goes on speaking is the owner's word, whoever said it first: it is not written
+/// there, and the next sight of it would say it again.
+#[test]
+fn i5_an_owners_object_that_stays_speaks_for_it() {
+    let (mut world, keep, gone) = two();
+    // The ERP owns it: it was told "no" with the first one, and said "yes" itself of the second.
+    world.accept(&said("erp", "8", 4, json!({"email": "ada@x.org"})));
+    world.remember("erp", "8", json!({"hold": false}));
+    let mut first = world.record(keep).clone();
+    first.fields.insert("hold".to_owned(), json!(false));
+    first.provenance.insert(field("hold"), first.provenance[&field("note")].clone());
+    world.view.records.insert(keep, first);
+    let out = world.merge((keep, gone));
+    assert_eq!(world.record(keep).fields["hold"], false);
+    let line = out.shown.fields.iter().find(|line| line.field.as_str() == "hold").unwrap();
+    assert!(line.takes == Some(Side::Keep) && line.why.contains("erp owns hold"), "{line:?}");
 }
 
 #[test]
@@ -280,6 +305,7 @@ proptest! {
         let side = prefer.map(|gone| if gone { Side::Gone } else { Side::Keep });
         let prefer: Prefer = side.map(|side| (field("note"), side)).into_iter().collect();
         let links = world.view.links.clone();
+        let (first, second) = (world.whole(keep), world.whole(gone));
         world.reshape(merge, (keep, gone), &prefer).unwrap();
         let merged = world.record(keep).clone();
         prop_assert_eq!(merged.version, one.version.max(other.version) + 1);
@@ -289,6 +315,15 @@ proptest! {
             prop_assert!(merged.fields.contains_key(name));
             let owner = world.schema.fields[&field(name)].owner.clone();
             let from = |record: &Record| record.provenance.get(&field(name)).map(|from| from.system.clone());
+            // Its object that goes on speaking has a value, or it said the one of the two.
+            let speaks = |system: &System| if first.links.iter().any(|link| link.system == *system) { &first } else { &second };
+            let stands = owner.as_ref().filter(|owner| {
+                World::there(speaks(owner)).get(*owner).is_some_and(|fields| fields.contains_key(name))
+            });
+            if let Some(owner) = stands {
+                prop_assert_eq!(had(&merged), had(&speaks(owner).record));
+                continue;
+            }
             if owner.is_some() && from(&one) == owner && from(&other) != owner {
                 prop_assert_eq!(had(&merged), had(&one));
             }

@@ -94,6 +94,14 @@ fn each_version_is_read_by_the_steps_that_follow_it() {
     );
 }
 
+/// What is kept under the values of a field is kept anew when a version makes other ones.
+#[test]
+fn a_field_says_in_which_version_it_was_made_last() {
+    let of = |name: &str| upcaster().remade_in(&Field::new(name).unwrap());
+    assert_eq!((of("name"), of("alias"), of("short"), of("tier")), (Some(2), Some(3), Some(3), Some(3)));
+    assert_eq!((of("size"), of("nick"), of("whole")), (None, None, None));
+}
+
 #[test]
 fn an_event_has_no_more_than_it_says() {
     let mut data = fields(json!({"first": "Ada", "nick": null}));

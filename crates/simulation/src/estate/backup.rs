@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::Wall;
+use canonical::{System, Wall};
 use store::memory::Memory;
 use store::{Epoch, Op, Store as _, Unit};
 
-use super::Happening;
+use super::{Happening, files};
 use crate::driver::{Simulation, micros};
 
 /// What is on its way to a target arrives before a person has restored anything.
@@ -22,6 +22,8 @@ pub(super) struct Backup {
     taken_at: Wall,
     /// What was acknowledged until then.
     acknowledged: BTreeSet<usize>,
+    /// What the source had ever had until then.
+    known: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Backup {
@@ -36,12 +38,19 @@ impl Simulation {
         sayings.filter(|(_, saying)| saying.acknowledged).map(|(index, _)| index).collect()
     }
 
+    /// What the source has, or had once.
+    fn ever_at_the_source(&self) -> BTreeSet<String> {
+        let source = System::new(files::SOURCE).ok().and_then(|source| self.targets.get(&source));
+        source.into_iter().flat_map(|vendor| vendor.objects.values().map(|item| item.name.clone())).collect()
+    }
+
     /// The store is backed up; some time later it will be lost.
     pub(super) fn back_up(&mut self) {
         let backup = Backup {
             store: self.store.copy(),
             taken_at: self.clock().wall,
             acknowledged: self.acknowledged_so_far(),
+            known: self.ever_at_the_source(),
         };
         self.remember("! the store is backed up");
         self.did("BackedUp");
@@ -53,7 +62,7 @@ impl Simulation {
 
     /// The store is lost. A person restores the backup, and starts the hub.
     pub(super) fn restore(&mut self) {
-        let acknowledged = self.acknowledged_so_far();
+        let (acknowledged, known) = (self.acknowledged_so_far(), self.ever_at_the_source());
         let Some(backup) = self.estate.as_mut().and_then(|estate| estate.backup.take()) else { return };
         self.remember("! the store is lost, and the backup restored");
         self.did("Restored");
@@ -69,6 +78,7 @@ impl Simulation {
         if let Some(estate) = &mut self.estate {
             estate.bulk.forget();
             estate.forgotten.extend(acknowledged.difference(&backup.acknowledged));
+            estate.unborn.extend(known.difference(&backup.known).cloned());
             estate.behind_until = now + micros(RESTORING) + READING_AGAIN;
         }
         self.again(Happening::BackUp, 200);

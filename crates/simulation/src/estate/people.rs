@@ -164,7 +164,8 @@ impl Simulation {
     fn source_delete(&mut self) {
         let Some(id) = self.some_thing() else { return };
         if let Some(estate) = &mut self.estate {
-            if estate.things.len() < 12 {
+            // Of two that are one, both stand at the source.
+            if estate.things.len() < 12 || estate.is_one_of_two(id) {
                 return;
             }
             estate.things.retain(|thing| *thing != id);

@@ -11,7 +11,7 @@ use super::table::{BETA, Dice, GAMMA, Rule, SHOUTED, STATE, SYSTEMS, Table};
 use crate::driver::{Event, Simulation};
 use crate::estate::system;
 use crate::outside::HEEDLESS;
-use crate::vendor::habit::{LAG_MAX, stamp};
+use crate::vendor::habit::stamp;
 
 /// Records.
 pub(super) const RECORDS: usize = 2;
@@ -128,6 +128,9 @@ impl Simulation {
         if shared.existence.is_some() {
             return self.does(index);
         }
+        if shared.merging.is_some() {
+            return self.does_of_pairs(index);
+        }
         let Some(planned) = shared.plan.get(index).copied() else { return };
         let Some(rule) = shared.table.rules.get(planned.field).cloned() else { return };
         let name = system(SYSTEMS.get(planned.system).copied().unwrap_or_default());
@@ -191,7 +194,6 @@ impl Simulation {
         let (dice, partial) = (self.between(0, 100), self.between(0, 100) < 30);
         let Some(vendor) = self.targets.get(&name) else { return };
         let Some(Value::Object(mut shown)) = vendor.shown(id) else { return };
-        let lags = vendor.habits().lags > 0;
         let Some(item) = vendor.objects.get(&id) else { return };
         let at = stamp(item.changed, Table::clock_off(place));
         let order = match (place, self.shared.as_ref().is_some_and(|shared| shared.table.timed)) {
@@ -229,13 +231,6 @@ impl Simulation {
         self.tells(&name, &said, after);
         if !calm && dice >= 85 {
             self.tells(&name, &said, late);
-        }
-        // A replica that lags may answer who reads at once: so it is said again when it has caught up. What is said of an
-        // object whose record was deleted elsewhere is read, too: nobody can know otherwise which was first.
-        let read = hint || self.shared.as_ref().is_some_and(|shared| shared.existence.is_some());
-        if read && lags {
-            let again = Observation { event_id: Some(format!("{name}/{number}/again")), ..said };
-            self.tells(&name, &again, after + LAG_MAX + 500_000);
         }
     }
 

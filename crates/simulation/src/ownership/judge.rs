@@ -175,7 +175,9 @@ impl Case<'_> {
         let own = last.is_some();
         let keeps = self.rule.policy == OnConflict::Reject && self.rule.is_foreign(place)
             || !self.rule.hears(place)
-            || self.decisions(name).any(|decision| decision.kind == DecisionKind::Frozen);
+            || self.decisions(name).any(|decision| decision.kind == DecisionKind::Frozen)
+            // Nothing of it is said anywhere until that is settled.
+            || self.sheet.record.open.keys().any(|field| field.as_str() == self.rule.field);
         // An edit of which nothing was made was taken for an echo.
         let unheard = last.is_some_and(|word| {
             let since = START.0 + word.edit.at.cast_signed();

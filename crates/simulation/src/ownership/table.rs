@@ -7,6 +7,7 @@ use config::Configuration;
 use serde_json::{Value, json};
 
 use crate::scenario::{ERRORS, folder, loaded};
+use crate::vendor::habit::LAG_MAX;
 
 /// The three systems. The first has an order, the second has none, the third writes a text its own way.
 pub(super) const SYSTEMS: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -180,6 +181,15 @@ impl Table {
         Self { rules, creator, counter_writes_max, timed: dice.in_hundred(30) }
     }
 
+    /// A table in which each field has an owner and all others are refused, but for one that is nobody's.
+    pub(super) fn of_owners(dice: &mut Dice) -> Self {
+        let creator = dice.system();
+        let kinds = [(SHOUTED, Kind::Text), ("amount", Kind::Integer), ("tags", Kind::Set)];
+        let mut rules = kinds.map(|(field, kind)| owned(field, kind, dice)).to_vec();
+        rules.push(Rule { owner: None, policy: OnConflict::Reject, ..owned("due", Kind::Date, dice) });
+        Self { rules, creator, counter_writes_max: 60, timed: dice.in_hundred(30) }
+    }
+
     /// Whether owners depend on the record's state.
     pub(super) fn moves(&self) -> bool {
         self.rules.iter().any(|rule| !rule.owners.is_empty())
@@ -272,6 +282,8 @@ impl Table {
 
     pub(super) fn connector(&self, place: usize, name: &str) -> String {
         let order = self.order(place);
+        // Who has an order may have replicas that are behind.
+        let lag = if place == BETA { String::new() } else { format!(", lag: {}ms", LAG_MAX / 1_000) };
         let keyed = "class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}";
         let (class, create, key) = if place == GAMMA {
             (keyed, "method: POST, path: /items", ", headers: {idempotency-key: \"{intent}\"}")
@@ -294,7 +306,7 @@ webhook:
 objects:
   items:
     shape: {{id: id{order}}}
-    fetch: {{request: {{method: GET, path: \"/items/{{id}}\", timeout: 1s}}}}
+    fetch: {{request: {{method: GET, path: \"/items/{{id}}\", timeout: 1s}}{lag}}}
     writes:
       create:
         for: [create]

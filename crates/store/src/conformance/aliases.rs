@@ -63,18 +63,6 @@ pub fn an_alias_is_linked_as_its_survivor(backend: &Backend) {
         backend.holds(Require::LinkedTo { record: rec(number), external: external("crm", "contacts", id) })
     };
     assert!(to(1, "y") && !to(1, "x") && !to(3, "y") && !to(2, "y"));
-    let own = |number| {
-        backend.holds(Require::MatchFree {
-            tenant: acme(),
-            entity: entity("Contact"),
-            key: "email".to_owned(),
-            value: "a@x".to_owned(),
-            record: rec(number),
-        })
-    };
-    let (tenant, entity, key) = (acme(), entity("Contact"), "email".to_owned());
-    backend.apply(vec![Op::PutMatch { tenant, entity, key, value: "a@x".to_owned(), record: rec(1) }]);
-    assert!(own(3) && own(1) && !own(4));
 }
 
 /// A link of a survivor wakes what waits for any of its aliases, and nothing else.

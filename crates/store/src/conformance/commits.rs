@@ -132,38 +132,6 @@ pub fn shadow_revision_is_required(backend: &Backend) {
     }
 }
 
-/// A match key is free while no other record of the entity has it.
-pub fn match_keys_are_free_or_ones_own(backend: &Backend) {
-    let free = |number, name: &str, value: &str| {
-        backend.holds(Require::MatchFree {
-            tenant: acme(),
-            entity: entity(name),
-            key: "email".to_owned(),
-            value: value.to_owned(),
-            record: rec(number),
-        })
-    };
-    let (tenant, key, value) = (acme(), "email".to_owned(), "a@example.com".to_owned());
-    assert!(free(1, "Contact", &value));
-    backend.apply(vec![Op::PutMatch {
-        tenant: tenant.clone(),
-        entity: entity("Contact"),
-        key: key.clone(),
-        value: value.clone(),
-        record: rec(1),
-    }]);
-    assert!(free(1, "Contact", &value) && !free(2, "Contact", &value));
-    assert!(free(2, "Contact", "b@example.com") && free(2, "Lead", &value));
-    backend.apply(vec![Op::DropMatch {
-        tenant,
-        entity: entity("Contact"),
-        key,
-        value: value.clone(),
-        record: rec(1),
-    }]);
-    assert!(free(2, "Contact", &value));
-}
-
 /// A message keeps its place and its bytes when its state changes.
 pub fn messages_move_on(backend: &Backend) {
     backend.apply(vec![Op::PutMessage(message(1)), Op::PutMessage(message(2))]);

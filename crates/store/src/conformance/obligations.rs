@@ -220,6 +220,12 @@ pub fn settling_an_older_level_puts_back(backend: &Backend) {
         let reached = if state == State::Delivered { level(1) } else { level(0) };
         assert_eq!(open.reached, reached);
     }
+    // One that waits for a link goes on counting from its first wait.
+    backend.apply(vec![Op::Raise(raise("w", 2, 2))]);
+    backend.apply(vec![parked("w", 2, 9, 900).remove(1)]);
+    let waits = row(backend, sync_key("w", 2));
+    assert_eq!((waits.state, waits.due), (State::Pending, at(20)));
+    assert!(matches!(waits.waiting, Some(Waiting::Link { until, .. }) if until == at(900)), "{waits:?}");
 }
 
 /// A settlement of a row that is not there changes nothing.

@@ -198,7 +198,7 @@ impl Tables {
         object: &Object,
     ) -> Option<Obligation> {
         let record = self.survivor(tenant, record).map_or(record, |record| record.id);
-        let rows = self.obligations.rows.values().filter(|row| {
+        let rows = self.owed(record).filter(|row| {
             row.key.subject == Subject::Record(record)
                 && row.key.tenant == *tenant
                 && row.system == *system
@@ -218,7 +218,7 @@ impl Tables {
             record,
             links: self.linked.of(id).filter_map(|(_, at)| self.links.get(at)).cloned().collect(),
             shadows: self.shadows.of(id).map(|(_, shadow)| shadow.clone()).collect(),
-            obligations: self.obligations.rows.values().filter(of_record).cloned().collect(),
+            obligations: self.owed(id).filter(of_record).cloned().collect(),
             open,
         })
     }

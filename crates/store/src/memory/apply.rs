@@ -1,7 +1,5 @@
 //! Applies units: what is required first, then the operations in order.
 
-use std::collections::BTreeSet;
-
 use canonical::{Object, RecordId, System, Wall};
 use intake::{Link, MessageState, Raise};
 use ledger::{JobState, ObligationKey, Subject};
@@ -62,11 +60,6 @@ impl Tables {
             Require::JobAt { job, revision } => {
                 self.jobs.get(job).map_or(0, |found| found.revision) == *revision
             }
-            Require::MatchFree { tenant, entity, key, value, record } => {
-                let key = (tenant.clone(), entity.clone(), key.clone(), value.clone());
-                let own = |one: &RecordId| one == record || self.stands_for(*one) == *record;
-                self.matches.get(&key).is_none_or(|having| having.iter().all(own))
-            }
             Require::Stands { record } => !self.is_merged(*record),
             Require::NoOpenIntent { record } => self.unfinished.of(*record).all(|(_, open)| open.is_empty()),
         }
@@ -118,8 +111,11 @@ impl Tables {
             Op::PutDecision(decision) => {
                 let all = (decision.record, i64::MIN)..=(decision.record, i64::MAX);
                 let last = self.decisions.range(all).next_back().map_or(0, |((_, last), _)| *last);
-                let position = self.decided.last_key_value().map_or(1, |(last, _)| last + 1);
-                self.decided.insert(position, (decision.record, last + 1));
+                let newest = self.decided.values().filter_map(|line| line.last_key_value());
+                let position = newest.map(|(at, _)| at + 1).max().unwrap_or(1);
+                let key = (decision.record, last + 1);
+                let line = (decision.tenant.clone(), decision.system.clone(), decision.kind.name());
+                self.decided.entry(line).or_default().insert(position, key);
                 self.decisions.insert((decision.record, last + 1), decision);
             }
             Op::PutIntent(intent) => self.put_intent(intent),
@@ -174,10 +170,10 @@ impl Tables {
                 self.jobs.remove(&id);
             }
             Op::WantFetch(hint) => self.want(hint),
-            Op::DoneFetch { tenant, external, started } => {
+            Op::DoneFetch { tenant, external, started, lag } => {
                 let key = (tenant, external);
                 let Some(mut row) = self.fetches.get(&key).cloned() else { return };
-                if rules::fetched(&mut row, started) || planted::is(Bug::LaterHintIsLost) {
+                if rules::fetched(&mut row, started, lag) || planted::is(Bug::LaterHintIsLost) {
                     self.fetches.remove(&key);
                 } else {
                     self.fetches.put(&key, row);
@@ -354,26 +350,12 @@ impl Tables {
                 self.say(at, heads);
             }
         }
-        let external = link.external();
-        let parked: BTreeSet<i64> = self
-            .parked
-            .iter()
-            .filter(|(tenant, _, _)| *tenant == link.tenant)
-            .map(|(_, _, at)| *at)
-            .collect();
-        for at in parked {
+        let awaited = (link.tenant.clone(), link.external());
+        for at in self.await_link.get(&awaited).cloned().unwrap_or_default() {
             let Some(message) = self.messages.rows.get(&at) else { continue };
-            if message.waiting.as_ref() == Some(&external) {
-                let message = intake::Message { state: MessageState::Ready, ..message.clone() };
-                self.put_message(message, link.created_at);
-            }
-        }
-        for at in self.given_up.clone() {
-            let Some(message) = self.messages.rows.get(&at) else { continue };
-            if message.waiting.as_ref() == Some(&external) && message.tenant == link.tenant {
-                let message = intake::Message { state: MessageState::Ready, reason: None, ..message.clone() };
-                self.put_message(message, link.created_at);
-            }
+            let reason = message.reason.clone().filter(|_| message.state == MessageState::Parked);
+            let message = intake::Message { state: MessageState::Ready, reason, ..message.clone() };
+            self.put_message(message, link.created_at);
         }
     }
 

@@ -125,14 +125,18 @@ impl Tables {
     }
 
     fn decided(&self, tenant: &Tenant, filter: &DecisionFilter) -> Vec<(i64, intake::Decision)> {
-        let rows = self.decided.range(..filter.before.unwrap_or(i64::MAX)).rev();
-        let rows = rows.filter_map(|(at, key)| Some((*at, self.decisions.get(key)?)));
-        let wanted = rows.filter(|(_, decision)| {
-            decision.tenant == *tenant
-                && (filter.kinds.is_empty() || filter.kinds.contains(&decision.kind))
-                && filter.system.as_ref().is_none_or(|system| decision.system == *system)
+        let (before, limit) = (filter.before.unwrap_or(i64::MAX), filter.limit.min(LIST_ROWS_MAX));
+        let lines = self.decided.iter().filter(|((whose, system, kind), _)| {
+            whose == tenant
+                && (filter.kinds.is_empty() || filter.kinds.iter().any(|wanted| wanted.name() == *kind))
+                && filter.system.as_ref().is_none_or(|wanted| wanted == system)
         });
-        wanted.take(filter.limit.min(LIST_ROWS_MAX)).map(|(at, decision)| (at, decision.clone())).collect()
+        // The newest of each line, and of these the newest.
+        let newest: BTreeMap<i64, (RecordId, i64)> = lines
+            .flat_map(|(_, line)| line.range(..before).rev().take(limit).map(|(at, key)| (*at, *key)))
+            .collect();
+        let rows = newest.into_iter().rev().take(limit);
+        rows.filter_map(|(at, key)| Some((at, self.decisions.get(&key)?.clone()))).collect()
     }
 
     fn messages(&self, tenant: &Tenant, filter: &MessageFilter) -> Vec<(i64, intake::Message)> {
@@ -156,7 +160,7 @@ impl Tables {
         let links = self.linked.of(id).filter_map(|(_, at)| self.links.get(at));
         let shadows = self.shadows.of(id).map(|(_, shadow)| shadow);
         let facts = self.facts.rows.values().rev().filter(|fact| fact.record == id);
-        let obligations = self.obligations.rows.values().filter(|row| row.record == id);
+        let obligations = self.owed(id);
         let intents = self.newest_intents(|intent| intent.record == id);
         let decisions =
             self.decisions.range((id, i64::MIN)..=(id, i64::MAX)).rev().map(|(_, decision)| decision);

@@ -126,9 +126,9 @@ impl Tables {
     fn old_of_record(&self, ask: &OldAsk, record: RecordId, found: &mut OldFound) -> bool {
         let start = found.rows.len();
         let horizons = &ask.horizons;
-        let of_record = |row: &&Obligation| row.record == record && row.key.tenant == ask.tenant;
+        let of_tenant = |row: &&Obligation| row.key.tenant == ask.tenant;
         let events = |row: &&Obligation| matches!(row.key.subject, Subject::Event(_));
-        let rows = self.obligations.rows.values().filter(of_record).filter(events).take(RECORD_ROWS_MAX);
+        let rows = self.owed(record).filter(of_tenant).filter(events).take(RECORD_ROWS_MAX);
         for row in rows.filter(|row| self.delivery_is_old(row, horizons.deliveries)) {
             found.rows.push((OldRow::Delivery(row.key.clone()), wanted(ask, "delivery", row)));
         }
@@ -253,7 +253,7 @@ impl Tables {
             OldRow::Delivery(key) => {
                 let old = self.obligations.get(key).is_some_and(|row| self.delivery_is_old(row, before));
                 if old && key.tenant == *tenant {
-                    self.obligations.remove(key);
+                    self.drop_obligation(key);
                 }
             }
             OldRow::Intent(record, id) => {
@@ -271,9 +271,12 @@ impl Tables {
             }
             OldRow::Decision(record, number) => {
                 let found = self.decisions.get(&(*record, *number));
-                if found.is_some_and(|found| found.tenant == *tenant && found.at < before) {
+                if let Some(found) = found.filter(|found| found.tenant == *tenant && found.at < before) {
+                    let line = (tenant.clone(), found.system.clone(), found.kind.name());
                     self.decisions.remove(&(*record, *number));
-                    self.decided.retain(|_, key| *key != (*record, *number));
+                    if let Some(line) = self.decided.get_mut(&line) {
+                        line.retain(|_, key| *key != (*record, *number));
+                    }
                 }
             }
             OldRow::Group(kind, name) => {

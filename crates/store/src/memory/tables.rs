@@ -105,6 +105,9 @@ pub(super) type Line = (Tenant, RouteId, RecordId);
 /// The order of claims.
 pub(super) type Turn = (Tenant, System, Lane, Wall, i64);
 
+/// Decisions by their positions among all.
+type DecidedAt = BTreeMap<i64, (RecordId, i64)>;
+
 /// Everything.
 #[derive(Clone, Default)]
 pub(super) struct Tables {
@@ -112,8 +115,8 @@ pub(super) struct Tables {
     pub(super) messages: Rows<MessageId, Message>,
     pub(super) ready: BTreeSet<(Tenant, i64)>,
     pub(super) parked: BTreeSet<(Tenant, Option<Wall>, i64)>,
-    /// Quarantined messages that wait for a link.
-    pub(super) given_up: BTreeSet<i64>,
+    /// Messages, parked or given up, by the link that they wait for.
+    pub(super) await_link: BTreeMap<(Tenant, ExternalRef), BTreeSet<i64>>,
     pub(super) records: BTreeMap<RecordId, Record>,
     /// Which records were merged into one, each into that one itself.
     pub(super) merged: BTreeMap<RecordId, BTreeSet<RecordId>>,
@@ -122,6 +125,8 @@ pub(super) struct Tables {
     pub(super) matches: BTreeMap<(Tenant, Entity, String, String), BTreeSet<RecordId>>,
     pub(super) facts: Rows<EventId, Fact>,
     pub(super) obligations: Rows<ObligationKey, Obligation>,
+    /// The same by record.
+    pub(super) owed: BTreeMap<RecordId, BTreeSet<i64>>,
     pub(super) turns: BTreeSet<Turn>,
     pub(super) lines: BTreeMap<Line, BTreeSet<i64>>,
     pub(super) waiting: PerObject<BTreeSet<i64>>,
@@ -132,8 +137,8 @@ pub(super) struct Tables {
     pub(super) attempts: BTreeMap<i64, (Option<RecordId>, Attempt)>,
     /// By record, and the number there.
     pub(super) decisions: BTreeMap<(RecordId, i64), Decision>,
-    /// Their positions among all.
-    pub(super) decided: BTreeMap<i64, (RecordId, i64)>,
+    /// The same by whose, by system and kind: a rare kind is found without a walk over the others.
+    pub(super) decided: BTreeMap<(Tenant, System, &'static str), DecidedAt>,
     pub(super) fetches: Rows<(Tenant, ExternalRef), Fetch>,
     pub(super) cursors: BTreeMap<(Tenant, System, Object), String>,
     pub(super) systems: BTreeMap<(Tenant, System), SystemState>,
@@ -180,8 +185,23 @@ impl Tables {
         if rules::in_line(&row) && row.state.is_open() {
             self.lines.entry(line(&row)).or_default().insert(at);
         }
+        self.owed.entry(row.record).or_default().insert(at);
         self.obligations.rows.insert(at, row);
         at
+    }
+
+    /// Deliveries about a record, of its state and of its events.
+    pub(super) fn owed(&self, record: RecordId) -> impl DoubleEndedIterator<Item = &Obligation> {
+        let places = self.owed.get(&record).into_iter().flatten();
+        places.filter_map(|at| self.obligations.rows.get(at))
+    }
+
+    pub(super) fn drop_obligation(&mut self, key: &ObligationKey) {
+        let at = self.obligations.at.get(key).copied();
+        let row = self.obligations.remove(key);
+        if let Some((at, places)) = at.zip(row.and_then(|row| self.owed.get_mut(&row.record))) {
+            places.remove(&at);
+        }
     }
 
     fn group(&mut self, tenant: &Tenant, steps: Vec<Step>, moved: Wall) {
@@ -216,16 +236,23 @@ impl Tables {
         self.group(&message.tenant, steps, moved);
         let at = self.messages.position(&message.id);
         let tenant = message.tenant.clone();
-        let (state, deadline, waits) = (message.state, message.deadline, message.waiting.is_some());
+        let (state, deadline, waits) = (message.state, message.deadline, message.waiting.clone());
         if let Some(before) = self.messages.rows.insert(at, message) {
             self.ready.remove(&(before.tenant.clone(), at));
-            self.parked.remove(&(before.tenant, before.deadline, at));
-            self.given_up.remove(&at);
+            self.parked.remove(&(before.tenant.clone(), before.deadline, at));
+            if let Some(awaited) = before.waiting
+                && let Some(waiting) = self.await_link.get_mut(&(before.tenant, awaited))
+            {
+                waiting.remove(&at);
+            }
+        }
+        let held = matches!(state, MessageState::Parked | MessageState::Quarantined);
+        if let Some(awaited) = waits.filter(|_| held) {
+            self.await_link.entry((tenant.clone(), awaited)).or_default().insert(at);
         }
         match state {
             MessageState::Ready => drop(self.ready.insert((tenant, at))),
             MessageState::Parked => drop(self.parked.insert((tenant, deadline, at))),
-            MessageState::Quarantined if waits => drop(self.given_up.insert(at)),
             MessageState::Accepted | MessageState::Quarantined | MessageState::Discarded => {}
         }
     }

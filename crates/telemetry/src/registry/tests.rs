@@ -84,6 +84,7 @@ fn marks() -> Vec<Mark> {
         Mark::Polled { system: crm(), object: contacts(), count: 7 },
         Mark::Fetched { system: crm() },
         Mark::LinkRot { system: crm() },
+        Mark::FirstListing { system: crm(), object: contacts(), step: "waits", why: String::new() },
         Mark::Reread { system: crm() },
         Mark::Rereading { system: crm() },
         Mark::Reopened { system: crm(), whole: true },
@@ -141,11 +142,19 @@ fn every_line_says_whose_it_is() {
         records: 90,
         took: Duration::from_secs(9),
     };
+    let first = |step| Mark::FirstListing {
+        system: system("crm"),
+        object: Object::new("contacts").expect("a name"),
+        step,
+        why: "500".to_owned(),
+    };
     let more = [
         ended("lost"),
         Mark::Breaker { system: system("crm"), operation: "upsert".to_owned(), state: "closed" },
         Mark::Authorised { system: system("crm"), ok: false },
         Mark::Reopened { system: system("crm"), whole: false },
+        first("fails"),
+        first("over"),
     ];
     let registry = registry();
     let mut told = 0;

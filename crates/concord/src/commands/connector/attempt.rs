@@ -14,8 +14,8 @@ use runtime::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::arguments::{ConnectorTry, TryCall, TryWrite};
+use crate::commands::check::tell as tell_problems;
 use crate::commands::mapping::sample;
-use crate::commands::up;
 use crate::exit::Exit;
 use crate::output::{Output, Paint, shown};
 use crate::wiring::single::Single;
@@ -38,7 +38,7 @@ const IDLE: [&str; 3] = ["content-type", "content-length", "date"];
 
 /// Sends one call, or shows the request of a write.
 pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
-    let configuration = up::load(dir, output)?;
+    let configuration = load(dir, output)?;
     let settings = system(&configuration, &given.system, dir)?;
     let clock = Clock::system();
     let (call, send) = call(&given.call, &settings.connector, clock)?;
@@ -60,6 +60,9 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
     if given.fixture {
         return fixture(&settings.connector, &call, &answer, &outcome, output);
     }
+    // What is read of a refusal means nothing: the hub does not look there either.
+    let reading = answer.as_ref().ok().filter(|_| outcome.class == Class::Applied);
+    let read = reading.and_then(|response| settings.connector.shown(&call, response));
     let mut disguise = disguise(&settings.connector, &outcome);
     let mut show = |value: &Value| if given.values { value.clone() } else { disguise.document(value) };
     let sheet = json!({
@@ -70,7 +73,7 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         "no_answer": answer.as_ref().err().map(|failure| failure.detail.clone()),
         "outcome": of_outcome(&outcome, &mut show),
         "judged_by": settings.connector.reason(&call, &answer).to_string(),
-        "reads": answer.as_ref().ok().and_then(|response| settings.connector.shown(&call, response)).map(|read| show(&read)),
+        "reads": read.as_ref().map(&mut show),
     });
     output.one(&sheet, |_| page(&sheet));
     tell(&sheet, &outcome, output);
@@ -78,6 +81,14 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         (Err(_), _) => Exit::Unreachable,
         (Ok(_), Class::Applied | Class::Absent) => Exit::Done,
         (Ok(_), _) => Exit::Failed,
+    })
+}
+
+/// Doubts about the folder are for `check`: what is being built has many.
+fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
+    config::load_folder(dir).map(|checked| checked.configuration).map_err(|problems| {
+        tell_problems(&problems, output);
+        Exit::Failed.because(format!("{} cannot be used: see above", dir.display()))
     })
 }
 
@@ -148,9 +159,13 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
     })
 }
 
-/// What of an answer may stay as it is: words that the manifest looks for, and the vendor's code.
+/// What of an answer may stay as it is: words that the manifest looks for, what an observation says besides values, and
+/// the vendor's code and field.
 fn disguise(connector: &Connector, outcome: &Outcome) -> Disguise {
-    Disguise::keeping(connector.words().into_iter().chain(outcome.refusal.code.clone()))
+    let seen = ["hint", "deleted"].map(str::to_owned);
+    let objects = connector.objects().map(|object| object.as_str().to_owned());
+    let refusal = outcome.refusal.code.iter().chain(&outcome.refusal.field).cloned();
+    Disguise::keeping(connector.words().into_iter().chain(seen).chain(objects).chain(refusal))
 }
 
 /// What was seen as a case of fixtures.

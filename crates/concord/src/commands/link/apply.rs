@@ -274,7 +274,7 @@ mod tests {
             why: why.to_owned(),
         };
         let forced = ForcedBreaker { operation: None, open: true, why: "x".to_owned(), since: Wall(7) };
-        let standing = StandingOrders { forced: vec![forced], ..StandingOrders::default() };
+        let standing = Box::new(StandingOrders { forced: vec![forced], ..StandingOrders::default() });
         let mut ops = vec![
             Op::PutSystem(SystemState {
                 paused: Some("ann: freeze".to_owned()),

@@ -181,6 +181,46 @@ fn a_stale_plan_is_refused_and_one_that_was_applied_is_decided_anew() {
     assert!(job.orders.last().unwrap().1.contains("was deleted by crm"), "{:?}", job.orders);
 }
 
+/// Where something goes on moving it is decided anew less and less often, at most ten seconds apart.
+#[test]
+fn who_is_always_overtaken_tries_less_and_less_often() {
+    let mut bench = Bench::new(two());
+    let id = bench.reshape(Action::Merge, BTreeMap::new()).unwrap();
+    bench.conflicts = 12;
+    assert_eq!(bench.apply(id, 1), Some(Ack::Done));
+    let mut waits = Vec::new();
+    while bench.conflicts > 0 {
+        let due = bench.jobs.next_wakeup(bench.clock()).unwrap();
+        waits.push(due.0.saturating_sub(bench.now));
+        bench.now = bench.now.max(due.0);
+        bench.give(Input::Tick);
+    }
+    assert!(waits.iter().all(|wait| (50_000..=10_000_000).contains(wait)), "{waits:?}");
+    assert!(
+        waits.iter().take(6).zip(waits.iter().skip(2)).all(|(before, after)| before < after),
+        "{waits:?}"
+    );
+    assert!(waits.iter().skip(8).all(|wait| *wait >= 5_000_000), "{waits:?}");
+    bench.run();
+    assert_eq!(bench.job(id).state, JobState::Done);
+}
+
+/// What has happened is told when it is durable, once, whatever was overtaken before.
+#[test]
+fn what_happened_by_a_merge_is_told() {
+    let mut bench = Bench::new(two());
+    for (action, kind) in [(Action::Merge, "contact.merged"), (Action::Split, "contact.split")] {
+        let id = bench.reshape(action, BTreeMap::new()).unwrap();
+        bench.conflicts = 2;
+        bench.happened.clear();
+        assert_eq!(bench.apply(id, 1), Some(Ack::Done));
+        assert_eq!(bench.happened, Vec::<String>::new(), "it was overtaken");
+        bench.run();
+        assert_eq!(bench.job(id).state, JobState::Done);
+        assert!(bench.happened.iter().filter(|told| *told == kind).count() == 1, "{:?}", bench.happened);
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_why() {
     let mut bench = Bench::new(two());

@@ -33,7 +33,8 @@ pub(crate) enum After {
     /// A change is in the system's journal.
     Changed(Box<Change>),
     /// An obligation rests, or waits. `again`: it required something, and is judged again at once if that does not hold.
-    Rested { head: Head, due: Option<Wall>, again: bool },
+    /// `looks`: an object of the system is to be read.
+    Rested { head: Head, due: Option<Wall>, again: bool, looks: bool },
     /// What an obligation's record is linked to is durably wanted, and the obligation waits for it.
     Rereading { head: Head, due: Wall },
     /// An intent is durable: send it.
@@ -100,7 +101,10 @@ impl Spoke {
                 self.decided(decision, &key);
                 Self::answer(outside, Ok(()), turn);
             }
-            After::Rested { head, due, .. } => self.settled(head, due, turn.now),
+            After::Rested { head, due, looks, .. } => {
+                self.fetch_wanted |= looks;
+                self.settled(head, due, turn.now);
+            }
             After::Rereading { head, due } => {
                 self.rereading(turn);
                 self.set_aside(head, due, turn.now);
@@ -213,6 +217,7 @@ impl Spoke {
     }
 
     fn not_begun(&mut self, flight: Flight, turn: &mut Turn<'_>) {
+        self.stays_in_half(&flight);
         self.unused(flight.permit, turn);
         if let Some(head) = flight.head {
             self.settled(head, Some(turn.now.wall), turn.now);

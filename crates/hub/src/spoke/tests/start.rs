@@ -31,9 +31,9 @@ objects:
         request: {method: POST, path: /notes, json: \"{fields}\"}
 ";
 
-/// One that may have reached its target, which would take it again.
-fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
-    let mut write = connector::Write {
+/// What is written of a customer.
+pub(super) fn write() -> connector::Write {
+    connector::Write {
         object: Object::new("customer").unwrap(),
         operation: "put".to_owned(),
         key: "k".to_owned(),
@@ -43,7 +43,12 @@ fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
         known: Arc::default(),
         expected: None,
         intent: "i".to_owned(),
-    };
+    }
+}
+
+/// One that may have reached its target, which would take it again.
+fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
+    let mut write = write();
     ledger::Intent {
         operation: "put".to_owned(),
         class: ledger::IdempotencyClass::Upsert,

@@ -53,7 +53,26 @@ impl Simulation {
         let first = wrong.next().flatten();
         let found = first.filter(|_| wrong.all(|wrong| wrong.is_some()));
         let told = |(invariant, what)| (invariant, format!("{what}; after {rounds:?} may be {endings:?}"));
-        found.or_else(|| self.unrecorded(existence, thing)).map(told)
+        found
+            .or_else(|| self.left_behind(existence, thing))
+            .or_else(|| self.unrecorded(existence, thing))
+            .map(told)
+    }
+
+    /// I3: the object that a thing's own was merged into goes on as the thing's, as long as it is there.
+    fn left_behind(&self, existence: &Existence, thing: usize) -> Option<Found> {
+        let merged = existence
+            .done
+            .iter()
+            .filter(|done| done.deed.thing == thing && done.deed.act == Act::Merge { into_stray: true });
+        merged.into_iter().find_map(|done| {
+            let name = system(SYSTEMS.get(done.deed.place)?);
+            let vendor = self.targets.get(&name)?;
+            let into = vendor.merged_into(done.id)?;
+            let stands = vendor.objects.get(&into).is_some_and(|item| !item.gone);
+            let what = || format!("{name}'s {into} goes on as {}, and stands for nothing", done.id);
+            (stands && self.sheet_of(&name, into).is_none()).then(|| ("I3", what()))
+        })
     }
 
     /// Objects that have the thing's key there.
@@ -114,7 +133,7 @@ impl Simulation {
         (said != has).then(|| ("I5", format!("value is {has}, its owner said {said}")))
     }
 
-    pub(super) fn sheet_of(&self, name: &System, id: u64) -> Option<RecordSheet> {
+    pub(in super::super) fn sheet_of(&self, name: &System, id: u64) -> Option<RecordSheet> {
         let look = Look::RecordByLink { system: name.clone(), object: None, external_id: id.to_string() };
         match self.page(look) {
             Some(Page::Record(sheet)) => sheet.map(|sheet| *sheet),

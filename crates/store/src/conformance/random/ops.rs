@@ -16,8 +16,8 @@ impl Dice {
     pub(super) fn require(&mut self) -> Require {
         let record = rec(self.below(4));
         let (name, kind) = (system(self.system()), object(self.object()));
-        match self.below(9) {
-            8 => {
+        match self.below(8) {
+            5 => {
                 let id = self.id();
                 Require::LinkedTo { record, external: external(name.as_str(), kind.as_str(), id) }
             }
@@ -30,14 +30,7 @@ impl Dice {
                 Require::Unlinked { tenant: acme(), external: external(name.as_str(), kind.as_str(), id) }
             }
             3 => Require::NotYetLinked { record, system: name, object: kind },
-            4 => Require::ShadowAt { record, system: name, object: kind, revision: self.number(3) },
-            _ => Require::MatchFree {
-                tenant: acme(),
-                entity: entity("Contact"),
-                key: "email".to_owned(),
-                value: self.id().to_owned(),
-                record,
-            },
+            _ => Require::ShadowAt { record, system: name, object: kind, revision: self.number(3) },
         }
     }
 
@@ -279,7 +272,12 @@ impl Dice {
                 trace: trace(self.below(9)),
                 ..fetch("a", self.number(40), self.number(40))
             }),
-            2 => Op::DoneFetch { tenant, external: wanted, started: self.time() },
+            2 => Op::DoneFetch {
+                tenant,
+                external: wanted,
+                started: self.time(),
+                lag: std::time::Duration::from_secs(self.below(3)),
+            },
             3 => Op::DelayFetch { tenant, external: wanted, due: self.time(), attempts: 2 },
             4 => Op::PutCursor {
                 tenant,

@@ -1,0 +1,89 @@
+//! A delivery that comes to rest, or waits, without a call.
+
+use std::collections::BTreeSet;
+
+use canonical::{EntitySchema, ExternalRef, Field, Record, Wall};
+use ledger::{Level, Obligation, State, Waiting};
+use mapping::Mapping;
+use store::{Fetch, Head, Op, Unit};
+
+use crate::mark::Mark;
+use crate::spoke::Spoke;
+use crate::spoke::plan::{Plan, Rest, paths_of, reason};
+use crate::spoke::settle::After;
+use crate::turn::Turn;
+
+impl Spoke {
+    /// The target has it already. Where that is what another system proposes to it as the owner, its own word is the answer:
+    /// nothing was written that would bring it, so that the object is read.
+    pub(super) fn nothing_to_say(
+        &self,
+        record: &Record,
+        schema: &EntitySchema,
+        mapping: &Mapping,
+        link: Option<String>,
+    ) -> Plan {
+        let proposed: BTreeSet<&Field> =
+            record.proposed_to(&self.system, schema).map(|(field, _)| field).collect();
+        let object = mapping.object();
+        let asks = !paths_of(mapping, |field| proposed.contains(field)).is_empty()
+            && self.connector.can_fetch(object)
+            && self.config.inbound(&self.system, object).is_some();
+        let look = link.filter(|_| asks).map(|id| ExternalRef {
+            system: self.system.clone(),
+            object: object.clone(),
+            id,
+        });
+        let why = Some(reason("no_change", "the target has it already"));
+        let (waiting, require, hasten) = (None, Vec::new(), None);
+        Plan::Rest(Rest { state: State::Skipped, reached: true, reason: why, waiting, require, hasten, look })
+    }
+
+    /// Writes down that an obligation rests or waits.
+    pub(crate) fn come_to_rest(
+        &mut self,
+        head: Head,
+        obligation: &Obligation,
+        resting: Rest,
+        due: Option<Wall>,
+        turn: &mut Turn<'_>,
+    ) {
+        let system = self.system.clone();
+        match resting.state {
+            State::Skipped => turn.note(Mark::Skipped { system }),
+            State::Parked => turn.note(Mark::Parked { system }),
+            State::Dead => {
+                let why = resting.reason.clone().unwrap_or_default();
+                let trace = obligation.trace.clone();
+                turn.note(Mark::Dead { system, class: why.class, message: why.message, trace });
+            }
+            _ => {}
+        }
+        let level = Level { version: obligation.wanted.version, generation: obligation.wanted.generation };
+        let due_or_deadline = match &resting.waiting {
+            Some(Waiting::Link { until, .. }) if resting.state == State::Parked => *until,
+            _ => due.unwrap_or(turn.now.wall),
+        };
+        let op = Op::Settle {
+            key: obligation.key.clone(),
+            level,
+            reached: resting.reached,
+            state: resting.state,
+            attempts: obligation.attempts,
+            due: due_or_deadline,
+            waiting: resting.waiting,
+            reason: resting.reason,
+            at: turn.now.wall,
+        };
+        let again = !resting.require.is_empty();
+        let hasten = resting.hasten.map(|(key, lane)| Op::Hasten { key, lane, at: turn.now.wall });
+        let at = turn.now.wall;
+        let look = resting.look.map(|external| {
+            let (tenant, trace) = (obligation.key.tenant.clone(), obligation.trace.clone());
+            Op::WantFetch(Fetch { tenant, external, hinted_at: at, due: at, attempts: 0, trace })
+        });
+        let looks = look.is_some();
+        let ops = std::iter::once(op).chain(hasten).chain(look).collect();
+        self.outbox.push((Unit { require: resting.require, ops }, After::Rested { head, due, again, looks }));
+    }
+}
