@@ -180,6 +180,9 @@ impl<'a> Compiler<'a> {
             }
             AuthKind::Oauth2Refresh { token, .. } => self.fill(token, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
+            AuthKind::Oauth1 { realm, .. } => {
+                realm.iter_mut().for_each(|text| self.fill(text, auth.referenced));
+            }
             AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Basic { .. } => {}
         }
         kind

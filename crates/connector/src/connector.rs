@@ -190,7 +190,10 @@ impl Connector {
         Some(match call {
             Call::Write(_) => &self.write_plan(call)?.request,
             Call::Probe(_) => &self.write_plan(call)?.probe.as_ref()?.request,
-            Call::List { object, .. } => &self.object(object)?.poll.as_ref()?.request,
+            Call::List { object, cursor, .. } => {
+                let poll = self.object(object)?.poll.as_ref()?;
+                crate::listing::starting(poll, cursor).map_or(&poll.request, |plan| &plan.start)
+            }
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,
             Call::Identity => &self.plan.identity.as_ref()?.request,
             Call::Job { step, .. } => {

@@ -45,5 +45,5 @@ pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
-    PollSpec, WebhookSpec, WriteSpec,
+    PollSpec, SignatureMethod, WebhookSpec, WriteSpec,
 };

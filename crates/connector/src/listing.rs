@@ -8,7 +8,7 @@
 //!
 //! | sorting | within a listing |
 //! |---|---|
-//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it |
+//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it. A cursor of the vendor's keeps the place by itself |
 //! | descending | an event feed, newest first, by token, id or link |
 //! | id | by id, for vendors that cannot sort by the mark |
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::call::Cursor;
 use crate::moment::{Form, read_text};
 use crate::path::Path;
-use crate::plan::{PagePlan, PollPlan};
+use crate::plan::{CursorPlan, PagePlan, PollPlan};
 use crate::source::Sorting;
 use crate::template::percent;
 
@@ -109,8 +109,17 @@ pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
         PagePlan::Token(_)
         | PagePlan::LinkToken { .. }
         | PagePlan::AfterId { .. }
-        | PagePlan::Link { .. } => position.map(|position| position.token).filter(|token| !token.is_empty()),
+        | PagePlan::Link { .. }
+        | PagePlan::Cursor(_) => position.map(|position| position.token).filter(|token| !token.is_empty()),
         PagePlan::None => None,
+    }
+}
+
+/// The cursor whose first token this call is to ask for; `None` when it has one, or the listing needs none.
+pub(crate) fn starting<'a>(poll: &'a PollPlan, cursor: &Cursor) -> Option<&'a CursorPlan> {
+    match &poll.page {
+        PagePlan::Cursor(plan) if token(poll, cursor).is_none() => Some(plan),
+        _ => None,
     }
 }
 
@@ -157,9 +166,19 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         let restarts = position.restarts + 1;
         return on(&Position { restarts, ..position.from(position.bound) }, None);
     }
-    let Some(token) = goes_on(poll, held) else {
+    let Some(token) = goes_on(poll, held, starting(poll, cursor).is_some()) else {
         return Next { cursor: ended(poll, cursor, &position, seen), more: false, hidden: None };
     };
+    if matches!(poll.page, PagePlan::Cursor(_)) {
+        if token == position.token {
+            // A cursor that stands still would never end; the next listing begins anew at the same mark.
+            let cursor = Cursor { since: cursor.since.clone(), page: None, seen: None };
+            return Next { cursor, more: false, hidden: Some(position.bound) };
+        }
+        position.passed = position.passed.saturating_add(held.count);
+        position.token = token;
+        return on(&position, None);
+    }
     let highest = held.mark.map(|mark| mark - mark.rem_euclid(poll.step));
     if let Some(highest) = highest.filter(|mark| poll.sorting == Sorting::Ascending && *mark > position.bound)
     {
@@ -182,9 +201,13 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
 }
 
 /// The token of the next page; `None` at the end of the listing.
-fn goes_on(poll: &PollPlan, held: &Held<'_>) -> Option<String> {
+fn goes_on(poll: &PollPlan, held: &Held<'_>, starting: bool) -> Option<String> {
     match &poll.page {
         PagePlan::None => None,
+        PagePlan::Cursor(plan) => {
+            let more = starting || said(&plan.more, held.body);
+            plan.token.text_at(held.body).filter(|_| more)
+        }
         PagePlan::Token(path) => path.text_at(held.body),
         PagePlan::LinkToken { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
         PagePlan::Link { path, start } => path.text_at(held.body).and_then(|text| address(&text, start)),
@@ -237,11 +260,14 @@ pub(crate) fn address(text: &str, start: &str) -> Option<String> {
 /// Whether more follows. An empty page is an end whatever the answer says.
 fn is_more(more: Option<&Path>, poll: &PollPlan, held: &Held<'_>) -> bool {
     match more {
-        Some(path) => {
-            held.count > 0 && path.find_filled(held.body).is_some_and(|value| *value != Value::Bool(false))
-        }
+        Some(path) => held.count > 0 && said(path, held.body),
         None => held.count >= poll.size,
     }
+}
+
+/// Whether something (but not `false`) stands there.
+fn said(path: &Path, body: &Value) -> bool {
+    path.find_filled(body).is_some_and(|value| *value != Value::Bool(false))
 }
 
 /// The cursor at the end of a listing: the mark moves, and never backwards.

@@ -40,6 +40,7 @@ builtin![
     "hubspot",
     "klaviyo",
     "mailchimp",
+    "marketo",
     "netsuite",
     "odoo",
     "quickbooks",

@@ -166,6 +166,15 @@ impl PollPlan {
     }
 }
 
+/// A cursor of the vendor's.
+#[derive(Debug)]
+pub(crate) struct CursorPlan {
+    /// Gives the first token.
+    pub(crate) start: RequestPlan,
+    pub(crate) token: Path,
+    pub(crate) more: Path,
+}
+
 #[derive(Debug)]
 pub(crate) enum PagePlan {
     Token(Path),
@@ -185,6 +194,7 @@ pub(crate) enum PagePlan {
         path: Path,
         start: Box<str>,
     },
+    Cursor(Box<CursorPlan>),
     None,
 }
 
@@ -212,6 +222,8 @@ pub(crate) struct BatchPlan {
     pub(crate) answer: AnswerPlan,
     pub(crate) rules: Vec<Rule>,
     pub(crate) rejects: Vec<u16>,
+    /// A 2xx in which this holds is a refusal of the whole.
+    pub(crate) refused: Option<Test>,
     pub(crate) job: Option<JobPlan>,
 }
 

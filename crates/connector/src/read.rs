@@ -119,8 +119,16 @@ impl Connector {
             return Err(garbled(format!("object `{object}` is not polled"), "the call"));
         };
         let body = success(response)?;
-        let Some(items) = poll.found(&body) else {
-            return Err(garbled("there is no list", place(&poll.items)));
+        let starting = listing::starting(poll, cursor);
+        if let Some(plan) = starting
+            && plan.token.text_at(&body).is_none()
+        {
+            return Err(garbled("there is no token to begin with", place(&plan.token)));
+        }
+        let items: &[Value] = match poll.found(&body) {
+            _ if starting.is_some() => &[],
+            Some(items) => items,
+            None => return Err(garbled("there is no list", place(&poll.items))),
         };
         if let Some(what) = listing::lost_token(poll, &body) {
             return Err(garbled(what, "the next page"));
@@ -157,10 +165,16 @@ impl Connector {
         if let Some(mark) = next.hidden {
             let shown =
                 if poll.mark.form.is_time() { canonical::Wall(mark).to_string() } else { mark.to_string() };
-            let why = format!(
-                "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
-                 snapshot"
-            );
+            let why = match &poll.page {
+                PagePlan::Cursor(_) => format!(
+                    "the vendor's cursor of the listing from {shown} on stood still and said that more follows; the next \
+                     listing begins at the same mark"
+                ),
+                _ => format!(
+                    "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
+                     snapshot"
+                ),
+            };
             page.garbled.push((items.len(), why, Vec::new()));
         }
         if poll.sorting == Sorting::Descending && marks.0 > marks.1 {

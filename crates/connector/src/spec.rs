@@ -106,6 +106,23 @@ pub enum AuthKind {
         #[serde(default = "token_life_default")]
         life_s: u64,
     },
+    /// OAuth 1.0 (RFC 5849) with a token that was given before: each request is signed by itself.
+    Oauth1 {
+        /// The secret that holds the client's key (`oauth_consumer_key`).
+        consumer_key: String,
+        /// The secret that holds the client's secret.
+        consumer_secret: String,
+        /// The secret that holds the token's id (`oauth_token`).
+        token: String,
+        /// The secret that holds the token's secret.
+        token_secret: String,
+        /// The `realm` of the header, which is not signed (`NetSuite`: the account's id).
+        #[serde(default)]
+        realm: Option<String>,
+        /// How it is signed.
+        #[serde(default)]
+        signature: SignatureMethod,
+    },
     /// A session of a JSON-RPC server (Tryton): log in, then `Authorization: Session base64(user:id:session)`.
     SessionJsonrpc {
         /// The path that takes the log-in, such as `/{database}/rpc/` with parameters filled in.
@@ -134,6 +151,17 @@ pub enum ClientPlacement {
     Body,
     /// As `Authorization: Basic`.
     Basic,
+}
+
+/// How an OAuth 1.0 client signs (RFC 5849 section 3.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureMethod {
+    /// `HMAC-SHA256`: not in the RFC, and what vendors ask for today.
+    #[default]
+    HmacSha256,
+    /// `HMAC-SHA1`, for vendors that know no other.
+    HmacSha1,
 }
 
 /// A JWT that the client signs (RFC 7523).
@@ -193,6 +221,9 @@ impl AuthKind {
             }
             Self::Oauth2JwtBearer { client_id, subject, assertion, .. } => {
                 push(&mut names, [client_id, subject].into_iter().chain(assertion.secrets()));
+            }
+            Self::Oauth1 { consumer_key, consumer_secret, token, token_secret, .. } => {
+                push(&mut names, [consumer_key, consumer_secret, token, token_secret]);
             }
             Self::SessionJsonrpc { user, password, .. } => push(&mut names, [user, password]),
         }

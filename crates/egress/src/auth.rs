@@ -15,9 +15,11 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 mod assertion;
 mod oauth;
+mod oauth1;
 mod session;
 
 pub(crate) use oauth::{ClientCredentials, JwtBearer, Refresh};
+pub(crate) use oauth1::Oauth1;
 pub(crate) use session::Session;
 
 /// A way to prove who calls, with its secrets.
@@ -26,6 +28,8 @@ pub(crate) enum Prover {
     Nothing,
     /// The same header on every request.
     Fixed(HeaderName, HeaderValue),
+    /// A signature over each request.
+    Signed(Box<Oauth1>),
     /// A token that has to be asked for.
     Flow(Flow),
 }
@@ -166,6 +170,9 @@ impl Prover {
             }
             AuthKind::Oauth2JwtBearer { .. } => {
                 JwtBearer::read(auth, secrets).map(|flow| Self::Flow(Flow::JwtBearer(flow)))
+            }
+            AuthKind::Oauth1 { .. } => {
+                Oauth1::read(auth, secrets).map(|client| Self::Signed(Box::new(client)))
             }
             AuthKind::SessionJsonrpc { .. } => {
                 Session::read(auth, secrets).map(|flow| Self::Flow(Flow::Session(flow)))

@@ -118,8 +118,11 @@ impl Door {
         if below { Ok(url) } else { Err("the path leads out of the base address".to_owned()) }
     }
 
-    /// The same as [`Self::url`], as the client wants it.
-    fn uri(&self, path: &str) -> Result<Uri, String> {
+    /// The same as [`Self::url`], as the client wants it and sends it.
+    ///
+    /// # Errors
+    /// A text for people.
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, String> {
         let base = self.base.path().trim_end_matches('/');
         let whole = if is_plain(path) {
             format!("{base}{path}")

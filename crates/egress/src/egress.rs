@@ -87,7 +87,28 @@ impl Egress {
     /// # Errors
     /// A [`Failure`] that says how far it reached.
     pub async fn send(&self, system: &System, request: Request) -> Result<Response, Failure> {
-        self.line(system)?.send(request).await
+        self.line(system)?.send(request, None).await
+    }
+
+    /// Whether each request of the system is signed (OAuth 1.0): then [`Self::send_signed`] takes it.
+    #[must_use]
+    pub fn signs(&self, system: &System) -> bool {
+        self.line(system).is_ok_and(|line| line.signs())
+    }
+
+    /// The same as [`Self::send`], with the time and the nonce of the signature: no two requests of a system may have the
+    /// same `entropy`.
+    ///
+    /// # Errors
+    /// A [`Failure`] that says how far it reached.
+    pub async fn send_signed(
+        &self,
+        system: &System,
+        request: Request,
+        now: Wall,
+        entropy: u128,
+    ) -> Result<Response, Failure> {
+        self.line(system)?.send(request, Some(Moment { now, entropy })).await
     }
 
     /// Gets a token. Callers that come while an attempt is under way share its result; a token that was got and not

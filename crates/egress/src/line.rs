@@ -34,6 +34,9 @@ const OWN_HEADERS: [HeaderName; 9] = [
 /// The longest a token request may take.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Why a request to a system with signatures is not sent.
+const UNTIMED: &str = "each of its requests is signed, and this one came without time and nonce";
+
 pub(crate) struct Line {
     system: System,
     door: Door,
@@ -105,13 +108,26 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether each request is signed, which takes a moment of its own.
+    pub(crate) const fn signs(&self) -> bool {
+        matches!(self.prover, Prover::Signed(_))
+    }
+
     /// Sends a request with what completes it.
-    pub(crate) async fn send(&self, request: Request) -> Result<Response, Failure> {
+    pub(crate) async fn send(&self, request: Request, moment: Option<Moment>) -> Result<Response, Failure> {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| self.unbuildable(format!("{:?} is not a method", request.method)))?;
         let mut headers = self.headers(request.headers)?;
         if request.credential == Credential::Connection {
             self.prove(&mut headers)?;
+            if let Prover::Signed(client) = &self.prover {
+                let moment = moment.ok_or_else(|| self.unbuildable(UNTIMED.to_owned()))?;
+                let signed = self
+                    .door
+                    .uri(&request.path)
+                    .and_then(|uri| client.authorization(&method, &uri, &headers, &request.body, moment));
+                headers.insert(AUTHORIZATION, signed.map_err(|why| self.unbuildable(why))?);
+            }
         }
         let timeout = Duration::from_millis(request.timeout_ms);
         self.door
@@ -136,7 +152,8 @@ impl Line {
 
     fn prove(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
         match &self.prover {
-            Prover::Nothing => {}
+            // A signature is made last, over all of the request.
+            Prover::Nothing | Prover::Signed(_) => {}
             Prover::Fixed(name, value) => {
                 headers.insert(name, value.clone());
             }

@@ -80,15 +80,18 @@ impl Wire {
 
 impl Network for Wire {
     fn send(self: Arc<Self>, system: System, request: Request) -> BoxFuture<Result<Response, Failure>> {
-        Box::pin(async move { self.egress.send(&system, request).await })
+        Box::pin(async move {
+            if !self.egress.signs(&system) {
+                return self.egress.send(&system, request).await;
+            }
+            let entropy = entropy::wide().map_err(|none| unready(&none))?;
+            self.egress.send_signed(&system, request, self.clock.others_wall(), entropy).await
+        })
     }
 
     fn authorise(self: Arc<Self>, system: System) -> BoxFuture<Result<Fresh, AuthoriseError>> {
         Box::pin(async move {
-            let entropy = entropy::wide().map_err(|none| {
-                let (reached, kind) = (Reached::NotSent, FailureKind::Misconfigured);
-                AuthoriseError::Failed(Failure { reached, kind, detail: none.to_string(), wait: None })
-            })?;
+            let entropy = entropy::wide().map_err(|none| AuthoriseError::Failed(unready(&none)))?;
             let now = self.clock.others_wall();
             let authorised = match self.egress.authorise(&system, now, entropy).await {
                 Ok(authorised) => authorised,
@@ -101,4 +104,10 @@ impl Network for Wire {
             Ok(Fresh { scope, rotated, adopt })
         })
     }
+}
+
+/// Nothing was sent: there is no randomness.
+fn unready(none: &entropy::NoEntropy) -> Failure {
+    let (reached, kind) = (Reached::NotSent, FailureKind::Misconfigured);
+    Failure { reached, kind, detail: none.to_string(), wait: None }
 }

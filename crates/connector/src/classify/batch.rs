@@ -10,7 +10,8 @@
 //! | locked, in trouble | the same with its status among `rejects`; else uncertain |
 //! | another refusal, its status among `rejects` | `batch_rejected`: nothing was applied; alone: what the refusal says |
 //! | another refusal | uncertain |
-//! | 2xx | by its own result or error; uncertain without one, with two, or when places do not add up; where it begins a job: not known yet, uncertain without the job's id |
+//! | 2xx in which `refused` holds | as another status |
+//! | another 2xx | by its own result or error; uncertain without one, with two, or when places do not add up; where it begins a job: not known yet, uncertain without the job's id |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +78,7 @@ impl Connector {
             Ok(response) => response,
         };
         let whole = Answer::new(response);
-        let mut verdicts = match self.refused_whole(calls, first, &whole, now) {
+        let mut verdicts = match self.refused_whole(plan, calls, first, &whole, now) {
             Some(call) => {
                 let class = of_each(plan, calls, call.class, response.status);
                 let open = class == Class::Uncertain && call.class != Class::Uncertain;
@@ -107,9 +108,16 @@ impl Connector {
     }
 
     /// The answer, where it is no success: it is about all of them.
-    fn refused_whole(&self, calls: &[Call], first: &Call, answer: &Answer<'_>, now: Wall) -> Option<Outcome> {
-        let status = answer.response.status;
-        if (200..300).contains(&status) {
+    fn refused_whole(
+        &self,
+        plan: &BatchPlan,
+        calls: &[Call],
+        first: &Call,
+        answer: &Answer<'_>,
+        now: Wall,
+    ) -> Option<Outcome> {
+        let said = plan.refused.as_ref().zip(answer.json()).is_some_and(|(test, body)| test.holds(body));
+        if (200..300).contains(&answer.response.status) && !said {
             return None;
         }
         let rule = self.rules(first).find(|rule| rule.matches(answer));

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Answer;
 use crate::call::Call;
 use crate::connector::Connector;
+use crate::listing;
 use crate::plan::{AnswerPlan, CreatedPlan, IdPlan, ProbePlan, WritePlan};
 
 impl Connector {
@@ -13,10 +14,15 @@ impl Connector {
         match (call, self.write_plan(call)) {
             (Call::Write(_), Some(plan)) => self.written(&plan.answer, call, answer),
             (Call::Probe(_), Some(WritePlan { probe: Some(probe), .. })) => self.probed(probe, call, answer),
-            (Call::List { object, .. }, _) => {
+            (Call::List { object, cursor, .. }, _) => {
                 let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
-                let list = poll.zip(answer.json()).and_then(|(poll, body)| poll.found(body));
-                self.read(list.is_some(), call, answer)
+                let holds = poll.zip(answer.json()).is_some_and(|(poll, body)| {
+                    match listing::starting(poll, cursor) {
+                        Some(plan) => plan.token.text_at(body).is_some(),
+                        None => poll.found(body).is_some(),
+                    }
+                });
+                self.read(holds, call, answer)
             }
             (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),

@@ -82,6 +82,7 @@ impl Compiler<'_> {
             answer: self.answer(&source.answer),
             rules: self.rules(&source.rules),
             rejects: source.rejects.clone(),
+            refused: source.refused.as_ref().map(|test| self.test(test)),
             job: source.job.as_ref().map(|job| self.job(name, job, source.records_max)),
         };
         let spec = BatchSpec {

@@ -8,7 +8,7 @@ use canonical::Object;
 use serde_saphyr::Spanned;
 
 use super::Compiler;
-use crate::plan::{Kind, ObjectPlan, PagePlan, Pattern, PollPlan, WebhookPlan};
+use crate::plan::{CursorPlan, Kind, ObjectPlan, PagePlan, Pattern, PollPlan, WebhookPlan};
 use crate::source::{Format, Handled, PageSource, PollSource, Sorting, TypeRule, WebhookSource};
 use crate::spec::{PollSpec, WebhookSpec};
 use crate::template::Allowed;
@@ -27,7 +27,7 @@ impl Compiler<'_> {
         }
         let fits = match source.sorting {
             Sorting::Ascending => true,
-            Sorting::Descending => !matches!(source.page, PageSource::Offset { .. }),
+            Sorting::Descending => !matches!(source.page, PageSource::Offset { .. } | PageSource::Cursor(_)),
             Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
         };
         if !fits {
@@ -35,7 +35,7 @@ impl Compiler<'_> {
             self.error(
                 at,
                 format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
-                "ascending pages by `offset`, `after_id`, `token`, `link` or `link_token`, descending by `token`, \
+                "ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, \
                  `after_id`, `link` or `link_token`, id by `after_id`",
             );
         }
@@ -79,6 +79,11 @@ impl Compiler<'_> {
                     PagePlan::AfterId { more: more.as_ref().map(|path| self.path(path)) }
                 }
                 PageSource::Link(path) => PagePlan::Link { path: self.path(path), start },
+                PageSource::Cursor(cursor) => PagePlan::Cursor(Box::new(CursorPlan {
+                    start: self.request("list", &cursor.start, Allowed::List),
+                    token: self.path(&cursor.token),
+                    more: self.path(&cursor.more),
+                })),
                 PageSource::None => PagePlan::None,
             },
             size: usize::try_from(source.size).unwrap_or(usize::MAX),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::RequestSource;
-use super::answer::{AnswerSource, RuleSource};
+use super::answer::{AnswerSource, BodyTest, RuleSource};
 use crate::moment::Span;
 
 /// The batch form of a write operation. A single record goes by the operation itself.
@@ -39,6 +39,9 @@ pub(crate) struct BatchSource {
     /// With these the whole was refused and nothing of it applied.
     #[serde(default = "rejects_default")]
     pub(crate) rejects: Vec<u16>,
+    /// A 2xx in which this holds is no success: the whole was refused, as with another status.
+    #[serde(default)]
+    pub(crate) refused: Option<BodyTest>,
     /// The request only begins a job at the vendor; what came of each record is read when that is done.
     #[serde(default)]
     pub(crate) job: Option<JobSource>,

@@ -132,8 +132,23 @@ pub(crate) enum PageSource {
     /// The answer holds the address of the next page, absolute or from the host on. Its path and query are asked as they are;
     /// it must lie below what stands before the first slot of the request's path.
     Link(Spanned<String>),
+    /// The vendor's own cursor, which a first request gives for the bound and each page then carries on. It keeps the place
+    /// by itself: no page asks anew.
+    Cursor(Box<CursorSource>),
     /// One page is all there is.
     None,
+}
+
+/// A cursor of the vendor's.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CursorSource {
+    /// The request that gives the first token.
+    pub(crate) start: RequestSource,
+    /// Where the token stands, in its answer and in each page.
+    pub(crate) token: Spanned<String>,
+    /// More follows while something (but not `false`) stands there, even behind an empty page.
+    pub(crate) more: Spanned<String>,
 }
 
 /// How the system pushes changes.

@@ -13,8 +13,8 @@ use super::answer::{
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
 use super::listing::{
-    Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule,
-    WebhookSource,
+    CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
+    TypeRule, WebhookSource,
 };
 use super::{
     Absent, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
@@ -22,7 +22,7 @@ use super::{
     ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
 };
 use crate::moment::{Form, Unit};
-use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake};
+use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
 
 type Names = BTreeSet<String>;
@@ -104,6 +104,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("order", keys::<OrderSource>()),
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
+        ("cursor", keys::<CursorSource>()),
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
@@ -118,6 +119,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
     for (name, known) in [
         ("auth_kind", words::<AuthKind>()),
         ("client_placement", words::<ClientPlacement>()),
+        ("signature_method", words::<SignatureMethod>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
         ("parameter_kind", words::<ParameterKind>()),

@@ -132,6 +132,22 @@ fn one_record_that_cannot_be_rendered_is_no_other_ones() {
 }
 
 #[test]
+fn a_success_may_be_a_refusal_of_the_whole() {
+    let refused = format!("{POSITION}\n          refused: {{path: success, equals: false}}");
+    let no = json!({"success": false});
+    // Nothing says that nothing was applied.
+    assert_eq!(classes(&bound("upsert", &refused), 200, &no), ["uncertain"; 3]);
+    let whole = format!("{refused}\n          rejects: [200]");
+    assert_eq!(classes(&bound("upsert", &whole), 200, &no), ["batch_rejected"; 3]);
+    // It is about the place named, and about nothing else.
+    for other in [json!({"success": true}), json!({"ok": false}), json!([])] {
+        assert_eq!(said(&bound("upsert", &whole), 200, &other).0, "applied", "{other}");
+    }
+    let all = json!([{"id": 7}, {"id": 8, "success": false}, {"id": 9}]);
+    assert_eq!(classes(&bound("upsert", &whole), 200, &all), ["applied"; 3]);
+}
+
+#[test]
 fn results_by_position_count_only_when_there_is_one_for_each() {
     let connector = bound("upsert", POSITION);
     let all = json!([{"id": 7}, {"ok": false, "message": "bad"}, {"id": 9}]);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Fixtures, Manifest};
+use serde_json::json;
+
+use crate::{AuthKind, Fixtures, Manifest, SignatureMethod};
 
 #[test]
 fn every_builtin_manifest_is_sound() {
@@ -51,6 +53,7 @@ fixtures! {
     hubspot_fixtures_hold = "hubspot";
     klaviyo_fixtures_hold = "klaviyo";
     mailchimp_fixtures_hold = "mailchimp";
+    marketo_fixtures_hold = "marketo";
     netsuite_fixtures_hold = "netsuite";
     odoo_fixtures_hold = "odoo";
     quickbooks_fixtures_hold = "quickbooks";
@@ -90,4 +93,21 @@ fn signatures_of_the_vendors_are_taken() {
     assert!(signed("quickbooks", &[header], body));
     assert!(!signed("quickbooks", &[header], &body.replace("evt_1", "evt_2")));
     assert!(!signed("quickbooks", &[], body));
+}
+
+#[test]
+fn netsuite_signs_with_the_account_as_realm() {
+    let manifest = Manifest::parse("netsuite", Manifest::builtin("netsuite").unwrap()).unwrap();
+    let bind = |settings: &[(&str, &str)]| {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        manifest.with_parameters(&settings)
+    };
+    let connector = bind(&[("auth", "tba"), ("account", "1234567_SB1")]).unwrap();
+    let AuthKind::Oauth1 { realm, signature, .. } = connector.auth() else { panic!("it signs") };
+    assert_eq!((realm.as_deref(), *signature), (Some("1234567_SB1"), SignatureMethod::HmacSha256));
+    assert_eq!(connector.auth().secrets(), ["consumer_key", "consumer_secret", "token_id", "token_secret"]);
+    // Without the account there is no realm to name; the other ways need none.
+    let errors = bind(&[("auth", "tba")]).err().unwrap();
+    assert!(errors[0].to_string().contains("`{parameter.account}` needs a parameter"), "{}", errors[0]);
+    assert!(bind(&[]).is_ok());
 }

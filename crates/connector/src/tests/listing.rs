@@ -13,6 +13,8 @@ use crate::{Call, Connector, Cursor, Manifest, Response, Seen};
 struct Vendor {
     clock_s: i64,
     objects: BTreeMap<u64, (i64, u64)>,
+    /// Each change that there was: id, when, the how manieth.
+    log: Vec<(u64, i64, u64)>,
 }
 
 const START_S: i64 = 1_795_348_800;
@@ -31,6 +33,8 @@ enum Kind {
     /// …or by that token alone.
     AscendingToken,
     ById,
+    /// The log of changes, by the vendor's own cursor, which is a place in it.
+    ByCursor,
 }
 
 impl Kind {
@@ -45,6 +49,11 @@ impl Kind {
             }
             Self::AscendingToken => ("ascending", "{token: token}", true),
             Self::ById => ("id", "{after_id: {}}", false),
+            Self::ByCursor => (
+                "ascending",
+                "{cursor: {start: {method: GET, path: /start, query: {since: '{since|s}'}}, token: next, more: more}}",
+                false,
+            ),
         };
         format!(
             "connector: model\nversion: '1'\nabout: a model\nobjects:\n  things:\n    shape: {{id: id, order: {{path: n, form: number}}}}\n    poll:\n      every: 1m\n      lookback: 0s\n      request: {{method: GET, path: /things, query: {{since: '{{since|s}}', 'page?': '{{page}}'}}}}\n      items: items\n      mark: {{path: at, form: s, granularity: 1s, exclusive: {exclusive}}}\n      sorting: {sorting}\n      page: {page}\n      size: 3\n"
@@ -56,6 +65,9 @@ impl Kind {
         let url = url::Url::parse("http://x.test").unwrap().join(path).unwrap();
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         let since: i64 = query["since"].parse().unwrap();
+        if self == Self::ByCursor {
+            return vendor.logged(url.path(), since, query.get("page").map(String::as_str));
+        }
         let token = query.get("page").map_or((0, 0), |page| page.split_once('/').map_or((0, 0), two));
         let page: u64 = query.get("page").map_or(0, |page| page.parse().unwrap_or_default());
         let mut found: Vec<(u64, i64, u64)> = vendor
@@ -95,13 +107,7 @@ impl Kind {
                 _ => {}
             }
         }
-        let date =
-            Wall(vendor.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        Response {
-            status: 200,
-            headers: vec![("date".to_owned(), date)],
-            body: body.to_string().into_bytes(),
-        }
+        vendor.answer(&body)
     }
 }
 
@@ -152,6 +158,33 @@ impl Vendor {
             self.clock_s += passed_s;
             let object = self.objects.entry(*id).or_default();
             *object = (self.clock_s, object.1 + 1);
+            self.log.push((*id, self.clock_s, object.1));
+        }
+    }
+
+    /// A page of the log, or the token to begin with. Every other page is empty, and more follows.
+    fn logged(&self, path: &str, since: i64, token: Option<&str>) -> Response {
+        if path == "/start" {
+            let place = self.log.iter().take_while(|(_, at, _)| *at < since).count();
+            return self.answer(&json!({ "next": format!("{place}-0") }));
+        }
+        let (place, empty) = token.unwrap().split_once('-').unwrap();
+        let (place, shown): (usize, usize) = (place.parse().unwrap(), if empty == "1" { 3 } else { 0 });
+        let item = |(id, at, n): &(u64, i64, u64)| json!({"id": id, "at": at, "n": n});
+        let items: Vec<Value> = self.log.iter().skip(place).take(shown).map(item).collect();
+        let next = place + items.len();
+        let more = shown == 0 || next < self.log.len();
+        let next = format!("{next}-{}", u8::from(shown == 0));
+        self.answer(&json!({"items": items, "next": next, "more": more}))
+    }
+
+    fn answer(&self, body: &Value) -> Response {
+        let date =
+            Wall(self.clock_s * 1_000_000).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        Response {
+            status: 200,
+            headers: vec![("date".to_owned(), date)],
+            body: body.to_string().into_bytes(),
         }
     }
 }
@@ -169,6 +202,35 @@ fn a_link_that_leads_elsewhere_ends_nothing_and_is_not_followed() {
     let response = Response { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
     let error = connector.read_page(&call, &response).unwrap_err();
     assert_eq!(error.to_string(), "the next page's address does not lie below /things at next");
+}
+
+#[test]
+fn a_cursor_that_stands_still_ends_the_listing_and_is_told() {
+    let manifest = Manifest::parse("model", &Kind::ByCursor.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    let since = Some("2026-11-22T12:00:00Z".to_owned());
+    let (mut cursor, mut told) = (Cursor { since: since.clone(), ..Cursor::default() }, Vec::new());
+    for calls in 1..10 {
+        let call = Call::List { object: Object::new("things").unwrap(), cursor, now: Wall(0) };
+        let body = json!({"items": [{"id": 1, "at": START_S + 9, "n": 1}], "next": "7", "more": true});
+        let response = Response { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+        let page = connector.read_page(&call, &response).unwrap();
+        told.extend(page.garbled);
+        cursor = page.cursor;
+        if !page.more {
+            // A token, a page, and the same token again: the mark stays where it was.
+            assert_eq!((calls, told.len(), &cursor), (2, 1, &Cursor { since, ..Cursor::default() }));
+            return;
+        }
+    }
+    panic!("the listing does not end");
+}
+
+#[test]
+fn a_cursor_goes_with_no_feed_that_is_newest_first() {
+    let manifest = Kind::ByCursor.manifest().replace("sorting: ascending", "sorting: descending");
+    let error = Manifest::parse("model", &manifest).err().unwrap().remove(0).to_string();
+    assert!(error.contains("`page` does not go with `sorting: Descending`"), "{error}");
 }
 
 #[test]
@@ -207,7 +269,7 @@ proptest! {
         kind in prop_oneof![
             Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingById),
             Just(Kind::AscendingByLink), Just(Kind::AscendingLinkToken), Just(Kind::AscendingToken),
-            Just(Kind::ById)
+            Just(Kind::ById), Just(Kind::ByCursor)
         ],
         before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
         during in proptest::collection::vec(changes(), 0..20),

@@ -1,6 +1,6 @@
 //! What leaves, and what comes back.
 
-use connector::{AuthKind, Credential, FailureKind, Reached};
+use connector::{AuthKind, Credential, FailureKind, Reached, SignatureMethod};
 
 use super::server::{Reply, Server, json, with_headers};
 use super::{connection, crm, egress, post, request};
@@ -207,4 +207,41 @@ async fn i15_nothing_that_prints_shows_a_secret() {
     let failure = post(&egress, "/path?email=marker").await.unwrap_err();
     let shown = format!("{at:?} {egress:?} {failure:?} {failure}");
     assert!(!shown.contains("marker"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_system_with_signatures_signs_each_request_over_its_address() {
+    let server = Server::start(|_| json("200 OK", "{}")).await;
+    let egress = egress();
+    let [consumer_key, consumer_secret, token, token_secret] = ["ck", "cs", "tk", "ts"].map(str::to_owned);
+    let (realm, signature) = (Some("ACME".to_owned()), SignatureMethod::HmacSha256);
+    let auth = AuthKind::Oauth1 { consumer_key, consumer_secret, token, token_secret, realm, signature };
+    let secrets = [("ck", "client"), ("cs", "s&cret"), ("tk", "token"), ("ts", "hidden")];
+    egress.register(crm(), &connection(&server.url(), auth, &secrets)).unwrap();
+    assert!(egress.signs(&crm()));
+
+    let unsigned = egress.send(&crm(), request("GET", "/x", "")).await.unwrap_err();
+    assert_eq!(unsigned.kind, FailureKind::Misconfigured);
+    assert!(unsigned.detail.contains("is signed"), "{unsigned}");
+    let mut anonymous = request("GET", "/x", "");
+    anonymous.credential = Credential::Anonymous;
+    for (n, sent) in
+        [request("GET", "/x?a=1", ""), request("GET", "/x?a=2", ""), anonymous].into_iter().enumerate()
+    {
+        let nonce = u128::try_from(n).unwrap() + 1;
+        egress.send_signed(&crm(), sent, super::NOW, nonce).await.unwrap();
+    }
+    let seen = server.seen();
+    let shown = |n: usize| seen[n].header("authorization").map(str::to_owned);
+    let first = shown(0).unwrap();
+    assert!(first.starts_with("OAuth realm=\"ACME\", oauth_consumer_key=\"client\", "), "{first}");
+    assert!(
+        first.contains("oauth_timestamp=\"1700000000\", oauth_nonce=\"00000000000000000000000000000001\"")
+    );
+    assert!(!first.contains("cret") && !first.contains("hidden"), "I15");
+    assert_ne!(
+        first.split_once("signature=").unwrap().1,
+        shown(1).unwrap().split_once("signature=").unwrap().1
+    );
+    assert_eq!((seen.len(), shown(2)), (3, None));
 }
