@@ -123,12 +123,10 @@ fn page_loads(name: &str, page: &str, system: &str, entity: &str, writes: bool) 
     assert!(ways > 0 && shows.len() == ways + 1, "{name} shows {shows:?}");
     for way in 0..ways {
         let mut files = Files::new();
-        files.put("concord.yaml", &CONCORD.replace("system: crm", &format!("system: {system}")));
-        files.put(
-            "model/account.yaml",
-            &model("Account", "name phone city business_id customer_number email"),
-        );
-        files.put("model/contact.yaml", &model("Contact", "first_name last_name email"));
+        files.put("concord.yaml", CONCORD.replace("system: crm", &format!("system: {system}")));
+        files
+            .put("model/account.yaml", model("Account", "name phone city business_id customer_number email"));
+        files.put("model/contact.yaml", model("Contact", "first_name last_name email"));
         if writes {
             files.put("routes/all.yaml", &route);
         }
