@@ -181,3 +181,101 @@ fn what_the_pages_tell_to_write_loads() {
         assert_eq!(shown(&checked.warnings), "", "{}", page.name);
     }
 }
+
+/// Where the records of the other pages come from.
+const DESK: [(&str, &str); 3] = [
+    (
+        "systems/desk.yaml",
+        "\
+system: desk
+connector: webhook
+connection: {base_url: https://desk.example.com}
+webhook: {secrets: [{env: DESK_SECRET}]}
+",
+    ),
+    (
+        "mappings/account.desk.yaml",
+        "\
+mapping: account.desk
+version: 1
+entity: Account
+system: desk
+object: accounts
+fields: [{field: name, path: name, direction: in}]
+",
+    ),
+    (
+        "mappings/contact.desk.yaml",
+        "\
+mapping: contact.desk
+version: 1
+entity: Contact
+system: desk
+object: contacts
+fields: [{field: last_name, path: last_name, direction: in}]
+",
+    ),
+];
+
+/// Loads a page's files beside a desk; a file that is shown twice is shown in two ways, each of which must load.
+fn page_loads(name: &str, page: &str, system: &str, entity: &str, writes: bool) {
+    let model = |entity: &str, fields: &str| {
+        let properties = fields.split(' ').map(|field| format!("    {field}: {{type: string}}\n"));
+        let decimal = "    credit_limit: {type: string, format: decimal}\n".to_owned();
+        let properties: String = properties.chain([decimal]).collect();
+        format!(
+            "entity: {entity}\nversion: 1\nschema:\n  type: object\n  properties:\n{properties}fields: {{}}\n\
+             creators: [desk]\n"
+        )
+    };
+    let mapping = format!("{}.{system}", entity.to_lowercase());
+    let route = format!(
+        "routes:\n  - {{route: {mapping}, kind: sync, entity: {entity}, system: {system}, mapping: {mapping}, on_delete: \
+         delete}}\n"
+    );
+    let shows = files_of(page);
+    let ways = shows.iter().filter(|(path, _)| path.starts_with("systems/")).count();
+    assert!(ways > 0 && shows.len() == ways + 1, "{name} shows {shows:?}");
+    for way in 0..ways {
+        let mut files = Files::new();
+        files.put("concord.yaml", CONCORD.replace("system: crm", &format!("system: {system}")));
+        files
+            .put("model/account.yaml", model("Account", "name phone city business_id customer_number email"));
+        files.put("model/contact.yaml", model("Contact", "first_name last_name email"));
+        if writes {
+            files.put("routes/all.yaml", &route);
+        }
+        let systems = shows.iter().filter(|(path, _)| path.starts_with("systems/")).skip(way).take(1);
+        let mappings = shows.iter().filter(|(path, _)| path.starts_with("mappings/"));
+        for (path, text) in DESK.iter().chain(systems).chain(mappings) {
+            files.put(path, *text);
+        }
+        let checked = load(&files).unwrap_or_else(|problems| panic!("{name}: {}", shown(&problems)));
+        let warnings = shown(&checked.warnings);
+        assert!(warnings.is_empty() || !writes, "{name}: {warnings}");
+    }
+}
+
+#[test]
+fn what_the_other_pages_tell_to_write_loads_in_each_way_that_they_show() {
+    macro_rules! page {
+        ($name:literal, $system:literal, $entity:literal, $writes:literal) => {
+            page_loads(
+                $name,
+                include_str!(concat!("../../../../docs/connectors/", $name, ".md")),
+                $system,
+                $entity,
+                $writes,
+            )
+        };
+    }
+    page!("cloudevents", "portal", "Contact", true);
+    page!("http", "portal", "Account", true);
+    page!("hubspot", "crm", "Contact", true);
+    page!("mailchimp", "marketing", "Contact", true);
+    page!("marketo", "marketing", "Contact", true);
+    page!("netsuite", "erp", "Account", true);
+    page!("stripe", "billing", "Account", true);
+    page!("tryton", "erp", "Account", true);
+    page!("webhook", "shop", "Account", false);
+}
