@@ -109,10 +109,10 @@ impl Spoke {
             }
             self.active.insert(key.clone());
         }
-        let class = if decision == Decision::Retry && super::restored::was_asked(&obligation) {
-            super::restored::LOOKED
+        let because = if decision == Decision::Retry && super::restored::was_asked(&obligation) {
+            self.looked(why)
         } else {
-            decision.class()
+            reason(decision.class(), why)
         };
         unit.ops.push(Op::Settle {
             key: obligation.key,
@@ -127,7 +127,7 @@ impl Spoke {
             attempts: 0,
             due: now,
             waiting: None,
-            reason: Some(reason(class, why)),
+            reason: Some(because),
             at: now,
         });
         self.outbox.push((unit, After::Ordered(outside, decision, key)));

@@ -6,6 +6,9 @@
 //! target tells by an id of ours that outlived the restore, or can be looked through by content, or has just been
 //! listed, that is safe; else a person looks. The same holds for events that may have been told.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -198,8 +201,7 @@ impl Spoke {
         row: &SpokeRow,
     ) -> Option<Plan> {
         let restore = self.restore.as_ref()?;
-        // A person has looked, because of the restore. Whoever only retries what had failed before it has not.
-        let told_to = obligation.reason.as_ref().is_some_and(|reason| reason.class == LOOKED);
+        let told_to = restore.was_looked_at(obligation);
         match (route.kind, row.record.as_deref()) {
             (RouteKind::Sync, Some(record)) if row.link.is_some() => {
                 self.reread_first(restore, record, obligation, row)
@@ -230,7 +232,7 @@ impl Spoke {
         };
         let place = (self.system.clone(), obligation.object.clone());
         let most = if self.reads_are_behind() { ROUNDS_BEHIND_MAX } else { ROUNDS_MAX };
-        let ask = unverified && rounds_of(obligation) < most && restore.fetchable.contains(&place);
+        let ask = unverified && restore.rounds_of(obligation) < most && restore.fetchable.contains(&place);
         ask.then_some(Plan::Reread)
     }
 
@@ -323,14 +325,20 @@ impl Spoke {
         })
     }
 
+    /// Why a delivery goes on that a person was asked about.
+    pub(crate) fn looked(&self, why: &str) -> Reason {
+        let code = self.restore.as_ref().map(|restore| restore.epoch.number.to_string());
+        Reason { code, ..reason(LOOKED, why) }
+    }
+
     /// Everything the record is linked to is read; then the delivery is judged again.
     pub(crate) fn reread(&mut self, head: Head, obligation: &Obligation, turn: &mut Turn<'_>) {
         let Some(restore) = &self.restore else { return };
         turn.note(Mark::Reread { system: self.system.clone() });
-        let rounds = rounds_of(obligation);
+        let rounds = restore.rounds_of(obligation);
         let due = turn.now.wall + Duration::from_secs(1 << rounds.min(ROUNDS_MAX - 1));
         let why = Reason {
-            code: Some((rounds + 1).to_string()),
+            code: Some(format!("{}/{}", restore.epoch.number, rounds + 1)),
             ..reason(READING, "the store was restored from a backup: the object is read before it is written")
         };
         let want = Op::WantFetchOf {
@@ -380,13 +388,23 @@ impl Spoke {
     }
 }
 
-/// How often a delivery's object was asked for. Kept with the delivery: however many wait, each is counted (I19).
-fn rounds_of(obligation: &Obligation) -> u8 {
-    let reading = obligation.reason.as_ref().filter(|reason| reason.class == READING);
-    reading.and_then(|reason| reason.code.as_deref()?.parse().ok()).unwrap_or(0)
-}
-
 impl Restore {
+    /// How often a delivery's object was asked for since the restore. Kept with the delivery: however many wait, each is
+    /// counted (I19).
+    fn rounds_of(&self, obligation: &Obligation) -> u8 {
+        let reading = obligation.reason.as_ref().filter(|reason| reason.class == READING);
+        let counted = reading.and_then(|reason| reason.code.as_deref()?.split_once('/'));
+        let of_this = counted.filter(|(epoch, _)| *epoch == self.epoch.number.to_string());
+        of_this.and_then(|(_, rounds)| rounds.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether a person has looked because of this restore. Whoever only retries what had failed before it has not; nor
+    /// has whoever looked because of an earlier one: what he then let go may have been made after the backup was taken.
+    fn was_looked_at(&self, obligation: &Obligation) -> bool {
+        let looked = obligation.reason.as_ref().filter(|reason| reason.class == LOOKED);
+        looked.is_some_and(|reason| reason.code.as_deref() == Some(&*self.epoch.number.to_string()))
+    }
+
     /// Whether something of that time may have been told after the backup was taken, and forgotten: what is made after
     /// the listings were read again was not. A shadow that was read or written since knows better.
     fn is_in_doubt(&self, at: Wall, shadow: Option<&Shadow>, listed: bool) -> bool {
@@ -412,9 +430,11 @@ impl Restore {
 
 /// The class of reason with which a person is asked to look, and with which it goes on afterwards.
 const ASKED: &str = "restored";
-/// The class of reason of a delivery whose object is read first; its code is how often it was asked for.
+/// The code is the restore's number.
+const LOOKED: &str = "looked";
+/// The class of reason of a delivery whose object is read first; its code is the restore's number, and how often it was
+/// asked for since.
 const READING: &str = "reading_first";
-pub(crate) const LOOKED: &str = "looked";
 
 /// Whether a person was asked to look because of a restore.
 pub(crate) fn was_asked(obligation: &Obligation) -> bool {

@@ -133,9 +133,14 @@ impl Simulation {
         let late = estate.owed.iter().find(|(_, owed)| now > owed.1 + OWED_MAX);
         let Some((id, (value, since))) = late.map(|(id, owed)| (*id, *owed)) else { return };
         estate.owed.remove(&id);
-        let state = self.state_of_thing(id);
-        // What waits for a link there waits for its own kind.
-        if state == Some(ledger::State::Parked) {
+        let row = self.row_of_thing(id);
+        // What waits for a link there waits for its own kind. What may be there since before a restore waits for a person:
+        // that is promised (`uncertain`, class `restored`), and no other system's doing.
+        let asked = |row: &ledger::Obligation| {
+            row.state == ledger::State::Uncertain
+                && row.reason.as_ref().is_some_and(|why| why.class == "restored")
+        };
+        if row.as_ref().is_some_and(|row| row.state == ledger::State::Parked || asked(row)) {
             return;
         }
         // What waits for a time that will not come for long is not held up by others.
@@ -145,12 +150,16 @@ impl Simulation {
         let waits = (now - since) / 1_000_000;
         let source = self.targets.get(&super::system(files::SOURCE));
         let name = source.and_then(|source| Some(source.objects.get(&id)?.name.clone())).unwrap_or_default();
-        let what = format!("{name} at {value} is not at {healthy}, which is well, after {waits} s");
+        let class = |row: ledger::Obligation| row.reason.map(|why| why.class).unwrap_or_default();
+        let stands = row.map_or_else(String::new, |row| format!("{} {}", row.state.name(), class(row)));
+        let what = format!(
+            "{name} at {value} is not at {healthy}, which is well, after {waits} s; the ledger has it {stands}"
+        );
         self.violated("I10", &format!("{name} things/{id}/"), what);
     }
 
     /// How the delivery of a thing to the healthy target stands.
-    fn state_of_thing(&self, id: u64) -> Option<ledger::State> {
+    fn row_of_thing(&self, id: u64) -> Option<ledger::Obligation> {
         let healthy = self.estate.as_ref()?.healthy.clone();
         let look = Look::RecordByLink {
             system: super::system(files::SOURCE),
@@ -158,8 +167,8 @@ impl Simulation {
             external_id: id.to_string(),
         };
         let Some(Page::Record(Some(sheet))) = self.page(look) else { return None };
-        let mut rows = sheet.obligations.iter().filter(|row| row.system == healthy);
-        rows.find(|row| row.object.as_str() == "items").map(|row| row.state)
+        let mut rows = sheet.obligations.into_iter().filter(|row| row.system == healthy);
+        rows.find(|row| row.object.as_str() == "items")
     }
 
     /// I3: what is sent is durable before. I5: no owner's value is written over. I12: not while a breaker is open.
