@@ -73,6 +73,7 @@ pub(crate) fn merge(
         }
         // Our own write there may come after it: then what counts is said there again.
         let crosses = crosses(view, incoming, &record, field, value);
+        remember_judged(incoming, name, value, accepted);
         match judge(&word, sight, &mut record, accepted) {
             Judgement::Take(value) => {
                 conflict::answered(&word, &value, &mut record, accepted);
@@ -250,9 +251,19 @@ fn heard(word: &Word<'_>, sight: Sight, record: &Record, accepted: &mut Accepted
     !word.incoming.fetchable
 }
 
-/// Whether it is what we last knew there, or wrote lately or are writing there.
+/// Whether it is what we last knew there, or wrote lately or are writing there; or was judged before, in this version.
 pub(crate) fn is_ours(incoming: &Incoming, name: &str, value: &Value) -> bool {
-    [&incoming.known, &incoming.writing, &incoming.lately].iter().any(|ours| ours.get(name) == Some(value))
+    let ours = [&incoming.known, &incoming.writing, &incoming.lately, &incoming.judged];
+    ours.iter().any(|ours| ours.get(name) == Some(value))
+}
+
+/// What is said while a write of something else is on its way there is not known to stand there. That it was judged is kept,
+/// or it were another word when the same version is read once more.
+fn remember_judged(incoming: &Incoming, name: &str, value: &Value, accepted: &mut Accepted) {
+    let crosses = incoming.writing.contains_key(name) && !is_ours(incoming, name, value);
+    if let Some((shadow, _)) = accepted.shadow.as_mut().filter(|_| crosses && incoming.version().is_some()) {
+        shadow.meanwhile.insert(name.to_owned(), value.clone());
+    }
 }
 
 /// Whether a write of another value is on its way to the system that says this one, or may be any moment: it does not have
@@ -450,6 +461,9 @@ fn see(
     let coarse = by_token == Some(std::cmp::Ordering::Equal) && !incoming.read;
     let writing = view.intents.get(&key);
     let first = old.is_some_and(|old| restored::unverified(old, context.restored_at));
+    if incoming.version() > shadow.token {
+        shadow.meanwhile.clear();
+    }
     for (path, value) in &incoming.seen_paths {
         // What an open intent is changing right now is not known until it is closed. After a restore, what is open was
         // sent long ago, if at all: what stands there is what is known.

@@ -201,6 +201,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         known: Fields::new(),
         writing: Fields::new(),
         lately: Fields::new(),
+        judged: Fields::new(),
         lately_paths: BTreeSet::new(),
         silent: false,
         trace: "0af7651916cd43dd8448eb211c80319c".into(),

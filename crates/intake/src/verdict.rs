@@ -218,7 +218,9 @@ pub struct Incoming {
     pub writing: Fields,
     /// What of it we wrote there lately ourselves: an own write that comes back late, unless a read says otherwise.
     pub lately: Fields,
-    /// The target paths of those.
+    /// What was said there in this same version, and judged, while a write of ours was on its way.
+    pub judged: Fields,
+    /// The target paths of those that were written lately.
     pub lately_paths: BTreeSet<String>,
     /// Older than every replayable horizon or a snapshot: may carry state, fires no facts.
     pub silent: bool,
@@ -268,6 +270,7 @@ impl Incoming {
             known: Fields::new(),
             writing: Fields::new(),
             lately: Fields::new(),
+            judged: Fields::new(),
             lately_paths: BTreeSet::new(),
             silent: false,
             trace: trace.to_owned(),

@@ -83,6 +83,10 @@ pub struct Shadow {
     /// Paths whose value at the target is not known (an intent about them ended in doubt).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown: BTreeSet<String>,
+    /// The record's field → what was said of it there in the version `token`, and judged, while a write of something else was
+    /// on its way: nobody knows until that is settled what stands there, but in that version it is no other word.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub meanwhile: Fields,
     /// The version token the last write returned, or the newest seen: at or below it is an echo.
     pub token: Option<OrderToken>,
     /// When the last write was settled.
@@ -113,6 +117,7 @@ impl Shadow {
             external_id: None,
             fields: Fields::new(),
             unknown: BTreeSet::new(),
+            meanwhile: Fields::new(),
             token: None,
             written_at: None,
             recent: Vec::new(),

@@ -5,7 +5,7 @@ use planted::Bug;
 use crate::ownership::{self, existence, merging};
 
 /// Seeds that are run.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 250;
 
 /// I4, I5, I6: whatever people do where, each field is in the end what the ownership table says, everywhere; each violation
 /// is recorded, and none that nobody committed; no field is written more often than people edit.

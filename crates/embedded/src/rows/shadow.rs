@@ -19,6 +19,8 @@ struct ShadowDocument<'s> {
     fields: Cow<'s, Fields>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unknown: Cow<'s, BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    meanwhile: Cow<'s, Fields>,
     token: Option<OrderToken>,
     written_at: Option<Wall>,
     #[serde(default, skip_serializing_if = "<[Recent]>::is_empty")]
@@ -34,6 +36,7 @@ pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
         external_id: Cow::Borrowed(&shadow.external_id),
         fields: Cow::Borrowed(&shadow.fields),
         unknown: Cow::Borrowed(&shadow.unknown),
+        meanwhile: Cow::Borrowed(&shadow.meanwhile),
         token: shadow.token,
         written_at: shadow.written_at,
         recent: Cow::Borrowed(&shadow.recent),
@@ -57,6 +60,7 @@ pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
         external_id: sealed.external_id.into_owned(),
         fields: sealed.fields.into_owned(),
         unknown: sealed.unknown.into_owned(),
+        meanwhile: sealed.meanwhile.into_owned(),
         token: sealed.token,
         written_at: sealed.written_at,
         recent: sealed.recent.into_owned(),

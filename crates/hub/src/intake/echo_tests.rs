@@ -213,14 +213,20 @@ fn decided(shadow: Shadow, says: Value) -> Vec<Decision> {
     decided_of(&configuration(), view(shadow), says)
 }
 
-fn decided_of(config: &Arc<Configuration>, mut known: View, says: Value) -> Vec<Decision> {
+fn decided_of(config: &Arc<Configuration>, known: View, says: Value) -> Vec<Decision> {
+    let ops = taken_in(config, known, says, 50).into_iter();
+    ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None }).collect()
+}
+
+/// What is kept when it says that in a version.
+fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: i64) -> Vec<Op> {
     let mut effects: Vec<Effect> = Vec::new();
     let mut turn = Turn::new(Now { mono: Mono(1), wall: NOW }, 7, &mut effects);
     let observation = Observation {
         object: Object::new("orders").unwrap(),
         external_id: "o1".to_owned(),
         seen: Seen::State { fields: fields(says) },
-        order: Some(OrderToken(50)),
+        order: Some(OrderToken(version)),
         event_id: Some("e1".to_owned()),
         occurred_at: None,
         changed_at: None,
@@ -230,8 +236,7 @@ fn decided_of(config: &Arc<Configuration>, mut known: View, says: Value) -> Vec<
     let arrival = Arrival::Read(observation);
     let item = prepare::prepare(config, "", &source, &Origin::Pushed, NOW, 1, 0, arrival, &mut turn);
     let mut batch = units::decide_batch(config, &mut known, vec![item], &mut turn);
-    let ops = batch.units().into_iter().flat_map(|unit| unit.ops);
-    ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None }).collect()
+    batch.units().into_iter().flat_map(|unit| unit.ops).collect()
 }
 
 /// A proposal that means to the owner what it has already is answered by its next word: it had it, and says its own. What means
@@ -300,6 +305,55 @@ fn an_edit_among_what_is_known_is_an_edit() {
     let there = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c3"});
     let says = json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c2"});
     assert_eq!(refused(&decided(shadow(there), says)), ["account"]);
+}
+
+/// What is seen while a write is on its way is judged then. Read once more in the same version, when nobody knows any more
+/// what stands there, it is no other word; another value is, and so is the same in a later version: an edit back to it.
+#[test]
+fn i6_what_was_judged_while_a_write_was_on_its_way_is_judged_once() {
+    let config = configuration();
+    let orders = (rec(1), System::new("erp").unwrap(), Object::new("orders").unwrap());
+    let mut known = view(shadow(written()));
+    let writes = fields(json!({"name": "Bea"}));
+    let mut write = connector::Write {
+        object: orders.2.clone(),
+        operation: "put".to_owned(),
+        key: rec(1).to_string(),
+        external_id: Some("o1".to_owned()),
+        fields: writes.clone().into(),
+        whole: Arc::default(),
+        known: Arc::default(),
+        expected: None,
+        intent: "1".to_owned(),
+    };
+    let call = crate::written::keep(&mut write).into();
+    let intent = ledger::Intent { call, ..store::conformance::make::intent(1, "orders", 1) };
+    known.intents.insert(orders, intent);
+    let mut edited = written();
+    edited["name"] = json!("Zoe");
+    // What was known there before is not judged now: it may be an edit back to it, which a later look tells.
+    let kept_of = |ops: Vec<Op>| {
+        ops.into_iter().find_map(|op| if let Op::PutShadow(kept) = op { Some(kept) } else { None }).unwrap()
+    };
+    let same = taken_in(&config, known.clone(), written(), 50);
+    assert!(kept_of(same).meanwhile.is_empty());
+    let ops = taken_in(&config, known, edited.clone(), 50);
+    assert!(ops.iter().any(|op| matches!(op, Op::PutDecision(_))), "it is judged");
+    let mut kept = kept_of(ops);
+    assert_eq!((&kept.fields["name"], &kept.meanwhile), (&json!("Ada"), &fields(json!({"name": "Zoe"}))));
+
+    kept.confirm(&writes);
+    kept.doubt(&writes);
+    let refused_in = |says: &Value, version| {
+        let ops = taken_in(&config, view(kept.clone()), says.clone(), version).into_iter();
+        let decisions =
+            ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None });
+        refused(&decisions.collect::<Vec<_>>())
+    };
+    assert_eq!(refused_in(&edited, 50), Vec::<String>::new());
+    assert_eq!(refused_in(&edited, 51), ["name"]);
+    edited["name"] = json!("Eve");
+    assert_eq!(refused_in(&edited, 50), ["name"]);
 }
 
 fn seen(id: &str, order: i64, seen: Seen) -> Observation {

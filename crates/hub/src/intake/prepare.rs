@@ -375,6 +375,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         known: canonical::Fields::new(),
         writing: canonical::Fields::new(),
         lately: canonical::Fields::new(),
+        judged: canonical::Fields::new(),
         lately_paths: BTreeSet::new(),
         silent: false,
         trace: item.message.trace.clone(),

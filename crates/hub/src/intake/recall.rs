@@ -83,6 +83,10 @@ pub(super) fn recall(
                 known.clone_from(proposed);
             }
         }
+        // Shown again in the version in which it was judged, it is no other word. In a later one it may be an edit back to it.
+        if incoming.version().is_some() && incoming.version() == shadow.token {
+            incoming.judged.clone_from(&shadow.meanwhile);
+        }
         let open = view.intents.get(&key);
         // What is read is there now. Where nothing certain is known, it is ours if we wrote it lately; where another
         // value was certain, somebody has put it back.

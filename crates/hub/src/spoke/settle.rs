@@ -243,7 +243,10 @@ impl Spoke {
                 if settlement.outcome.token.is_none() {
                     shadow.remember(&self.forms(intent, &intent.fields), now);
                 }
-                shadow.token = settlement.outcome.token.or(shadow.token).max(shadow.token);
+                shadow.token = settlement.outcome.token.max(old.token);
+                if shadow.token != old.token {
+                    shadow.meanwhile.clear();
+                }
                 shadow.written_at = Some(now);
                 shadow.level = Level { ..intent.level };
                 shadow.external_id.clone_from(&external_id);

@@ -10,7 +10,7 @@ mod oracle;
 #[cfg(test)]
 mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use canonical::{MessageId, RecordId};
@@ -43,6 +43,8 @@ struct Pair {
     ending: Standing,
     /// What Ann has in mind for it.
     wish: Option<Wish>,
+    /// What she was asked for meanwhile.
+    asked: VecDeque<Wish>,
 }
 
 /// The world, what people will do in it and what they did.

@@ -351,6 +351,7 @@ pub fn shadow(record: u64, system_name: &str, object_name: &str) -> Shadow {
         external_id: Some("17".to_owned()),
         fields: fields("shadow"),
         unknown: BTreeSet::from(["email".to_owned()]),
+        meanwhile: fields("meanwhile"),
         token: Some(OrderToken(5)),
         written_at: Some(at(5)),
         recent: vec![ledger::Recent { at: at(4), values: BTreeMap::from([("email".to_owned(), u64::MAX)]) }],

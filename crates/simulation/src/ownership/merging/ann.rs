@@ -60,6 +60,16 @@ impl Simulation {
         }
     }
 
+    /// She is asked for that: she comes to it when she is done with what she is at.
+    pub(super) fn asks_ann(&mut self, pair: usize, wish: Wish) {
+        if let Some(pair) = self.pair_mut(pair) {
+            pair.asked.push_back(wish);
+            if pair.wish.is_none() {
+                pair.wish = pair.asked.pop_front();
+            }
+        }
+    }
+
     pub(super) fn quarantined_of_pairs(&self) -> Vec<Message> {
         let states = vec![MessageState::Quarantined];
         let filter = MessageFilter { states, limit: 200, ..MessageFilter::default() };
@@ -88,7 +98,7 @@ impl Simulation {
         if is_one == (wish.action == Action::Merge) {
             self.remember(&format!("! {} of pair-{number} is done", wish.action.name()));
             if let Some(pair) = self.pair_mut(number) {
-                pair.wish = None;
+                pair.wish = pair.asked.pop_front();
             }
             return;
         }

@@ -156,7 +156,7 @@ impl Simulation {
             }
             Act::Ask(wish) => {
                 self.remember(&format!("! Ann is asked for {wish:?}, pair-{}", deed.pair));
-                self.wishes(deed.pair, wish.clone());
+                self.asks_ann(deed.pair, wish.clone());
             }
         }
         if let Some(merging) = self.shared.as_mut().and_then(|shared| shared.merging.as_mut()) {
