@@ -157,7 +157,9 @@ async fn settle_one(folder: &Folder, estate: &Estate) {
     assert_eq!((&of(&mine)["state"], &of(&other)["state"]), (&"parked".into(), &"parked".into()));
     let done = concord(folder, &["dead-letter", "link", key, "--to", &mine, "--reason", "I know her"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    until("it is brought up to date", || of(&mine)["state"] == "delivered").await;
+    // What it brought home with the link is looked at once more, and is there already.
+    let settled = |row: Value| row["state"] == "delivered" || row["class"] == "no_change";
+    until("it is brought up to date", || settled(of(&mine))).await;
     let before = estate.foreseen().0[&("erp".to_owned(), "contact".to_owned())];
     let now = || estate.writes().0[&("erp".to_owned(), "contact".to_owned())];
     assert_eq!(now(), (before.0, before.1 + 1), "no second one is made of who is there");
