@@ -1,5 +1,6 @@
 //! Egress against real sockets: servers written by hand, so that each can misbehave in its own way.
 
+mod assertion;
 mod auth;
 mod failures;
 mod guard;
