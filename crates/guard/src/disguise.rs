@@ -18,6 +18,8 @@ const SOME_SECONDS: u64 = 1_795_348_800;
 pub struct Disguise {
     kept: BTreeSet<String>,
     known: BTreeMap<String, String>,
+    /// Numbers that may be moments, each with the place at which it came.
+    moments: BTreeMap<u64, u64>,
     given: BTreeSet<String>,
 }
 
@@ -64,10 +66,20 @@ impl Disguise {
         }
         match number.as_u64() {
             // What may be a moment stays one.
-            Some(1_000_000_000..=9_999_999_999) => Value::from(SOME_SECONDS),
-            Some(1_000_000_000_000..=9_999_999_999_999) => Value::from(SOME_SECONDS * 1000),
+            Some(seconds @ 1_000_000_000..=9_999_999_999) => Value::from(SOME_SECONDS + self.place(seconds)),
+            Some(ms @ 1_000_000_000_000..=9_999_999_999_999) => {
+                Value::from(SOME_SECONDS * 1000 + self.place(ms))
+            }
             _ => serde_json::from_str(&self.text(&number.to_string())).unwrap_or(Value::from(1)),
         }
+    }
+}
+
+impl Disguise {
+    /// The place at which a number came, so that two never become one.
+    fn place(&mut self, number: u64) -> u64 {
+        let next = self.moments.len() as u64;
+        *self.moments.entry(number).or_insert(next)
     }
 }
 
@@ -167,6 +179,9 @@ mod tests {
         let ids: BTreeSet<String> =
             (0..500).map(|number| disguise.text(&format!("{:05}", 10_000 + number))).collect();
         assert_eq!(ids.len(), 500);
+        let numbers: BTreeSet<String> =
+            (0..50_u64).map(|number| disguise.document(&json!(5_000_000_000 + number)).to_string()).collect();
+        assert_eq!(numbers.len(), 50, "ids of ten digits might be moments");
         let short: BTreeSet<String> = ('a'..='z').map(|one| disguise.text(&one.to_string())).collect();
         assert_eq!(short.len(), 26);
         let times = (0..300).map(|number| {
