@@ -1,5 +1,6 @@
 //! One system by itself, without a hub and without a store: for trying a connector.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,11 +8,12 @@ use anyhow::Context as _;
 use canonical::System;
 use config::{Configuration, SystemConfig};
 use connector::{AuthKind, Failure, FailureKind, Request, Response};
-use egress::{Connection, Egress, Timeouts};
+use egress::Egress;
 use runtime::clock::Clock;
 use runtime::{AuthoriseError, Network as _, Wire};
 
 use super::secrets;
+use super::tenant::reached;
 use crate::exit::Exit;
 
 /// A system that can be called.
@@ -38,24 +40,14 @@ impl Single {
                  give a system of its own another grant, and try that"
             )));
         }
-        let mut values = std::collections::BTreeMap::new();
+        let mut values = BTreeMap::new();
         for (name, reference) in &settings.connection.secrets {
             let secret = secrets::resolve(dir, reference).map_err(|why| {
                 Exit::Failed.because(format!("the secret `{name}` in {reference} of {system}: {why}"))
             })?;
             values.insert(name.clone(), secret);
         }
-        let connection = Connection {
-            base_url: settings.connection.base_url.clone(),
-            auth: settings.connector.auth().clone(),
-            secrets: values,
-            allow: settings.connection.allow.clone(),
-            timeouts: Timeouts {
-                connect: settings.connection.connect_timeout,
-                total: settings.connection.request_timeout,
-            },
-            concurrency: 1,
-        };
+        let connection = reached(settings, values, 1);
         let egress = Egress::new(configuration.tenant.clone(), egress::Options::default())?;
         egress.register(system.clone(), &connection)?;
         // Nothing rotates here, so that nothing is sealed.

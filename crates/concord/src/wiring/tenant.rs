@@ -1,5 +1,6 @@
 //! One tenant of a hub: its machines on their tasks, its way out, and the routers that answer for it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -123,17 +124,26 @@ pub(super) async fn connection(
     {
         values.insert(refresh_token.clone(), newest);
     }
-    Ok(Connection {
+    Ok(reached(settings, values, settings.limits.concurrency as usize))
+}
+
+/// How a system is reached with these secrets, by so many calls at once.
+pub(super) fn reached(
+    settings: &SystemConfig,
+    secrets: BTreeMap<String, Secret>,
+    concurrency: usize,
+) -> Connection {
+    Connection {
         base_url: settings.connection.base_url.clone(),
         auth: settings.connector.auth().clone(),
-        secrets: values,
+        secrets,
         allow: settings.connection.allow.clone(),
         timeouts: Timeouts {
             connect: settings.connection.connect_timeout,
             total: settings.connection.request_timeout,
         },
-        concurrency: settings.limits.concurrency as usize,
-    })
+        concurrency,
+    }
 }
 
 fn machines(configuration: &Arc<Configuration>) -> Vec<(MachineId, Box<dyn Machine>)> {
