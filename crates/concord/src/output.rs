@@ -93,6 +93,12 @@ impl Output {
         write(&mut io::stdout().lock(), text);
     }
 
+    /// A line of data that goes on; whether somebody reads it still.
+    pub(crate) fn line(&self, text: &str) -> bool {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok()
+    }
+
     /// Talk.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
