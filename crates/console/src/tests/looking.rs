@@ -272,7 +272,7 @@ async fn messages_that_wait_for_a_link_are_listed_when_asked_for() {
     let waiting = Message {
         state: MessageState::Parked,
         reason: None,
-        waiting: Some(make::external("crm", "companies", "k-1")),
+        waiting: Some(make::external("crm", "companies", "k@example.com")),
         deadline: Some(until),
         ..quarantined(4)
     };
@@ -289,7 +289,7 @@ async fn messages_that_wait_for_a_link_are_listed_when_asked_for() {
     );
     assert_eq!(page["items"][0]["reason"], json!(reason));
     let shown = bench.get("/api/v1/dead-letters?waiting=true&unmask=true").await;
-    assert!(shown["items"][0]["reason"].as_str().unwrap().contains("crm:companies/k-1"), "{shown}");
+    assert!(shown["items"][0]["reason"].as_str().unwrap().contains("crm:companies/k@example.com"), "{shown}");
     let (status, _) =
         bench.ask("GET", "/api/v1/dead-letters?waiting=true&kind=delivery", Some("t-read"), "").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
