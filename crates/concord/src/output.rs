@@ -199,7 +199,7 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::String(text) => text.replace(['\n', '\r', '\t'], " "),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-            items.iter().map(shown).collect::<Vec<_>>().join(",")
+            items.iter().map(shown).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

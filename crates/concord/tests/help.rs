@@ -106,7 +106,7 @@ fn every_exit_code_of_the_command_line_is_as_documented() {
     assert_eq!(code(&["--dir", dir, "system", "list"]), Some(7), "nobody runs there");
     assert_eq!(code(&["--url", "http://127.0.0.1:1", "system", "list"]), Some(7), "nobody listens there");
     assert_eq!(code(&["--url", "ftp://x", "system", "list"]), Some(64));
-    let key = folder.path().join("root.key");
+    let key = folder.path().join("secrets/root.key");
     let key = key.to_str().unwrap();
     assert_eq!(code(&["key", "new", key]), Some(0));
     assert_eq!(code(&["key", "new", key]), Some(6), "a key is never replaced");

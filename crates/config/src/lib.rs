@@ -11,6 +11,7 @@ mod configuration;
 mod cutover;
 mod document;
 mod files;
+mod passage;
 mod problem;
 mod secrets;
 mod settings;

@@ -267,6 +267,9 @@ pub(crate) enum DeadLetter {
         /// Only of this group, as the list shows it
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
+        /// In place of them the messages that wait for a link, and for nobody yet
+        #[arg(long, conflicts_with = "group")]
+        waiting: bool,
         #[command(flatten)]
         page: Page,
     },

@@ -264,3 +264,33 @@ async fn a_bad_filter_is_named_with_what_would_be_right() {
         assert!(problem["detail"].as_str().unwrap().contains(right), "{path}: {problem}");
     }
 }
+
+/// What waits for a link is seen before anybody has to do anything about it, with what it waits for and until when.
+#[tokio::test]
+async fn messages_that_wait_for_a_link_are_listed_when_asked_for() {
+    let until = make::at(1_000_000_000);
+    let waiting = Message {
+        state: MessageState::Parked,
+        reason: None,
+        waiting: Some(make::external("crm", "companies", "k@example.com")),
+        deadline: Some(until),
+        ..quarantined(4)
+    };
+    let mut ops = everything();
+    ops.push(Op::PutMessage(waiting));
+    let bench = Bench::with(ops);
+    let all = bench.get("/api/v1/dead-letters").await;
+    assert!(!column(&all, "state").contains(&"parked"), "{all}");
+    let page = bench.get("/api/v1/dead-letters?waiting=true").await;
+    assert_eq!(column(&page, "key"), [make::msg(4).to_string()]);
+    assert_eq!(page["groups"], json!(null));
+    let reason = format!(
+        "it refers to crm:companies/[masked], which is not linked yet: it waits for that, until {until}"
+    );
+    assert_eq!(page["items"][0]["reason"], json!(reason));
+    let shown = bench.get("/api/v1/dead-letters?waiting=true&unmask=true").await;
+    assert!(shown["items"][0]["reason"].as_str().unwrap().contains("crm:companies/k@example.com"), "{shown}");
+    let (status, _) =
+        bench.ask("GET", "/api/v1/dead-letters?waiting=true&kind=delivery", Some("t-read"), "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}

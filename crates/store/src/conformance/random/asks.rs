@@ -45,6 +45,7 @@ impl Dice {
         let matched = (entity("Contact"), "email".to_owned(), self.id().to_owned());
         Ask {
             event: self.some(event.clone()),
+            late: self.some(event.clone()),
             grave: self.some(event),
             records: (0..self.below(2)).map(|_| rec(1)).collect(),
             objects: (0..self.below(3)).map(|_| external(self.system(), self.object(), self.id())).collect(),
