@@ -77,14 +77,9 @@ impl Simulation {
         };
         if source.as_str() == files::UP
             && let Some(note) = fields.get("note").and_then(Value::as_str)
+            && note.starts_with("person")
         {
-            // What was said first may come last.
-            let order = observation.order;
-            let newer = estate.notes.get(&id).is_none_or(|(.., known)| order > *known);
-            if newer && note.starts_with("person") {
-                let since = estate.notes.get(&id).filter(|(known, ..)| known == note).map(|(_, at, _)| *at);
-                estate.notes.insert(id, (note.to_owned(), since.unwrap_or(now), order));
-            }
+            estate.notes.acknowledged(id, note, observation.order, now);
         }
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
         let key = fields.get("key").and_then(Value::as_str).unwrap_or_default();
