@@ -1,6 +1,10 @@
 //! Connectors on the command line: what is shown, what is found wrong and where, and calls to the sandbox.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end where it stands")]
 
+#[path = "support/desk.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod desk;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -276,4 +280,83 @@ fn a_document_becomes_a_connector_and_nothing_is_replaced() {
     assert_eq!(fs::read_to_string(folder.path().join("connectors/acme.yaml")).unwrap(), before);
     let named = concord(folder.path(), &["connector", "new", "-", "--name", "../acme"], OPENAPI);
     assert_eq!(named.status.code(), Some(64), "{}", talk(&named));
+}
+
+/// A folder with one system behind `address`, of a connector whose text is given.
+fn folder_of(connector: &str, address: &str, secrets: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write(
+        "concord.yaml",
+        "tenant: acme\npublic_url: http://127.0.0.1:1\nstore: {folder: ./data, root_key: {file: ./root.key}}\n\
+         listeners: {ingress: \"127.0.0.1:0\", operator: \"127.0.0.1:0\"}\n",
+    );
+    write("connectors/desk.yaml", connector);
+    write("secret.txt", "hush");
+    write(
+        "systems/desk.yaml",
+        &format!(
+            "system: desk\nconnector: connectors/desk.yaml\nconnection:\n  base_url: http://{address}\n  allow: \
+             [\"{address}\"]\n  secrets: {{{secrets}}}\n"
+        ),
+    );
+    folder
+}
+
+#[test]
+fn the_scopes_that_operations_need_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = data(&concord(folder.path(), &["connector", "show", "hubspot", "-o", "json"], ""));
+    let needed = sheet["scopes"]["needed"].as_array().unwrap();
+    let of = |object: &str, operation: &str| -> Vec<&str> {
+        let found = needed.iter().filter(|one| one["object"] == object && one["operation"] == operation);
+        found.map(|one| one["scope"].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("contacts", "upsert"), ["crm.objects.contacts.write"]);
+    assert_eq!(of("contacts", "list"), ["crm.objects.contacts.read"]);
+    assert_eq!(of("companies", "create.probe"), ["crm.objects.companies.read"]);
+    let page = concord(folder.path(), &["connector", "show", "klaviyo"], "");
+    let page = String::from_utf8(page.stdout).unwrap();
+    let line =
+        page.lines().find(|line| line.starts_with("data-privacy:write")).unwrap_or_else(|| panic!("{page}"));
+    assert!(line.contains("delete") && line.contains("profiles"), "{line}");
+    assert!(page.contains("scopes are granted at: Settings → API keys"), "{page}");
+    let none = data(&concord(folder.path(), &["connector", "show", "http", "-o", "json"], ""));
+    assert_eq!(none["scopes"], Value::Null);
+}
+
+#[test]
+fn what_a_token_says_of_its_scopes_is_compared_with_the_call() {
+    let connector = "\
+connector: desk
+version: '1'
+about: A desk.
+auth: {default: {oauth2_client_credentials: {token: /token, client_id: id, client_secret: id}}}
+scopes: {given: the app, always: [api], told: [api, read]}
+objects:
+  people:
+    shape: {id: id}
+    fetch: {request: {method: GET, path: '/people/{id}', scopes: [read]}}
+";
+    let address = desk::serve(|asked| match asked.line.as_str() {
+        "POST /token" => {
+            (200, r#"{"access_token": "t", "expires_in": 60, "scope": "api ann@acme.test"}"#.to_owned())
+        }
+        _ => (200, r#"{"id": "7"}"#.to_owned()),
+    });
+    let folder = folder_of(connector, &address, "id: {file: secret.txt}");
+    let tried =
+        concord(folder.path(), &["connector", "try", "desk", "fetch", "people", "7", "-o", "json"], "");
+    assert!(tried.status.success(), "{}", talk(&tried));
+    // What is told there and is no scope (Marketo gives the user's address) stays where it is.
+    assert_eq!(
+        data(&tried)["scopes"],
+        json!({ "granted": ["api"], "missing": ["read"], "given": "the app" })
+    );
+    let told = talk(&tried);
+    assert!(told.contains("the scope `read`, which this call needs, is not among them"), "{told}");
 }

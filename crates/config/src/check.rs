@@ -10,6 +10,7 @@ mod lookup;
 mod mapping;
 mod route;
 mod rules;
+mod scopes;
 mod system;
 mod target;
 mod trial;

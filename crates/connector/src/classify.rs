@@ -88,6 +88,7 @@ impl Call {
             Self::List { .. } => CallKind::List,
             Self::Fetch { .. } => CallKind::Fetch,
             Self::Identity => CallKind::Identity,
+            Self::Describe { .. } => CallKind::Describe,
             Self::Job { .. } => CallKind::Job,
         }
     }

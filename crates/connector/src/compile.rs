@@ -1,12 +1,14 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod describe;
 mod job;
 mod listing;
 mod object;
 mod parameters;
 mod request;
 mod rules;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,6 +118,7 @@ impl<'a> Compiler<'a> {
         let identity = source.identity.as_ref().filter(|_| asked).map(|identity| IdentityPlan {
             request: self.request("identity", &identity.request, Allowed::Constants),
             path: self.path(&identity.path),
+            scopes: identity.scopes.as_ref().map(|path| self.path(path)),
         });
         let (objects, any_object) = self.objects(paths);
         let webhook =
@@ -134,6 +137,7 @@ impl<'a> Compiler<'a> {
             gauges,
             identity,
             webhook,
+            scopes: source.scopes.as_ref().map(|scopes| self.scopes(scopes)),
             cloud_events,
             objects,
             any_object,

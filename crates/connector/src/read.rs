@@ -270,6 +270,20 @@ impl Connector {
         let body = success(response)?;
         plan.path.text_at(&body).ok_or_else(|| garbled("there is no account id", plan.path.as_str()))
     }
+
+    /// The scopes that the answer to [`Call::Identity`] says are granted; `None`: it does not say.
+    #[must_use]
+    pub fn granted(&self, response: &Response) -> Option<Vec<String>> {
+        let path = self.plan.identity.as_ref()?.scopes.as_ref()?;
+        let body = success(response).ok()?;
+        match path.find(&body)? {
+            Value::String(text) => {
+                Some(text.split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect())
+            }
+            Value::Array(items) => Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+            _ => None,
+        }
+    }
 }
 
 impl ObjectPlan {
@@ -333,7 +347,7 @@ impl Shape {
 }
 
 /// The JSON body of a 2xx answer.
-fn success(response: &Response) -> Result<Value, Garbled> {
+pub(crate) fn success(response: &Response) -> Result<Value, Garbled> {
     if !(200..300).contains(&response.status) {
         return Err(garbled(format!("the answer is {}, not a success", response.status), "status"));
     }
@@ -352,7 +366,7 @@ fn json(raw: &[u8]) -> Result<Value, Garbled> {
     })
 }
 
-fn place(path: &Path) -> String {
+pub(crate) fn place(path: &Path) -> String {
     if path.as_str().is_empty() { "the root".to_owned() } else { path.as_str().to_owned() }
 }
 

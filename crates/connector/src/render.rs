@@ -50,7 +50,9 @@ impl Connector {
                 (write.object.as_str(), Some(write), write.external_id.as_deref())
             }
             Call::Fetch { object, external_id } => (object.as_str(), None, Some(external_id.as_str())),
-            Call::List { object, .. } | Call::Job { object, .. } => (object.as_str(), None, None),
+            Call::List { object, .. } | Call::Describe { object } | Call::Job { object, .. } => {
+                (object.as_str(), None, None)
+            }
             Call::Identity => ("", None, None),
         };
         let job = match call {
@@ -84,6 +86,7 @@ impl Connector {
             Call::List { object, .. } => (object.as_str(), "list".to_owned()),
             Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
             Call::Identity => ("", "identity".to_owned()),
+            Call::Describe { object } => (object.as_str(), "describe".to_owned()),
             Call::Job { object, operation, .. } => (object.as_str(), format!("{operation}.job")),
         };
         let connector = self.name().to_owned();

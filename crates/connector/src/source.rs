@@ -4,7 +4,9 @@
 
 mod answer;
 mod batch;
+mod describe;
 mod listing;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +28,11 @@ pub(crate) use answer::{
     WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use scope::ScopesSource;
 
 /// The whole document.
 #[derive(Deserialize, Debug)]
@@ -52,6 +56,9 @@ pub(crate) struct ManifestSource {
     /// What the vendor allows.
     #[serde(default)]
     pub(crate) limits: LimitsSource,
+    /// What the vendor must permit: which scopes there are. What needs which stands with the requests.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<ScopesSource>>,
     /// Who am I? Guards links against a swapped account.
     #[serde(default)]
     pub(crate) identity: Option<IdentitySource>,
@@ -202,6 +209,9 @@ pub(crate) struct RequestSource {
     /// How much it draws.
     #[serde(default)]
     pub(crate) cost: Option<u32>,
+    /// The scopes or permissions that it needs, in the vendor's words; of `a or b` one is enough.
+    #[serde(default)]
+    pub(crate) scopes: Vec<Spanned<String>>,
 }
 
 /// An HTTP method.
@@ -234,6 +244,9 @@ pub(crate) struct IdentitySource {
     pub(crate) request: RequestSource,
     /// Where the account's id stands in the answer.
     pub(crate) path: Spanned<String>,
+    /// Where the granted scopes stand in the answer: a list, or a text with spaces between them.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<String>>,
 }
 
 /// An object, or a kind that objects share. What an object says itself wins over its kind, part by part.
@@ -264,6 +277,9 @@ pub(crate) struct ObjectSource {
     /// Reading what changed.
     #[serde(default)]
     pub(crate) poll: Option<PollSource>,
+    /// Asking which fields it has.
+    #[serde(default)]
+    pub(crate) describe: Option<DescribeSource>,
     /// Writing.
     #[serde(default)]
     pub(crate) writes: BTreeMap<String, WriteSource>,

@@ -90,6 +90,24 @@ pub(crate) struct Scope<'a> {
     pub(crate) job: Option<&'a str>,
 }
 
+impl Scope<'_> {
+    /// What constants are written in: it offers nothing.
+    pub(crate) fn of_nothing() -> Self {
+        static NONE: BTreeMap<String, Typed> = BTreeMap::new();
+        Self {
+            object: "",
+            write: None,
+            id: None,
+            since: None,
+            page: None,
+            now: Wall(0),
+            paths: &[],
+            types: &NONE,
+            job: None,
+        }
+    }
+}
+
 /// Why a slot could not be filled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Flaw {

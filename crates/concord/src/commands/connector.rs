@@ -4,6 +4,7 @@
 mod attempt;
 mod found;
 mod new;
+mod scopes;
 mod show;
 
 use std::path::Path;

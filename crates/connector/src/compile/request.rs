@@ -50,6 +50,7 @@ impl Compiler<'_> {
             credential: if source.anonymous { Credential::Anonymous } else { Credential::Connection },
             timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
             charge: self.charge(source),
+            scopes: self.needed(&source.scopes),
         }
     }
 

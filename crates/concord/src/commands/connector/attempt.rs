@@ -13,6 +13,7 @@ use mapping::suggest;
 use runtime::clock::Clock;
 use serde_json::{Value, json};
 
+use super::scopes;
 use crate::arguments::{ConnectorTry, TryCall, TryWrite};
 use crate::commands::check::tell as tell_problems;
 use crate::commands::mapping::sample;
@@ -55,6 +56,7 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let answer = runtime.block_on(single.send(request.clone()))?;
     let took = clock.now().mono.since(began);
+    let scopes = scopes::told(&settings.connector, &call, &answer, single.scopes());
     let now = clock.others_wall();
     let outcome = settings.connector.classify(&call, &answer, now);
     if given.fixture {
@@ -74,6 +76,7 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         "outcome": of_outcome(&outcome, &mut show),
         "judged_by": settings.connector.reason(&call, &answer).to_string(),
         "reads": read.as_ref().map(&mut show),
+        "scopes": scopes,
     });
     output.one(&sheet, |_| page(&sheet));
     tell(&sheet, &outcome, output);
@@ -331,4 +334,5 @@ fn tell(sheet: &Value, outcome: &Outcome, output: &Output) {
             shown(&told["left"]["limit"])
         ));
     }
+    scopes::tell(&sheet["scopes"], output);
 }
