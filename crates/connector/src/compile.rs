@@ -20,9 +20,10 @@ use serde_saphyr::{Location, Spanned};
 use crate::error::ManifestError;
 use crate::path::Path;
 use crate::plan::{Gauge, IdentityPlan, Plan};
-use crate::source::ManifestSource;
+use crate::source::{AnswersSource, ManifestSource};
 use crate::spec::{AuthKind, Bucket, Limits};
 use crate::template::{Allowed, Environment, Fault, Place, Template};
+use crate::xml::XmlPlan;
 
 /// The parameter that chooses among a manifest's ways to authenticate.
 pub(crate) const AUTH_PARAMETER: &str = "auth";
@@ -137,6 +138,10 @@ impl<'a> Compiler<'a> {
             gauges,
             identity,
             webhook,
+            xml: match &source.answers {
+                AnswersSource::Json => None,
+                AnswersSource::Xml(xml) => Some(XmlPlan { lists: xml.lists.clone() }),
+            },
             scopes: source.scopes.as_ref().map(|scopes| self.scopes(scopes)),
             cloud_events,
             objects,

@@ -16,7 +16,7 @@ use crate::exchange::Response;
 use crate::observation::Garbled;
 use crate::path::{Path, text_of};
 use crate::plan::{Pattern, RequestPlan, Test};
-use crate::read::{garbled, place, success};
+use crate::read::{garbled, place};
 
 pub use drift::Drift;
 
@@ -171,7 +171,8 @@ pub(crate) struct DescribePlan {
     pub(crate) through: Option<Path>,
     pub(crate) kind: Option<Path>,
     pub(crate) types: BTreeMap<String, FieldKind>,
-    pub(crate) required: Option<Test>,
+    pub(crate) also: Vec<String>,
+    pub(crate) required: Vec<Test>,
     pub(crate) writable: Vec<Test>,
     pub(crate) read_only: Vec<Test>,
     pub(crate) chars_max: Option<Path>,
@@ -205,7 +206,7 @@ impl Connector {
         let Some(plan) = self.object(object).and_then(|plan| plan.describe.as_ref()) else {
             return Err(garbled(format!("the fields of `{object}` cannot be asked for"), "the call"));
         };
-        plan.read(&success(response)?)
+        plan.read(&self.success(response)?)
     }
 }
 
@@ -239,6 +240,9 @@ impl DescribePlan {
                 described.fields.push(self.field(name, field));
             }
         }
+        let more = self.also.iter().filter(|name| !seen.contains(*name));
+        let more = more.map(|name| FieldSeen { path: name.clone(), ..FieldSeen::default() });
+        described.fields.extend(more.collect::<Vec<_>>());
         Ok(described)
     }
 
@@ -255,7 +259,7 @@ impl DescribePlan {
         FieldSeen {
             kind,
             vendor_type,
-            required: self.required.as_ref().map(|test| test.holds(field)),
+            required: (!self.required.is_empty()).then(|| self.required.iter().all(|test| test.holds(field))),
             writable: said.then_some(open && !shut),
             chars_max: chars_max.and_then(|text| text.parse().ok()).filter(|chars| *chars > 0),
             values: self

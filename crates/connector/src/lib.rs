@@ -18,6 +18,7 @@ mod describe;
 mod error;
 mod exchange;
 mod fixture;
+mod graphql;
 mod listing;
 mod manifest;
 mod moment;
@@ -34,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod xml;
 
 pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};

@@ -18,6 +18,7 @@ use crate::source::{Absent, CallKind, Format, Handled, Serves, Sorting, Transpor
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 use crate::template::Template;
 use crate::typed::Typed;
+use crate::xml::XmlPlan;
 
 /// The whole.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) identity: Option<IdentityPlan>,
     pub(crate) webhook: Option<WebhookPlan>,
     pub(crate) scopes: Option<ScopesPlan>,
+    /// How answers that are XML are read; `None`: they are JSON.
+    pub(crate) xml: Option<XmlPlan>,
     pub(crate) cloud_events: Vec<Kind>,
     pub(crate) objects: BTreeMap<Object, Arc<ObjectPlan>>,
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
@@ -297,7 +300,10 @@ impl RequestPlan {
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.needs_id()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
     }
@@ -311,7 +317,10 @@ impl RequestPlan {
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.names_key(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.names_key()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.names_key(),
         };
         body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
     }
@@ -328,8 +337,20 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 pub(crate) enum BodyPlan {
     None,
-    Json { node: Node, content_type: Box<str> },
+    Json {
+        node: Node,
+        content_type: Box<str>,
+    },
     Form(Node),
+    Xml {
+        node: Node,
+        content_type: Box<str>,
+    },
+    /// `head`: the object up to the value of `variables`, which is its last.
+    GraphQl {
+        head: Box<[u8]>,
+        variables: Node,
+    },
 }
 
 impl BodyPlan {
@@ -337,7 +358,8 @@ impl BodyPlan {
     pub(crate) fn holes(&self) -> usize {
         match self {
             Self::Json { node, .. } => node.holes(),
-            Self::None | Self::Form(_) => 0,
+            // Of these no parts are joined.
+            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } => 0,
         }
     }
 }

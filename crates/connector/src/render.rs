@@ -128,7 +128,7 @@ impl RequestPlan {
             body.reserve(1024);
         }
         match &self.body {
-            BodyPlan::None => {}
+            BodyPlan::None | BodyPlan::Xml { .. } | BodyPlan::GraphQl { .. } => {}
             BodyPlan::Json { node, content_type } => {
                 node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), content_type.to_string()));
@@ -138,6 +138,7 @@ impl RequestPlan {
                 headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
             }
         }
+        self.further(scope, &mut headers, &mut body)?;
         for pair in &self.headers {
             let mut value = String::new();
             match pair.write(scope, &mut value) {
@@ -156,6 +157,30 @@ impl RequestPlan {
             timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
             cost: self.charge.cost,
         })
+    }
+
+    /// The bodies that few vendors take.
+    fn further(
+        &self,
+        scope: &Scope<'_>,
+        headers: &mut Vec<(String, String)>,
+        body: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let written = match &self.body {
+            BodyPlan::Xml { node, content_type } => {
+                headers.push(("content-type".to_owned(), content_type.to_string()));
+                crate::xml::write(node, scope, body)
+            }
+            BodyPlan::GraphQl { head, variables } => {
+                headers.push(("content-type".to_owned(), "application/json".to_owned()));
+                body.extend_from_slice(head);
+                let written = variables.write(scope, body);
+                body.push(b'}');
+                written
+            }
+            BodyPlan::None | BodyPlan::Json { .. } | BodyPlan::Form(_) => Ok(()),
+        };
+        written.map_err(|flaw| self.refused(flaw, "the body"))
     }
 
     pub(crate) fn refused(&self, flaw: Flaw, place: &str) -> RenderError {

@@ -77,6 +77,9 @@ pub(crate) struct ManifestSource {
     /// Objects that only the system's own configuration knows.
     #[serde(default)]
     pub(crate) more_objects: Option<MoreSource>,
+    /// How answers and webhooks are written.
+    #[serde(default)]
+    pub(crate) answers: AnswersSource,
     /// Headers of every request.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Spanned<String>>,
@@ -191,12 +194,18 @@ pub(crate) struct RequestSource {
     /// A JSON body.
     #[serde(default)]
     pub(crate) json: Option<Spanned<Value>>,
-    /// The media type of the JSON body.
+    /// The media type of the JSON or XML body.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// A form body.
     #[serde(default)]
     pub(crate) form: Option<Spanned<Value>>,
+    /// An XML body: a table with the root as its key.
+    #[serde(default)]
+    pub(crate) xml: Option<Spanned<Value>>,
+    /// A GraphQL request.
+    #[serde(default)]
+    pub(crate) graphql: Option<Spanned<GraphQlSource>>,
     /// Sent without credential.
     #[serde(default)]
     pub(crate) anonymous: bool,
@@ -212,6 +221,41 @@ pub(crate) struct RequestSource {
     /// The scopes or permissions that it needs, in the vendor's words; of `a or b` one is enough.
     #[serde(default)]
     pub(crate) scopes: Vec<Spanned<String>>,
+}
+
+/// A GraphQL request: its text is sent as it stands here, and values go in its variables alone.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GraphQlSource {
+    /// The text.
+    pub(crate) query: String,
+    /// The operation of the text that is meant, where it has several.
+    #[serde(default)]
+    pub(crate) operation: Option<String>,
+    /// A JSON object with slots, by the names of the variables; `?` likewise.
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, Value>,
+}
+
+/// How answers and webhooks are written.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum AnswersSource {
+    /// JSON.
+    #[default]
+    Json,
+    /// XML, unless a body begins otherwise. It is read as if it were JSON.
+    Xml(XmlSource),
+}
+
+/// How XML is read: an element is a text, or an object of its attributes (`@name`), its elements by their names without
+/// prefix, and its text (`#text`).
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct XmlSource {
+    /// The elements that are lists even if there is one of them.
+    #[serde(default)]
+    pub(crate) lists: Vec<String>,
 }
 
 /// An HTTP method.

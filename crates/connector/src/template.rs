@@ -150,6 +150,11 @@ impl Slot {
         Err(Flaw::Missing { slot: self.written.clone() })
     }
 
+    /// Its value cannot stand where it would go.
+    pub(crate) fn unfit(&self, why: &'static str) -> Flaw {
+        Flaw::Unfit { slot: self.written.clone(), why: Cow::Borrowed(why) }
+    }
+
     /// The value as text; null and the empty text count as missing.
     fn text<'a>(&'a self, scope: &Scope<'a>) -> Result<Cow<'a, str>, Flaw> {
         let text = match self.value(scope)? {

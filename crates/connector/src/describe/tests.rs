@@ -24,7 +24,8 @@ objects:
       through: leads
       type: type
       types: {string: text, picklist: choice, lookup: reference, json: object}
-      required: {path: must, equals: true}
+      also: [Name, Made]
+      required: [{path: must, equals: true}, {path: create, equals: true}]
       writable: [{path: create, equals: true}, {path: update, equals: true}]
       read_only: [{path: calculated, equals: true}]
       chars_max: length
@@ -59,7 +60,10 @@ fn sample() -> Described {
 #[test]
 fn fields_are_read_with_what_the_vendor_says_of_them() {
     let described = sample();
-    assert_eq!(described.paths().collect::<Vec<_>>(), ["Name", "Level__c", "Tag", "Total", "Boss", "more"]);
+    assert_eq!(
+        described.paths().collect::<Vec<_>>(),
+        ["Name", "Level__c", "Tag", "Total", "Boss", "more", "Made"]
+    );
     let field = |path: &str| described.fields.iter().find(|field| field.path == path).unwrap();
     let name = field("Name");
     assert_eq!((name.kind, name.required, name.writable), (FieldKind::Text, Some(true), Some(true)));
@@ -183,6 +187,6 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("chars_max:", "char_max:"),
-        ["desk.yaml:20:7: unknown field `char_max`; did you mean `chars_max`?"]
+        ["desk.yaml:21:7: unknown field `char_max`; did you mean `chars_max`?"]
     );
 }

@@ -31,9 +31,12 @@ pub(crate) struct DescribeSource {
     /// What the vendor's types are; one that is not named here fits anything.
     #[serde(default)]
     pub(crate) types: BTreeMap<String, FieldKind>,
-    /// A new object must have it when this holds.
+    /// Fields that there are, and that the answer leaves out.
     #[serde(default)]
-    pub(crate) required: Option<BodyTest>,
+    pub(crate) also: Vec<String>,
+    /// A new object must have it when all of these hold. Absent: the vendor does not say.
+    #[serde(default)]
+    pub(crate) required: Vec<BodyTest>,
     /// It can be written when one of these holds. Absent: the vendor does not say.
     #[serde(default)]
     pub(crate) writable: Vec<BodyTest>,

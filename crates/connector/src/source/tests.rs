@@ -19,9 +19,9 @@ use super::listing::{
 };
 use super::scope::ScopesSource;
 use super::{
-    Absent, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
-    ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource,
-    ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
+    Absent, AnswersSource, BucketSource, FalseSource, FetchSource, GraphQlSource, IdempotencySource,
+    IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind,
+    ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource, XmlSource,
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
@@ -81,6 +81,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("limits", keys::<LimitsSource>()),
         ("bucket", keys::<BucketSource>()),
         ("request", keys::<RequestSource>()),
+        ("graphql", keys::<GraphQlSource>()),
+        ("xml", keys::<XmlSource>()),
         ("identity", keys::<IdentitySource>()),
         ("scopes", keys::<ScopesSource>()),
         ("object", keys::<ObjectSource>()),
@@ -131,6 +133,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("field_kind", words::<FieldKind>()),
         ("parameter_kind", words::<ParameterKind>()),
         ("method", words::<Method>()),
+        ("answers", words::<AnswersSource>()),
         ("absent", words::<Absent>()),
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),
