@@ -15,7 +15,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
-pub(crate) use connector::{Connector, ConnectorCheck, ConnectorNew, ConnectorOf, ConnectorTest};
+pub(crate) use connector::{
+    Connector, ConnectorCheck, ConnectorDescribe, ConnectorNew, ConnectorOf, ConnectorTest,
+};
 pub(crate) use connector_try::{ConnectorTry, TryCall, TryWrite};
 pub(crate) use link::Link;
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};

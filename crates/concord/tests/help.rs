@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 47] = [
+const TOPICS: [&str; 48] = [
     "",
     "demo",
     "check",
@@ -22,6 +22,7 @@ const TOPICS: [&str; 47] = [
     "connector",
     "connector show",
     "connector check",
+    "connector describe",
     "connector new",
     "connector test",
     "connector try",

@@ -1,12 +1,14 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod describe;
 mod job;
 mod listing;
 mod object;
 mod parameters;
 mod request;
 mod rules;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +20,10 @@ use serde_saphyr::{Location, Spanned};
 use crate::error::ManifestError;
 use crate::path::Path;
 use crate::plan::{Gauge, IdentityPlan, Plan};
-use crate::source::ManifestSource;
+use crate::source::{AnswersSource, ManifestSource};
 use crate::spec::{AuthKind, Bucket, Limits};
 use crate::template::{Allowed, Environment, Fault, Place, Template};
+use crate::xml::XmlPlan;
 
 /// The parameter that chooses among a manifest's ways to authenticate.
 pub(crate) const AUTH_PARAMETER: &str = "auth";
@@ -116,6 +119,7 @@ impl<'a> Compiler<'a> {
         let identity = source.identity.as_ref().filter(|_| asked).map(|identity| IdentityPlan {
             request: self.request("identity", &identity.request, Allowed::Constants),
             path: self.path(&identity.path),
+            scopes: identity.scopes.as_ref().map(|path| self.path(path)),
         });
         let (objects, any_object) = self.objects(paths);
         let webhook =
@@ -134,6 +138,11 @@ impl<'a> Compiler<'a> {
             gauges,
             identity,
             webhook,
+            xml: match &source.answers {
+                AnswersSource::Json => None,
+                AnswersSource::Xml(xml) => Some(XmlPlan { lists: xml.lists.clone() }),
+            },
+            scopes: source.scopes.as_ref().map(|scopes| self.scopes(scopes)),
             cloud_events,
             objects,
             any_object,

@@ -14,9 +14,11 @@ mod call;
 mod classify;
 mod compile;
 mod connector;
+mod describe;
 mod error;
 mod exchange;
 mod fixture;
+mod graphql;
 mod listing;
 mod manifest;
 mod moment;
@@ -26,23 +28,27 @@ mod path;
 mod plan;
 mod read;
 mod render;
+mod scope;
 mod source;
 mod spec;
 mod template;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod xml;
 
 pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};
 pub use connector::Connector;
+pub use describe::{Described, Drift, FieldKind, FieldSeen, Known};
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
+pub use scope::{Needed, Surplus, Use};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
     PollSpec, SignatureMethod, WebhookSpec, WriteSpec,

@@ -9,13 +9,16 @@ use ledger::Class;
 use serde_json::Value;
 
 use crate::body::Node;
+use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
 use crate::path::Path;
+use crate::scope::ScopesPlan;
 use crate::source::{Absent, CallKind, Format, Handled, Serves, Sorting, Transport, WaitForm};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 use crate::template::Template;
 use crate::typed::Typed;
+use crate::xml::XmlPlan;
 
 /// The whole.
 #[derive(Debug)]
@@ -28,6 +31,9 @@ pub(crate) struct Plan {
     pub(crate) gauges: Vec<Gauge>,
     pub(crate) identity: Option<IdentityPlan>,
     pub(crate) webhook: Option<WebhookPlan>,
+    pub(crate) scopes: Option<ScopesPlan>,
+    /// How answers that are XML are read; `None`: they are JSON.
+    pub(crate) xml: Option<XmlPlan>,
     pub(crate) cloud_events: Vec<Kind>,
     pub(crate) objects: BTreeMap<Object, Arc<ObjectPlan>>,
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
@@ -63,6 +69,8 @@ impl Gauge {
 pub(crate) struct IdentityPlan {
     pub(crate) request: RequestPlan,
     pub(crate) path: Path,
+    /// The granted scopes.
+    pub(crate) scopes: Option<Path>,
 }
 
 #[derive(Debug)]
@@ -72,6 +80,7 @@ pub(crate) struct ObjectPlan {
     pub(crate) types: BTreeMap<String, Typed>,
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
+    pub(crate) describe: Option<DescribePlan>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
 }
@@ -156,6 +165,15 @@ pub(crate) struct PollPlan {
 }
 
 impl PollPlan {
+    /// All requests that a listing makes.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        let start = match &self.page {
+            PagePlan::Cursor(cursor) => Some(&cursor.start),
+            _ => None,
+        };
+        [&self.request].into_iter().chain(start)
+    }
+
     /// The list in an answer; `None` when there is none, and nothing that says so.
     pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
         match (self.items.find(body), &self.empty) {
@@ -211,6 +229,17 @@ pub(crate) struct WritePlan {
     pub(crate) batch: Option<BatchPlan>,
 }
 
+impl WritePlan {
+    /// All requests that belong to it: itself, looking for its effect, its batch, that one's job.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        let probe = self.probe.iter().map(|probe| &probe.request);
+        let batch = self.batch.iter().map(|batch| &batch.request);
+        let jobs = self.batch.iter().filter_map(|batch| batch.job.as_ref());
+        let jobs = jobs.flat_map(|job| [&job.status].into_iter().chain(&job.results));
+        [&self.request].into_iter().chain(probe).chain(batch).chain(jobs)
+    }
+}
+
 /// Several records of an operation in one request.
 #[derive(Debug)]
 pub(crate) struct BatchPlan {
@@ -263,6 +292,7 @@ pub(crate) struct RequestPlan {
     pub(crate) credential: Credential,
     pub(crate) timeout: Duration,
     pub(crate) charge: Charge,
+    pub(crate) scopes: Vec<Template>,
 }
 
 impl RequestPlan {
@@ -270,7 +300,10 @@ impl RequestPlan {
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.needs_id()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
     }
@@ -284,7 +317,10 @@ impl RequestPlan {
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.names_key(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.names_key()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.names_key(),
         };
         body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
     }
@@ -301,8 +337,20 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 pub(crate) enum BodyPlan {
     None,
-    Json { node: Node, content_type: Box<str> },
+    Json {
+        node: Node,
+        content_type: Box<str>,
+    },
     Form(Node),
+    Xml {
+        node: Node,
+        content_type: Box<str>,
+    },
+    /// `head`: the object up to the value of `variables`, which is its last.
+    GraphQl {
+        head: Box<[u8]>,
+        variables: Node,
+    },
 }
 
 impl BodyPlan {
@@ -310,7 +358,8 @@ impl BodyPlan {
     pub(crate) fn holes(&self) -> usize {
         match self {
             Self::Json { node, .. } => node.holes(),
-            Self::None | Self::Form(_) => 0,
+            // Of these no parts are joined.
+            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } => 0,
         }
     }
 }
@@ -341,6 +390,7 @@ impl ObjectPlan {
             types: BTreeMap::new(),
             fetch: None,
             poll: None,
+            describe: None,
             writes: Vec::new(),
             errors: Vec::new(),
         }
@@ -465,6 +515,7 @@ pub(crate) struct WaitPlan {
 #[derive(Debug)]
 pub(crate) struct WebhookPlan {
     pub(crate) spec: WebhookSpec,
+    pub(crate) scopes: Vec<Template>,
     pub(crate) format: Format,
     pub(crate) items: Option<Path>,
     pub(crate) id: Vec<Path>,

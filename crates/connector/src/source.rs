@@ -4,7 +4,9 @@
 
 mod answer;
 mod batch;
+mod describe;
 mod listing;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +28,11 @@ pub(crate) use answer::{
     WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use scope::ScopesSource;
 
 /// The whole document.
 #[derive(Deserialize, Debug)]
@@ -52,6 +56,9 @@ pub(crate) struct ManifestSource {
     /// What the vendor allows.
     #[serde(default)]
     pub(crate) limits: LimitsSource,
+    /// What the vendor must permit: which scopes there are. What needs which stands with the requests.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<ScopesSource>>,
     /// Who am I? Guards links against a swapped account.
     #[serde(default)]
     pub(crate) identity: Option<IdentitySource>,
@@ -70,6 +77,9 @@ pub(crate) struct ManifestSource {
     /// Objects that only the system's own configuration knows.
     #[serde(default)]
     pub(crate) more_objects: Option<MoreSource>,
+    /// How answers and webhooks are written.
+    #[serde(default)]
+    pub(crate) answers: AnswersSource,
     /// Headers of every request.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Spanned<String>>,
@@ -184,12 +194,18 @@ pub(crate) struct RequestSource {
     /// A JSON body.
     #[serde(default)]
     pub(crate) json: Option<Spanned<Value>>,
-    /// The media type of the JSON body.
+    /// The media type of the JSON or XML body.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// A form body.
     #[serde(default)]
     pub(crate) form: Option<Spanned<Value>>,
+    /// An XML body: a table with the root as its key.
+    #[serde(default)]
+    pub(crate) xml: Option<Spanned<Value>>,
+    /// A GraphQL request.
+    #[serde(default)]
+    pub(crate) graphql: Option<Spanned<GraphQlSource>>,
     /// Sent without credential.
     #[serde(default)]
     pub(crate) anonymous: bool,
@@ -202,6 +218,44 @@ pub(crate) struct RequestSource {
     /// How much it draws.
     #[serde(default)]
     pub(crate) cost: Option<u32>,
+    /// The scopes or permissions that it needs, in the vendor's words; of `a or b` one is enough.
+    #[serde(default)]
+    pub(crate) scopes: Vec<Spanned<String>>,
+}
+
+/// A GraphQL request: its text is sent as it stands here, and values go in its variables alone.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GraphQlSource {
+    /// The text.
+    pub(crate) query: String,
+    /// The operation of the text that is meant, where it has several.
+    #[serde(default)]
+    pub(crate) operation: Option<String>,
+    /// A JSON object with slots, by the names of the variables; `?` likewise.
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, Value>,
+}
+
+/// How answers and webhooks are written.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum AnswersSource {
+    /// JSON.
+    #[default]
+    Json,
+    /// XML, unless a body begins otherwise. It is read as if it were JSON.
+    Xml(XmlSource),
+}
+
+/// How XML is read: an element is a text, or an object of its attributes (`@name`), its elements by their names without
+/// prefix, and its text (`#text`).
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct XmlSource {
+    /// The elements that are lists even if there is one of them.
+    #[serde(default)]
+    pub(crate) lists: Vec<String>,
 }
 
 /// An HTTP method.
@@ -234,6 +288,9 @@ pub(crate) struct IdentitySource {
     pub(crate) request: RequestSource,
     /// Where the account's id stands in the answer.
     pub(crate) path: Spanned<String>,
+    /// Where the granted scopes stand in the answer: a list, or a text with spaces between them.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<String>>,
 }
 
 /// An object, or a kind that objects share. What an object says itself wins over its kind, part by part.
@@ -264,6 +321,9 @@ pub(crate) struct ObjectSource {
     /// Reading what changed.
     #[serde(default)]
     pub(crate) poll: Option<PollSource>,
+    /// Asking which fields it has.
+    #[serde(default)]
+    pub(crate) describe: Option<DescribeSource>,
     /// Writing.
     #[serde(default)]
     pub(crate) writes: BTreeMap<String, WriteSource>,

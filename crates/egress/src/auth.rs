@@ -73,6 +73,8 @@ pub(crate) struct Grant {
     pub(crate) life: Duration,
     /// The refresh token that replaces the one used.
     pub(crate) rotated: Option<Secret>,
+    /// The scopes that the answer names (RFC 6749 section 5.1); `None`: it names none.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// A token that was got and is not yet in use: [`crate::Egress::adopt`] puts it to use.

@@ -160,6 +160,13 @@ impl Egress {
         }
     }
 
+    /// The scopes of the token in use, as the answer to its request named them; `None` where none is in use, or the answer
+    /// named none (it need not where all that were asked for are granted, RFC 6749 section 5.1).
+    #[must_use]
+    pub fn scopes(&self, system: &System) -> Option<Vec<String>> {
+        self.line(system).ok()?.scopes()
+    }
+
     fn line(&self, system: &System) -> Result<Arc<Line>, Failure> {
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
         lines.get(system).cloned().ok_or_else(|| Failure {

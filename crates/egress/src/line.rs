@@ -56,6 +56,8 @@ pub(crate) struct Line {
 pub(crate) struct State {
     granted: u64,
     in_use: Option<HeaderValue>,
+    /// The scopes that the answer with the token in use named.
+    scopes: Option<Vec<String>>,
     /// Got and not yet adopted. Until then no other is asked for: a refresh token is spent only once.
     pub(crate) pending: Option<Authorised>,
     /// The newest refresh token that may be used.
@@ -221,10 +223,16 @@ impl Line {
         if state.pending.as_ref().is_some_and(|pending| pending.number == authorised.number) {
             state.pending = None;
             state.in_use = Some(authorised.grant.authorization.clone());
+            state.scopes.clone_from(&authorised.grant.scopes);
             if let Some(rotated) = &authorised.grant.rotated {
                 state.refresh = Some(rotated.clone());
             }
         }
+    }
+
+    /// The scopes of the token in use, where its answer named them.
+    pub(crate) fn scopes(&self) -> Option<Vec<String>> {
+        self.state().scopes.clone()
     }
 
     fn unbuildable(&self, why: String) -> Failure {

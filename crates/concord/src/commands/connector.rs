@@ -2,8 +2,10 @@
 //! system.
 
 mod attempt;
+mod describe;
 mod found;
 mod new;
+mod scopes;
 mod show;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ pub(crate) fn run(given: Connector, settings: &Settings, output: &Output) -> any
         Connector::New(given) => new::run(&given, &settings.dir, output),
         Connector::Test(given) => test(&given, &settings.dir, output),
         Connector::Try(given) => attempt::run(&given, &settings.dir, output),
+        Connector::Describe(given) => describe::run(&given, settings, output),
     }
 }
 

@@ -108,6 +108,7 @@ impl Checks {
             connector_digest,
             limits,
             connection: connection?,
+            scopes: source.connection.scopes,
             webhook,
             poll,
             history: source.history,

@@ -12,15 +12,18 @@ use super::answer::{
     ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
     CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
     TypeRule, WebhookSource,
 };
+use super::scope::ScopesSource;
 use super::{
-    Absent, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
-    ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource,
-    ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
+    Absent, AnswersSource, BucketSource, FalseSource, FetchSource, GraphQlSource, IdempotencySource,
+    IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind,
+    ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource, XmlSource,
 };
+use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
@@ -78,7 +81,10 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("limits", keys::<LimitsSource>()),
         ("bucket", keys::<BucketSource>()),
         ("request", keys::<RequestSource>()),
+        ("graphql", keys::<GraphQlSource>()),
+        ("xml", keys::<XmlSource>()),
         ("identity", keys::<IdentitySource>()),
+        ("scopes", keys::<ScopesSource>()),
         ("object", keys::<ObjectSource>()),
         ("shape", keys::<ShapeSource>()),
         ("false_is_null", keys::<FalseSource>()),
@@ -105,6 +111,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
         ("cursor", keys::<CursorSource>()),
+        ("describe", keys::<DescribeSource>()),
+        ("values", keys::<ValuesSource>()),
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
@@ -122,8 +130,10 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("signature_method", words::<SignatureMethod>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
+        ("field_kind", words::<FieldKind>()),
         ("parameter_kind", words::<ParameterKind>()),
         ("method", words::<Method>()),
+        ("answers", words::<AnswersSource>()),
         ("absent", words::<Absent>()),
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),

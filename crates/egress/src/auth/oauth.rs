@@ -217,6 +217,9 @@ struct Granted {
     expires_in: Option<serde_json::Value>,
     #[serde(default)]
     refresh_token: Option<String>,
+    /// Scopes with spaces between them; some vendors give a list.
+    #[serde(default)]
+    scope: Option<serde_json::Value>,
 }
 
 /// An error answer (section 5.2).
@@ -246,7 +249,22 @@ pub(super) fn read(answer: &Response, life: Duration, used: Option<&Secret>) -> 
     };
     let life = granted.expires_in.as_ref().and_then(seconds).unwrap_or(life);
     let rotated = granted.refresh_token.map(Secret::from).filter(|new| used.is_some_and(|used| used != new));
-    TokenAnswer::Granted(Grant { authorization, life, rotated })
+    let scopes = granted.scope.as_ref().and_then(scopes);
+    TokenAnswer::Granted(Grant { authorization, life, rotated, scopes })
+}
+
+/// Most scopes of a token that are kept.
+const SCOPES_MAX: usize = 256;
+
+fn scopes(value: &serde_json::Value) -> Option<Vec<String>> {
+    let names: Vec<String> = match value {
+        serde_json::Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        serde_json::Value::Array(items) => {
+            items.iter().filter_map(serde_json::Value::as_str).map(str::to_owned).collect()
+        }
+        _ => return None,
+    };
+    (names.len() <= SCOPES_MAX).then_some(names)
 }
 
 fn seconds(value: &serde_json::Value) -> Option<Duration> {

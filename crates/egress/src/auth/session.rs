@@ -89,7 +89,7 @@ impl Session {
         let session = STANDARD.encode(format!("{}:{id}:{key}", self.user));
         match header_value(&format!("Session {session}"), "session") {
             Ok(authorization) => {
-                TokenAnswer::Granted(Grant { authorization, life: self.life, rotated: None })
+                TokenAnswer::Granted(Grant { authorization, life: self.life, rotated: None, scopes: None })
             }
             Err(why) => TokenAnswer::Refused(why),
         }

@@ -92,6 +92,26 @@ pub(super) fn form(seen: &Seen) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
+async fn the_scopes_of_a_token_are_those_that_its_answer_names() {
+    for (said, known) in [
+        (r#","scope":"read write""#, Some(vec!["read".to_owned(), "write".to_owned()])),
+        (r#","scope":["read"]"#, Some(vec!["read".to_owned()])),
+        (r#","scope":7"#, None),
+        ("", None),
+    ] {
+        let body = format!(r#"{{"access_token":"t"{said}}}"#);
+        let server = Server::start(move |_: &Seen| json("200 OK", &body)).await;
+        let egress = egress();
+        let auth = client_credentials(ClientPlacement::Body);
+        egress.register(crm(), &connection(&server.url(), auth, &SECRETS)).unwrap();
+        let authorised = egress.authorise(&crm(), NOW, 1).await.unwrap();
+        assert_eq!(egress.scopes(&crm()), None, "not in use yet");
+        egress.adopt(&crm(), &authorised);
+        assert_eq!(egress.scopes(&crm()), known);
+    }
+}
+
+#[tokio::test]
 async fn client_credentials_are_shown_in_body_or_header() {
     for placement in [ClientPlacement::Body, ClientPlacement::Basic] {
         let server = Server::start(granting()).await;
