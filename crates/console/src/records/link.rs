@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use canonical::{ExternalRef, Fields, Object, Record, RecordId, System};
+use canonical::{ExternalRef, Fields, Object, RecordId, System};
 use http::HeaderMap;
 use hub::{MachineId, Order};
 use intake::{Link, MessageState};
