@@ -266,11 +266,13 @@ impl Spoke {
         if listed || goes && !blind && restore.can_tell(spec, record.created_at) {
             return None;
         }
-        let text = format!(
-            "the store was restored from a backup: {} may have it already, and nothing there can tell; look for it, \
-             then retry (it is made) or discard",
-            self.system
-        );
+        let ask = if goes {
+            "may have it already, and nothing there can tell; look for it, then retry (it is made) or discard"
+        } else {
+            "may have an object of it that is to leave, and nothing here knows which; look for it, take it out \
+             there, then discard"
+        };
+        let text = format!("the store was restored from a backup: {} {ask}", self.system);
         Some(self.for_person(text, mapping))
     }
 

@@ -118,3 +118,31 @@ fn i8_what_has_left_a_filter_meanwhile_is_not_forgotten() {
     assert_eq!(told(Some(50_000), OnExit::Keep), 0, "it may stay where it is");
     assert_eq!(told(None, OnExit::Archive), 0);
 }
+
+/// I8: the object that the backup knows is gone. Another one may have been made in its place since, so that nothing says any
+/// more that this one is the record's; but it is known to be gone, and what comes late of it makes nothing new.
+#[test]
+fn i8_of_a_deleted_record_an_object_that_went_after_the_backup_may_have_been_replaced() {
+    let gone = |from: &str, id: &str, order| Incoming {
+        deleted: true,
+        matches: Vec::new(),
+        ..said(from, id, order, json!({}))
+    };
+    let ended = |mut world: World| {
+        world.accept(&gone("crm", "1", 60));
+        world
+    };
+    let mut world = ended(restored());
+    let lost = world.accept(&gone("erp", "9", 61));
+    assert_eq!(lost.unlink.unwrap().external_id, "9");
+    assert!(lost.buried.is_some() && lost.record.is_none());
+    assert!(
+        world.accept(&Incoming { order: None, ..first_sight(json!({"email": "a@x.org"})) }).link.is_none()
+    );
+    let mut seen = restored();
+    seen.accept(&said("erp", "9", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    assert_eq!(ended(seen).accept(&gone("erp", "9", 61)).unlink, None, "it was there since: it is the one");
+    let mut never = restored();
+    never.view.restored_at = None;
+    assert_eq!(ended(never).accept(&gone("erp", "9", 61)).unlink, None);
+}
