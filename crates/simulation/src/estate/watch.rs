@@ -296,7 +296,8 @@ impl Simulation {
         if count > 1 {
             let key = made.fields.get("key").and_then(Value::as_str).unwrap_or_default();
             let what = format!("{system} has {count} {} for {key}", effect.kind);
-            let about = format!("{key} {}", effect.name);
+            let mark = made.fields.get("mark").and_then(Value::as_str).unwrap_or_default();
+            let about = format!("{key} {} {mark}", effect.name);
             self.violated("I3", &about, what);
         }
     }
