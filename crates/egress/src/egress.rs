@@ -90,7 +90,7 @@ impl Egress {
         self.line(system)?.send(request, None).await
     }
 
-    /// Whether each request of the system is signed (OAuth 1.0): then [`Self::send_signed`] takes it.
+    /// Whether each request of the system is signed (OAuth 1.0, a keyed hash): then [`Self::send_signed`] takes it.
     #[must_use]
     pub fn signs(&self, system: &System) -> bool {
         self.line(system).is_ok_and(|line| line.signs())

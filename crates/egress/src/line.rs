@@ -122,13 +122,15 @@ impl Line {
         let mut headers = self.headers(request.headers)?;
         if request.credential == Credential::Connection {
             self.prove(&mut headers)?;
-            if let Prover::Signed(client) = &self.prover {
+            if let Prover::Signed(signer) = &self.prover {
                 let moment = moment.ok_or_else(|| self.unbuildable(UNTIMED.to_owned()))?;
                 let signed = self
                     .door
                     .uri(&request.path)
-                    .and_then(|uri| client.authorization(&method, &uri, &headers, &request.body, moment));
-                headers.insert(AUTHORIZATION, signed.map_err(|why| self.unbuildable(why))?);
+                    .and_then(|uri| signer.headers(&method, &uri, &headers, &request.body, moment));
+                for (name, value) in signed.map_err(|why| self.unbuildable(why))? {
+                    headers.insert(name, value);
+                }
             }
         }
         let timeout = Duration::from_millis(request.timeout_ms);
@@ -159,10 +161,10 @@ impl Line {
             Prover::Fixed(name, value) => {
                 headers.insert(name, value.clone());
             }
-            Prover::Flow(_) => {
+            Prover::Flow(flow) => {
                 let value =
                     self.state().in_use.clone().ok_or_else(|| self.no_token("none was asked for yet"))?;
-                headers.insert(AUTHORIZATION, value);
+                headers.insert(flow.header(), value);
             }
         }
         Ok(())

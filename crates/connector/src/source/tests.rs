@@ -25,6 +25,9 @@ use super::{
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
+use crate::proof::{
+    Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
 
@@ -116,6 +119,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
+        ("signing", keys::<Signing>()),
+        ("login", keys::<Login>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }
@@ -128,6 +133,11 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("auth_kind", words::<AuthKind>()),
         ("client_placement", words::<ClientPlacement>()),
         ("signature_method", words::<SignatureMethod>()),
+        ("signing_algorithm", words::<SigningAlgorithm>()),
+        ("signing_encoding", words::<SigningEncoding>()),
+        ("signing_key", words::<SigningKey>()),
+        ("signing_time", words::<SigningTime>()),
+        ("login_encoding", words::<LoginEncoding>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
         ("field_kind", words::<FieldKind>()),

@@ -267,7 +267,7 @@ fn scopes(value: &serde_json::Value) -> Option<Vec<String>> {
     (names.len() <= SCOPES_MAX).then_some(names)
 }
 
-fn seconds(value: &serde_json::Value) -> Option<Duration> {
+pub(super) fn seconds(value: &serde_json::Value) -> Option<Duration> {
     let seconds = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
     // Nobody's token lives longer than a year: a wild number must not overflow a timer.
     Some(Duration::from_secs(seconds.min(366 * 86_400)))
