@@ -189,7 +189,16 @@ impl<'a> Compiler<'a> {
                 let texts = [token].into_iter().chain(scopes).chain(&mut assertion.audience);
                 texts.for_each(|text| self.fill(text, auth.referenced));
             }
-            AuthKind::Oauth2Refresh { token, .. } => self.fill(token, auth.referenced),
+            AuthKind::Oauth2Refresh { token, consent, .. } => {
+                let consent = consent.iter_mut().flat_map(|consent| {
+                    [&mut consent.address]
+                        .into_iter()
+                        .chain(&mut consent.scopes)
+                        .chain(consent.more.values_mut())
+                });
+                let texts: Vec<&mut String> = [token].into_iter().chain(consent).collect();
+                texts.into_iter().for_each(|text| self.fill(text, auth.referenced));
+            }
             AuthKind::Hmac(signing) => {
                 if let Some((what, hint)) = signing.flaw() {
                     self.error(auth.referenced, format!("hmac.{what}"), hint);

@@ -52,7 +52,9 @@ pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use path::value_at;
 pub use phrase::{Phrase, Piece};
-pub use proof::{Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime};
+pub use proof::{
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
 pub use scope::{Needed, Surplus, Use};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,

@@ -150,6 +150,27 @@ impl Signing {
     }
 }
 
+/// How a person's consent is asked for (RFC 6749 section 4.1).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Where it is given: a path on the connection's base address (starts with `/`), or an absolute `https` address.
+    pub address: String,
+    /// Scopes asked for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Whether the vendor takes PKCE (RFC 7636); most do, and ignore it where they do not.
+    #[serde(default = "yes")]
+    pub pkce: bool,
+    /// Further parameters of the address, such as `access_type: offline`.
+    #[serde(default)]
+    pub more: BTreeMap<String, String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
 /// A log-in that gives a session, which then stands in a header of each request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

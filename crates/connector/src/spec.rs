@@ -10,7 +10,7 @@ use guard::signature::Scheme;
 use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
-use crate::proof::{Login, Signing};
+use crate::proof::{Consent, Login, Signing};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub enum AuthKind {
         /// Whether each refresh also replaces the refresh token, and the old one dies.
         #[serde(default)]
         rotates: bool,
+        /// How a person's consent gives the first refresh token (`concord connector authorise`).
+        #[serde(default)]
+        consent: Option<Box<Consent>>,
         /// Life of a token when the answer has no `expires_in`, in seconds.
         #[serde(default = "token_life_default")]
         life_s: u64,

@@ -15,11 +15,13 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
 mod assertion;
+mod consent;
 mod hmac;
 mod oauth;
 mod oauth1;
 mod session;
 
+pub use consent::{Asked, Consented};
 pub(crate) use hmac::Signature;
 pub(crate) use oauth::{ClientCredentials, JwtBearer, Refresh};
 pub(crate) use oauth1::Oauth1;

@@ -12,6 +12,7 @@ use super::answer::{
     ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
     CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
@@ -26,7 +27,7 @@ use super::{
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
 use crate::proof::{
-    Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
 };
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
@@ -121,6 +122,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("assertion", keys::<Assertion>()),
         ("signing", keys::<Signing>()),
         ("login", keys::<Login>()),
+        ("consent", keys::<Consent>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }

@@ -49,7 +49,7 @@ pub(super) fn assertion(algorithm: &str, scope_claim: bool) -> AuthKind {
     }
 }
 
-fn refresh() -> AuthKind {
+pub(super) fn refresh() -> AuthKind {
     AuthKind::Oauth2Refresh {
         token: "/oauth/token".into(),
         client_id: "id".into(),
@@ -57,6 +57,7 @@ fn refresh() -> AuthKind {
         placement: ClientPlacement::Body,
         refresh_token: "refresh".into(),
         rotates: true,
+        consent: None,
         life_s: 600,
     }
 }
@@ -72,7 +73,8 @@ fn session() -> AuthKind {
     }
 }
 
-const SECRETS: [(&str, &str); 3] = [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
+pub(super) const SECRETS: [(&str, &str); 3] =
+    [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
 
 /// The n-th token request is granted token n.
 pub(super) fn granting() -> impl Fn(&Seen) -> Reply {
@@ -382,6 +384,7 @@ async fn keys_and_endpoints_are_checked_when_registered() {
             placement: ClientPlacement::Body,
             refresh_token,
             rotates: false,
+            consent: None,
             life_s: 60,
         };
         let refused = egress.register(crm(), &connection(base, auth, &SECRETS)).unwrap_err().to_string();
@@ -400,6 +403,7 @@ async fn the_token_endpoint_is_guarded_too() {
         placement: ClientPlacement::Body,
         refresh_token,
         rotates: false,
+        consent: None,
         life_s: 60,
     };
     egress.register(crm(), &connection("https://api.example.test", auth, &SECRETS)).unwrap();
@@ -420,92 +424,4 @@ async fn a_hanging_token_endpoint_ends_by_itself() {
     let ended = tokio::time::timeout(Duration::from_secs(2), egress.authorise(&crm(), NOW, 1)).await;
     let Err(AuthoriseError::Failed(failure)) = ended.expect("it ends by itself") else { panic!("it fails") };
     assert_eq!(failure.kind, FailureKind::Timeout);
-}
-
-fn login(more: &str) -> AuthKind {
-    let text = format!(
-        "{{\"session\": {{\"path\": \"/login\", \"user\": \"id\", \"header\": \"x-session\", \"credential\": \
-         \"{{answer.data.token}}\", \"error\": \"failed\", \"expires_in\": \"data.ttl\", {more}}}}}"
-    );
-    serde_json::from_str(&text).unwrap()
-}
-
-#[tokio::test]
-async fn a_log_in_gives_a_session_that_stands_in_its_header() {
-    for (body, sent) in [
-        (
-            r#""json": {"who": ["{secret.id}"], "pass": "{secret.secret}", "n": 1}"#,
-            r#"{"n":1,"pass":"s&cret","who":["client 1"]}"#,
-        ),
-        (r#""form": {"who": "{secret.id}", "pass": "{secret.secret}"}"#, "pass=s%26cret&who=client+1"),
-    ] {
-        let server = Server::start(|seen: &Seen| match seen.line.contains("/login") {
-            true => json("200 OK", r#"{"failed": false, "data": {"token": "t-1", "ttl": "120"}}"#),
-            false => json("200 OK", "{}"),
-        })
-        .await;
-        let egress = egress();
-        egress.register(crm(), &connection(&server.url(), login(body), &SECRETS)).unwrap();
-        let authorised = egress.authorise(&crm(), NOW, 1).await.unwrap();
-        assert_eq!(authorised.life(), Duration::from_secs(120));
-        egress.adopt(&crm(), &authorised);
-        post(&egress, "/x").await.unwrap();
-        let seen = server.seen();
-        assert_eq!(seen[0].body, sent);
-        assert_eq!((seen[1].header("x-session"), seen[1].header("authorization")), (Some("t-1"), None));
-    }
-}
-
-#[tokio::test]
-async fn a_log_in_that_is_refused_is_not_tried_again_here() {
-    for (status, said, why) in [
-        ("200 OK", r#"{"failed": "BadPassword: ann@acme.test"}"#, "an error (BadPasswordannacmetest)"),
-        ("200 OK", r#"{"failed": null, "data": {"token": ""}}"#, "grants no session"),
-        ("200 OK", "<html>", "not JSON"),
-        ("401 Unauthorized", "{}", "it answers 401"),
-    ] {
-        let server = Server::start(move |_: &Seen| json(status, said)).await;
-        let egress = egress();
-        let auth = login(r#""form": {"pass": "{secret.secret}"}"#);
-        egress.register(crm(), &connection(&server.url(), auth, &SECRETS)).unwrap();
-        let refused = egress.authorise(&crm(), NOW, 1).await.unwrap_err();
-        assert!(matches!(&refused, AuthoriseError::Refused(text) if text.contains(why)), "{refused}");
-        assert_eq!(server.seen().len(), 1, "each wrong log-in would bring the lock nearer");
-    }
-    let server = Server::start(|_: &Seen| json("503 Service Unavailable", "{}")).await;
-    let egress = egress();
-    egress.register(crm(), &connection(&server.url(), login(r#""json": {}"#), &SECRETS)).unwrap();
-    assert!(matches!(egress.authorise(&crm(), NOW, 1).await, Err(AuthoriseError::Failed(_))));
-}
-
-#[tokio::test]
-async fn a_signed_request_carries_what_its_connector_says() {
-    let auth = serde_json::from_str(
-        r#"{"hmac": {"secret": "secret", "key_id": "id", "sign": "{method}|{path}|{timestamp}|{nonce}|{body}",
-            "headers": {"authorization": "HMAC {key_id} {signature}", "x-time": "{timestamp}", "x-nonce": "{nonce}"}}}"#,
-    )
-    .unwrap();
-    let server = Server::start(|_: &Seen| json("200 OK", "{}")).await;
-    let egress = egress();
-    egress.register(crm(), &connection(&server.url(), auth, &[("id", "k1"), ("secret", "s")])).unwrap();
-    assert!(egress.signs(&crm()));
-    // Without time and nonce it does not go.
-    assert_eq!(post(&egress, "/x").await.unwrap_err().reached, Reached::NotSent);
-    let request = connector::Request {
-        method: "POST".to_owned(),
-        path: "/x?a=1".to_owned(),
-        body: b"{}".to_vec(),
-        timeout_ms: 1_000,
-        ..connector::Request::default()
-    };
-    egress.send_signed(&crm(), request, NOW, 11).await.unwrap();
-    let seen = server.seen();
-    let time = NOW.millis().div_euclid(1000);
-    let nonce = format!("{:032x}", 11);
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"s");
-    let tag = ring::hmac::sign(&key, format!("POST|/x|{time}|{nonce}|{{}}").as_bytes());
-    let expected =
-        format!("HMAC k1 {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag));
-    assert_eq!(seen[0].header("authorization"), Some(expected.as_str()));
-    assert_eq!(seen[0].header("x-nonce"), Some(nonce.as_str()));
 }
