@@ -16,7 +16,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
 pub(crate) use connector::{
-    Connector, ConnectorCheck, ConnectorDescribe, ConnectorNew, ConnectorOf, ConnectorTest,
+    Connector, ConnectorAuthorise, ConnectorCheck, ConnectorDescribe, ConnectorNew, ConnectorOf,
+    ConnectorTest,
 };
 pub(crate) use connector_try::{ConnectorTry, TryCall, TryWrite};
 pub(crate) use link::Link;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 48] = [
+const TOPICS: [&str; 49] = [
     "",
     "demo",
     "check",
@@ -21,6 +21,7 @@ const TOPICS: [&str; 48] = [
     "mapping lineage",
     "connector",
     "connector show",
+    "connector authorise",
     "connector check",
     "connector describe",
     "connector new",

@@ -18,8 +18,10 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use crate::error::ManifestError;
-use crate::path::Path;
+use crate::path::{Path, text_of};
+use crate::phrase::Phrase;
 use crate::plan::{Gauge, IdentityPlan, Plan};
+use crate::proof::Login;
 use crate::source::{AnswersSource, ManifestSource};
 use crate::spec::{AuthKind, Bucket, Limits};
 use crate::template::{Allowed, Environment, Fault, Place, Template};
@@ -187,7 +189,22 @@ impl<'a> Compiler<'a> {
                 let texts = [token].into_iter().chain(scopes).chain(&mut assertion.audience);
                 texts.for_each(|text| self.fill(text, auth.referenced));
             }
-            AuthKind::Oauth2Refresh { token, .. } => self.fill(token, auth.referenced),
+            AuthKind::Oauth2Refresh { token, consent, .. } => {
+                let consent = consent.iter_mut().flat_map(|consent| {
+                    [&mut consent.address]
+                        .into_iter()
+                        .chain(&mut consent.scopes)
+                        .chain(consent.more.values_mut())
+                });
+                let texts: Vec<&mut String> = [token].into_iter().chain(consent).collect();
+                texts.into_iter().for_each(|text| self.fill(text, auth.referenced));
+            }
+            AuthKind::Hmac(signing) => {
+                if let Some((what, hint)) = signing.flaw() {
+                    self.error(auth.referenced, format!("hmac.{what}"), hint);
+                }
+            }
+            AuthKind::Session(login) => self.login(login, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
             AuthKind::Oauth1 { realm, .. } => {
                 realm.iter_mut().for_each(|text| self.fill(text, auth.referenced));
@@ -195,6 +212,24 @@ impl<'a> Compiler<'a> {
             AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Basic { .. } => {}
         }
         kind
+    }
+
+    /// Fills parameters into the phrases of a log-in, and looks what else is in them.
+    fn login(&mut self, login: &mut Login, at: Location) {
+        self.fill(&mut login.path, at);
+        let parameters = &self.parameters;
+        let known = |name: &str| parameters.get(name.strip_prefix("parameter.")?).and_then(text_of);
+        let fill = |text: &mut String| {
+            if let Ok(phrase) = Phrase::parse(text) {
+                *text = phrase.partly(known);
+            }
+        };
+        login.headers.values_mut().chain(login.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(fill);
+        login.json.iter_mut().for_each(|json| each_text(json, &fill));
+        fill(&mut login.credential);
+        if let Some((what, hint)) = login.flaw() {
+            self.error(at, format!("session.{what}"), hint);
+        }
     }
 
     /// Fills parameters and constants into a text.
@@ -244,5 +279,15 @@ impl<'a> Compiler<'a> {
             }
         }
         (limits, gauges)
+    }
+}
+
+/// Changes each text of a value.
+fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(map) => map.values_mut().for_each(|item| each_text(item, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

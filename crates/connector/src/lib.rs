@@ -25,7 +25,9 @@ mod moment;
 mod observation;
 mod openapi;
 mod path;
+mod phrase;
 mod plan;
+mod proof;
 mod read;
 mod render;
 mod scope;
@@ -48,6 +50,11 @@ pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
+pub use path::value_at;
+pub use phrase::{Phrase, Piece};
+pub use proof::{
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
 pub use scope::{Needed, Surplus, Use};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,

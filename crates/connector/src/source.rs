@@ -4,6 +4,7 @@
 
 mod answer;
 mod batch;
+mod body;
 mod describe;
 mod listing;
 mod scope;
@@ -28,6 +29,7 @@ pub(crate) use answer::{
     WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
@@ -221,41 +223,6 @@ pub(crate) struct RequestSource {
     /// The scopes or permissions that it needs, in the vendor's words; of `a or b` one is enough.
     #[serde(default)]
     pub(crate) scopes: Vec<Spanned<String>>,
-}
-
-/// A GraphQL request: its text is sent as it stands here, and values go in its variables alone.
-#[derive(Deserialize, Debug, Clone)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GraphQlSource {
-    /// The text.
-    pub(crate) query: String,
-    /// The operation of the text that is meant, where it has several.
-    #[serde(default)]
-    pub(crate) operation: Option<String>,
-    /// A JSON object with slots, by the names of the variables; `?` likewise.
-    #[serde(default)]
-    pub(crate) variables: BTreeMap<String, Value>,
-}
-
-/// How answers and webhooks are written.
-#[derive(Deserialize, Debug, Clone, Default)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum AnswersSource {
-    /// JSON.
-    #[default]
-    Json,
-    /// XML, unless a body begins otherwise. It is read as if it were JSON.
-    Xml(XmlSource),
-}
-
-/// How XML is read: an element is a text, or an object of its attributes (`@name`), its elements by their names without
-/// prefix, and its text (`#text`).
-#[derive(Deserialize, Debug, Clone, Default)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct XmlSource {
-    /// The elements that are lists even if there is one of them.
-    #[serde(default)]
-    pub(crate) lists: Vec<String>,
 }
 
 /// An HTTP method.

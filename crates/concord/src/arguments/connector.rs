@@ -28,6 +28,8 @@ pub(crate) enum Connector {
     Try(ConnectorTry),
     /// Read which fields an object of a real system has, and tell which mappings do not fit them
     Describe(ConnectorDescribe),
+    /// Get a person's consent for a system (OAuth 2 with an authorization code), and keep what it gives
+    Authorise(ConnectorAuthorise),
 }
 
 /// One connector.
@@ -94,6 +96,27 @@ pub(crate) struct ConnectorDescribe {
     /// End with 2 when there are warnings
     #[arg(long)]
     pub(crate) detailed_exit_code: bool,
+}
+
+/// Who is asked for consent.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The address to open is written to stdout. Give consent there, and paste the address that the browser is then led to, \
+    or the code in it. It is checked that it is the answer to this asking; the code is changed for a refresh token at once, which \
+    is sealed and kept in the store, as those are that rotate. No hub may run on the store meanwhile (exit code 6).\n\nThe system's \
+    file must have the secret that its connector calls the refresh token: any word in it stands for the consent. Whoever changes that \
+    word takes the consent back here."
+)]
+pub(crate) struct ConnectorAuthorise {
+    /// A system of the folder
+    #[arg(value_name = "SYSTEM")]
+    pub(crate) system: String,
+    /// The configuration folder, in place of --dir
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The address that is registered at the vendor for the browser to be led back to; nobody needs to answer there
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8765/")]
+    pub(crate) redirect: String,
 }
 
 /// What a manifest is made of.

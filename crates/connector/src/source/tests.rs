@@ -12,6 +12,7 @@ use super::answer::{
     ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
     CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
@@ -25,6 +26,9 @@ use super::{
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
+use crate::proof::{
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
 
@@ -116,6 +120,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
+        ("signing", keys::<Signing>()),
+        ("login", keys::<Login>()),
+        ("consent", keys::<Consent>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }
@@ -128,6 +135,11 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("auth_kind", words::<AuthKind>()),
         ("client_placement", words::<ClientPlacement>()),
         ("signature_method", words::<SignatureMethod>()),
+        ("signing_algorithm", words::<SigningAlgorithm>()),
+        ("signing_encoding", words::<SigningEncoding>()),
+        ("signing_key", words::<SigningKey>()),
+        ("signing_time", words::<SigningTime>()),
+        ("login_encoding", words::<LoginEncoding>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
         ("field_kind", words::<FieldKind>()),

@@ -230,10 +230,8 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
         ["desk.yaml:23:13: s:Envelope.s:Body.0.Put.@key: an attribute is a text"]
     );
     assert_eq!(
-        wrong("{fields.note}", "{field.note}"),
-        [
-            "desk.yaml:23:13: s:Envelope.s:Body.0.Put.#text: there is no `{field.note}` here; did you mean `fields`?"
-        ]
+        wrong("\"{key}\"", "\"{kye}\""),
+        ["desk.yaml:23:13: s:Envelope.s:Body.0.Put.@key: there is no `{kye}` here; did you mean `key`?"]
     );
     assert_eq!(
         wrong("          xml:\n", "          json: {a: 1}\n          xml:\n"),

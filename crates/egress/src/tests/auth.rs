@@ -49,7 +49,7 @@ pub(super) fn assertion(algorithm: &str, scope_claim: bool) -> AuthKind {
     }
 }
 
-fn refresh() -> AuthKind {
+pub(super) fn refresh() -> AuthKind {
     AuthKind::Oauth2Refresh {
         token: "/oauth/token".into(),
         client_id: "id".into(),
@@ -57,6 +57,7 @@ fn refresh() -> AuthKind {
         placement: ClientPlacement::Body,
         refresh_token: "refresh".into(),
         rotates: true,
+        consent: None,
         life_s: 600,
     }
 }
@@ -72,7 +73,8 @@ fn session() -> AuthKind {
     }
 }
 
-const SECRETS: [(&str, &str); 3] = [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
+pub(super) const SECRETS: [(&str, &str); 3] =
+    [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
 
 /// The n-th token request is granted token n.
 pub(super) fn granting() -> impl Fn(&Seen) -> Reply {
@@ -382,6 +384,7 @@ async fn keys_and_endpoints_are_checked_when_registered() {
             placement: ClientPlacement::Body,
             refresh_token,
             rotates: false,
+            consent: None,
             life_s: 60,
         };
         let refused = egress.register(crm(), &connection(base, auth, &SECRETS)).unwrap_err().to_string();
@@ -400,6 +403,7 @@ async fn the_token_endpoint_is_guarded_too() {
         placement: ClientPlacement::Body,
         refresh_token,
         rotates: false,
+        consent: None,
         life_s: 60,
     };
     egress.register(crm(), &connection("https://api.example.test", auth, &SECRETS)).unwrap();
