@@ -49,6 +49,8 @@ pub struct Options {
     pub strict_properties: bool,
     /// Rules by which records count as the same (Salesforce).
     pub duplicate_rules: Vec<DuplicateRule>,
+    /// Rows in one answer of a query, 2,000 at most; wide rows come in fewer (Salesforce).
+    pub page_rows: usize,
     /// Audiences (marketing).
     pub lists: Vec<String>,
     /// Dotted path of the producer-given business id inside an object; two live objects with one value are
@@ -180,6 +182,7 @@ impl Options {
             properties: Vec::new(),
             strict_properties: false,
             duplicate_rules: Vec::new(),
+            page_rows: 2_000,
             lists: vec!["57afe96172".to_owned()],
             business_id: business_id.to_owned(),
             version_property: "version".to_owned(),

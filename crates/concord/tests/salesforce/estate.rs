@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use connector::Manifest;
 use sandbox::shelf::{Object, Values};
-use sandbox::{Books, Edit, Handle, Kind, Limits, Options, Property, Sandbox};
+use sandbox::{Books, Edit, Handle, Kind, Limits, Options, Property, Sandbox, WebhookTarget};
 use serde_json::{Value, json};
 
 use crate::support::Folder;
@@ -95,7 +95,7 @@ pub(crate) fn values(pairs: Value) -> Values {
 }
 
 impl Estate {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(adjust: impl FnOnce(&mut Options)) -> Self {
         let mut hubspot = Options::of(Kind::HubSpot);
         hubspot.limits = Limits { burst: 0, search_per_second: 0, index_lag_ms: 0, ..hubspot.limits };
         hubspot.properties =
@@ -106,14 +106,15 @@ impl Estate {
         let business = ["Account", "Contact"].map(|object| property(object, "Business_Id__c", false));
         salesforce.properties.extend(business);
         salesforce.strict_properties = true;
+        adjust(&mut salesforce);
         Self {
             crm: Sandbox::start(Kind::HubSpot, hubspot).await.unwrap(),
             sales: Sandbox::start(Kind::Salesforce, salesforce).await.unwrap(),
         }
     }
 
-    /// The configuration that keeps them the same.
-    pub(crate) fn folder(&self) -> Folder {
+    /// The configuration that keeps them the same, with further parameters of the second one.
+    pub(crate) fn folder(&self, more: &str) -> Folder {
         let folder = Folder::new(&[]);
         // What that one is about.
         for path in ["systems/shop.yaml", "mappings/company.shop.yaml", "model/company.yaml"] {
@@ -129,8 +130,16 @@ impl Estate {
         }
         folder.put("model/account.yaml", ACCOUNT);
         folder.put("model/contact.yaml", CONTACT);
+        // Deletions are told by webhook only.
+        folder.put("hook.secret", "hook-secret");
+        let url = format!("http://127.0.0.1:{}/v1/webhooks/crm", folder.ingress);
+        let events = vec!["contact.deletion".to_owned()];
+        let target = WebhookTarget { url, secret: "hook-secret".to_owned(), events };
+        self.crm.lock().set_webhook(Some(target), 0);
         folder.put("key.secret", "sandbox-key");
         folder.put("secret.secret", "sandbox-secret");
+        folder.put("user.secret", "integration@sandbox.test");
+        folder.put("jwt.pem", include_str!("../../src/demo/erp.demo-key.pem"));
         let system = |name: &str,
                       connector: &str,
                       address: std::net::SocketAddr,
@@ -151,15 +160,19 @@ impl Estate {
             self.crm.addr,
             "token: {file: ./token.secret}",
             "companies: 1s, contacts: 1s",
-            &format!("{quick}}}\n"),
+            &format!("{quick}}}\nwebhook: {{path: crm, secrets: [{{file: ./hook.secret}}]}}\n"),
         );
         system(
             "sales",
             "salesforce",
             self.sales.addr,
-            "client_id: {file: ./key.secret}, client_secret: {file: ./secret.secret}",
+            if more.contains("auth: jwt") {
+                "client_id: {file: ./key.secret}, username: {file: ./user.secret}, private_key: {file: ./jwt.pem}"
+            } else {
+                "client_id: {file: ./key.secret}, client_secret: {file: ./secret.secret}"
+            },
             "Account: 1s, Contact: 1s",
-            &format!("{quick}}}\nlimits: {{concurrency: 4}}\n"),
+            &format!("{}}}\nlimits: {{concurrency: 4}}\n", quick.replace('{', &format!("{{{more}"))),
         );
         let mut routes = "routes:\n".to_owned();
         for (name, entity, system, object, rows) in MAPPINGS {
@@ -180,7 +193,16 @@ impl Estate {
 
     /// People of the first CRM enter so many accounts with so many contacts each.
     pub(crate) fn enter(&self, accounts: usize, contacts: usize) {
-        for account in 0..accounts {
+        self.enter_from(0, accounts, contacts);
+    }
+
+    /// The same, beside those that are there.
+    pub(crate) fn enter_more(&self, accounts: usize, contacts: usize) {
+        self.enter_from(self.crm("companies").len(), accounts, contacts);
+    }
+
+    fn enter_from(&self, first: usize, accounts: usize, contacts: usize) {
+        for account in first..first + accounts {
             let company = json!({"business_id": format!("A-{account}"), "name": format!("Account {account}"), "phone": "1"});
             let id = create(&self.crm, "companies", company);
             for contact in 0..contacts {
@@ -245,6 +267,7 @@ fn live(system: &Handle, kind: &str, by: &str) -> BTreeMap<String, Object> {
     objects.filter(|object| object.archived_ms.is_none()).map(|object| (number(&object), object)).collect()
 }
 
+/// Where both change something within seconds, the one counts that the tests change it in.
 const ACCOUNT: &str = "entity: Account
 version: 1
 schema:
@@ -256,7 +279,7 @@ schema:
     phone: {type: string}
 fields:
   number: {owner: crm, pii: none}
-  name: {on_conflict: latest, prefer: [crm], pii: basic}
+  name: {on_conflict: latest, prefer: [sales], pii: basic}
   phone: {on_conflict: latest, prefer: [sales], pii: basic}
 match_keys:
   - {name: number, fields: [number]}

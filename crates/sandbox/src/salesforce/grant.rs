@@ -30,8 +30,9 @@ impl Salesforce {
         if path != "/services/oauth2/userinfo" && !path.starts_with("/id/") {
             return None;
         }
-        let known = call.bearer().is_some_and(|token| self.tokens.valid(token, call.now_ms));
-        if !known {
+        // Some clients put the session into the address [seen].
+        let token = call.bearer().map(str::to_owned).or_else(|| call.query("oauth_token"));
+        if !token.is_some_and(|token| self.tokens.valid(&token, call.now_ms)) {
             // In words of its own, without JSON [seen].
             return Some(crate::request::typed(403, "text/html", "Bad_OAuth_Token"));
         }
@@ -80,7 +81,7 @@ impl Salesforce {
         // No `expires_in` [seen], and times as text.
         let mut body = json!({
             "access_token": token, "instance_url": call.origin(), "token_type": "Bearer", "scope": "api",
-            "id": format!("https://login.salesforce.com/id/{organisation}/{}", self.user),
+            "id": format!("{}/id/{organisation}/{}", call.origin(), self.user),
             "issued_at": call.now_ms.to_string(), "signature": STANDARD.encode(organisation.as_bytes()),
         });
         if let Some(refresh) = refresh {

@@ -13,8 +13,8 @@ use crate::request::{Response, json as answer};
 use crate::shelf::Object;
 use crate::system::{Desk, parse_iso};
 
-/// Rows in an answer: by itself, at least and at most [doc].
-const PAGE: (usize, usize, usize) = (2_000, 200, 2_000);
+/// Rows in an answer that may be asked for, at least and at most [doc]. Wide rows come in fewer all the same [seen].
+const PAGE: (usize, usize) = (200, 2_000);
 /// Queries of one user that are kept open; with one more the oldest is forgotten [doc].
 const OPEN: usize = 10;
 /// The farthest that OFFSET goes [doc].
@@ -91,7 +91,7 @@ impl Salesforce {
                 .split(',')
                 .find_map(|option| option.trim().strip_prefix("batchSize=")?.parse::<usize>().ok())
         });
-        let size = wanted.unwrap_or(PAGE.0).clamp(PAGE.1, PAGE.2);
+        let size = wanted.unwrap_or(PAGE.1).clamp(PAGE.0, PAGE.1).min(desk.options.page_rows.max(1));
         let records =
             cursor.rows.iter().skip(at).take(size).filter_map(|id| desk.shelf.get(&cursor.kind, id));
         let records: Outcome<Vec<Value>> =
