@@ -216,6 +216,31 @@ async fn what_people_change_there_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_become_one_there_are_a_persons_and_nothing_is_made_anew() {
+    let estate = Estate::start(|_| {}).await;
+    let (folder, mut hub) = started(&estate, "", 1, 3).await;
+    let id = |number: &str| estate.live("Contact")[number].id.clone();
+    let merge = Edit::Merge { object_type: "Contact".into(), keep: id("C-0-0"), gone: id("C-0-1") };
+    estate.sales.person(merge).unwrap();
+    let letters = || told(&folder, &["dead-letter", "list"]).to_string();
+    until(&folder, "a person is asked", || letters().contains("merged_there")).await;
+    // What the first CRM says of both goes on: of the one it arrives, of the other it waits.
+    for number in ["C-0-0", "C-0-1", "C-0-2"] {
+        let id = estate.crm("contacts")[number].id.clone();
+        let changed = values(json!({"lastname": format!("Changed {number}")}));
+        estate.crm.person(Edit::Update { object_type: "contacts".into(), id, values: changed }).unwrap();
+    }
+    let arrived = |number: &str| {
+        estate.live("Contact")[number].values["LastName"] == json!(format!("Changed {number}"))
+    };
+    until(&folder, "the others are as before", || arrived("C-0-0") && arrived("C-0-2")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    estate.expect_once_each(1, 3);
+    assert_eq!((estate.live("Contact").len(), estate.crm("contacts").len()), (2, 3));
+    assert_eq!(hub.stop(), Some(0), "no clean stop:\n{}", folder.last_words());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_others_hold_are_waited_for_and_the_hub_holds_none_against_itself() {
     // Each call holds its rows for a while.
     let estate = Estate::start(|options| options.limits.service_ms = 150).await;
