@@ -238,6 +238,22 @@ fn a_collection_has_a_result_for_each_in_order() {
 }
 
 #[test]
+fn a_rule_is_made_by_the_admin_api_and_refuses_single_records_too() {
+    let mut org = org();
+    let rule = |body: Value| json!({"kind": "rule", "message": "No machines.", "body": body});
+    org.call("POST", "/_admin/faults", &rule(json!(""))).is(400);
+    org.call("POST", "/_admin/faults", &rule(Value::Null)).is(400);
+    org.call("POST", "/_admin/faults", &rule(json!("Robot"))).is(200);
+    let (path, code) = ("sobjects/Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+    let said = refused(&mut org, "POST", path, json!({"LastName": "Robot"}), 400, code);
+    assert_eq!(said.text("/0/message"), "No machines.");
+    let id = make(&mut org, "Contact", json!({"LastName": "Ann"}));
+    refused(&mut org, "PATCH", &format!("{path}/{id}"), json!({"FirstName": "Robot"}), 400, code);
+    refused(&mut org, "PATCH", &format!("{path}/Concord_Id__c/r1"), json!({"LastName": "Robot"}), 400, code);
+    assert_eq!(org.world.books().objects["Contact"].len(), 1);
+}
+
+#[test]
 fn a_collection_is_refused_as_a_whole_for_what_concerns_all() {
     let mut org = org();
     let many: Vec<Value> =
