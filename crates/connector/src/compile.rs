@@ -265,15 +265,17 @@ impl<'a> Compiler<'a> {
                 refill: bucket.refill.unwrap_or(bucket.size),
                 per_ms,
                 shared: bucket.shared,
+                told: bucket.told,
                 every_call: source.every_call.iter().any(|every| every.value == *name),
             });
             if let Some(header) = &bucket.remaining {
                 let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
                 let used = bucket.used.as_deref().map(Into::into);
                 gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
-            } else if bucket.used.is_some() {
+            } else if bucket.used.is_some() || bucket.told {
+                let key = if bucket.told { "told" } else { "used" };
                 self.whole(
-                    format!("limits.buckets.{name}: `used` names an entry of a header, and no header"),
+                    format!("limits.buckets.{name}: `{key}` is about a header, and there is none"),
                     "add `remaining: HEADER`",
                 );
             }

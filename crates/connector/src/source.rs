@@ -175,6 +175,10 @@ pub(crate) struct BucketSource {
     /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
     #[serde(default)]
     pub(crate) used: Option<String>,
+    /// The header counts the whole window, for everybody who draws from it: the first answer after a start says what was
+    /// spent before. Without it a window starts empty.
+    #[serde(default)]
+    pub(crate) told: bool,
     /// The header that says when the window starts anew.
     #[serde(default)]
     pub(crate) reset: Option<WaitSource>,

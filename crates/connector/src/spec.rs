@@ -271,6 +271,8 @@ pub struct Bucket {
     pub per_ms: u64,
     /// Whether others draw from it too, so that the target's own word counts more than our count.
     pub shared: bool,
+    /// Whether its header counts the whole window for everybody, so that it says what was spent before a start.
+    pub told: bool,
     /// Whether calls that name no limit of their own draw from it: the account's, not one of single operations.
     pub every_call: bool,
 }
