@@ -442,9 +442,9 @@ fn what_of_the_mappings_does_not_fit_a_real_system_has_its_place() {
     assert_eq!(
         told,
         [
-            "mappings/person.desk.yaml:7:24 error `name` cannot be written there",
-            "mappings/person.desk.yaml:7:24 warning `name` takes 40 characters, and the field may have 80",
-            "mappings/person.desk.yaml:8:25 error `people` of `desk` has no field `level`",
+            "mappings/person.desk.yaml:7:25 error `name` cannot be written there",
+            "mappings/person.desk.yaml:7:25 warning `name` takes 40 characters, and the field may have 80",
+            "mappings/person.desk.yaml:8:26 error `people` of `desk` has no field `level`",
         ]
     );
     // The folder may be named, and a doubt alone ends well unless that is asked for.
@@ -457,7 +457,7 @@ fn what_of_the_mappings_does_not_fit_a_real_system_has_its_place() {
     let ran = concord(elsewhere.path(), &call, "");
     assert_eq!(ran.status.code(), Some(0), "{}", talk(&ran));
     assert!(
-        talk(&ran).contains("person.desk.yaml:7:24: warning:") && talk(&ran).contains("^^^^"),
+        talk(&ran).contains("person.desk.yaml:7:25: warning:") && talk(&ran).contains("^^^^"),
         "{}",
         talk(&ran)
     );

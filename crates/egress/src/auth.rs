@@ -72,7 +72,7 @@ pub(crate) enum Flow {
     ClientCredentials(ClientCredentials),
     Refresh(Refresh),
     JwtBearer(JwtBearer),
-    Session(Session),
+    Session(Box<Session>),
 }
 
 /// Time and entropy of an attempt; they come in from outside.
@@ -213,7 +213,7 @@ impl Prover {
                 Signature::read(auth, secrets).map(|signed| Self::Signed(Signer::Hmac(Box::new(signed))))
             }
             AuthKind::Session(_) | AuthKind::SessionJsonrpc { .. } => {
-                Session::read(auth, secrets).map(|flow| Self::Flow(Flow::Session(flow)))
+                Session::read(auth, secrets).map(|flow| Self::Flow(Flow::Session(Box::new(flow))))
             }
         }
     }

@@ -342,13 +342,20 @@ impl Spoke {
 /// Whether sends need a token that must first be fetched.
 pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
     use connector::AuthKind;
-    matches!(
-        auth,
+    // Each is named: a new way to authenticate has to be decided on.
+    match auth {
         AuthKind::Oauth2ClientCredentials { .. }
-            | AuthKind::Oauth2Refresh { .. }
-            | AuthKind::Oauth2JwtBearer { .. }
-            | AuthKind::SessionJsonrpc { .. }
-    )
+        | AuthKind::Oauth2Refresh { .. }
+        | AuthKind::Oauth2JwtBearer { .. }
+        | AuthKind::Session(_)
+        | AuthKind::SessionJsonrpc { .. } => true,
+        AuthKind::None
+        | AuthKind::Header { .. }
+        | AuthKind::Bearer { .. }
+        | AuthKind::Basic { .. }
+        | AuthKind::Oauth1 { .. }
+        | AuthKind::Hmac(_) => false,
+    }
 }
 
 impl Machine for Spoke {

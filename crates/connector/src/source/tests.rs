@@ -22,7 +22,7 @@ use super::scope::ScopesSource;
 use super::{
     Absent, AnswersSource, BucketSource, FalseSource, FetchSource, GraphQlSource, IdempotencySource,
     IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind,
-    ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource, XmlSource,
+    ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};

@@ -293,3 +293,12 @@ fn i6_what_was_seen_during_a_write_is_not_taken_for_settled() {
     assert!(of(&shadow, None), "it was seen, and nothing tells whether before or after");
     assert!(!of(&shadow, Some(20)), "versions tell");
 }
+
+#[test]
+fn who_logs_in_or_is_granted_a_token_needs_one_first() {
+    let needs = |auth: &str| super::needs_token(&serde_json::from_str(auth).unwrap());
+    assert!(needs(r#"{"session": {"path": "/in", "user": "u", "credential": "{answer.token}"}}"#));
+    assert!(needs(r#"{"oauth2_refresh": {"token": "/t", "client_id": "i", "refresh_token": "r"}}"#));
+    assert!(!needs(r#"{"hmac": {"secret": "s", "sign": "{body}", "headers": {"x": "{signature}"}}}"#));
+    assert!(!needs(r#"{"bearer": {"secret": "s"}}"#));
+}
