@@ -13,6 +13,8 @@
     reason = "helpers of a test: failing is how they report"
 )]
 
+#[path = "beds/acts.rs"]
+mod acts;
 #[path = "beds/both.rs"]
 mod both;
 #[path = "beds/proxy.rs"]
@@ -291,23 +293,20 @@ fn stripe_and_tryton_agree_through_kills_and_lost_webhooks() {
     fs::write(beds.installed.root.join("report.md"), &beds.report).unwrap();
 }
 
-/// What is sold and billed in Stripe is sold and booked in Tryton.
-fn order_to_cash(beds: &mut Beds) {
-    let start = now();
-    let plans = beds.offer("Support");
-    for quantity in 1..=4 {
-        let customer = beds.payer();
-        beds.subscribe(&customer, &plans[quantity as usize % 2], quantity);
-    }
-    beds.until(HEALED, Beds::trade_disagreement);
-    beds.agree(SOON);
-    beds.saw("a product, 2 plans, 4 customers with a subscription each", "", start);
-}
-
 #[test]
 fn what_stripe_bills_is_booked_in_tryton_through_every_fault() {
     asked();
+    let start = now();
     let mut beds = Beds::start(true);
-    order_to_cash(&mut beds);
+    acts::order_to_cash(&mut beds);
+    acts::books_come_back(&mut beds);
+    acts::posted_refuses(&mut beds);
+    acts::answers_get_lost(&mut beds);
+    acts::bad_weather(&mut beds);
+    acts::both_die(&mut beds);
+    acts::wrong_password(&mut beds);
+    acts::it_is_quiet(&mut beds);
     assert_eq!(beds.hub.stop(), Some(0), "no clean stop:\n{}", beds.folder.last_words());
+    beds.saw("SIGTERM", "the hub ended with 0; all of it", start);
+    fs::write(beds.installed.root.join("trade.md"), &beds.report).unwrap();
 }

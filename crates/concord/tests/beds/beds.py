@@ -50,10 +50,12 @@ def localstripe(folder, port):
         return web.json_response({'object': 'search_result', 'data': found, 'has_more': False})
     server.app.router.add_get('/v1/customers/search', search)
 
-    # Stripe tells of a changed invoice; localstripe does not.
+    # Stripe tells of a changed invoice; localstripe does not, and would keep its date as a text.
     plain = resources.Invoice._api_update.__func__
 
     def told(cls, id, **data):
+        if 'date' in data:
+            data['date'] = int(data['date'])
         invoice = plain(cls, id, **data)
         resources.schedule_webhook(resources.Event('invoice.updated', invoice))
         return invoice

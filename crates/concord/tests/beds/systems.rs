@@ -224,6 +224,12 @@ impl Tryton {
         self.server = None;
     }
 
+    /// Log-ins that it refused: it answers nothing else with 401 while its sessions live.
+    pub(crate) fn refused_logins(&self) -> usize {
+        let log = fs::read_to_string(self.dir.join("server.log")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("POST /bed/rpc/") && line.contains("\" 401 ")).count()
+    }
+
     /// One call of its JSON-RPC.
     pub(crate) fn call(&self, method: &str, params: Value) -> Value {
         let call = json!({"id": 1, "method": method, "params": params});

@@ -44,9 +44,21 @@ impl Beds {
         found
     }
 
-    /// A button, or another call on records, as a person presses it.
-    pub(crate) fn press(&self, method: &str, ids: &Value) -> Value {
-        self.tryton.call(method, json!([ids, {"company": self.ids["company"]}]))
+    /// Pays an invoice in full by Tryton's wizard, as an accountant does.
+    pub(crate) fn pay(&self, invoice: &Value) {
+        let ids = &self.ids;
+        let session = self.tryton.call("wizard.account.invoice.pay.create", json!([{"company": ids["company"]}]))[0].take();
+        let context = json!({
+            "company": ids["company"], "active_model": "account.invoice", "active_id": invoice, "active_ids": [invoice],
+        });
+        let execute = |data: Value, state: &str| {
+            self.tryton.call("wizard.account.invoice.pay.execute", json!([session, data, state, context]))
+        };
+        let mut form = execute(json!({}), "start")["view"]["defaults"].take();
+        // What is shown beside a reference is no field.
+        form.as_object_mut().unwrap().retain(|name, _| !name.ends_with('.') && name != "payees");
+        form["payment_method"] = json!(ids["method"]);
+        execute(json!({"start": form}), "choice");
     }
 
     /// A product with two plans; the ids of the plans.
