@@ -300,6 +300,7 @@ fn what_stripe_bills_is_booked_in_tryton_through_every_fault() {
     let mut beds = Beds::start(true);
     acts::order_to_cash(&mut beds);
     acts::books_come_back(&mut beds);
+    acts::somebody_else_writes(&mut beds);
     acts::posted_refuses(&mut beds);
     acts::answers_get_lost(&mut beds);
     acts::bad_weather(&mut beds);

@@ -46,14 +46,54 @@ pub(crate) fn books_come_back(beds: &mut Beds) {
     beds.saw("an address filled in in Tryton", seen, start);
 
     let start = now();
-    let invoice = beds.in_tryton("account.invoice", "reference", &json!(["reference"])).into_values().flatten().next().unwrap();
+    let invoice = beds
+        .in_tryton("account.invoice", "reference", &json!(["reference"]))
+        .into_values()
+        .flatten()
+        .next()
+        .unwrap();
     beds.pay(&invoice["id"]);
     beds.until(SOON, |beds| {
-        let paid = beds.in_stripe("invoices").iter().filter(|one| one["metadata"]["book_state"] == "paid").count();
+        let paid =
+            beds.in_stripe("invoices").iter().filter(|one| one["metadata"]["book_state"] == "paid").count();
         if paid == 1 { String::new() } else { format!("{paid} invoices paid in the books") }
     });
     agree(beds, SOON);
-    beds.saw("an invoice paid by Tryton's wizard", "polled; the invoice in Stripe knows that it is paid in the books", start);
+    beds.saw(
+        "an invoice paid by Tryton's wizard",
+        "polled; the invoice in Stripe knows that it is paid in the books",
+        start,
+    );
+}
+
+/// Somebody writes in Tryton between the hub's look and its write: compared, refused, looked at again, and both edits stand.
+pub(crate) fn somebody_else_writes(beds: &mut Beds) {
+    let start = now();
+    let conflicts = r#"concord_request_duration_seconds_count{tenant="beds",system="erp",operation="update",class="conflict"}"#;
+    let customer = beds.customers().swap_remove(1);
+    let party = beds.parties().into_iter().find(|party| party.code == customer.number).unwrap();
+    let mut tries = 0;
+    while beds.metric(conflicts) == 0 {
+        tries += 1;
+        assert!(tries <= 20, "no write was ever compared with something newer");
+        let name = format!("Renamed in Stripe at the same time {tries}");
+        beds.update(&customer.id, json!({"name": name}));
+        // The webhook comes after a second.
+        std::thread::sleep(Duration::from_millis(900));
+        beds.tryton.call("model.party.party.write", json!([[party.id], {"lang": 1 + tries % 2}, {}]));
+        beds.until(SOON, |beds| {
+            let there = beds.parties().iter().any(|party| party.name == name);
+            if there { String::new() } else { format!("{name:?} is not there") }
+        });
+    }
+    agree(beds, SOON);
+    let read = json!([[party.id], ["lang"], {}]);
+    let there = beds.tryton.call("model.party.party.read", read)[0]["lang"].clone();
+    assert_eq!(there, json!(1 + tries % 2), "the edit in Tryton was written over");
+    let seen = format!(
+        "at try {tries} Tryton refused the write as older (ConcurrencyException); read again and written: both edits stand"
+    );
+    beds.saw("a party's language set in Tryton just before its new name comes from Stripe", &seen, start);
 }
 
 /// A posted invoice refuses an edit, in Tryton's words.
@@ -61,7 +101,8 @@ pub(crate) fn posted_refuses(beds: &mut Beds) {
     let start = now();
     let invoice = beds.in_stripe("invoices").swap_remove(1);
     let day = invoice["date"].as_i64().unwrap();
-    let redate = |day: i64| json!({"on": "invoices", "do": "update", "id": invoice["id"], "params": {"date": day}});
+    let redate =
+        |day: i64| json!({"on": "invoices", "do": "update", "id": invoice["id"], "params": {"date": day}});
     beds.stripe.call(&redate(day - 3 * 86_400));
     beds.until(SOON, |beds| match beds.dead_letters().len() {
         1 => String::new(),
@@ -109,7 +150,9 @@ pub(crate) fn answers_get_lost(beds: &mut Beds) {
     });
     agree(beds, DOUBT);
     let found = ["erp", "billing"].map(|system| {
-        beds.metric(&format!(r#"concord_doubts_resolved_total{{tenant="beds",system="{system}",how="found"}}"#))
+        beds.metric(&format!(
+            r#"concord_doubts_resolved_total{{tenant="beds",system="{system}",how="found"}}"#
+        ))
     });
     let seen = format!(
         "lost: the answers to 5 creates and 3 buttons in Tryton, and to 1 create in Stripe; {} and {} were found by a look; \
@@ -123,11 +166,8 @@ pub(crate) fn answers_get_lost(beds: &mut Beds) {
 pub(crate) fn bad_weather(beds: &mut Beds) {
     let start = now();
     let plans = beds.offer("Training");
-    let storms = [
-        (Weather::Blackhole, 8),
-        (Weather::Reset, 8),
-        (Weather::Slow(Duration::from_millis(300)), 8),
-    ];
+    let storms =
+        [(Weather::Blackhole, 8), (Weather::Reset, 8), (Weather::Slow(Duration::from_millis(300)), 8)];
     for (number, (weather, lasts)) in (1..).zip(storms) {
         let customer = beds.payer();
         beds.to_tryton.set(weather);
@@ -139,7 +179,9 @@ pub(crate) fn bad_weather(beds: &mut Beds) {
     }
     agree(beds, DOUBT * 2);
     let (tryton, stripe) = (beds.to_tryton.hit(), beds.to_stripe.hit());
-    let seen = format!("{tryton} times on the way to Tryton and {stripe} on the way to Stripe; nothing lost, nothing twice");
+    let seen = format!(
+        "{tryton} times on the way to Tryton and {stripe} on the way to Stripe; nothing lost, nothing twice"
+    );
     let act = "8 s each of connections that hang, that are reset, and that take 300 ms more, with a subscription in each";
     beds.saw(act, &seen, start);
 }
@@ -200,13 +242,17 @@ pub(crate) fn it_is_quiet(beds: &mut Beds) {
     let state = |beds: &mut Beds| {
         let models = ["party.party", "party.address", "product.template", "sale.sale", "account.invoice"];
         let dates = json!(["create_date", "write_date"]);
-        let there: Vec<Value> = models.iter().map(|model| json!(beds.in_tryton(model, "id", &dates))).collect();
+        let there: Vec<Value> =
+            models.iter().map(|model| json!(beds.in_tryton(model, "id", &dates))).collect();
         (beds.in_stripe("events").len(), there)
     };
     let (before, listings) = (state(beds), beds.listings());
-    beds.until(HEALED, |beds| {
-        if beds.listings() > listings + 8 { String::new() } else { "no listing".to_owned() }
-    });
+    beds.until(
+        HEALED,
+        |beds| {
+            if beds.listings() > listings + 8 { String::new() } else { "no listing".to_owned() }
+        },
+    );
     assert_eq!(state(beds), before, "somebody wrote (I6)\n{}", beds.folder.last_words());
     agree(beds, SOON);
     let counts = ["customers", "products", "plans", "subscriptions", "invoices"].map(|on| {

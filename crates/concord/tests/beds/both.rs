@@ -88,7 +88,8 @@ fn configure(folder: &Folder, from: &Path, words: &BTreeMap<String, i64>) {
 /// The built-in connector for Stripe, but for what it says of keys: localstripe takes them and does not look at them. So a
 /// create is looked for by its metadata first, and a change is sent again.
 fn without_keys() -> String {
-    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/stripe.yaml")).unwrap();
+    let manifest =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/stripe.yaml")).unwrap();
     let keyed = "idempotency: {class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed, equals: \"true\"}}";
     let (before, create) = manifest.split_once("for: [create]").unwrap();
     let create = create.replacen(keyed, "idempotency: {class: search_first, index_lag_ms: 0}", 1);
@@ -114,7 +115,6 @@ impl Beds {
         words.extend(named.into_iter().map(str::to_owned).zip(numbers.map(i64::from)));
         configure(&folder, &Path::new(HERE).join("folder"), &words);
         folder.put("connectors/localstripe.yaml", &without_keys());
-        folder.put("connectors/tryton.yaml", &fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/tryton.yaml")).unwrap()); // DEV
         folder.put("secrets/root.key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
         folder.put("secrets/stripe.key", "sk_test_12345");
         folder.put("secrets/stripe.webhook", WEBHOOK_SECRET);

@@ -47,7 +47,9 @@ impl Beds {
     /// Pays an invoice in full by Tryton's wizard, as an accountant does.
     pub(crate) fn pay(&self, invoice: &Value) {
         let ids = &self.ids;
-        let session = self.tryton.call("wizard.account.invoice.pay.create", json!([{"company": ids["company"]}]))[0].take();
+        let session =
+            self.tryton.call("wizard.account.invoice.pay.create", json!([{"company": ids["company"]}]))[0]
+                .take();
         let context = json!({
             "company": ids["company"], "active_model": "account.invoice", "active_id": invoice, "active_ids": [invoice],
         });
@@ -64,13 +66,14 @@ impl Beds {
     /// A product with two plans; the ids of the plans.
     pub(crate) fn offer(&mut self, name: &str) -> Vec<String> {
         let product = self.stripe.call(&json!({"on": "products", "do": "create", "params": {"name": name}}));
-        let plans = [("monthly", "month", 1_990), ("yearly", "year", 19_900)].map(|(word, interval, amount)| {
-            let params = json!({
-                "product": product["id"], "nickname": format!("{name}, {word}"), "interval": interval,
-                "amount": amount, "currency": "eur",
+        let plans =
+            [("monthly", "month", 1_990), ("yearly", "year", 19_900)].map(|(word, interval, amount)| {
+                let params = json!({
+                    "product": product["id"], "nickname": format!("{name}, {word}"), "interval": interval,
+                    "amount": amount, "currency": "eur",
+                });
+                text(&self.stripe.call(&json!({"on": "plans", "do": "create", "params": params}))["id"])
             });
-            text(&self.stripe.call(&json!({"on": "plans", "do": "create", "params": params}))["id"])
-        });
         plans.to_vec()
     }
 
@@ -111,7 +114,8 @@ impl Beds {
         for product in &products {
             by(&categories, &text(&product["name"]), wrong);
         }
-        let templates = self.in_tryton("product.template", "code", &json!(["code", "name", "list_price", "products"]));
+        let templates =
+            self.in_tryton("product.template", "code", &json!(["code", "name", "list_price", "products"]));
         let plans = self.in_stripe("plans");
         for plan in &plans {
             let Some(article) = by(&templates, &text(&plan["id"]), wrong) else { continue };
@@ -134,7 +138,9 @@ impl Beds {
             by_party.entry(text(&one["party."]["code"])).or_default().push(one);
         }
         for customer in customers.values() {
-            let Some(there) = by(&by_party, &text(&customer["metadata"]["customer_number"]), wrong) else { continue };
+            let Some(there) = by(&by_party, &text(&customer["metadata"]["customer_number"]), wrong) else {
+                continue;
+            };
             let here = &customer["address"];
             for (path, field) in [("line1", "street"), ("postal_code", "postal_code"), ("city", "city")] {
                 if text(&here[path]) != text(&there[field]) {
@@ -150,7 +156,8 @@ impl Beds {
         let subscriptions = self.in_stripe("subscriptions");
         for one in &subscriptions {
             let Some(sale) = by(&sales, &text(&one["id"]), wrong) else { continue };
-            let amount = one["plan"]["amount"].as_i64().unwrap_or(-1) * one["quantity"].as_i64().unwrap_or(-1);
+            let amount =
+                one["plan"]["amount"].as_i64().unwrap_or(-1) * one["quantity"].as_i64().unwrap_or(-1);
             let number = &customers[&text(&one["customer"])]["metadata"]["customer_number"];
             if &sale["party."]["code"] != number || cents(&sale["untaxed_amount"]) != amount {
                 wrong.push(format!("{} of {number}, {amount} cents, is {sale}", one["id"]));
@@ -173,7 +180,12 @@ impl Beds {
             let Some(book) = by(&booked, &text(&one["id"]), wrong) else { continue };
             let known = &one["metadata"];
             let number = &customers[&text(&one["customer"])]["metadata"]["customer_number"];
-            let there = (&book["party."]["code"], &book["number"], &book["state"], json!(cents(&book["total_amount"])));
+            let there = (
+                &book["party."]["code"],
+                &book["number"],
+                &book["state"],
+                json!(cents(&book["total_amount"])),
+            );
             if there != (number, &known["book_number"], &known["book_state"], one["total"].clone()) {
                 wrong.push(format!("{} of {number}, {} cents, {known} is {book}", one["id"], one["total"]));
             }

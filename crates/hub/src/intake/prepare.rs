@@ -181,10 +181,8 @@ fn fill(
     if let Some(trace) = &observation.trace {
         item.message.trace.clone_from(trace);
     }
-    let fetchable = config
-        .systems
-        .get(&item.source)
-        .is_some_and(|system| system.connector.can_fetch(&observation.object));
+    let system = config.systems.get(&item.source);
+    let fetchable = system.is_some_and(|system| system.connector.can_fetch(&observation.object));
     let Some((mapping, schema)) = config.inbound(&item.source, &observation.object) else {
         let text = format!(
             "no mapping reads {}/{}: add mappings for it, or leave it out of the subscription at {}",
@@ -246,7 +244,8 @@ fn fill(
     }
     // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
     let stamped = observation.order.is_none();
-    let order = observation.order.or((!gone).then(|| OrderToken(as_of.micros())));
+    let stamp = || system.map_or(OrderToken(as_of.micros()), |system| system.connector.stamp(as_of));
+    let order = observation.order.or_else(|| (!gone).then(stamp));
     let incoming = Incoming {
         deleted: gone && merged_into.is_none(),
         merged_into,
