@@ -147,3 +147,16 @@ fn a_state_without_an_order_is_placed_among_messages() {
         assert!(merge.incoming.stamped);
     }
 }
+
+/// What a create made whose answer was lost is seen before anybody has looked for it: it waits for as long as that can take.
+#[test]
+fn what_is_overtaken_waits_longer_than_a_create_can_be_in_doubt() {
+    let config = configuration(None);
+    let waits = |system: &str, object: &str| {
+        prepare::patience(&config, &make::system(system), &Object::new(object).unwrap()).as_secs()
+    };
+    // The request may take a second, and be worked on for another one.
+    assert_eq!(waits("erp", "customer"), 62);
+    // Nothing is made there.
+    assert_eq!(waits("crm", "contacts"), 60);
+}
