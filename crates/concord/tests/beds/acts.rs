@@ -226,12 +226,13 @@ pub(crate) fn wrong_password(beds: &mut Beds) {
     assert!(tried < 5, "{tried} log-ins refused: the sixth locks the user out\n{systems}");
     beds.folder.put("secrets/tryton.password", TRYTON_PASSWORD);
     beds.concord(&["apply", "--reason", "the right password is there again"]);
+    beds.concord(&["system", "resume", "erp", "--reason", "the right password is there again"]);
     agree(beds, DOUBT);
     assert_eq!(beds.tryton.refused_logins() - before, tried, "it was tried once more");
     let state = state.split_whitespace().skip(2).take(2).collect::<Vec<_>>().join(", breaker ");
     let seen = format!(
         "{tried} refused by Tryton (the sixth would lock the user out), then the system rests ({state}); with the right \
-         one again all 6 are parties"
+         one applied, and the system resumed, all 6 are parties"
     );
     beds.saw("the hub started with a wrong password for Tryton; 6 customers made", &seen, start);
 }

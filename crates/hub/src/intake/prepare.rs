@@ -32,9 +32,8 @@ pub(super) fn patience(config: &Configuration, system: &System, object: &Object)
     let create = system.and_then(|system| system.connector.choose(object, false, None));
     let doubt = create.map_or(Duration::ZERO, |create| {
         let lag = match create.idempotency {
-            IdempotencyClass::SearchFirst { index_lag_ms } | IdempotencyClass::MarkerField { index_lag_ms } => {
-                Duration::from_millis(index_lag_ms)
-            }
+            IdempotencyClass::SearchFirst { index_lag_ms }
+            | IdempotencyClass::MarkerField { index_lag_ms } => Duration::from_millis(index_lag_ms),
             _ => Duration::ZERO,
         };
         create.timeout.saturating_add(create.processing_max).saturating_add(lag)
