@@ -13,11 +13,17 @@
     reason = "helpers of a test: failing is how they report"
 )]
 
+#[path = "beds/acts.rs"]
+mod acts;
 #[path = "beds/both.rs"]
 mod both;
+#[path = "beds/proxy.rs"]
+mod proxy;
 mod support;
 #[path = "beds/systems.rs"]
 mod systems;
+#[path = "beds/trade.rs"]
+mod trade;
 
 use std::fs;
 use std::time::Duration;
@@ -240,7 +246,7 @@ fn it_is_quiet(beds: &mut Beds) {
         let dates = json!(["create_date", "write_date"]);
         let params = json!([[], 0, null, [["id", "ASC"]], dates, {"active_test": false}]);
         let parties = beds.tryton.call("model.party.party.search_read", params);
-        let events = beds.stripe.call(&json!({"do": "events"}));
+        let events = beds.stripe.call(&json!({"on": "events", "do": "list"}));
         (events.as_array().cloned().unwrap_or_default(), parties)
     };
     let (before, listings) = (state(beds), beds.listings());
@@ -261,13 +267,18 @@ fn it_is_quiet(beds: &mut Beds) {
     beds.saw("nobody changes anything", &seen, start);
 }
 
-#[test]
-fn stripe_and_tryton_agree_through_kills_and_lost_webhooks() {
-    #[allow(clippy::disallowed_methods, reason = "it must not run unasked, and not pass unasked either")]
+/// This must not run unasked, and not pass unasked either.
+fn asked() {
+    #[allow(clippy::disallowed_methods, reason = "the one word of the environment that a test listens to")]
     let asked = std::env::var("CONCORD_TEST_BEDS").is_ok();
     assert!(asked, "this test installs and starts third-party systems: run it with ./test --beds");
+}
+
+#[test]
+fn stripe_and_tryton_agree_through_kills_and_lost_webhooks() {
+    asked();
     let start = now();
-    let mut beds = Beds::start();
+    let mut beds = Beds::start(false);
     webhooks_make_parties(&mut beds);
     forged(&mut beds);
     edits_come_back(&mut beds);
@@ -280,4 +291,23 @@ fn stripe_and_tryton_agree_through_kills_and_lost_webhooks() {
     assert_eq!(beds.hub.stop(), Some(0), "no clean stop:\n{}", beds.folder.last_words());
     beds.saw("SIGTERM", "the hub ended with 0; all of it", start);
     fs::write(beds.installed.root.join("report.md"), &beds.report).unwrap();
+}
+
+#[test]
+fn what_stripe_bills_is_booked_in_tryton_through_every_fault() {
+    asked();
+    let start = now();
+    let mut beds = Beds::start(true);
+    acts::order_to_cash(&mut beds);
+    acts::books_come_back(&mut beds);
+    acts::somebody_else_writes(&mut beds);
+    acts::posted_refuses(&mut beds);
+    acts::answers_get_lost(&mut beds);
+    acts::bad_weather(&mut beds);
+    acts::both_die(&mut beds);
+    acts::wrong_password(&mut beds);
+    acts::it_is_quiet(&mut beds);
+    assert_eq!(beds.hub.stop(), Some(0), "no clean stop:\n{}", beds.folder.last_words());
+    beds.saw("SIGTERM", "the hub ended with 0; all of it", start);
+    fs::write(beds.installed.root.join("trade.md"), &beds.report).unwrap();
 }

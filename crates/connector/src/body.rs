@@ -2,7 +2,7 @@
 //!
 //! In a manifest: a text that is one slot keeps its value's type; any other text is a template. A key that ends
 //! in `?` goes when its value is missing. The key `...` spreads an object's entries; keys that are named beside it
-//! win, and `"name?": null` keeps that one out. A text that starts with `sql:` is a SQL statement, in which
+//! win, and `"name?": null` keeps that one out. A key may be a template, too. A text that starts with `sql:` is a SQL statement, in which
 //! every slot needs an encoder made for it.
 
 use canonical::Fields;
@@ -36,8 +36,10 @@ const RECORDS: &str = "{records}";
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Entry {
     key: Box<str>,
-    /// The key as JSON, with its colon.
+    /// The key as JSON, with its colon; empty where it is a template.
     prefix: Box<[u8]>,
+    /// A key with slots.
+    named: Option<Template>,
     optional: bool,
     node: Node,
 }
@@ -103,9 +105,19 @@ impl Node {
                 continue;
             }
             let (name, optional) = key.strip_suffix('?').map_or((key.as_str(), false), |name| (name, true));
-            let mut prefix = Value::String(name.to_owned()).to_string().into_bytes();
-            prefix.push(b':');
-            entries.push(Entry { key: name.into(), prefix: prefix.into(), optional, node });
+            let named = Template::parse(name, Place::Json, environment)
+                .map_err(|fault| inside(key, (String::new(), fault)))?;
+            let (named, prefix) = match named.fixed() {
+                Some(name) => (None, Value::String(name.to_owned()).to_string() + ":"),
+                None => (Some(named), String::new()),
+            };
+            entries.push(Entry {
+                key: name.into(),
+                prefix: prefix.into_bytes().into(),
+                named,
+                optional,
+                node,
+            });
         }
         Ok(Self::Object { spread, entries })
     }
@@ -157,7 +169,10 @@ impl Node {
             Self::Text(template) => template.needs_id(),
             Self::List(nodes) => nodes.iter().any(Self::needs_id),
             Self::Object { entries, .. } => {
-                entries.iter().any(|entry| !entry.optional && entry.node.needs_id())
+                let needs = |entry: &Entry| {
+                    entry.node.needs_id() || entry.named.as_ref().is_some_and(Template::needs_id)
+                };
+                entries.iter().any(|entry| !entry.optional && needs(entry))
             }
         }
     }
@@ -213,13 +228,22 @@ impl Entry {
         self.optional
     }
 
+    /// A key with slots; others stand in the prefix.
+    fn write_key<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+        if let Some(named) = &self.named {
+            put(out, &named.render(scope)?);
+            out.push(b':');
+        }
+        Ok(())
+    }
+
     fn write<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>, first: &mut bool) -> Result<(), Flaw> {
         let start = out.len();
         if !*first {
             out.push(b',');
         }
         out.extend_from_slice(&self.prefix);
-        match self.node.write(scope, out) {
+        match self.write_key(scope, out).and_then(|()| self.node.write(scope, out)) {
             Ok(()) => {
                 *first = false;
                 Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::Object;
+use canonical::{Object, OrderToken, Wall};
 
 use crate::call::{Call, JobStep};
 use crate::plan::{BatchPlan, JobPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
@@ -99,6 +99,15 @@ impl Connector {
     #[must_use]
     pub fn read_lag(&self, object: &Object) -> Duration {
         self.object(object).and_then(|plan| plan.fetch.as_ref()).map_or(Duration::ZERO, |fetch| fetch.lag)
+    }
+
+    /// The order of a state that was read at `at` and has none of its own: the moment, in the form that the system's messages
+    /// are ordered by, so that both can be compared. A coarse clock (whole seconds) is rounded down: a message of the same
+    /// second then is a tie, not older.
+    #[must_use]
+    pub fn stamp(&self, at: Wall) -> OrderToken {
+        let order = self.plan.webhook.as_ref().and_then(|webhook| webhook.order.as_ref());
+        OrderToken(order.map_or(at.micros(), |order| order.of(at)))
     }
 
     /// The write operation for a need: `exit` (`archive`, `delete`, `unsubscribe`) when the record leaves, else an

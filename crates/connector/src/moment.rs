@@ -73,6 +73,15 @@ impl Form {
         }
     }
 
+    /// Its coarsest step, in microseconds.
+    pub(crate) const fn step(self) -> i64 {
+        match self {
+            Self::S => 1_000_000,
+            Self::Ms => 1_000,
+            Self::Rfc3339 | Self::Number | Self::Any | Self::Tryton => 1,
+        }
+    }
+
     /// Whether it is a moment, so that spans can be added to it.
     pub(crate) const fn is_time(self) -> bool {
         !matches!(self, Self::Number | Self::Any)

@@ -131,6 +131,16 @@ impl Order {
         Some(OrderToken(if self.moment.form.is_time() { self.unit.of_micros(read) } else { read }))
     }
 
+    /// The order of a moment, as coarse as it is written; bare microseconds where it is no moment that orders.
+    pub(crate) fn of(&self, at: Wall) -> i64 {
+        let micros = at.micros();
+        if !self.moment.form.is_time() {
+            return micros;
+        }
+        let step = self.moment.form.step();
+        self.unit.of_micros(micros.div_euclid(step) * step)
+    }
+
     /// The moment that orders it, where it is one.
     pub(crate) fn moment(&self, value: &Value) -> Option<Wall> {
         self.moment.form.is_time().then(|| self.moment.read(value)).flatten().map(Wall)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::proxy::Proxy;
 use crate::support::{Folder, Hub, request};
 use crate::systems::{HERE, Installed, Stripe, TRYTON_PASSWORD, Tryton};
 
@@ -26,6 +27,11 @@ pub(crate) struct Beds {
     pub(crate) installed: Installed,
     pub(crate) stripe: Stripe,
     pub(crate) tryton: Tryton,
+    /// Between the hub and Stripe, and between the hub and Tryton.
+    pub(crate) to_stripe: Proxy,
+    pub(crate) to_tryton: Proxy,
+    /// What is where in Tryton's database: its ids.
+    pub(crate) ids: BTreeMap<String, i64>,
     pub(crate) folder: Folder,
     pub(crate) hub: Hub,
     /// Customers made so far.
@@ -62,8 +68,8 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Copies the configuration, with ports in it.
-fn configure(folder: &Folder, from: &Path, words: &BTreeMap<&str, u16>) {
+/// Copies the configuration, with ports and ids in it.
+fn configure(folder: &Folder, from: &Path, words: &BTreeMap<String, i64>) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -71,27 +77,44 @@ fn configure(folder: &Folder, from: &Path, words: &BTreeMap<&str, u16>) {
             continue;
         }
         let mut text = fs::read_to_string(&path).unwrap();
-        for (word, port) in words {
-            text = text.replace(&format!("{{{{{word}}}}}"), &port.to_string());
+        for (word, number) in words {
+            text = text.replace(&format!("{{{{{word}}}}}"), &number.to_string());
         }
         let name = path.strip_prefix(format!("{HERE}/folder")).unwrap();
         folder.put(name.to_str().unwrap(), &text);
     }
 }
 
+/// The built-in connector for Stripe, but for what it says of keys: localstripe takes them and does not look at them. So a
+/// create is looked for by its metadata first, and a change is sent again.
+fn without_keys() -> String {
+    let manifest =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/stripe.yaml")).unwrap();
+    let keyed = "idempotency: {class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed, equals: \"true\"}}";
+    let (before, create) = manifest.split_once("for: [create]").unwrap();
+    let create = create.replacen(keyed, "idempotency: {class: search_first, index_lag_ms: 0}", 1);
+    let changed = format!("{before}for: [create]{create}").replace(keyed, "idempotency: {class: upsert}");
+    assert!(changed.contains("search_first") && !changed.contains("native_key, ttl"), "{changed}");
+    changed.replacen("connector: stripe", "connector: localstripe", 1)
+}
+
 impl Beds {
-    pub(crate) fn start() -> Self {
+    /// Starts all three; with `faults`, the hub reaches both systems through proxies.
+    pub(crate) fn start(faults: bool) -> Self {
         let installed = Installed::new();
         let folder = Folder::empty();
         let stripe = Stripe::start(&installed, folder.path());
         let tryton = Tryton::start(&installed, folder.path());
-        let words = BTreeMap::from([
-            ("ingress", folder.ingress),
-            ("operator", folder.operator),
-            ("stripe", stripe.port),
-            ("tryton", tryton.port),
-        ]);
+        let (to_stripe, to_tryton) = (Proxy::start(stripe.port), Proxy::start(tryton.port));
+        // Where nothing is to go wrong on the way, nothing stands in it.
+        let ports = if faults { [to_stripe.port, to_tryton.port] } else { [stripe.port, tryton.port] };
+        let ids = installed.ids();
+        let mut words = ids.clone();
+        let named = ["ingress", "operator", "stripe", "tryton"];
+        let numbers = [folder.ingress, folder.operator, ports[0], ports[1]];
+        words.extend(named.into_iter().map(str::to_owned).zip(numbers.map(i64::from)));
         configure(&folder, &Path::new(HERE).join("folder"), &words);
+        folder.put("connectors/localstripe.yaml", &without_keys());
         folder.put("secrets/root.key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
         folder.put("secrets/stripe.key", "sk_test_12345");
         folder.put("secrets/stripe.webhook", WEBHOOK_SECRET);
@@ -108,7 +131,7 @@ impl Beds {
             "Packages: {packages}; client: {}.\n\n| act | seen | seconds |\n|---|---|---|\n",
             stripe.client
         );
-        Self { installed, stripe, tryton, folder, hub, made: 0, report }
+        Self { installed, stripe, tryton, to_stripe, to_tryton, ids, folder, hub, made: 0, report }
     }
 
     /// Another line of the report.
@@ -126,7 +149,11 @@ impl Beds {
             if what.is_empty() {
                 return;
             }
-            assert!(start.elapsed() < longest, "{what}\n{}\n{}", self.open(), self.folder.last_words());
+            if start.elapsed() >= longest {
+                println!("{what}");
+                self.keep();
+                panic!("{what}\n{}\n{}", self.open(), self.folder.last_words());
+            }
             std::thread::sleep(Duration::from_millis(250));
         }
     }
@@ -238,13 +265,29 @@ impl Beds {
         self.metric(r#"concord_http_requests_total{tenant="beds",route="/v1/webhooks/{path}",status="200"}"#)
     }
 
-    /// The command line on this folder.
-    pub(crate) fn concord(&self, words: &[&str]) -> String {
+    /// Keeps the folder of a run that failed.
+    fn keep(&self) {
+        let kept = self.installed.root.join("failed");
+        let _ = fs::remove_dir_all(&kept);
+        let _ = Command::new("cp").arg("-r").arg(self.folder.path()).arg(&kept).status();
+        println!("the folder is kept in {}", kept.display());
+    }
+
+    /// The command line on this folder: whether it did, and what it said.
+    fn run(&self, words: &[&str]) -> (bool, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
         let output = command.arg("--dir").arg(self.folder.path()).args(words).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let talk = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "concord {words:?}: {said}{talk}");
+        if output.status.success() {
+            return (true, said);
+        }
+        (false, said + &String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// The command line on this folder.
+    pub(crate) fn concord(&self, words: &[&str]) -> String {
+        let (did, said) = self.run(words);
+        assert!(did, "concord {words:?}: {said}");
         said
     }
 
@@ -258,6 +301,6 @@ impl Beds {
     pub(crate) fn open(&self) -> String {
         let lists =
             [&["system", "list"][..], &["delivery", "list", "--limit", "20"], &["dead-letter", "list"]];
-        lists.iter().map(|words| self.concord(words)).collect()
+        lists.iter().map(|words| self.run(words).1).collect()
     }
 }

@@ -2,6 +2,7 @@
 //! and Tryton
 //! with its JSON-RPC. Installed from PyPI into `target/beds`, on loopback, gone with the test.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Installs the pinned packages once, and makes an empty Tryton database once.
+    /// Installs the pinned packages once, and makes a Tryton database with a company once.
     pub(crate) fn new() -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("beds");
         let packages = fs::read_to_string(format!("{HERE}/requirements.txt")).unwrap();
@@ -57,6 +58,11 @@ impl Installed {
 
     fn template(&self) -> PathBuf {
         self.root.join("tryton/bed.sqlite")
+    }
+
+    /// What is where in that database: the ids that mappings name.
+    pub(crate) fn ids(&self) -> BTreeMap<String, i64> {
+        serde_json::from_slice(&fs::read(self.root.join("tryton/ids.json")).unwrap()).unwrap()
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -111,7 +117,8 @@ pub(crate) struct Stripe {
     child: Child,
     told: ChildStdin,
     said: BufReader<ChildStdout>,
-    _server: Server,
+    dir: PathBuf,
+    server: Option<Server>,
 }
 
 impl Drop for Stripe {
@@ -123,17 +130,36 @@ impl Drop for Stripe {
 
 impl Stripe {
     pub(crate) fn start(installed: &Installed, dir: &Path) -> Self {
-        let (port, log) = (free_port(), dir.join("localstripe.log"));
-        let mut server = Server::start(installed.command(&["localstripe", &port.to_string()]), &log);
-        let key = [("authorization", "Bearer sk_test_12345")];
-        server.ready(|| matches!(request(port, "GET", "/v1/customers", &key, b""), Ok((200, _))), &log);
+        let port = free_port();
+        let server = Some(Self::serve(installed, dir, port));
         let mut command = installed.command(&["stripe", &port.to_string()]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let told = child.stdin.take().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
-        let mut stripe = Self { port, client: String::new(), child, told, said, _server: server };
+        let (dir, client) = (dir.to_owned(), String::new());
+        let mut stripe = Self { port, client, child, told, said, dir, server };
         stripe.client = stripe.line()["client"].as_str().unwrap().to_owned();
         stripe
+    }
+
+    fn serve(installed: &Installed, dir: &Path, port: u16) -> Server {
+        let log = dir.join("localstripe.log");
+        let mut command = installed.command(&["localstripe"]);
+        command.arg(dir).arg(port.to_string());
+        let mut server = Server::start(command, &log);
+        let key = [("authorization", "Bearer sk_test_12345")];
+        server.ready(|| matches!(request(port, "GET", "/v1/customers", &key, b""), Ok((200, _))), &log);
+        server
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts its server again, on the same port with the same state. It has forgotten where webhooks go.
+    pub(crate) fn up(&mut self, installed: &Installed) {
+        self.server = Some(Self::serve(installed, &self.dir, self.port));
     }
 
     fn line(&mut self) -> Value {
@@ -196,6 +222,12 @@ impl Tryton {
     /// kill -9.
     pub(crate) fn kill(&mut self) {
         self.server = None;
+    }
+
+    /// Log-ins that it refused: it answers nothing else with 401 while its sessions live.
+    pub(crate) fn refused_logins(&self) -> usize {
+        let log = fs::read_to_string(self.dir.join("server.log")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("POST /bed/rpc/") && line.contains("\" 401 ")).count()
     }
 
     /// One call of its JSON-RPC.

@@ -49,6 +49,8 @@ pub(crate) enum Encoder {
     /// A moment, or an order token in microseconds, as `2026-11-22 10:00:00.000500`, UTC; whole seconds have no
     /// fraction: how Python writes one, and Frappe compares it.
     DateTimeUs,
+    /// A moment, or an order token in microseconds, as seconds since 1970 in the text that a database makes of them.
+    Epoch(Digits),
     /// Each `_` as a space, for names that an object's name here cannot have: Frappe's `Sales Order`.
     Spaced,
     /// A whole number plus one, for targets that count from 1.
@@ -63,6 +65,15 @@ pub(crate) enum Encoder {
     Guid,
     /// Names with commas between them, each of letters, digits, `_` and single dots: fields that a statement asks for.
     Names,
+}
+
+/// How a database writes seconds with a fraction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Digits {
+    /// Six digits after the point: PostgreSQL 14 and later.
+    Numeric,
+    /// Fifteen digits in all, without zeros at their end: SQLite.
+    Float,
 }
 
 /// The language of a statement, in which a value must not become more than a value.
@@ -125,6 +136,8 @@ impl Encoder {
             ("tryton", "") => Self::Moment(Form::Tryton),
             ("date_time", "") => Self::DateTime,
             ("date_time_us", "") => Self::DateTimeUs,
+            ("epoch", "numeric") => Self::Epoch(Digits::Numeric),
+            ("epoch", "float") => Self::Epoch(Digits::Float),
             ("spaced", "") => Self::Spaced,
             ("from_one", "") => Self::FromOne,
             ("segments", "") => Self::Segments,
@@ -139,7 +152,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 26] = [
+    pub(crate) const NAMES: [&'static str; 27] = [
         "text",
         "lower",
         "md5_hex",
@@ -157,6 +170,7 @@ impl Encoder {
         "tryton",
         "date_time",
         "date_time_us",
+        "epoch:DIGITS",
         "spaced",
         "from_one",
         "segments",
@@ -199,6 +213,7 @@ impl Encoder {
             Self::Moment(form) => return owned(form.write(micros(&value)?)),
             Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
             Self::DateTimeUs => return owned(Value::String(date_time_us(token(&value)?))),
+            Self::Epoch(digits) => return owned(Value::String(epoch(token(&value)?, *digits))),
             Self::JsonNumber => return json_number(value),
             Self::Odata => return owned(Value::String(odata(&value)?)),
             Self::Names => return owned(Value::String(names(&value)?)),
@@ -296,6 +311,20 @@ fn date_time_us(micros: i64) -> String {
         0 => date_time(micros),
         fraction => format!("{}.{fraction:06}", date_time(micros)),
     }
+}
+
+fn epoch(micros: i64, digits: Digits) -> String {
+    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    let whole = format!("{seconds}.{fraction:06}");
+    if digits == Digits::Numeric {
+        return whole;
+    }
+    let places = 15_usize.saturating_sub(seconds.unsigned_abs().to_string().len());
+    // The nearest float, as the database has it. The text is one of digits and a point.
+    let Ok(float) = whole.parse::<f64>() else { return whole };
+    let text = format!("{float:.places$}");
+    let short = text.trim_end_matches('0');
+    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
 }
 
 fn json_number(value: Cow<'_, Value>) -> Result<Option<Cow<'_, Value>>, Cow<'static, str>> {

@@ -1,5 +1,6 @@
 //! Reading templates: from text to pieces, with constants folded in.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -208,19 +209,32 @@ impl Alternative {
     fn parse(text: &str, environment: &Environment<'_>) -> Result<Option<Self>, Fault> {
         let mut parts = text.split('|').map(str::trim);
         let source = source(parts.next().unwrap_or_default(), environment)?;
-        let encoders = parts
-            .map(|name| {
-                Encoder::parse(name).ok_or_else(|| {
-                    let word = name.split(':').next().unwrap_or_default();
-                    Fault::new(
-                        format!("there is no encoder `{name}`"),
-                        canonical::suggest::hint(word, Encoder::NAMES),
-                    )
-                })
-            })
-            .collect::<Result<Vec<_>, Fault>>()?;
+        let mut encoders = Vec::new();
+        for name in parts {
+            let Some(name) = argued(name, environment)? else { return Ok(None) };
+            let encoder = Encoder::parse(&name).ok_or_else(|| {
+                let word = name.split(':').next().unwrap_or_default();
+                let hint = canonical::suggest::hint(word, Encoder::NAMES);
+                Fault::new(format!("there is no encoder `{name}`"), hint)
+            })?;
+            encoders.push(encoder);
+        }
         Ok(source.map(|source| Self { source, encoders }))
     }
+}
+
+/// An encoder with its argument: `epoch:parameter.timestamps` takes it from that parameter. `None` when that was not given:
+/// then the alternative offers nothing.
+fn argued<'a>(encoder: &'a str, environment: &Environment<'_>) -> Result<Option<Cow<'a, str>>, Fault> {
+    let Some((name, parameter)) =
+        encoder.split_once(':').filter(|(_, named)| named.starts_with("parameter."))
+    else {
+        return Ok(Some(Cow::Borrowed(encoder)));
+    };
+    Ok(source(parameter, environment)?.and_then(|source| match source {
+        Source::Literal(Value::String(argument)) => Some(Cow::Owned(format!("{name}:{argument}"))),
+        _ => None,
+    }))
 }
 
 fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, Fault> {

@@ -77,6 +77,10 @@ fn places_escape_what_stands_in_them() {
         ("{whole.when|date_time}", Place::Sql, "2026-11-22 10:00:00"),
         ("{whole.when|date_time_us}", Place::Json, "2026-11-22 10:00:00.500000"),
         ("{expected|date_time_us}", Place::Json, "2026-11-22 10:00:00"),
+        ("{whole.when|epoch:numeric}", Place::Json, "1795341600.500000"),
+        ("{whole.when|epoch:float}", Place::Json, "1795341600.5"),
+        ("{expected|epoch:float}", Place::Json, "1795341600.0"),
+        ("{whole.when|epoch:parameter.none or key}", Place::Json, "rec_1"),
         ("{key|spaced}", Place::Path, "rec%201"),
         ("{fields.a.c|from_one}", Place::Query, "3"),
         ("{fields.list|comma}", Place::Query, "p%2Cq"),
@@ -239,6 +243,10 @@ fn bodies_keep_types_spread_and_leave_out() {
         (json!(["{whole.amount|json_number}", "{fields.list}"]), json!([1250.5, ["p", "q"]])),
         (json!("{fields.a}"), json!({"b": "x", "c": 2})),
         (
+            json!({"{object},{key}": 1, "{object} {whole.email}": 2, "of {id}?": 3, "b?": {"{id}": 4}, "c?": {"a": {"{key}": "{id}"}}}),
+            json!({"things,rec_1": 1, "things  Ann@Example.test ": 2}),
+        ),
+        (
             json!({"s?": "{whole.email|not:x,y}", "t?": "{whole.email|only:x}"}),
             json!({"s": " Ann@Example.test "}),
         ),
@@ -254,4 +262,21 @@ fn bodies_keep_types_spread_and_leave_out() {
         assert_eq!(body(template.clone()).unwrap(), expected, "{template}");
     }
     assert_eq!(body(json!({"x": "{id}"})), Err(Flaw::Missing { slot: "id".into() }));
+}
+
+/// As trytond 8.0 gave `_timestamp` beside the moment itself, on SQLite.
+#[test]
+fn seconds_are_written_as_databases_do() {
+    let (write, types) = (write(), BTreeMap::new());
+    for (micros, digits, expected) in [
+        (1_795_958_940_299_728_i64, "float", "1795958940.29973"),
+        (1_795_958_940_299_728, "numeric", "1795958940.299728"),
+        (1_795_958_940_300_000, "float", "1795958940.3"),
+        (1_795_958_940_000_000, "float", "1795958940.0"),
+        (1_795_958_940_000_001, "numeric", "1795958940.000001"),
+    ] {
+        let encoder = super::Encoder::parse(&format!("epoch:{digits}")).unwrap();
+        let value = encoder.apply(std::borrow::Cow::Owned(json!(micros)), &scope(&write, &[], &types));
+        assert_eq!(*value.unwrap().unwrap(), json!(expected), "{micros} {digits}");
+    }
 }

@@ -111,3 +111,17 @@ fn netsuite_signs_with_the_account_as_realm() {
     assert!(errors[0].to_string().contains("`{parameter.account}` needs a parameter"), "{}", errors[0]);
     assert!(bind(&[]).is_ok());
 }
+
+/// What is read without an order of its own stands in one line with what is told: Stripe's events have whole seconds.
+#[test]
+fn a_read_is_stamped_as_messages_are_ordered() {
+    let bound = |name: &str, parameters: &[(&str, &str)]| {
+        let manifest = Manifest::parse(name, Manifest::builtin(name).unwrap()).unwrap();
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        manifest.bind(&parameters, &BTreeMap::new()).unwrap()
+    };
+    let at = canonical::Wall(1_795_348_800_700_001);
+    assert_eq!(bound("stripe", &[]).stamp(at).0, 1_795_348_800_000_000);
+    assert_eq!(bound("hubspot", &[]).stamp(at).0, 1_795_348_800_700);
+    assert_eq!(bound("tryton", &[("database", "acme")]).stamp(at).0, 1_795_348_800_700_001);
+}

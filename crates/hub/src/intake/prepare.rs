@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{EntitySchema, ExternalRef, MessageId, OrderToken, System, Wall};
+use canonical::{EntitySchema, ExternalRef, MessageId, Object, OrderToken, System, Wall};
 use config::Configuration;
 use connector::{Observation, Seen};
 use intake::{Ask, Incoming, Message, MessageState};
-use ledger::Reason;
+use ledger::{IdempotencyClass, Reason};
 use mapping::Mapping;
 
 use super::item::{Item, Merge, Task, blank};
@@ -19,11 +19,27 @@ use crate::turn::{Arrival, Origin, Turn};
 pub(super) const PARK_FOR: Duration = Duration::from_secs(600);
 /// The same while all of a system is read for the first time.
 pub(super) const PARK_FOR_HISTORY: Duration = Duration::from_secs(24 * 3600);
-/// How long an unlinked object waits for an open create in its system, in all.
-pub(super) const CREATE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long an unlinked object waits for an open create in its system that nobody can be in doubt about.
+const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The class of what waited for a link in vain: it goes on by itself when the link comes.
 pub(super) const MISSING_LINK: &str = "missing_link";
+
+/// How long an unlinked object of that kind waits for an open create there, in all: longer than a create whose answer was
+/// lost can stay in doubt. What it made is there, and would be taken for something new.
+pub(super) fn patience(config: &Configuration, system: &System, object: &Object) -> Duration {
+    let system = config.systems.get(system);
+    let create = system.and_then(|system| system.connector.choose(object, false, None));
+    let doubt = create.map_or(Duration::ZERO, |create| {
+        let lag = match create.idempotency {
+            IdempotencyClass::SearchFirst { index_lag_ms }
+            | IdempotencyClass::MarkerField { index_lag_ms } => Duration::from_millis(index_lag_ms),
+            _ => Duration::ZERO,
+        };
+        create.timeout.saturating_add(create.processing_max).saturating_add(lag)
+    });
+    doubt.saturating_add(CREATE_PATIENCE)
+}
 
 /// Reads and normalises one arrival.
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the arrival")]
@@ -188,10 +204,8 @@ fn fill(
     if let Some(trace) = &observation.trace {
         item.message.trace.clone_from(trace);
     }
-    let fetchable = config
-        .systems
-        .get(&item.source)
-        .is_some_and(|system| system.connector.can_fetch(&observation.object));
+    let system = config.systems.get(&item.source);
+    let fetchable = system.is_some_and(|system| system.connector.can_fetch(&observation.object));
     let Some((mapping, schema)) = config.inbound(&item.source, &observation.object) else {
         let text = format!(
             "no mapping reads {}/{}: add mappings for it, or leave it out of the subscription at {}",
@@ -255,7 +269,8 @@ fn fill(
     }
     // Without a token of its own a state is as new as its reading; a deletion has no place in the source's order.
     let stamped = observation.order.is_none();
-    let order = observation.order.or((!gone).then(|| OrderToken(as_of.micros())));
+    let stamp = || system.map_or(OrderToken(as_of.micros()), |system| system.connector.stamp(as_of));
+    let order = observation.order.or_else(|| (!gone).then(stamp));
     let incoming = Incoming {
         deleted: gone && merged_into.is_none(),
         merged_into,
@@ -273,7 +288,7 @@ fn fill(
         read,
         complete: read,
         fetchable,
-        patient: now.since(item.message.received_at) >= CREATE_PATIENCE,
+        patient: now.since(item.message.received_at) >= patience(config, &item.source, &observation.object),
         matches,
         ..said(item, about, instance, mapping)
     };

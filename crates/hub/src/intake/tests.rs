@@ -1,11 +1,12 @@
 //! States of an export as messages: who may say them, and how they are told again.
 
-use canonical::{ExternalRef, Fields, Mono, Now, OrderToken};
+use canonical::{ExternalRef, Fields, Mono, Now, Object, OrderToken, Wall};
+use connector::{Observation, Seen};
 use store::conformance::make;
 
 use super::item::{Item, Task};
 use super::prepare;
-use crate::sample::configuration;
+use crate::sample::{configuration, configuration_with};
 use crate::stated::Stated;
 use crate::turn::{Arrival, Effect, Origin, Turn};
 
@@ -116,4 +117,46 @@ fn i1_what_was_read_is_read_when_it_is_tried_again() {
     assert!(is_read(&again(kept)));
     let pushed = taken(&Origin::Pushed, seen(Some("read/contacts/1/0123456789abcdef")));
     assert!(!is_read(&pushed) && !is_read(&again(pushed.message)));
+}
+
+/// A state without an order of its own is placed by when it was read, in the form of what that system's messages are
+/// ordered by: a message of the same second then is a tie, and one of the next second is newer.
+#[test]
+fn a_state_without_an_order_is_placed_among_messages() {
+    let connector = "connector: source\nversion: \"1\"\nabout: A source.\nwebhook:\n  scheme: {preset: hmac}\n  id: [id]\n  \
+                     kind: kind\n  object_id: object.id\n  fields: object\n  order: {path: at, form: s, unit: UNIT}\n  \
+                     rules: [{match: \"*\", object: contacts, seen: state}]\nobjects: {contacts: {shape: {id: id}}}\n";
+    for (unit, expected) in [("us", 1_795_348_800_000_000), ("ms", 1_795_348_800_000), ("s", 1_795_348_800)] {
+        let config = configuration_with(&[("connectors/source.yaml", &connector.replace("UNIT", unit))]);
+        let seen = Observation {
+            object: Object::new("contacts").unwrap(),
+            external_id: "1".to_owned(),
+            seen: Seen::State { fields: stated().fields },
+            order: None,
+            event_id: None,
+            occurred_at: None,
+            changed_at: None,
+            trace: None,
+        };
+        let (source, at) = (make::system("crm"), Wall(1_795_348_800_700_001));
+        let item = with_turn(|turn| {
+            prepare::prepare(&config, "", &source, &Origin::Pushed, at, 1, 0, Arrival::Read(seen), turn)
+        });
+        let Task::Merge(merge) = &item.task else { panic!("it is not taken: {:?}", item.task) };
+        assert_eq!(merge.incoming.order, Some(OrderToken(expected)), "{unit}");
+        assert!(merge.incoming.stamped);
+    }
+}
+
+/// What a create made whose answer was lost is seen before anybody has looked for it: it waits for as long as that can take.
+#[test]
+fn what_is_overtaken_waits_longer_than_a_create_can_be_in_doubt() {
+    let config = configuration(None);
+    let waits = |system: &str, object: &str| {
+        prepare::patience(&config, &make::system(system), &Object::new(object).unwrap()).as_secs()
+    };
+    // The request may take a second, and be worked on for another one.
+    assert_eq!(waits("erp", "customer"), 62);
+    // Nothing is made there.
+    assert_eq!(waits("crm", "contacts"), 60);
 }

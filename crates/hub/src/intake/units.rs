@@ -11,7 +11,7 @@ use store::{Head, Receipt, Unit};
 
 use super::built::Built;
 use super::item::{Item, Settle, Task};
-use super::prepare::{CREATE_PATIENCE, reason};
+use super::prepare::{patience, reason};
 use super::recall::{names_referred, recall};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
@@ -229,7 +229,9 @@ fn park(
     if let Some(waiting) = waiting {
         item = built.await_link(config, item, waiting, now);
     } else {
-        item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + CREATE_PATIENCE));
+        let about = item.message.about.as_ref();
+        let longest = about.map_or(CREATE_WAIT, |about| patience(config, &about.system, &about.object));
+        item.message.deadline = Some((now + CREATE_WAIT).min(item.message.received_at + longest));
         item.message.waiting = None;
         built.marks.push(Mark::MessageParked { source: item.source.clone() });
     }
