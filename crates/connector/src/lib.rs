@@ -28,6 +28,7 @@ mod read;
 mod render;
 mod source;
 mod spec;
+mod statement;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::moment::{Form, Unit};
 use crate::path::Path;
 use crate::source::{Absent, CallKind, Format, Handled, Serves, Sorting, Transport, WaitForm};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
+use crate::statement::Statement;
 use crate::template::Template;
 use crate::typed::Typed;
 
@@ -266,11 +267,17 @@ pub(crate) struct RequestPlan {
 }
 
 impl RequestPlan {
+    /// Whether it is a statement for a database.
+    pub(crate) const fn is_statement(&self) -> bool {
+        matches!(self.body, BodyPlan::Sql(_))
+    }
+
     /// Whether it addresses the object by the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
+            BodyPlan::Sql(statement) => statement.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
     }
@@ -285,6 +292,7 @@ impl RequestPlan {
         let body = match &self.body {
             BodyPlan::None => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.names_key(),
+            BodyPlan::Sql(statement) => statement.names_key(),
         };
         body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
     }
@@ -303,6 +311,7 @@ pub(crate) enum BodyPlan {
     None,
     Json { node: Node, content_type: Box<str> },
     Form(Node),
+    Sql(Statement),
 }
 
 impl BodyPlan {
@@ -310,7 +319,7 @@ impl BodyPlan {
     pub(crate) fn holes(&self) -> usize {
         match self {
             Self::Json { node, .. } => node.holes(),
-            Self::None | Self::Form(_) => 0,
+            Self::None | Self::Form(_) | Self::Sql(_) => 0,
         }
     }
 }
@@ -344,6 +353,13 @@ impl ObjectPlan {
             writes: Vec::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// Whether its requests are statements for a database.
+    pub(crate) fn asks_database(&self) -> bool {
+        let reads = self.fetch.iter().map(|fetch| &fetch.request);
+        let reads = reads.chain(self.poll.iter().map(|poll| &poll.request));
+        reads.chain(self.writes.iter().map(|write| &write.request)).any(RequestPlan::is_statement)
     }
 
     /// The write operation of that name.

@@ -130,6 +130,9 @@ impl RequestPlan {
                 node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), content_type.to_string()));
             }
+            BodyPlan::Sql(statement) => {
+                statement.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the statement"))?;
+            }
             BodyPlan::Form(node) => {
                 node.write_form(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));

@@ -17,9 +17,9 @@ use super::listing::{
     TypeRule, WebhookSource,
 };
 use super::{
-    Absent, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
+    Absent, BindSource, BindType, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
     ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource,
-    ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
+    ReplayedSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
 };
 use crate::moment::{Form, Unit};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
@@ -78,6 +78,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("limits", keys::<LimitsSource>()),
         ("bucket", keys::<BucketSource>()),
         ("request", keys::<RequestSource>()),
+        ("sql", keys::<SqlSource>()),
+        ("bind", keys::<BindSource>()),
         ("identity", keys::<IdentitySource>()),
         ("object", keys::<ObjectSource>()),
         ("shape", keys::<ShapeSource>()),
@@ -124,6 +126,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("deletes", words::<Deletes>()),
         ("parameter_kind", words::<ParameterKind>()),
         ("method", words::<Method>()),
+        ("bind_type", words::<BindType>()),
         ("absent", words::<Absent>()),
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),
