@@ -28,10 +28,10 @@ pub(crate) use answer::{
     WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
-pub(crate) use statement::{BindSource, BindType, SqlSource};
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use statement::{BindSource, BindType, SqlSource};
 
 /// The whole document.
 #[derive(Deserialize, Debug)]

@@ -77,3 +77,6 @@ pub(crate) fn highest(text: &str) -> usize {
     });
     numbers.max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use futures_util::TryStreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_postgres::Client;
+use tokio_postgres::error::Severity;
 
 use crate::auth::Secrets;
 use crate::connection::Connection;
@@ -28,6 +29,9 @@ use statement::Statement;
 
 /// How long a connection is kept that nobody uses. Half-open ones (a firewall forgot them) are not met again then.
 const IDLE: Duration = Duration::from_secs(30);
+/// One that nobody used for so long is asked whether it still stands: a statement that went into a broken one would be in
+/// doubt, and a write in doubt rests for a minute.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// A database with everything needed to ask it.
 pub(crate) struct Database {
@@ -90,8 +94,8 @@ impl Database {
             let why = "the system's address is a database's, and this connector speaks HTTP";
             return Err(self.failure(&Trouble::Unbuildable(why.to_owned()), true));
         }
-        let statement = Statement::read(&request.body)
-            .map_err(|why| self.failure(&Trouble::Unbuildable(why), true))?;
+        let statement =
+            Statement::read(&request.body).map_err(|why| self.failure(&Trouble::Unbuildable(why), true))?;
         let asked = Duration::from_millis(request.timeout_ms);
         let limit = if asked.is_zero() { self.total } else { asked.min(self.total) };
         let end = Instant::now() + limit;
@@ -99,7 +103,8 @@ impl Database {
         let Ok(_turn) = tokio::time::timeout_at(end, self.turns.acquire()).await else {
             return Err(late(true));
         };
-        let session = match tokio::time::timeout_at(end, self.session(limit)).await {
+        // The server gives up first: its word is that nothing was kept, ours only that we do not know.
+        let session = match tokio::time::timeout_at(end, self.session(limit - limit / 10)).await {
             Err(_) => return Err(late(true)),
             Ok(Err(dial::Refused::Failed(failure))) => return Err(failure),
             Ok(Err(dial::Refused::Said(error))) => return Ok(answer::refused(&error)),
@@ -119,9 +124,11 @@ impl Database {
             }
             Ok(Err(Broken::Sql(error))) => match error.as_db_error() {
                 Some(said) => {
-                    let answered = answer::refused(said);
-                    self.keep(session);
-                    Ok(answered)
+                    // What ends the connection says so (`FATAL`, `PANIC`).
+                    if said.parsed_severity() == Some(Severity::Error) {
+                        self.keep(session);
+                    }
+                    Ok(answer::refused(said))
                 }
                 None => Err(self.broke(&error)),
             },
@@ -129,7 +136,8 @@ impl Database {
     }
 
     async fn run(&self, client: &Client, statement: &Statement) -> Result<Response, Broken> {
-        let stream = client.query_typed_raw(statement.text(), statement.values()).await.map_err(Broken::Sql)?;
+        let stream =
+            client.query_typed_raw(statement.text(), statement.values()).await.map_err(Broken::Sql)?;
         let mut stream = std::pin::pin!(stream);
         let mut bytes = 0_usize;
         let mut rows = Vec::new();
@@ -151,7 +159,8 @@ impl Database {
             if session.client.is_closed() || session.since.elapsed() > IDLE {
                 continue;
             }
-            if session.limit == limit || dial::bound(&session.client, limit).await.is_ok() {
+            let fresh = session.limit == limit && session.since.elapsed() < FRESH;
+            if fresh || dial::bound(&session.client, limit).await.is_ok() {
                 session.limit = limit;
                 return Ok(session);
             }
@@ -191,7 +200,9 @@ impl Database {
 fn credential(connection: &Connection) -> Result<(String, Vec<u8>), String> {
     let secrets = Secrets(&connection.secrets);
     let AuthKind::Basic { user, user_secret, secret } = &connection.auth else {
-        return Err("a database is told user and password: its connector needs `basic` under `auth`".to_owned());
+        return Err(
+            "a database is told user and password: its connector needs `basic` under `auth`".to_owned()
+        );
     };
     let line = |text: String| text.trim_end_matches(['\n', '\r']).to_owned();
     let user = match (user, user_secret) {

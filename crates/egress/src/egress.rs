@@ -178,9 +178,9 @@ impl Egress {
 
     fn way(&self, system: &System) -> Result<Way, Failure> {
         let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
-        ways.get(system).cloned().ok_or_else(|| {
-            self.unfit(system, "has no connection; add it under `systems/`")
-        })
+        ways.get(system)
+            .cloned()
+            .ok_or_else(|| self.unfit(system, "has no connection; add it under `systems/`"))
     }
 
     /// The way of a system that is spoken to by HTTP: others have no tokens and no signatures.

@@ -50,9 +50,8 @@ impl Policy {
         &self,
         name: &str,
     ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-        let found = tokio::net::lookup_host((name, 0))
-            .await
-            .map_err(|error| Unresolved(error.kind().to_string()))?;
+        let found =
+            tokio::net::lookup_host((name, 0)).await.map_err(|error| Unresolved(error.kind().to_string()))?;
         let mut permitted: Vec<SocketAddr> = Vec::new();
         let mut denied = None;
         for address in found {

@@ -92,7 +92,13 @@ mod tests {
     fn addresses_are_read_with_port_database_and_tls() {
         for (text, name, port, database, plain) in [
             ("postgres://db.example.com/sales", "db.example.com", 5432, "sales", false),
-            ("postgresql://db.example.com:6000/sales?sslmode=verify-full", "db.example.com", 6000, "sales", false),
+            (
+                "postgresql://db.example.com:6000/sales?sslmode=verify-full",
+                "db.example.com",
+                6000,
+                "sales",
+                false,
+            ),
             ("postgres://127.0.0.1:5433/a b?sslmode=disable", "127.0.0.1", 5433, "a b", true),
             ("postgres://[::1]:5433/x", "::1", 5433, "x", false),
             ("postgres://[::1]/x", "::1", 5432, "x", false),

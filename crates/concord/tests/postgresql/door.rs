@@ -25,7 +25,8 @@ fn egress(ca: Option<&str>) -> Egress {
 }
 
 fn connection(base_url: &str, user: &str, password: &str) -> Connection {
-    let auth = AuthKind::Basic { user: Some(user.to_owned()), user_secret: None, secret: "password".to_owned() };
+    let auth =
+        AuthKind::Basic { user: Some(user.to_owned()), user_secret: None, secret: "password".to_owned() };
     Connection {
         base_url: base_url.to_owned(),
         auth,
@@ -84,7 +85,10 @@ async fn values_keep_what_they_are() {
         ("12.50::numeric", json!("12.50")),
         ("-0.0001::numeric", json!("-0.0001")),
         ("10000::numeric", json!("10000")),
-        ("123456789012345678901234567890.000000000000000001::numeric", json!("123456789012345678901234567890.000000000000000001")),
+        (
+            "123456789012345678901234567890.000000000000000001::numeric",
+            json!("123456789012345678901234567890.000000000000000001"),
+        ),
         ("1e-20::numeric", json!("0.00000000000000000001")),
         ("1e20::numeric", json!("100000000000000000000")),
         ("'NaN'::numeric", json!("NaN")),
@@ -142,18 +146,37 @@ async fn refusals_are_told_without_values() {
         ("INSERT INTO things VALUES (1, $1)", text("ann@example.test"), 409, "23505", "things_pkey"),
         ("INSERT INTO things VALUES (2, $1)", text("no"), 400, "23514", "things_name_check"),
         ("INSERT INTO things (id, number) VALUES (2, $1)", text("7"), 400, "23502", "name"),
-        ("INSERT INTO things (id, name, number) VALUES (2, 'x', $1)", text("ann@example.test"), 400, "22P02", ""),
+        (
+            "INSERT INTO things (id, name, number) VALUES (2, 'x', $1)",
+            text("ann@example.test"),
+            400,
+            "22P02",
+            "",
+        ),
         // Checked when the transaction ends, behind the rows: refused all the same.
-        ("INSERT INTO things VALUES (3, 'x', 1, $1) RETURNING id", text("99"), 400, "23503", "things_parent_fkey"),
+        (
+            "INSERT INTO things VALUES (3, 'x', 1, $1) RETURNING id",
+            text("99"),
+            400,
+            "23503",
+            "things_parent_fkey",
+        ),
         ("SELECT nope FROM things WHERE name = $1", text("x"), 400, "42703", ""),
         ("SELECT 1 FROM nowhere WHERE 'x' = $1", text("x"), 400, "42P01", ""),
     ] {
         let answer = ask(&egress, statement, binds).await.unwrap();
         let said = body(&answer);
-        assert_eq!((answer.status, said["sqlstate"].as_str()), (status, Some(sqlstate)), "{statement}: {said}");
+        assert_eq!(
+            (answer.status, said["sqlstate"].as_str()),
+            (status, Some(sqlstate)),
+            "{statement}: {said}"
+        );
         assert_eq!(said["sqlstate_class"], json!(sqlstate[..2]));
         let shown = said.to_string();
-        assert!(shown.contains(named) && !shown.contains("ann@example.test") && !shown.contains("(1)"), "{shown}");
+        assert!(
+            shown.contains(named) && !shown.contains("ann@example.test") && !shown.contains("(1)"),
+            "{shown}"
+        );
     }
     assert_eq!(row(&egress, "SELECT count(*) AS n FROM things", json!([])).await["n"], 1);
 
@@ -161,10 +184,13 @@ async fn refusals_are_told_without_values() {
     let late = egress.send(&db(), asked("SELECT pg_sleep(60)", json!([]), 300)).await;
     let told = late.as_ref().map(|answer| body(answer)["sqlstate"].clone());
     let ended = told.as_ref().is_ok_and(|state| state == "57014")
-        || late.as_ref().is_err_and(|late| (late.kind, late.reached) == (FailureKind::Timeout, Reached::MaybeSent));
+        || late
+            .as_ref()
+            .is_err_and(|late| (late.kind, late.reached) == (FailureKind::Timeout, Reached::MaybeSent));
     assert!(ended, "{late:?}");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    let sleeping =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
     assert_eq!(server.sql("postgres", sleeping), "0");
 
     // A role that may not.
@@ -180,7 +206,8 @@ async fn refusals_are_told_without_values() {
     let bound = manifest.with_parameters(&BTreeMap::from([("tables".to_owned(), json!({}))])).unwrap();
     let answer = egress.send(&db(), bound.render(&connector::Call::Identity).unwrap()).await.unwrap();
     let account = bound.identity(&answer).unwrap();
-    let expected = "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = 'postgres')
+    let expected =
+        "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = 'postgres')
                     FROM pg_control_system()";
     assert_eq!(account, server.sql("postgres", expected));
 }
@@ -190,9 +217,11 @@ async fn whoever_is_not_let_in_is_told_and_nothing_was_sent() {
     let server = Postgres::start(&["max_connections=5", "superuser_reserved_connections=2"]);
     server.sql("postgres", "CREATE ROLE plain LOGIN PASSWORD 'pw'");
     let egress = egress(None);
-    for (database, user, password, status, sqlstate) in
-        [("postgres", "plain", "wrong", 401, "28P01"), ("postgres", "nobody", "pw", 401, "28P01"), ("nope", "plain", "pw", 400, "3D000")]
-    {
+    for (database, user, password, status, sqlstate) in [
+        ("postgres", "plain", "wrong", 401, "28P01"),
+        ("postgres", "nobody", "pw", 401, "28P01"),
+        ("nope", "plain", "pw", 400, "3D000"),
+    ] {
         egress.register(db(), &connection(&plain(&server, database), user, password)).unwrap();
         let answer = ask(&egress, "SELECT 1", json!([])).await.unwrap();
         assert_eq!((answer.status, body(&answer)["sqlstate"].as_str()), (status, Some(sqlstate)), "{user}");
@@ -217,7 +246,9 @@ async fn connections_are_few_used_again_and_made_anew() {
     egress.register(db(), &connection(&plain(&server, "postgres"), "admin", "of-a-test")).unwrap();
     let asked = (0..20).map(|_| {
         let egress = std::sync::Arc::clone(&egress);
-        tokio::spawn(async move { row(&egress, "SELECT pg_backend_pid() AS pid, pg_sleep(0.02)::text AS s", json!([])).await })
+        tokio::spawn(async move {
+            row(&egress, "SELECT pg_backend_pid() AS pid, pg_sleep(0.02)::text AS s", json!([])).await
+        })
     });
     let mut pids = std::collections::BTreeSet::new();
     for answer in asked.collect::<Vec<_>>() {
@@ -226,7 +257,8 @@ async fn connections_are_few_used_again_and_made_anew() {
     assert!(pids.len() <= 2, "{pids:?}");
 
     // Killed between two statements: the next one takes a new connection.
-    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'concord'";
+    let kill =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'concord'";
     assert_eq!(server.sql("postgres", kill), pids.len().to_string());
     tokio::time::sleep(Duration::from_millis(200)).await;
     let next = row(&egress, "SELECT pg_backend_pid() AS pid", json!([])).await["pid"].as_i64().unwrap();

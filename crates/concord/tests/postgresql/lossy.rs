@@ -8,7 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A listener that passes everything on.
 pub(crate) struct Lossy {
     pub(crate) port: u16,
-    left: Arc<AtomicUsize>,
+    plan: Arc<Plan>,
+}
+
+/// Which answers get lost.
+#[derive(Default)]
+struct Plan {
+    left: AtomicUsize,
+    every: AtomicUsize,
+    seen: AtomicUsize,
 }
 
 /// What the server says at the end of an insert. It is sent when the transaction is over (`ReadyForQuery` goes with it).
@@ -18,34 +26,40 @@ impl Lossy {
     /// Before a server on this machine.
     pub(crate) fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let lossy = Self { port: listener.local_addr().unwrap().port(), left: Arc::default() };
-        let left = Arc::clone(&lossy.left);
+        let lossy = Self { port: listener.local_addr().unwrap().port(), plan: Arc::default() };
+        let plan = Arc::clone(&lossy.plan);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-                let left = Arc::clone(&left);
+                let plan = Arc::clone(&plan);
                 let (to_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 std::thread::spawn(move || pass(client, to_server, |_| false));
-                std::thread::spawn(move || pass(server, to_client, |bytes| loses(bytes, &left)));
+                std::thread::spawn(move || pass(server, to_client, |bytes| plan.loses(bytes)));
             }
         });
         lossy
     }
 
-    /// Loses so many answers to inserts from now on.
-    pub(crate) fn lose(&self, answers: usize) {
-        self.left.store(answers, Ordering::SeqCst);
+    /// Loses so many answers to inserts from now on, one of `every` so many.
+    pub(crate) fn lose(&self, answers: usize, every: usize) {
+        self.plan.every.store(every, Ordering::SeqCst);
+        self.plan.left.store(answers, Ordering::SeqCst);
     }
 
     /// How many of them are not lost yet.
     pub(crate) fn left(&self) -> usize {
-        self.left.load(Ordering::SeqCst)
+        self.plan.left.load(Ordering::SeqCst)
     }
 }
 
-fn loses(bytes: &[u8], left: &AtomicUsize) -> bool {
-    bytes.windows(INSERTED.len()).any(|window| window == INSERTED)
-        && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+impl Plan {
+    fn loses(&self, bytes: &[u8]) -> bool {
+        let every = self.every.load(Ordering::SeqCst).max(1);
+        let fewer = |left: usize| left.checked_sub(1);
+        bytes.windows(INSERTED.len()).any(|window| window == INSERTED)
+            && self.seen.fetch_add(1, Ordering::SeqCst) % every == every - 1
+            && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok()
+    }
 }
 
 /// Passes on until one side closes, or `loses` says that this part is lost.

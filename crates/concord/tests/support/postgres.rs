@@ -28,7 +28,8 @@ impl Postgres {
     pub(crate) fn start(settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let other = (numbers("-u", None) == Some(0)).then(|| {
-            let number = |flag| numbers(flag, Some("postgres")).expect("Debian's package makes the user `postgres`");
+            let number =
+                |flag| numbers(flag, Some("postgres")).expect("Debian's package makes the user `postgres`");
             (number("-u"), number("-g"))
         });
         let port = free_port();

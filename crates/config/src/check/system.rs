@@ -88,7 +88,8 @@ impl Checks {
             }
         };
         self.credentials(document, &source.connection, &connector);
-        if let Some((what, hint)) = database::unlike(&source.connection.base_url, &connector) {
+        let reached = connection.as_ref();
+        if let Some((what, hint)) = reached.and_then(|at| database::unlike(&at.base_url, &connector)) {
             self.problems.push(document.problem(&["connection", "base_url"], what).hint(hint));
         }
         let webhook = self.webhook(document, &source, &connector);

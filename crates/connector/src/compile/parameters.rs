@@ -117,7 +117,9 @@ const fn expected(kind: ParameterKind) -> &'static str {
         ParameterKind::Boolean => "`true` or `false`",
         ParameterKind::List => "a list of texts",
         ParameterKind::Map => "a table of texts",
-        ParameterKind::Constants => "a table of tables of texts, such as `{customers: {id: number}, orders: {}}`",
+        ParameterKind::Constants => {
+            "a table of tables of texts, such as `{customers: {id: number}, orders: {}}`"
+        }
     }
 }
 
@@ -130,6 +132,8 @@ fn stand_in(parameter: &ParameterSource) -> Value {
         ParameterKind::Integer => Value::from(1),
         ParameterKind::Boolean => Value::Bool(false),
         ParameterKind::List => Value::Array(Vec::new()),
-        ParameterKind::Map | ParameterKind::Constants => Value::Object(canonical::Fields::new()),
+        ParameterKind::Map => Value::Object(canonical::Fields::new()),
+        // One that takes what goes without saying.
+        ParameterKind::Constants => serde_json::json!({"x": {}}),
     }
 }

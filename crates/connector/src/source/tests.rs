@@ -17,9 +17,9 @@ use super::listing::{
     TypeRule, WebhookSource,
 };
 use super::{
-    Absent, BindSource, BindType, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource, LimitsSource,
-    ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource,
-    ReplayedSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
+    Absent, BindSource, BindType, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource,
+    LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource,
+    ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
 };
 use crate::moment::{Form, Unit};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};

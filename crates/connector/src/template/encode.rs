@@ -221,7 +221,9 @@ impl Encoder {
             Self::Names => return owned(Value::String(names(&value)?)),
             Self::Each(text) => {
                 let each = super::identifier::each(text, &value)?;
-                return Ok(Some(each).filter(|each| !each.is_empty()).map(|each| Cow::Owned(Value::String(each))));
+                return Ok(Some(each)
+                    .filter(|each| !each.is_empty())
+                    .map(|each| Cow::Owned(Value::String(each))));
             }
             Self::Not(list) | Self::Only(list) => {
                 let listed = text_of(&value).is_some_and(|text| list.contains(&text));

@@ -79,8 +79,14 @@ mod tests {
     #[test]
     fn values_that_do_not_fit_are_not_told() {
         for (said, shown) in [
-            (r#"invalid input syntax for type integer: "ann@example.test""#, "invalid input syntax for type integer: [value]"),
-            (r#"value "99" is out of range for type smallint"#, "value [value] is out of range for type smallint"),
+            (
+                r#"invalid input syntax for type integer: "ann@example.test""#,
+                "invalid input syntax for type integer: [value]",
+            ),
+            (
+                r#"value "99" is out of range for type smallint"#,
+                "value [value] is out of range for type smallint",
+            ),
             ("invalid input syntax for type date: \"a\nb\"", "invalid input syntax for type date: [value]"),
             (r#"invalid input value for enum mood: "a"b""#, "invalid input value for enum mood: [value]"),
             ("value too long for type character varying(3)", "value too long for type character varying(3)"),

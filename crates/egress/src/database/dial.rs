@@ -75,8 +75,7 @@ impl Dialler {
             .ssl_mode(if address.plain { SslMode::Disable } else { SslMode::Require })
             // A row that row security hides is an error, never an absence.
             .options("-c row_security=off -c TimeZone=UTC -c client_min_messages=error");
-        let policy =
-            Policy { allow: connection.allow.clone(), port: address.port, plain: address.plain };
+        let policy = Policy { allow: connection.allow.clone(), port: address.port, plain: address.plain };
         let place = format!("{}:{}", address.name, address.port);
         Ok(Self { address, place, policy, config, tls, within: connection.timeouts.connect })
     }
@@ -98,7 +97,9 @@ impl Dialler {
             bound(&client, limit).await.map_err(|error| self.refused(who, error))?;
             Ok(client)
         };
-        let late = || self.fail(who, FailureKind::Connect, "no connection: the time for it is up (TCP, TLS and log-in)");
+        let late = || {
+            self.fail(who, FailureKind::Connect, "no connection: the time for it is up (TCP, TLS and log-in)")
+        };
         tokio::time::timeout(self.within, dialling).await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -225,13 +226,21 @@ impl TlsStream for Encrypted {
 }
 
 impl AsyncRead for Encrypted {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0).poll_read(context, out)
     }
 }
 
 impl AsyncWrite for Encrypted {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.0).poll_write(context, bytes)
     }
 

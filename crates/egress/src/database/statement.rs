@@ -47,9 +47,12 @@ impl Statement {
     /// # Errors
     /// A text for people, without values.
     pub(super) fn read(body: &[u8]) -> Result<Self, String> {
-        let statement: Self = serde_json::from_slice(body)
-            .map_err(|error| format!("it is no statement (line {}, column {})", error.line(), error.column()))?;
-        let mixed = |bind: &Bind| !matches!(bind.kind, Kind::Json) && (bind.value.is_object() || bind.value.is_array());
+        let statement: Self = serde_json::from_slice(body).map_err(|error| {
+            format!("it is no statement (line {}, column {})", error.line(), error.column())
+        })?;
+        let mixed = |bind: &Bind| {
+            !matches!(bind.kind, Kind::Json) && (bind.value.is_object() || bind.value.is_array())
+        };
         match statement.binds.iter().position(mixed) {
             Some(at) => Err(format!("`${}` is a list or an object, and a single value is needed", at + 1)),
             None => Ok(statement),

@@ -164,7 +164,11 @@ fn numeric(raw: &[u8]) -> Option<String> {
     }
     // The digit of 10 000 to the power of `power`.
     let digit = |power: i32| -> i16 {
-        usize::try_from(weight - power).ok().filter(|at| *at < count).and_then(|at| word(8 + 2 * at)).unwrap_or(0)
+        usize::try_from(weight - power)
+            .ok()
+            .filter(|at| *at < count)
+            .and_then(|at| word(8 + 2 * at))
+            .unwrap_or(0)
     };
     let mut whole: String = (0..=weight.max(0)).rev().map(|power| format!("{:04}", digit(power))).collect();
     let start = whole.len() - whole.trim_start_matches('0').len();
