@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end where it stands")]
 
+#[path = "postgresql/both.rs"]
+mod both;
 #[path = "postgresql/door.rs"]
 mod door;
 #[path = "postgresql/lossy.rs"]
