@@ -14,7 +14,7 @@ use tower::Service;
 pub(crate) struct Policy {
     pub(crate) allow: AllowList,
     pub(crate) port: u16,
-    /// Plain `http`: spoken only to listed addresses, since the credential travels with the request.
+    /// Without TLS: spoken only to listed addresses, since the credential travels along.
     pub(crate) plain: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Denied {
     #[error(transparent)]
     Blocked(#[from] Blocked),
     /// Without TLS to an address that is not listed.
-    #[error("plain http is spoken only to addresses listed under `allow` of this connection; use https")]
+    #[error("without TLS only addresses listed under `allow` of this connection are spoken to; use TLS")]
     Plain,
 }
 

@@ -1,6 +1,6 @@
 //! Two tables that follow each other: one found by Concord's id, one by a natural key and with a comparison before each change.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::support::Folder;
 use super::support::postgres::Postgres;
@@ -94,16 +94,13 @@ fields:
 
 /// Waits until the other statement gives what the one gives.
 fn same(server: &Postgres, one: &str, other: &str, folder: &Folder) {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        let (left, right) = (server.sql("postgres", one), server.sql("postgres", other));
-        if left == right {
-            return;
-        }
-        let apart: Vec<_> = left.lines().zip(right.lines()).filter(|(left, right)| left != right).collect();
-        assert!(Instant::now() < end, "{apart:#?}\n{}", folder.last_words());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let mut last = (String::new(), String::new());
+    let agreed = super::comes(|| {
+        last = (server.sql("postgres", one), server.sql("postgres", other));
+        last.0 == last.1
+    });
+    let apart: Vec<_> = last.0.lines().zip(last.1.lines()).filter(|(one, other)| one != other).collect();
+    assert!(agreed, "{apart:#?}\n{}", folder.last_words());
 }
 
 #[test]

@@ -28,8 +28,7 @@ impl Postgres {
     pub(crate) fn start(settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let other = (numbers("-u", None) == Some(0)).then(|| {
-            let number =
-                |flag| numbers(flag, Some("postgres")).expect("Debian's package makes the user `postgres`");
+            let number = |flag| numbers(flag, Some("postgres")).unwrap();
             (number("-u"), number("-g"))
         });
         let port = free_port();
@@ -169,5 +168,8 @@ fn numbers(flag: &str, user: Option<&str>) -> Option<u32> {
 fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let found = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
-    found.max().expect("PostgreSQL is missing: install the Debian package postgresql-15 (./test does)")
+    let Some(bin) = found.max() else {
+        panic!("PostgreSQL is missing: install the Debian package postgresql (./test does)")
+    };
+    bin
 }

@@ -167,6 +167,10 @@ impl Dialler {
         if let Some(why) = error.downcast_ref::<Denied>() {
             return self.fail(who, FailureKind::Blocked, &format!("the address may not be dialled: {why}"));
         }
+        if let Some(why) = error.downcast_ref::<io::Error>() {
+            let what = format!("no connection: {why}; check that the database is up");
+            return self.fail(who, FailureKind::Connect, &what);
+        }
         let (kind, _, what) = http(error, true);
         self.fail(who, kind, &what)
     }

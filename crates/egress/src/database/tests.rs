@@ -51,6 +51,7 @@ async fn nobody_there_or_nobody_who_speaks_is_not_sent() {
     let failure = fails(&silent, statement(ONE)).await;
     assert_eq!((failure.kind, failure.reached), (FailureKind::Connect, Reached::NotSent), "{failure}");
     assert!(failure.detail.contains("system crm at 127.0.0.1:"), "{failure}");
+    assert!(failure.detail.to_lowercase().contains("refused"), "{failure}");
 }
 
 #[tokio::test]
