@@ -34,7 +34,7 @@ pub(crate) enum Denied {
     #[error(transparent)]
     Blocked(#[from] Blocked),
     /// Without TLS to an address that is not listed.
-    #[error("without TLS only addresses listed under `allow` of this connection are spoken to; use https (a database: no `sslmode`)")]
+    #[error("without TLS only addresses listed under `allow` are spoken to; use https (or no `sslmode`)")]
     Plain,
 }
 
