@@ -15,7 +15,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bulk::{Job, JobApply, JobOrder, Replay, ReplayPlan};
-pub(crate) use connector::{Connector, ConnectorCheck, ConnectorNew, ConnectorOf, ConnectorTest};
+pub(crate) use connector::{
+    Connector, ConnectorAuthorise, ConnectorCheck, ConnectorDescribe, ConnectorNew, ConnectorOf,
+    ConnectorTest,
+};
 pub(crate) use connector_try::{ConnectorTry, TryCall, TryWrite};
 pub(crate) use link::Link;
 pub(crate) use mapping::{Lineage, Mapping, MappingTest, MappingTry, Schema};
@@ -116,7 +119,7 @@ pub(crate) enum Command {
     /// The configuration that runs, and those before it
     #[command(subcommand)]
     Config(ConfigOf),
-    /// Run sandbox systems (CRM, ERP, marketing) on their own
+    /// Run sandbox systems (CRMs, ERP, marketing) on their own
     Sandbox(SandboxPorts),
     /// Run the hub on a virtual clock through hours of faults, and judge it by its invariants
     Sim(Sim),
@@ -164,8 +167,9 @@ pub(crate) enum Command {
 /// Which sandboxes, where.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Without ports all three are started on their usual ones (4011, 4012, 4013). They take the \
-    credentials pat-sandbox (CRM), sandbox-client (ERP) and sandbox-us1 (marketing).\n\nWebhooks of the CRM are signed \
+    after_help = "Without ports CRM, ERP and marketing are started on their usual ones (4011, 4012, 4013). They take \
+    the credentials pat-sandbox (CRM), sandbox-client (ERP) and sandbox-us1 (marketing); sales takes the consumer key \
+    sandbox-key with the secret sandbox-secret.\n\nWebhooks of the CRM are signed \
     with HUBSPOT_CLIENT_SECRET (default: hook-secret); marketing's go to an address that ends in \
     MAILCHIMP_WEBHOOK_SECRET (default: hook-address).\n\nEach has an admin API under /_admin/: faults, people's edits, \
     and its own books (what it holds, who called)."
@@ -174,6 +178,9 @@ pub(crate) struct SandboxPorts {
     /// A HubSpot-shaped CRM on this port; 0 takes a free one
     #[arg(long, value_name = "PORT")]
     pub(crate) crm: Option<u16>,
+    /// A Salesforce-shaped CRM on this port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) sales: Option<u16>,
     /// A NetSuite-shaped ERP on this port
     #[arg(long, value_name = "PORT")]
     pub(crate) erp: Option<u16>,

@@ -93,6 +93,12 @@ impl Output {
         write(&mut io::stdout().lock(), text);
     }
 
+    /// A line of data that goes on; whether somebody reads it still.
+    pub(crate) fn line(&self, text: &str) -> bool {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok()
+    }
+
     /// Talk.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
@@ -193,7 +199,7 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::String(text) => text.replace(['\n', '\r', '\t'], " "),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-            items.iter().map(shown).collect::<Vec<_>>().join(",")
+            items.iter().map(shown).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

@@ -107,6 +107,13 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     written.with_context(|| format!("the file {} cannot be written", path.display()))
 }
 
+/// Makes the folder that a secret is to be in, for its owner only, where there is none.
+pub(crate) fn folder_of_secret(path: &Path) -> anyhow::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("the folder {} cannot be made", folder.display()))
+}
+
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -141,6 +148,18 @@ mod tests {
         assert!(place.run().unwrap().is_some(), "another process's addresses stay");
         place.withdraw(12);
         assert_eq!(place.run().unwrap(), None);
+    }
+
+    #[test]
+    fn the_folder_of_a_secret_is_made_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets/of/root.key");
+        super::folder_of_secret(&file).unwrap();
+        super::write_secret(&file, "ab").unwrap();
+        for made in [file.parent().unwrap(), &folder.path().join("secrets")] {
+            assert_eq!(std::fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        super::folder_of_secret(std::path::Path::new("root.key")).unwrap();
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub(crate) mod ask;
 mod change;
+pub(crate) mod consent;
 mod credential;
 pub(crate) mod keys;
 mod owners;

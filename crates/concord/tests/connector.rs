@@ -1,6 +1,10 @@
 //! Connectors on the command line: what is shown, what is found wrong and where, and calls to the sandbox.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end where it stands")]
 
+#[path = "support/desk.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod desk;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -276,4 +280,278 @@ fn a_document_becomes_a_connector_and_nothing_is_replaced() {
     assert_eq!(fs::read_to_string(folder.path().join("connectors/acme.yaml")).unwrap(), before);
     let named = concord(folder.path(), &["connector", "new", "-", "--name", "../acme"], OPENAPI);
     assert_eq!(named.status.code(), Some(64), "{}", talk(&named));
+}
+
+/// A folder with one system behind `address`, of a connector whose text is given.
+fn folder_of(connector: &str, address: &str, secrets: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write(
+        "concord.yaml",
+        "tenant: acme\npublic_url: http://127.0.0.1:1\nstore: {folder: ./data, root_key: {file: ./root.key}}\n\
+         listeners: {ingress: \"127.0.0.1:0\", operator: \"127.0.0.1:0\"}\n",
+    );
+    write("connectors/desk.yaml", connector);
+    write("secret.txt", "hush");
+    write(
+        "systems/desk.yaml",
+        &format!(
+            "system: desk\nconnector: connectors/desk.yaml\nconnection:\n  base_url: http://{address}\n  allow: \
+             [\"{address}\"]\n  secrets: {{{secrets}}}\n"
+        ),
+    );
+    folder
+}
+
+#[test]
+fn the_scopes_that_operations_need_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = data(&concord(folder.path(), &["connector", "show", "hubspot", "-o", "json"], ""));
+    let needed = sheet["scopes"]["needed"].as_array().unwrap();
+    let of = |object: &str, operation: &str| -> Vec<&str> {
+        let found = needed.iter().filter(|one| one["object"] == object && one["operation"] == operation);
+        found.map(|one| one["scope"].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("contacts", "upsert"), ["crm.objects.contacts.write"]);
+    assert_eq!(of("contacts", "list"), ["crm.objects.contacts.read"]);
+    assert_eq!(of("companies", "create.probe"), ["crm.objects.companies.read"]);
+    let page = concord(folder.path(), &["connector", "show", "klaviyo"], "");
+    let page = String::from_utf8(page.stdout).unwrap();
+    let line =
+        page.lines().find(|line| line.starts_with("data-privacy:write")).unwrap_or_else(|| panic!("{page}"));
+    assert!(line.contains("delete") && line.contains("profiles"), "{line}");
+    assert!(page.contains("scopes are granted at: Settings → API keys"), "{page}");
+    let none = data(&concord(folder.path(), &["connector", "show", "http", "-o", "json"], ""));
+    assert_eq!(none["scopes"], Value::Null);
+}
+
+#[test]
+fn what_a_token_says_of_its_scopes_is_compared_with_the_call() {
+    let connector = "\
+connector: desk
+version: '1'
+about: A desk.
+auth: {default: {oauth2_client_credentials: {token: /token, client_id: id, client_secret: id}}}
+scopes: {given: the app, always: [api], told: [api, read]}
+objects:
+  people:
+    shape: {id: id}
+    fetch: {request: {method: GET, path: '/people/{id}', scopes: [read]}}
+";
+    let address = desk::serve(|asked| match asked.line.as_str() {
+        "POST /token" => {
+            (200, r#"{"access_token": "t", "expires_in": 60, "scope": "api ann@acme.test"}"#.to_owned())
+        }
+        _ => (200, r#"{"id": "7"}"#.to_owned()),
+    });
+    let folder = folder_of(connector, &address, "id: {file: secret.txt}");
+    let tried =
+        concord(folder.path(), &["connector", "try", "desk", "fetch", "people", "7", "-o", "json"], "");
+    assert!(tried.status.success(), "{}", talk(&tried));
+    // What is told there and is no scope (Marketo gives the user's address) stays where it is.
+    assert_eq!(
+        data(&tried)["scopes"],
+        json!({ "granted": ["api"], "missing": ["read"], "given": "the app" })
+    );
+    let told = talk(&tried);
+    assert!(told.contains("the scope `read`, which this call needs, is not among them"), "{told}");
+}
+
+const DESCRIBED: &str = "\
+connector: desk
+version: '1'
+about: A desk.
+auth: {default: {bearer: {secret: id}}}
+objects:
+  people:
+    shape: {id: id}
+    fetch: {request: {method: GET, path: '/people/{id}'}}
+    writes:
+      put:
+        for: [create, update]
+        idempotency: {class: upsert}
+        request: {method: PUT, path: '/people/{key}', json: '{fields}'}
+        answer: {id: {path: id}}
+    describe:
+      request: {method: GET, path: '/meta/{object}'}
+      fields: fields
+      name: name
+      type: type
+      types: {string: text, list: choice, number: decimal}
+      writable: [{path: open, equals: true}]
+      chars_max: size
+      values: {at: values}
+";
+
+/// A folder whose mapping names fields of a desk that describes itself as `fields`.
+fn described(fields: &Value) -> tempfile::TempDir {
+    let body = json!({ "fields": fields }).to_string();
+    let address = desk::serve(move |asked| match asked.line.as_str() {
+        "GET /meta/people" => (200, body.clone()),
+        _ => (404, "{}".to_owned()),
+    });
+    let folder = folder_of(DESCRIBED, &address, "id: {file: secret.txt}");
+    let write = |file: &str, text: &str| {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write(
+        "model/person.yaml",
+        "entity: Person\nversion: 1\nschema:\n  type: object\n  properties:\n    name: {type: string, maxLength: 80}\n    \
+         level: {type: string, enum: [gold]}\nfields: {}\ncreators: [desk]\n",
+    );
+    write(
+        "mappings/person.desk.yaml",
+        "mapping: person.desk\nversion: 1\nentity: Person\nsystem: desk\nobject: people\nfields:\n  - {field: name, path: \
+         name}\n  - {field: level, path: level}\n",
+    );
+    folder
+}
+
+#[test]
+fn what_of_the_mappings_does_not_fit_a_real_system_has_its_place() {
+    let name = json!({"name": "name", "type": "string", "open": true, "size": 100});
+    let fits = described(&json!([name, {"name": "level", "type": "list", "open": true, "values": ["gold"]}]));
+    let ran = concord(fits.path(), &["connector", "describe", "desk", "people"], "");
+    assert!(ran.status.success(), "{}", talk(&ran));
+    let table = String::from_utf8(ran.stdout).unwrap();
+    let line = table.lines().find(|line| line.starts_with("level")).unwrap_or_else(|| panic!("{table}"));
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words, ["level", "choice", "list", "-", "true", "-", "gold", "person.desk"], "{table}");
+
+    let breaks = described(&json!([
+        {"name": "name", "type": "string", "open": false, "size": 40}, {"name": "levl", "type": "string", "open": true}
+    ]));
+    let ran = concord(breaks.path(), &["connector", "describe", "desk", "people", "-o", "json"], "");
+    assert_eq!(ran.status.code(), Some(1), "{}", talk(&ran));
+    let problems = data(&ran)["problems"].clone();
+    let told: Vec<String> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            format!("{}:{}:{} {} {}", one["file"], one["line"], one["column"], one["severity"], one["what"])
+        })
+        .map(|text| text.replace('"', ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "mappings/person.desk.yaml:7:24 error `name` cannot be written there",
+            "mappings/person.desk.yaml:7:24 warning `name` takes 40 characters, and the field may have 80",
+            "mappings/person.desk.yaml:8:25 error `people` of `desk` has no field `level`",
+        ]
+    );
+    // The folder may be named, and a doubt alone ends well unless that is asked for.
+    let doubted = described(&json!([
+        {"name": "name", "type": "string", "open": true, "size": 40}, {"name": "level", "type": "string", "open": true}
+    ]));
+    let folder = doubted.path().to_str().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let call = ["connector", "describe", "desk", "people", folder];
+    let ran = concord(elsewhere.path(), &call, "");
+    assert_eq!(ran.status.code(), Some(0), "{}", talk(&ran));
+    assert!(
+        talk(&ran).contains("person.desk.yaml:7:24: warning:") && talk(&ran).contains("^^^^"),
+        "{}",
+        talk(&ran)
+    );
+    let ran = concord(elsewhere.path(), &[&call[..], &["--detailed-exit-code"]].concat(), "");
+    assert_eq!(ran.status.code(), Some(2), "{}", talk(&ran));
+}
+
+#[test]
+fn what_cannot_be_described_says_why() {
+    let folder = described(&json!("none"));
+    let ran = concord(folder.path(), &["connector", "describe", "desk", "people"], "");
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(talk(&ran).contains("a success without the content asked for"), "{}", talk(&ran));
+    let ran = concord(folder.path(), &["connector", "describe", "desk", "poeple"], "");
+    assert!(ran.status.code() == Some(5) && talk(&ran).contains("did you mean `people`?"), "{}", talk(&ran));
+    change(&folder.path().join("connectors/desk.yaml"), "'/meta/{object}'", "/nowhere");
+    let ran = concord(folder.path(), &["connector", "describe", "desk", "people"], "");
+    assert!(ran.status.code() == Some(1) && talk(&ran).contains("desk answers 404"), "{}", talk(&ran));
+    let text = fs::read_to_string(folder.path().join("connectors/desk.yaml")).unwrap();
+    let (without, _) = text.split_once("    describe:").unwrap();
+    fs::write(folder.path().join("connectors/desk.yaml"), without).unwrap();
+    let ran = concord(folder.path(), &["connector", "describe", "desk", "people"], "");
+    assert!(
+        ran.status.code() == Some(5) && talk(&ran).contains("add `describe:` to its manifest"),
+        "{}",
+        talk(&ran)
+    );
+}
+
+const CONSENTED: &str = "\
+connector: desk
+version: '1'
+about: A desk.
+auth:
+  default:
+    oauth2_refresh:
+      token: /token
+      client_id: id
+      refresh_token: refresh
+      rotates: true
+      consent: {address: /authorize, scopes: [api]}
+objects: {people: {shape: {id: id}}}
+";
+
+/// Runs the command, and answers with what `back` makes of the address to open.
+fn authorised(folder: &Path, back: impl FnOnce(&str) -> String) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
+    command.arg("--dir").arg(folder).args(["connector", "authorise", "desk"]).env("NO_COLOR", "1");
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    drop(child.stdin.take().unwrap().write_all(back(address.trim()).as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
+fn parameter(address: &str, name: &str) -> String {
+    let (_, query) = address.split_once('?').unwrap();
+    let found = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+    found.unwrap_or_else(|| panic!("{address} has no {name}")).to_owned()
+}
+
+#[test]
+fn consent_is_asked_for_checked_and_kept() {
+    let address = desk::serve(|asked| {
+        match asked.body.contains("code=good&") && asked.body.contains("code_verifier=") {
+            true => (200, r#"{"access_token": "t", "refresh_token": "refresh-1"}"#.to_owned()),
+            false => (400, r#"{"error": "invalid_grant"}"#.to_owned()),
+        }
+    });
+    let folder = folder_of(CONSENTED, &address, "id: {file: secret.txt}, refresh: {file: secret.txt}");
+    let dir = folder.path();
+    let key = concord(dir, &["key", "new", &dir.join("root.key").display().to_string()], "");
+    assert!(key.status.success(), "{}", talk(&key));
+    let back = |open: &str, code: &str, state: &str| {
+        assert!(open.starts_with(&format!("http://{address}/authorize?")), "{open}");
+        assert_eq!(parameter(open, "code_challenge_method"), "S256");
+        format!("http://localhost:8765/?code={code}&state={state}\n")
+    };
+    let forged = authorised(dir, |open| back(open, "good", "another"));
+    assert!(
+        forged.status.code() == Some(4) && talk(&forged).contains("its state is not the one"),
+        "{}",
+        talk(&forged)
+    );
+    let refused = authorised(dir, |open| back(open, "bad", &parameter(open, "state")));
+    assert!(
+        refused.status.code() == Some(4) && talk(&refused).contains("invalid_grant"),
+        "{}",
+        talk(&refused)
+    );
+    let kept = authorised(dir, |open| back(open, "good", &parameter(open, "state")));
+    assert!(kept.status.success() && talk(&kept).contains("desk is authorised"), "{}", talk(&kept));
+    assert!(!talk(&kept).contains("refresh-1"), "I15: {}", talk(&kept));
+    let other = authorised(dir, |_| String::new());
+    assert_eq!(other.status.code(), Some(4), "{}", talk(&other));
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const TOPICS: [&str; 47] = [
+const TOPICS: [&str; 49] = [
     "",
     "demo",
     "check",
@@ -21,7 +21,9 @@ const TOPICS: [&str; 47] = [
     "mapping lineage",
     "connector",
     "connector show",
+    "connector authorise",
     "connector check",
+    "connector describe",
     "connector new",
     "connector test",
     "connector try",
@@ -106,7 +108,7 @@ fn every_exit_code_of_the_command_line_is_as_documented() {
     assert_eq!(code(&["--dir", dir, "system", "list"]), Some(7), "nobody runs there");
     assert_eq!(code(&["--url", "http://127.0.0.1:1", "system", "list"]), Some(7), "nobody listens there");
     assert_eq!(code(&["--url", "ftp://x", "system", "list"]), Some(64));
-    let key = folder.path().join("root.key");
+    let key = folder.path().join("secrets/root.key");
     let key = key.to_str().unwrap();
     assert_eq!(code(&["key", "new", key]), Some(0));
     assert_eq!(code(&["key", "new", key]), Some(6), "a key is never replaced");

@@ -198,8 +198,22 @@ fn lineage_goes_from_fields_and_from_paths_on_to_targets() {
         "{table}"
     );
 
+    // What the table shows is understood, too.
+    for (shown, typed) in [
+        ("crm.contacts.email", "crm:contacts.email"),
+        ("marketing.members.merge_fields.FNAME", "marketing:merge_fields.FNAME"),
+    ] {
+        assert_eq!(
+            json_of(&example(), &["mapping", "lineage", shown], ""),
+            json_of(&example(), &["mapping", "lineage", typed], "")
+        );
+    }
+    let rows = json_of(&example(), &["mapping", "lineage", "Lead.email"], "");
+    assert_eq!(rows, json_of(&example(), &["mapping", "lineage", "email", "--entity", "Lead"], ""));
+
     for (of, says) in [
         ("emial", "did you mean `email`?"),
+        ("Contact.emial", "did you mean `Contact.email`?"),
         ("cmr:email", "there is no system `cmr`; did you mean `crm`?"),
         ("crm:emial", "no mapping has the path `emial` of `crm`"),
     ] {

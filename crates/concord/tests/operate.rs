@@ -8,7 +8,8 @@
 
 mod support;
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Kind, Options, Sandbox};
@@ -51,7 +52,14 @@ async fn an_operator_looks_holds_decides_and_ends() {
     let delivered = || json(&folder, &["delivery", "list", "--state", "delivered"]);
     until("the company is delivered", || delivered().as_array().unwrap().len() == 1).await;
     looks(&folder, &delivered()[0]);
+    let mut listener = Listener::of(&folder);
     holds(&folder, &delivered).await;
+    let mut hears = |kind: &str| {
+        let event = listener.next();
+        assert_eq!((&event["type"], &event["subject"]), (&kind.into(), &"alpha".into()), "{event}");
+    };
+    hears("concord.system.paused");
+    hears("concord.system.resumed");
     decides(&folder).await;
     refuses_strangers(&folder);
 
@@ -60,6 +68,36 @@ async fn an_operator_looks_holds_decides_and_ends() {
     let mut again = folder.up(&[]);
     assert!(again.ready(), "it starts again without hand-work: {}", folder.last_words());
     assert_eq!(delivered().as_array().unwrap().len(), 2, "and knows what it knew");
+    let forced = ["system", "breaker", "alpha", "open", "--reason", "they asked for it"];
+    assert_eq!(code(&folder, &forced), Some(0));
+    hears("concord.system.breaker_forced_open");
+}
+
+/// Whoever is told what changes about systems, also over a restart of the hub.
+struct Listener {
+    child: std::process::Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Listener {
+    fn of(folder: &Folder) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
+        command.args(["system", "journal", "--follow", "--after", "0", "--output", "jsonl", "--dir"]);
+        let mut child = command.arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    fn next(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 /// Lists, and everything by its id.

@@ -11,6 +11,7 @@ mod lookup;
 mod mapping;
 mod route;
 mod rules;
+mod scopes;
 mod system;
 mod target;
 mod trial;
@@ -29,6 +30,7 @@ use crate::shape::Shape;
 use crate::tree::Yaml;
 use crate::words::SecretRef;
 use ::mapping::suggest;
+pub(crate) use lookup::table;
 pub use trial::{Trial, Trials, trials};
 
 /// A file read as its type.

@@ -67,6 +67,8 @@ pub struct SystemConfig {
     pub retry: RetryPolicy,
     /// How it is reached.
     pub connection: ConnectionConfig,
+    /// The scopes that were granted at the vendor, in its words; `None`: the file does not say.
+    pub scopes: Option<Vec<String>>,
     /// How its webhooks come in; `None`: it sends none, or none are wanted.
     pub webhook: Option<WebhookConfig>,
     /// How often which objects are listed.
@@ -112,8 +114,8 @@ pub struct WebhookConfig {
 }
 
 impl SystemConfig {
-    /// Whether a spoke that works by `other` also works by this: all but webhooks, which ingress alone looks at, is
-    /// the same.
+    /// Whether a spoke that works by `other` also works by this: all is the same but webhooks, which ingress alone looks
+    /// at, and scopes, which only checks look at.
     #[must_use]
     pub fn works_as(&self, other: &Self) -> bool {
         self.connector_digest == other.connector_digest

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::passage;
 use crate::problem::{Problem, is_credential};
 use crate::shape::Shape;
 use crate::tree::{Node, Span, Yaml};
@@ -74,30 +75,15 @@ impl Document {
         self.at_span(self.span(path), what)
     }
 
-    /// A problem with some characters of the text at a path; with all of it where it is not written as it reads, as
-    /// texts with escapes are not.
+    /// A problem with some characters of the text at a path; with all of it where nobody can tell which those are.
     pub(crate) fn within(&self, path: &[&str], part: &Range<u32>, what: impl Into<String>) -> Problem {
         let whole = self.span(path);
         let value = path.iter().try_fold(&*self.root, |node, key| node.get(key)).map(|node| &node.value);
         let part = match value {
-            Some(Yaml::Text(value)) => self.part(whole, value, part),
+            Some(Yaml::Text(value)) => passage::find(&self.text, whole, value, part),
             _ => None,
         };
         self.at_span(part.unwrap_or(whole), what)
-    }
-
-    /// Where a part of a text stands that is written as it reads: behind its start, or in the line below that.
-    fn part(&self, whole: Span, value: &str, part: &Range<u32>) -> Option<Span> {
-        for (line, skipped) in [(whole.line, whole.column.saturating_sub(1)), (whole.line + 1, 0)] {
-            let text = self.text.lines().nth(line.saturating_sub(1) as usize)?;
-            let rest: String = text.chars().skip(skipped as usize).collect();
-            if let Some((before, _)) = rest.split_once(value) {
-                let before = u32::try_from(before.chars().count()).ok()?;
-                let width = part.end.saturating_sub(part.start).max(1);
-                return Some(Span { line, column: skipped + before + part.start + 1, width });
-            }
-        }
-        None
     }
 
     /// A problem with the key at a path.

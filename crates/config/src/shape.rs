@@ -161,6 +161,9 @@ fn describe(kind: &ValidationErrorKind, root: &Node, path: &[String], schema: &V
         ValidationErrorKind::MaxItems { limit } => {
             clear(format!("the list has more than {limit} items"), None)
         }
+        ValidationErrorKind::MaxLength { limit } => {
+            clear(format!("the text has more than {limit} characters"), about())
+        }
         ValidationErrorKind::MinLength { .. } => clear("the text is empty".to_owned(), None),
         ValidationErrorKind::MinProperties { .. } => clear("the table is empty".to_owned(), None),
         ValidationErrorKind::UniqueItems => clear("the list holds something twice".to_owned(), None),

@@ -164,6 +164,8 @@ pub(crate) struct ConnectionSource {
     #[serde(default)]
     pub(crate) allow: Vec<Allowed>,
     #[serde(default)]
+    pub(crate) scopes: Option<Vec<String>>,
+    #[serde(default)]
     pub(crate) timeouts: TimeoutsSource,
 }
 

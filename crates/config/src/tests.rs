@@ -4,6 +4,7 @@ mod broken;
 mod compare;
 mod compat;
 mod example;
+mod fits;
 mod folder;
 mod page;
 mod published;

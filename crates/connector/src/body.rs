@@ -201,6 +201,18 @@ impl Node {
 }
 
 impl Entry {
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(crate) const fn is_optional(&self) -> bool {
+        self.optional
+    }
+
     fn write<'a>(&'a self, scope: &Scope<'a>, out: &mut Vec<u8>, first: &mut bool) -> Result<(), Flaw> {
         let start = out.len();
         if !*first {

@@ -69,6 +69,11 @@ pub enum Call {
     },
     /// Which account is this?
     Identity,
+    /// Which fields does such an object have?
+    Describe {
+        /// The kind of object.
+        object: Object,
+    },
     /// How a job stands that a batch began, or what came of its records.
     Job {
         /// The kind of object.

@@ -5,6 +5,7 @@
 //!
 //! | answer | class |
 //! |---|---|
+//! | 2xx with GraphQL errors | validation without `data`; else uncertain (write) or retryable (read) |
 //! | 2xx | applied, if all that the manifest declares is in it; else uncertain (write) or retryable (read) |
 //! | 400, 422 and other 4xx | validation; 401 auth_expired; 403 permission; 404 not_found; 410 gone; 409, 412 conflict; 413, 414 too_large; 423 locked; 429 rate_limited; 408 as 5xx |
 //! | 5xx, 408 | uncertain (write), retryable (read) |
@@ -32,9 +33,11 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::connector::Connector;
 use crate::exchange::{Failure, FailureKind, Reached, Response};
-use crate::plan::{HeaderPlan, Rule};
+use crate::graphql;
+use crate::plan::{BodyPlan, HeaderPlan, Rule};
 use crate::source::{CallKind, Transport};
 use crate::spec::Charge;
+use crate::xml::XmlPlan;
 
 pub use batch::Verdicts;
 pub use job::Stands;
@@ -47,27 +50,33 @@ const TEXT_SEARCHED_MAX: usize = 16 * 1024;
 /// An answer with its body read at most once.
 pub(crate) struct Answer<'a> {
     pub(crate) response: &'a Response,
+    /// How its body is read where it is XML.
+    xml: Option<&'a XmlPlan>,
     json: OnceCell<Option<Value>>,
     text: OnceCell<String>,
 }
 
 impl<'a> Answer<'a> {
-    pub(crate) fn new(response: &'a Response) -> Self {
-        Self { response, json: OnceCell::new(), text: OnceCell::new() }
+    fn new(response: &'a Response, xml: Option<&'a XmlPlan>) -> Self {
+        Self { response, xml, json: OnceCell::new(), text: OnceCell::new() }
     }
 
     /// A part of an answer's body, judged by itself.
     fn of_part(response: &'a Response, part: &Value) -> Self {
         let text = part.to_string().to_lowercase();
-        Self { response, json: OnceCell::from(Some(part.clone())), text: OnceCell::from(text) }
+        Self { response, xml: None, json: OnceCell::from(Some(part.clone())), text: OnceCell::from(text) }
     }
 
-    /// The body as JSON.
+    /// The body as JSON, or as what stands for it.
     pub(crate) fn json(&self) -> Option<&Value> {
         self.json
             .get_or_init(|| {
                 let body = self.response.body.as_slice();
-                if body.is_empty() { None } else { serde_json::from_slice(body).ok() }
+                match self.xml.filter(|_| XmlPlan::is_for(body)) {
+                    Some(plan) => plan.read(body).ok(),
+                    None if body.is_empty() => None,
+                    None => serde_json::from_slice(body).ok(),
+                }
             })
             .as_ref()
     }
@@ -88,18 +97,24 @@ impl Call {
             Self::List { .. } => CallKind::List,
             Self::Fetch { .. } => CallKind::Fetch,
             Self::Identity => CallKind::Identity,
+            Self::Describe { .. } => CallKind::Describe,
             Self::Job { .. } => CallKind::Job,
         }
     }
 }
 
 impl Connector {
+    /// An answer, read as the manifest says.
+    pub(crate) fn answer<'a>(&'a self, response: &'a Response) -> Answer<'a> {
+        Answer::new(response, self.plan.xml.as_ref())
+    }
+
     /// Says what came of a call. Total: any bytes have a meaning.
     #[must_use]
     pub fn classify(&self, call: &Call, answer: &Result<Response, Failure>, now: Wall) -> Outcome {
         match answer {
             Ok(response) => {
-                let answer = Answer::new(response);
+                let answer = self.answer(response);
                 let mut outcome = self.of_answer(call, &answer, now);
                 outcome.remaining = self.remaining(call, response, now);
                 outcome.replayed = self.is_replayed(call, response);
@@ -145,9 +160,18 @@ impl Connector {
             return self.of_rule(rule, call, answer, now);
         }
         if (200..300).contains(&status) {
-            return self.of_success(call, answer);
+            return match self.errors_inside(call, answer) {
+                Some(class) => self.refused(class, call, answer, None),
+                None => self.of_success(call, answer),
+            };
         }
         self.of_status(call, answer, now)
+    }
+
+    /// What a success with errors in it means, as GraphQL servers give it.
+    fn errors_inside(&self, call: &Call, answer: &Answer<'_>) -> Option<Class> {
+        let asked = self.request_plan(call).is_some_and(|plan| matches!(plan.body, BodyPlan::GraphQl { .. }));
+        answer.json().filter(|_| asked).and_then(|body| graphql::refused(body, call.kind()))
     }
 
     fn of_status(&self, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {

@@ -1,12 +1,14 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod describe;
 mod job;
 mod listing;
 mod object;
 mod parameters;
 mod request;
 mod rules;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +18,14 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use crate::error::ManifestError;
-use crate::path::Path;
+use crate::path::{Path, text_of};
+use crate::phrase::Phrase;
 use crate::plan::{Gauge, IdentityPlan, Plan};
-use crate::source::ManifestSource;
+use crate::proof::Login;
+use crate::source::{AnswersSource, ManifestSource};
 use crate::spec::{AuthKind, Bucket, Limits};
 use crate::template::{Allowed, Environment, Fault, Place, Template};
+use crate::xml::XmlPlan;
 
 /// The parameter that chooses among a manifest's ways to authenticate.
 pub(crate) const AUTH_PARAMETER: &str = "auth";
@@ -116,6 +121,7 @@ impl<'a> Compiler<'a> {
         let identity = source.identity.as_ref().filter(|_| asked).map(|identity| IdentityPlan {
             request: self.request("identity", &identity.request, Allowed::Constants),
             path: self.path(&identity.path),
+            scopes: identity.scopes.as_ref().map(|path| self.path(path)),
         });
         let (objects, any_object) = self.objects(paths);
         let webhook =
@@ -134,6 +140,11 @@ impl<'a> Compiler<'a> {
             gauges,
             identity,
             webhook,
+            xml: match &source.answers {
+                AnswersSource::Json => None,
+                AnswersSource::Xml(xml) => Some(XmlPlan { lists: xml.lists.clone() }),
+            },
+            scopes: source.scopes.as_ref().map(|scopes| self.scopes(scopes)),
             cloud_events,
             objects,
             any_object,
@@ -178,7 +189,22 @@ impl<'a> Compiler<'a> {
                 let texts = [token].into_iter().chain(scopes).chain(&mut assertion.audience);
                 texts.for_each(|text| self.fill(text, auth.referenced));
             }
-            AuthKind::Oauth2Refresh { token, .. } => self.fill(token, auth.referenced),
+            AuthKind::Oauth2Refresh { token, consent, .. } => {
+                let consent = consent.iter_mut().flat_map(|consent| {
+                    [&mut consent.address]
+                        .into_iter()
+                        .chain(&mut consent.scopes)
+                        .chain(consent.more.values_mut())
+                });
+                let texts: Vec<&mut String> = [token].into_iter().chain(consent).collect();
+                texts.into_iter().for_each(|text| self.fill(text, auth.referenced));
+            }
+            AuthKind::Hmac(signing) => {
+                if let Some((what, hint)) = signing.flaw() {
+                    self.error(auth.referenced, format!("hmac.{what}"), hint);
+                }
+            }
+            AuthKind::Session(login) => self.login(login, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
             AuthKind::Oauth1 { realm, .. } => {
                 realm.iter_mut().for_each(|text| self.fill(text, auth.referenced));
@@ -186,6 +212,24 @@ impl<'a> Compiler<'a> {
             AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Basic { .. } => {}
         }
         kind
+    }
+
+    /// Fills parameters into the phrases of a log-in, and looks what else is in them.
+    fn login(&mut self, login: &mut Login, at: Location) {
+        self.fill(&mut login.path, at);
+        let parameters = &self.parameters;
+        let known = |name: &str| parameters.get(name.strip_prefix("parameter.")?).and_then(text_of);
+        let fill = |text: &mut String| {
+            if let Ok(phrase) = Phrase::parse(text) {
+                *text = phrase.partly(known);
+            }
+        };
+        login.headers.values_mut().chain(login.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(fill);
+        login.json.iter_mut().for_each(|json| each_text(json, &fill));
+        fill(&mut login.credential);
+        if let Some((what, hint)) = login.flaw() {
+            self.error(at, format!("session.{what}"), hint);
+        }
     }
 
     /// Fills parameters and constants into a text.
@@ -221,19 +265,31 @@ impl<'a> Compiler<'a> {
                 refill: bucket.refill.unwrap_or(bucket.size),
                 per_ms,
                 shared: bucket.shared,
+                told: bucket.told,
                 every_call: source.every_call.iter().any(|every| every.value == *name),
             });
             if let Some(header) = &bucket.remaining {
                 let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
                 let used = bucket.used.as_deref().map(Into::into);
                 gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
-            } else if bucket.used.is_some() {
+            } else if bucket.used.is_some() || bucket.told {
+                let key = if bucket.told { "told" } else { "used" };
                 self.whole(
-                    format!("limits.buckets.{name}: `used` names an entry of a header, and no header"),
+                    format!("limits.buckets.{name}: `{key}` is about a header, and there is none"),
                     "add `remaining: HEADER`",
                 );
             }
         }
         (limits, gauges)
+    }
+}
+
+/// Changes each text of a value.
+fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(map) => map.values_mut().for_each(|item| each_text(item, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -205,6 +205,7 @@ impl Connector {
             }
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,
             Call::Identity => &self.plan.identity.as_ref()?.request,
+            Call::Describe { object } => &self.object(object)?.describe.as_ref()?.request,
             Call::Job { step, .. } => {
                 let job = self.job_plan(call)?;
                 match step {
@@ -219,9 +220,10 @@ impl Connector {
     pub(crate) fn object_of<'a>(&'a self, call: &Call) -> Option<&'a ObjectPlan> {
         match call {
             Call::Write(write) | Call::Probe(write) => self.object(&write.object),
-            Call::List { object, .. } | Call::Fetch { object, .. } | Call::Job { object, .. } => {
-                self.object(object)
-            }
+            Call::List { object, .. }
+            | Call::Fetch { object, .. }
+            | Call::Describe { object }
+            | Call::Job { object, .. } => self.object(object),
             Call::Identity => None,
         }
     }

@@ -14,18 +14,23 @@ mod call;
 mod classify;
 mod compile;
 mod connector;
+mod describe;
 mod error;
 mod exchange;
 mod fixture;
+mod graphql;
 mod listing;
 mod manifest;
 mod moment;
 mod observation;
 mod openapi;
 mod path;
+mod phrase;
 mod plan;
+mod proof;
 mod read;
 mod render;
+mod scope;
 mod source;
 mod spec;
 mod statement;
@@ -33,17 +38,25 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod xml;
 
 pub use batch::{Part, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};
 pub use connector::Connector;
+pub use describe::{Described, Drift, FieldKind, FieldSeen, Known};
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
+pub use path::value_at;
+pub use phrase::{Phrase, Piece};
+pub use proof::{
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
+pub use scope::{Needed, Surplus, Use};
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
     PollSpec, SignatureMethod, WebhookSpec, WriteSpec,

@@ -74,6 +74,12 @@ impl Path {
     }
 }
 
+/// What stands at a path of an answer; `None` also when the path is none.
+#[must_use]
+pub fn value_at<'a>(path: &str, at: &'a Value) -> Option<&'a Value> {
+    Path::parse(path).ok()?.find(at)
+}
+
 /// A scalar as text; `None` for null, lists and objects.
 pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {

@@ -1,22 +1,28 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
+mod rule;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Object, OrderToken, Wall};
-use ledger::Class;
 use serde_json::Value;
 
 use crate::body::Node;
+use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
 use crate::path::Path;
-use crate::source::{Absent, CallKind, Format, Handled, Serves, Sorting, Transport, WaitForm};
+use crate::scope::ScopesPlan;
+use crate::source::{Absent, Format, Handled, Serves, Sorting};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 use crate::statement::Statement;
 use crate::template::Template;
 use crate::typed::Typed;
+use crate::xml::XmlPlan;
+
+pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 
 /// The whole.
 #[derive(Debug)]
@@ -29,6 +35,9 @@ pub(crate) struct Plan {
     pub(crate) gauges: Vec<Gauge>,
     pub(crate) identity: Option<IdentityPlan>,
     pub(crate) webhook: Option<WebhookPlan>,
+    pub(crate) scopes: Option<ScopesPlan>,
+    /// How answers that are XML are read; `None`: they are JSON.
+    pub(crate) xml: Option<XmlPlan>,
     pub(crate) cloud_events: Vec<Kind>,
     pub(crate) objects: BTreeMap<Object, Arc<ObjectPlan>>,
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
@@ -64,6 +73,8 @@ impl Gauge {
 pub(crate) struct IdentityPlan {
     pub(crate) request: RequestPlan,
     pub(crate) path: Path,
+    /// The granted scopes.
+    pub(crate) scopes: Option<Path>,
 }
 
 #[derive(Debug)]
@@ -73,6 +84,7 @@ pub(crate) struct ObjectPlan {
     pub(crate) types: BTreeMap<String, Typed>,
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
+    pub(crate) describe: Option<DescribePlan>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
 }
@@ -157,6 +169,15 @@ pub(crate) struct PollPlan {
 }
 
 impl PollPlan {
+    /// All requests that a listing makes.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        let start = match &self.page {
+            PagePlan::Cursor(cursor) => Some(&cursor.start),
+            _ => None,
+        };
+        [&self.request].into_iter().chain(start)
+    }
+
     /// The list in an answer; `None` when there is none, and nothing that says so.
     pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
         match (self.items.find(body), &self.empty) {
@@ -212,6 +233,17 @@ pub(crate) struct WritePlan {
     pub(crate) batch: Option<BatchPlan>,
 }
 
+impl WritePlan {
+    /// All requests that belong to it: itself, looking for its effect, its batch, that one's job.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        let probe = self.probe.iter().map(|probe| &probe.request);
+        let batch = self.batch.iter().map(|batch| &batch.request);
+        let jobs = self.batch.iter().filter_map(|batch| batch.job.as_ref());
+        let jobs = jobs.flat_map(|job| [&job.status].into_iter().chain(&job.results));
+        [&self.request].into_iter().chain(probe).chain(batch).chain(jobs)
+    }
+}
+
 /// Several records of an operation in one request.
 #[derive(Debug)]
 pub(crate) struct BatchPlan {
@@ -264,6 +296,7 @@ pub(crate) struct RequestPlan {
     pub(crate) credential: Credential,
     pub(crate) timeout: Duration,
     pub(crate) charge: Charge,
+    pub(crate) scopes: Vec<Template>,
 }
 
 impl RequestPlan {
@@ -276,7 +309,10 @@ impl RequestPlan {
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.needs_id(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.needs_id()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.needs_id(),
             BodyPlan::Sql(statement) => statement.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
@@ -291,7 +327,10 @@ impl RequestPlan {
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
             BodyPlan::None => false,
-            BodyPlan::Json { node, .. } | BodyPlan::Form(node) => node.names_key(),
+            BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
+                node.names_key()
+            }
+            BodyPlan::GraphQl { variables, .. } => variables.names_key(),
             BodyPlan::Sql(statement) => statement.names_key(),
         };
         body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
@@ -309,8 +348,20 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 pub(crate) enum BodyPlan {
     None,
-    Json { node: Node, content_type: Box<str> },
+    Json {
+        node: Node,
+        content_type: Box<str>,
+    },
     Form(Node),
+    Xml {
+        node: Node,
+        content_type: Box<str>,
+    },
+    /// `head`: the object up to the value of `variables`, which is its last.
+    GraphQl {
+        head: Box<[u8]>,
+        variables: Node,
+    },
     Sql(Statement),
 }
 
@@ -319,7 +370,8 @@ impl BodyPlan {
     pub(crate) fn holes(&self) -> usize {
         match self {
             Self::Json { node, .. } => node.holes(),
-            Self::None | Self::Form(_) | Self::Sql(_) => 0,
+            // Of these no parts are joined.
+            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } | Self::Sql(_) => 0,
         }
     }
 }
@@ -350,6 +402,7 @@ impl ObjectPlan {
             types: BTreeMap::new(),
             fetch: None,
             poll: None,
+            describe: None,
             writes: Vec::new(),
             errors: Vec::new(),
         }
@@ -396,91 +449,10 @@ pub(crate) struct ProbePlan {
     pub(crate) order: Option<Order>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct RefusalPlan {
-    pub(crate) code: Vec<Path>,
-    pub(crate) field: Vec<Path>,
-    pub(crate) message: Vec<Path>,
-}
-
-/// A test of a place in a body.
-#[derive(Debug)]
-pub(crate) struct Test {
-    pub(crate) path: Path,
-    pub(crate) among: Vec<Value>,
-    pub(crate) contains: Vec<String>,
-}
-
-impl Test {
-    pub(crate) fn holds(&self, body: &Value) -> bool {
-        let Some(value) = self.path.find(body).filter(|value| !value.is_null()) else { return false };
-        let listed = self.among.is_empty() || self.among.contains(value);
-        let contained = self.contains.is_empty() || {
-            let text = crate::path::text_of(value).unwrap_or_default().to_lowercase();
-            self.contains.iter().any(|part| text.contains(part.as_str()))
-        };
-        listed && contained
-    }
-}
-
-/// A header of an answer, in lower case, and what it must say; without that it must only be there.
-#[derive(Debug)]
-pub(crate) struct HeaderPlan {
-    pub(crate) name: Box<str>,
-    pub(crate) equals: Option<Box<str>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Rule {
-    pub(crate) status: Vec<u16>,
-    pub(crate) body: Option<Test>,
-    pub(crate) text: Vec<String>,
-    pub(crate) header: Option<HeaderPlan>,
-    pub(crate) json: Option<bool>,
-    pub(crate) transport: Vec<Transport>,
-    pub(crate) calls: Vec<CallKind>,
-    pub(crate) class: Class,
-    pub(crate) wait: Option<WaitPlan>,
-    pub(crate) existing_id: Option<ExistingPlan>,
-    pub(crate) say: Option<Box<str>>,
-}
-
-/// Where a refusal names the object that is there already.
-#[derive(Debug)]
-pub(crate) struct ExistingPlan {
-    pub(crate) path: Path,
-    pub(crate) after: Option<Box<str>>,
-    pub(crate) before: Option<Box<str>>,
-}
-
-impl ExistingPlan {
-    /// The id, when it is there.
-    pub(crate) fn read(&self, body: &Value) -> Option<String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        let text = self.path.text_at(body)?;
-        let mut rest = text.as_str();
-        if let Some(words) = &self.after {
-            rest = &rest[rest.find(&**words)? + words.len()..];
-        }
-        let id = match &self.before {
-            Some(words) => rest[..rest.find(&**words)?].trim_end().rsplit(|c| !plain(c)).next()?,
-            None => rest.trim_start().split(|c| !plain(c)).next()?,
-        };
-        (1..=200).contains(&id.len()).then(|| id.to_owned())
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct WaitPlan {
-    pub(crate) header: Option<Box<str>>,
-    pub(crate) form: WaitForm,
-    pub(crate) default: Option<Duration>,
-    pub(crate) max: Duration,
-}
-
 #[derive(Debug)]
 pub(crate) struct WebhookPlan {
     pub(crate) spec: WebhookSpec,
+    pub(crate) scopes: Vec<Template>,
     pub(crate) format: Format,
     pub(crate) items: Option<Path>,
     pub(crate) id: Vec<Path>,

@@ -8,7 +8,7 @@ use ledger::Class;
 use serde_json::Value;
 
 use crate::call::Call;
-use crate::classify::{Answer, http_date};
+use crate::classify::http_date;
 use crate::connector::Connector;
 use crate::exchange::Response;
 use crate::listing::{self, Held};
@@ -17,6 +17,7 @@ use crate::observation::{Garbled, Observation, Page, Seen};
 use crate::path::Path;
 use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape};
 use crate::source::{Absent, Format, Sorting};
+use crate::xml::XmlPlan;
 
 /// A webhook's messages: each read, or garbled with its bytes.
 type Messages = Vec<Result<Observation, (Garbled, Vec<u8>)>>;
@@ -42,7 +43,8 @@ impl Connector {
         };
         let body = match plan.format {
             Format::Form => form::parse(raw),
-            Format::Json | Format::CloudEvents => json(raw)?,
+            Format::Json => self.document(raw)?,
+            Format::CloudEvents => json(raw)?,
         };
         if plan.format == Format::CloudEvents {
             return Ok(self.read_cloud_events(content_type, body));
@@ -90,6 +92,21 @@ impl Connector {
         read
     }
 
+    /// The body of a 2xx answer, as JSON or as what stands for it.
+    pub(crate) fn success(&self, response: &Response) -> Result<Value, Garbled> {
+        if !(200..300).contains(&response.status) {
+            return Err(garbled(format!("the answer is {}, not a success", response.status), "status"));
+        }
+        self.document(&response.body)
+    }
+
+    fn document(&self, raw: &[u8]) -> Result<Value, Garbled> {
+        match self.plan.xml.as_ref().filter(|_| XmlPlan::is_for(raw)) {
+            Some(plan) => plan.read(raw).map_err(|why| garbled(why, "the body")),
+            None => json(raw),
+        }
+    }
+
     /// Reads a `CloudEvent`: its `type` says which object and what happened, its `subject` is the object's id,
     /// `sequence` (else `time`) its order, `data` its fields.
     ///
@@ -118,7 +135,7 @@ impl Connector {
         let Some((plan, poll)) = plan.and_then(|plan| Some((plan, plan.poll.as_ref()?))) else {
             return Err(garbled(format!("object `{object}` is not polled"), "the call"));
         };
-        let body = success(response)?;
+        let body = self.success(response)?;
         let starting = listing::starting(poll, cursor);
         if let Some(plan) = starting
             && plan.token.text_at(&body).is_none()
@@ -235,11 +252,11 @@ impl Connector {
             trace: None,
         };
         // The vendor's own way of saying it counts as much as a 404 by id.
-        let meant = self.of_answer(call, &Answer::new(response), Wall(0)).class;
+        let meant = self.of_answer(call, &self.answer(response), Wall(0)).class;
         if matches!(meant, Class::NotFound | Class::Gone) {
             return Ok(Some(gone()));
         }
-        let found = fetch.at.take(success(response)?).filter(|value| !value.is_null());
+        let found = fetch.at.take(self.success(response)?).filter(|value| !value.is_null());
         let Some(found) = found else {
             return match fetch.absent {
                 Absent::Deleted => Ok(Some(gone())),
@@ -267,8 +284,22 @@ impl Connector {
         let Some(plan) = &self.plan.identity else {
             return Err(garbled(format!("connector `{}` cannot ask for it", self.name()), "identity"));
         };
-        let body = success(response)?;
+        let body = self.success(response)?;
         plan.path.text_at(&body).ok_or_else(|| garbled("there is no account id", plan.path.as_str()))
+    }
+
+    /// The scopes that the answer to [`Call::Identity`] says are granted; `None`: it does not say.
+    #[must_use]
+    pub fn granted(&self, response: &Response) -> Option<Vec<String>> {
+        let path = self.plan.identity.as_ref()?.scopes.as_ref()?;
+        let body = self.success(response).ok()?;
+        match path.find(&body)? {
+            Value::String(text) => {
+                Some(text.split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect())
+            }
+            Value::Array(items) => Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+            _ => None,
+        }
     }
 }
 
@@ -332,14 +363,6 @@ impl Shape {
     }
 }
 
-/// The JSON body of a 2xx answer.
-fn success(response: &Response) -> Result<Value, Garbled> {
-    if !(200..300).contains(&response.status) {
-        return Err(garbled(format!("the answer is {}, not a success", response.status), "status"));
-    }
-    json(&response.body)
-}
-
 fn json(raw: &[u8]) -> Result<Value, Garbled> {
     serde_json::from_slice(raw).map_err(|error| {
         // The reader's message names kinds and positions, never content.
@@ -352,7 +375,7 @@ fn json(raw: &[u8]) -> Result<Value, Garbled> {
     })
 }
 
-fn place(path: &Path) -> String {
+pub(crate) fn place(path: &Path) -> String {
     if path.as_str().is_empty() { "the root".to_owned() } else { path.as_str().to_owned() }
 }
 

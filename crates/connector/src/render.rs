@@ -50,7 +50,9 @@ impl Connector {
                 (write.object.as_str(), Some(write), write.external_id.as_deref())
             }
             Call::Fetch { object, external_id } => (object.as_str(), None, Some(external_id.as_str())),
-            Call::List { object, .. } | Call::Job { object, .. } => (object.as_str(), None, None),
+            Call::List { object, .. } | Call::Describe { object } | Call::Job { object, .. } => {
+                (object.as_str(), None, None)
+            }
             Call::Identity => ("", None, None),
         };
         let job = match call {
@@ -84,6 +86,7 @@ impl Connector {
             Call::List { object, .. } => (object.as_str(), "list".to_owned()),
             Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
             Call::Identity => ("", "identity".to_owned()),
+            Call::Describe { object } => (object.as_str(), "describe".to_owned()),
             Call::Job { object, operation, .. } => (object.as_str(), format!("{operation}.job")),
         };
         let connector = self.name().to_owned();
@@ -125,19 +128,17 @@ impl RequestPlan {
             body.reserve(1024);
         }
         match &self.body {
-            BodyPlan::None => {}
+            BodyPlan::None | BodyPlan::Xml { .. } | BodyPlan::GraphQl { .. } | BodyPlan::Sql(_) => {}
             BodyPlan::Json { node, content_type } => {
                 node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), content_type.to_string()));
-            }
-            BodyPlan::Sql(statement) => {
-                statement.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the statement"))?;
             }
             BodyPlan::Form(node) => {
                 node.write_form(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
             }
         }
+        self.further(scope, &mut headers, &mut body)?;
         for pair in &self.headers {
             let mut value = String::new();
             match pair.write(scope, &mut value) {
@@ -156,6 +157,34 @@ impl RequestPlan {
             timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
             cost: self.charge.cost,
         })
+    }
+
+    /// The bodies that few vendors take.
+    fn further(
+        &self,
+        scope: &Scope<'_>,
+        headers: &mut Vec<(String, String)>,
+        body: &mut Vec<u8>,
+    ) -> Result<(), RenderError> {
+        let written = match &self.body {
+            BodyPlan::Xml { node, content_type } => {
+                headers.push(("content-type".to_owned(), content_type.to_string()));
+                crate::xml::write(node, scope, body)
+            }
+            BodyPlan::GraphQl { head, variables } => {
+                headers.push(("content-type".to_owned(), "application/json".to_owned()));
+                body.extend_from_slice(head);
+                let written = variables.write(scope, body);
+                body.push(b'}');
+                written
+            }
+            BodyPlan::Sql(statement) => {
+                let written = statement.write(scope, body);
+                return written.map_err(|flaw| self.refused(flaw, "the statement"));
+            }
+            BodyPlan::None | BodyPlan::Json { .. } | BodyPlan::Form(_) => Ok(()),
+        };
+        written.map_err(|flaw| self.refused(flaw, "the body"))
     }
 
     pub(crate) fn refused(&self, flaw: Flaw, place: &str) -> RenderError {

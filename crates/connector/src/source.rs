@@ -4,7 +4,10 @@
 
 mod answer;
 mod batch;
+mod body;
+mod describe;
 mod listing;
+mod scope;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -28,9 +31,12 @@ pub(crate) use answer::{
     WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use body::{AnswersSource, GraphQlSource};
+pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use scope::ScopesSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 
 /// The whole document.
@@ -55,6 +61,9 @@ pub(crate) struct ManifestSource {
     /// What the vendor allows.
     #[serde(default)]
     pub(crate) limits: LimitsSource,
+    /// What the vendor must permit: which scopes there are. What needs which stands with the requests.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<ScopesSource>>,
     /// Who am I? Guards links against a swapped account.
     #[serde(default)]
     pub(crate) identity: Option<IdentitySource>,
@@ -73,6 +82,9 @@ pub(crate) struct ManifestSource {
     /// Objects that only the system's own configuration knows.
     #[serde(default)]
     pub(crate) more_objects: Option<MoreSource>,
+    /// How answers and webhooks are written.
+    #[serde(default)]
+    pub(crate) answers: AnswersSource,
     /// Headers of every request.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Spanned<String>>,
@@ -169,6 +181,10 @@ pub(crate) struct BucketSource {
     /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
     #[serde(default)]
     pub(crate) used: Option<String>,
+    /// The header counts the whole window, for everybody who draws from it: the first answer after a start says what was
+    /// spent before. Without it a window starts empty.
+    #[serde(default)]
+    pub(crate) told: bool,
     /// The header that says when the window starts anew.
     #[serde(default)]
     pub(crate) reset: Option<WaitSource>,
@@ -196,12 +212,18 @@ pub(crate) struct RequestSource {
     /// A JSON body.
     #[serde(default)]
     pub(crate) json: Option<Spanned<Value>>,
-    /// The media type of the JSON body.
+    /// The media type of the JSON or XML body.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// A form body.
     #[serde(default)]
     pub(crate) form: Option<Spanned<Value>>,
+    /// An XML body: a table with the root as its key.
+    #[serde(default)]
+    pub(crate) xml: Option<Spanned<Value>>,
+    /// A GraphQL request.
+    #[serde(default)]
+    pub(crate) graphql: Option<Spanned<GraphQlSource>>,
     /// Sent without credential.
     #[serde(default)]
     pub(crate) anonymous: bool,
@@ -214,6 +236,9 @@ pub(crate) struct RequestSource {
     /// How much it draws.
     #[serde(default)]
     pub(crate) cost: Option<u32>,
+    /// The scopes or permissions that it needs, in the vendor's words; of `a or b` one is enough.
+    #[serde(default)]
+    pub(crate) scopes: Vec<Spanned<String>>,
 }
 
 /// An HTTP method.
@@ -251,6 +276,9 @@ pub(crate) struct IdentitySource {
     pub(crate) request: RequestSource,
     /// Where the account's id stands in the answer.
     pub(crate) path: Spanned<String>,
+    /// Where the granted scopes stand in the answer: a list, or a text with spaces between them.
+    #[serde(default)]
+    pub(crate) scopes: Option<Spanned<String>>,
 }
 
 /// An object, or a kind that objects share. What an object says itself wins over its kind, part by part.
@@ -281,6 +309,9 @@ pub(crate) struct ObjectSource {
     /// Reading what changed.
     #[serde(default)]
     pub(crate) poll: Option<PollSource>,
+    /// Asking which fields it has.
+    #[serde(default)]
+    pub(crate) describe: Option<DescribeSource>,
     /// Writing.
     #[serde(default)]
     pub(crate) writes: BTreeMap<String, WriteSource>,

@@ -10,8 +10,10 @@ use guard::signature::Scheme;
 use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
+use crate::proof::{Consent, Login, Signing};
+
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AuthKind {
     /// Not at all.
@@ -85,6 +87,9 @@ pub enum AuthKind {
         /// Whether each refresh also replaces the refresh token, and the old one dies.
         #[serde(default)]
         rotates: bool,
+        /// How a person's consent gives the first refresh token (`concord connector authorise`).
+        #[serde(default)]
+        consent: Option<Box<Consent>>,
         /// Life of a token when the answer has no `expires_in`, in seconds.
         #[serde(default = "token_life_default")]
         life_s: u64,
@@ -123,6 +128,10 @@ pub enum AuthKind {
         #[serde(default)]
         signature: SignatureMethod,
     },
+    /// A signature over each request.
+    Hmac(Box<Signing>),
+    /// A session that a log-in gives.
+    Session(Box<Login>),
     /// A session of a JSON-RPC server (Tryton): log in, then `Authorization: Session base64(user:id:session)`.
     SessionJsonrpc {
         /// The path that takes the log-in, such as `/{database}/rpc/` with parameters filled in.
@@ -225,6 +234,8 @@ impl AuthKind {
             Self::Oauth1 { consumer_key, consumer_secret, token, token_secret, .. } => {
                 push(&mut names, [consumer_key, consumer_secret, token, token_secret]);
             }
+            Self::Hmac(signing) => push(&mut names, [&signing.secret].into_iter().chain(&signing.key_id)),
+            Self::Session(login) => names.extend(login.secrets()),
             Self::SessionJsonrpc { user, password, .. } => push(&mut names, [user, password]),
         }
         names
@@ -260,6 +271,8 @@ pub struct Bucket {
     pub per_ms: u64,
     /// Whether others draw from it too, so that the target's own word counts more than our count.
     pub shared: bool,
+    /// Whether its header counts the whole window for everybody, so that it says what was spent before a start.
+    pub told: bool,
     /// Whether calls that name no limit of their own draw from it: the account's, not one of single operations.
     pub every_call: bool,
 }

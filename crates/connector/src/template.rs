@@ -91,6 +91,24 @@ pub(crate) struct Scope<'a> {
     pub(crate) job: Option<&'a str>,
 }
 
+impl Scope<'_> {
+    /// What constants are written in: it offers nothing.
+    pub(crate) fn of_nothing() -> Self {
+        static NONE: BTreeMap<String, Typed> = BTreeMap::new();
+        Self {
+            object: "",
+            write: None,
+            id: None,
+            since: None,
+            page: None,
+            now: Wall(0),
+            paths: &[],
+            types: &NONE,
+            job: None,
+        }
+    }
+}
+
 /// Why a slot could not be filled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Flaw {
@@ -131,6 +149,11 @@ impl Slot {
             }
         }
         Err(Flaw::Missing { slot: self.written.clone() })
+    }
+
+    /// Its value cannot stand where it would go.
+    pub(crate) fn unfit(&self, why: &'static str) -> Flaw {
+        Flaw::Unfit { slot: self.written.clone(), why: Cow::Borrowed(why) }
     }
 
     /// The value as text; null and the empty text count as missing.

@@ -118,6 +118,15 @@ impl Asked {
         words.map(|word| read(word).ok_or_else(wanted)).collect()
     }
 
+    /// After which position: `after`, where 0 is before all.
+    pub(crate) fn after(&self) -> Result<Option<i64>, Problem> {
+        match self.text("after").map(str::parse::<i64>) {
+            None => Ok(None),
+            Some(Ok(after)) if after >= 0 => Ok(Some(after)),
+            Some(_) => Err(bad("after", "write the number that the last answer gave as `next`, or 0")),
+        }
+    }
+
     /// Which part of the list: `before` and `limit`.
     pub(crate) fn part(&self) -> Result<Part, Problem> {
         let max = store::browse::LIST_ROWS_MAX;

@@ -1,5 +1,6 @@
 //! Dead letters: what needs a person (dead and uncertain deliveries, quarantined messages), and the person's
-//! decision. Deliveries come first, then messages, each newest first; groups show causes, not rows.
+//! decision. Deliveries come first, then messages, each newest first; groups show causes, not rows. Messages that still wait
+//! for a link, and for nobody, are shown when asked for.
 
 mod differs;
 pub(crate) mod edit;
@@ -90,6 +91,8 @@ pub(crate) struct Wanted {
     fingerprint: Option<String>,
     deliveries: bool,
     messages: bool,
+    /// Messages that wait for a link, in place of what needs a person.
+    waiting: bool,
 }
 
 impl LetterRow {
@@ -119,7 +122,7 @@ impl LetterRow {
             system: message.source.to_string(),
             state: message.state.name(),
             since: time(message.received_at),
-            why: Why::of(message.reason.as_ref()),
+            why: Why { reason: waits(message, mask), ..Why::of(message.reason.as_ref()) },
             object: about.map(|about| about.object.to_string()),
             external_id: about.map(|about| mask.external_id(&about.id)),
             entity: None,
@@ -129,6 +132,25 @@ impl LetterRow {
             trace: message.trace.clone(),
         }
     }
+}
+
+/// Why a message is not taken in: what it waits for, or what was said of it.
+fn waits(message: &Message, mask: &Mask<'_>) -> Option<String> {
+    if message.state != MessageState::Parked {
+        return Why::of(message.reason.as_ref()).reason;
+    }
+    let until = message.deadline.map(|deadline| format!(", until {}", time(deadline))).unwrap_or_default();
+    let awaited = message.waiting.as_ref();
+    let awaited = awaited.map(|to| format!("{}:{}/{}", to.system, to.object, mask.external_id(&to.id)));
+    Some(match awaited {
+        Some(awaited) if message.lacking => {
+            format!(
+                "it is taken in but for its reference to {awaited}, which is not linked yet: it waits for that{until}"
+            )
+        }
+        Some(awaited) => format!("it refers to {awaited}, which is not linked yet: it waits for that{until}"),
+        None => format!("it waits for a create that is under way there{until}"),
+    })
 }
 
 impl Wanted {
@@ -146,7 +168,7 @@ impl Wanted {
     fn messages(&self, part: Part) -> MessageFilter {
         MessageFilter {
             source: self.system.clone(),
-            states: vec![MessageState::Quarantined],
+            states: vec![if self.waiting { MessageState::Parked } else { MessageState::Quarantined }],
             before: part.before,
             limit: part.limit,
         }
@@ -172,17 +194,24 @@ pub(crate) async fn list(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<LetterPage>, Problem> {
-    let allowed = ["system", "kind", "fingerprint", "before", "limit", "unmask"];
+    let allowed = ["system", "kind", "fingerprint", "waiting", "before", "limit", "unmask"];
     let asked = Asked::read(query.as_deref(), &allowed)?;
     let mask = Mask::asked(&desk.configuration, &asked, &caller, "dead letters")?;
+    let waiting = asked.flag("waiting")?;
     let (deliveries, messages) = match asked.text("kind") {
-        None => (true, true),
+        None => (!waiting, true),
+        Some("delivery") if waiting => {
+            return Err(bad(
+                "waiting",
+                "it lists messages: deliveries that wait are /api/v1/deliveries?state=parked",
+            ));
+        }
         Some("delivery") => (true, false),
         Some("message") => (false, true),
         Some(_) => return Err(bad("kind", "write `delivery` or `message`, or leave it out for both")),
     };
     let fingerprint = asked.text("fingerprint").map(str::to_owned);
-    let wanted = Wanted { system: asked.system("system")?, fingerprint, deliveries, messages };
+    let wanted = Wanted { system: asked.system("system")?, fingerprint, deliveries, messages, waiting };
     let part = asked.part()?;
     let (items, next) = page(&desk, &wanted, part, &mask).await?;
     if items.is_empty() {
@@ -190,8 +219,8 @@ pub(crate) async fn list(
         expect("system", wanted.system.as_ref().map(System::as_str), systems)?;
     }
     let groups = match part.before {
-        None => Some(groups(&desk, &wanted).await?),
-        Some(_) => None,
+        None if !waiting => Some(groups(&desk, &wanted).await?),
+        _ => None,
     };
     Ok(Json(LetterPage { groups, items, next }))
 }

@@ -10,6 +10,7 @@ mod deliveries;
 mod desk;
 mod events;
 mod exchange;
+mod feed;
 mod figures;
 mod front;
 mod jobs;
@@ -47,6 +48,7 @@ pub fn routes(hub: Handle, tokens: Tokens) -> Routes<Arc<Desk>> {
         .post("/api/v1/systems/{system}/resume", operate, standing::resume)
         .post("/api/v1/systems/{system}/breaker", operate, standing::breaker)
         .get("/api/v1/journal", read, standing::journal)
+        .get("/api/v1/feed", read, feed::get)
         .get("/api/v1/configuration", read, change::runs)
         .get("/api/v1/configuration/history", read, change::history)
         .post("/api/v1/configuration/plan", operate, change::plan)

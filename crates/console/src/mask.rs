@@ -101,6 +101,22 @@ impl<'c> Mask<'c> {
     }
 }
 
+/// A reason without ids that are addresses: it may name objects, and some systems know theirs by one (I15).
+pub(crate) fn without_addresses(text: &str) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    let word = |word: &str| match word.split_once('@') {
+        None => word.to_owned(),
+        Some((before, after)) => {
+            let kept = before.rfind(['/', '(', '"', '`']).map_or("", |at| before.get(..=at).unwrap_or(""));
+            let ends = after.trim_end_matches([',', '.', ':', ';', ')', '"', '`']);
+            format!("{kept}{MASKED}{}", after.get(ends.len()..).unwrap_or(""))
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// That something is empty is not personal: it says what was cleared.
 fn hidden(value: &Value, hide: bool) -> Value {
     if hide && !value.is_null() { Value::from(MASKED) } else { value.clone() }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::Attempt;
 
 use crate::keys;
-use crate::mask::Mask;
+use crate::mask::{Mask, without_addresses};
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ impl Why {
     pub(crate) fn of(reason: Option<&Reason>) -> Self {
         let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Self {
-            reason: reason.and_then(|reason| text(&reason.message)),
+            reason: reason.and_then(|reason| text(&reason.message)).map(|said| without_addresses(&said)),
             class: reason.and_then(|reason| text(&reason.class)),
             code: reason.and_then(|reason| reason.code.clone()),
             field: reason.and_then(|reason| reason.field.clone()),

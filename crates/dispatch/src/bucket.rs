@@ -1,6 +1,8 @@
 //! Token bucket: one window of the vendor's limits, exact in whole numbers.
 //!
-//! It starts empty: what was spent before a restart is not known, and an empty bucket is never too generous (I9).
+//! It starts empty: what was spent before a restart is not known, and an empty bucket is never too generous (I9). Where
+//! the target tells what is left of the whole window, its first answer fills it so far: else a quota of a day would go
+//! on at its mean pace for hours after each start.
 //!
 //! Each bucket has two parts. Critical work may spend from both, the rest only from the common one. The flow is split
 //! like the size, and what overflows one part runs into the other: nothing is wasted while critical work sleeps, and
@@ -66,6 +68,9 @@ pub(crate) struct Bucket {
     /// The last permit given when the share was last cut.
     cut_after: u64,
     raised_at: Mono,
+    /// The target has not said what is left since the start, or since it threw away what was: the first answer to a call
+    /// after this one says it.
+    unheard_since: Option<u64>,
     /// Cost of the calls in flight that drew from it.
     pub(crate) in_flight: u64,
     pub(crate) throttling: Throttling,
@@ -108,6 +113,7 @@ impl Bucket {
             share: WHOLE,
             cut_after: 0,
             raised_at: now,
+            unheard_since: Some(0),
             in_flight: 0,
             throttling: Throttling::default(),
         }
@@ -213,20 +219,31 @@ impl Bucket {
         self.reserve = (self.reserve + back - to_common).min(self.reserve_max);
     }
 
-    /// The target says that only so many are left: never more than we thought.
-    pub(crate) fn shrink(&mut self, left: u64, now: Mono) {
+    /// The target says in the answer to a call that only so many are left: never more than we thought, but for the first
+    /// time where its word is about the whole window.
+    pub(crate) fn shrink(&mut self, left: u64, permit: u64, now: Mono) {
         self.flow_in(now);
+        if self.spec.told && self.unheard_since.is_some_and(|last| permit > last) {
+            self.unheard_since = None;
+            let told = (i128::from(left) * self.unit).min(self.common_max + self.reserve_max);
+            if told > self.common + self.reserve {
+                // Divided as the flow is.
+                self.reserve = (told * self.reserve_pct / 100).min(self.reserve_max);
+                self.common = told - self.reserve;
+            }
+        }
         let excess = (self.common + self.reserve - i128::from(left) * self.unit).max(0);
         let from_common = excess.min(self.common.max(0));
         self.common -= from_common;
         self.reserve -= (excess - from_common).min(self.reserve);
     }
 
-    /// Empties it; nothing flows before `until`.
-    pub(crate) fn drain(&mut self, until: Mono, now: Mono) {
+    /// Empties it; nothing flows before `until`. What is left then, the target says: to calls after the `last` one.
+    pub(crate) fn drain(&mut self, until: Mono, last: u64, now: Mono) {
         self.flow_in(now);
         self.common = self.common.min(0);
         self.reserve = 0;
+        self.unheard_since = Some(last);
         self.at = self.at.max(until);
     }
 

@@ -32,6 +32,9 @@ pub struct BucketSpec {
     pub refill: u32,
     /// Whether others spend from the same limit: then throttling halves the flow, and it recovers slowly.
     pub shared: bool,
+    /// Whether the target counts the whole window for all of them, and says with its answers what is left: the first one
+    /// since the start says what was spent before.
+    pub told: bool,
     /// Which calls draw from it.
     pub scope: Scope,
 }

@@ -66,6 +66,7 @@ fn bucket(name: &str, size: u32, refill: u32, per_ms: u64) -> BucketSpec {
         per: Duration::from_millis(per_ms),
         refill,
         shared: false,
+        told: false,
         scope: Scope::Every,
     }
 }

@@ -12,12 +12,17 @@ use canonical::Wall;
 use connector::{AuthKind, Response};
 use guard::Secret;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
 
 mod assertion;
+mod consent;
+mod hmac;
 mod oauth;
 mod oauth1;
 mod session;
 
+pub use consent::{Asked, Consented};
+pub(crate) use hmac::Signature;
 pub(crate) use oauth::{ClientCredentials, JwtBearer, Refresh};
 pub(crate) use oauth1::Oauth1;
 pub(crate) use session::Session;
@@ -29,9 +34,37 @@ pub(crate) enum Prover {
     /// The same header on every request.
     Fixed(HeaderName, HeaderValue),
     /// A signature over each request.
-    Signed(Box<Oauth1>),
+    Signed(Signer),
     /// A token that has to be asked for.
     Flow(Flow),
+}
+
+/// A way to sign a request.
+pub(crate) enum Signer {
+    Oauth1(Box<Oauth1>),
+    Hmac(Box<Signature>),
+}
+
+impl Signer {
+    /// The headers that a request gets, which is complete but for them.
+    ///
+    /// # Errors
+    /// A text for people.
+    pub(crate) fn headers(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+        moment: Moment,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+        match self {
+            Self::Oauth1(client) => {
+                Ok(vec![(AUTHORIZATION, client.authorization(method, uri, headers, body, moment)?)])
+            }
+            Self::Hmac(signature) => signature.headers(method, uri, body, moment),
+        }
+    }
 }
 
 /// A way to get a token.
@@ -68,11 +101,13 @@ pub(crate) enum TokenAnswer {
 /// A token as granted.
 #[derive(Clone)]
 pub(crate) struct Grant {
-    /// The whole value of the `Authorization` header.
+    /// The whole value of the header that carries it.
     pub(crate) authorization: HeaderValue,
     pub(crate) life: Duration,
     /// The refresh token that replaces the one used.
     pub(crate) rotated: Option<Secret>,
+    /// The scopes that the answer names (RFC 6749 section 5.1); `None`: it names none.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// A token that was got and is not yet in use: [`crate::Egress::adopt`] puts it to use.
@@ -172,9 +207,12 @@ impl Prover {
                 JwtBearer::read(auth, secrets).map(|flow| Self::Flow(Flow::JwtBearer(flow)))
             }
             AuthKind::Oauth1 { .. } => {
-                Oauth1::read(auth, secrets).map(|client| Self::Signed(Box::new(client)))
+                Oauth1::read(auth, secrets).map(|client| Self::Signed(Signer::Oauth1(Box::new(client))))
             }
-            AuthKind::SessionJsonrpc { .. } => {
+            AuthKind::Hmac(_) => {
+                Signature::read(auth, secrets).map(|signed| Self::Signed(Signer::Hmac(Box::new(signed))))
+            }
+            AuthKind::Session(_) | AuthKind::SessionJsonrpc { .. } => {
                 Session::read(auth, secrets).map(|flow| Self::Flow(Flow::Session(flow)))
             }
         }
@@ -189,6 +227,14 @@ impl Flow {
             Self::Refresh(flow) => &flow.endpoint,
             Self::JwtBearer(flow) => &flow.endpoint,
             Self::Session(flow) => &flow.path,
+        }
+    }
+
+    /// The header that carries what is got.
+    pub(crate) fn header(&self) -> HeaderName {
+        match self {
+            Self::Session(flow) => flow.header.clone(),
+            Self::ClientCredentials(_) | Self::Refresh(_) | Self::JwtBearer(_) => AUTHORIZATION,
         }
     }
 
@@ -221,7 +267,7 @@ impl Flow {
             Self::ClientCredentials(flow) => flow.request(moment, endpoint_url),
             Self::Refresh(flow) => flow.request(refresh.unwrap_or(&flow.first)),
             Self::JwtBearer(flow) => flow.request(moment, endpoint_url),
-            Self::Session(flow) => Ok(flow.request()),
+            Self::Session(flow) => flow.request(),
         }
     }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use canonical::{System, Tenant, Wall};
 use connector::{Failure, FailureKind, Reached, Request, Response};
+use guard::Secret;
 use guard::database::is_database;
 
-use crate::auth::{Authorised, Moment};
+use crate::auth::{Asked, Authorised, Consented, Moment};
 use crate::client;
 use crate::connection::{Connection, RegisterError};
 use crate::database::Database;
@@ -106,7 +107,7 @@ impl Egress {
         }
     }
 
-    /// Whether each request of the system is signed (OAuth 1.0): then [`Self::send_signed`] takes it.
+    /// Whether each request of the system is signed (OAuth 1.0, a keyed hash): then [`Self::send_signed`] takes it.
     #[must_use]
     pub fn signs(&self, system: &System) -> bool {
         self.line(system).is_ok_and(|line| line.signs())
@@ -174,6 +175,42 @@ impl Egress {
         if let Ok(line) = self.line(system) {
             line.adopt(authorised);
         }
+    }
+
+    /// What a person opens to give consent. `redirect` is an address that is registered at the vendor; `entropy` is used for
+    /// nothing else.
+    ///
+    /// # Errors
+    /// A text for people: the connector asks for no consent, or an address is none.
+    pub fn ask_consent(
+        &self,
+        system: &System,
+        redirect: &str,
+        entropy: [[u8; 32]; 2],
+    ) -> Result<Asked, String> {
+        self.line(system).map_err(|failure| failure.detail)?.ask_consent(redirect, entropy)
+    }
+
+    /// Makes the code of a consent a refresh token, which is the caller's to keep: nothing in here uses it.
+    ///
+    /// # Errors
+    /// [`AuthoriseError`].
+    pub async fn exchange(
+        &self,
+        system: &System,
+        asked: &Asked,
+        code: &Secret,
+        now: Wall,
+    ) -> Result<Consented, AuthoriseError> {
+        let line = self.line(system).map_err(AuthoriseError::Failed)?;
+        line.exchange(asked, code, Moment { now, entropy: 0 }).await
+    }
+
+    /// The scopes of the token in use, as the answer to its request named them; `None` where none is in use, or the answer
+    /// named none (it need not where all that were asked for are granted, RFC 6749 section 5.1).
+    #[must_use]
+    pub fn scopes(&self, system: &System) -> Option<Vec<String>> {
+        self.line(system).ok()?.scopes()
     }
 
     fn way(&self, system: &System) -> Result<Way, Failure> {

@@ -15,7 +15,7 @@ mod gate;
 mod line;
 mod resolve;
 
-pub use auth::Authorised;
+pub use auth::{Asked, Authorised, Consented};
 pub use client::operator;
 pub use connection::{Connection, RegisterError, Timeouts};
 pub use egress::{AuthoriseError, Egress, Options, OptionsError};

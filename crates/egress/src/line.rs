@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use canonical::System;
-use connector::{Credential, Failure, FailureKind, Reached, Request, Response};
+use connector::{Consent, Credential, Failure, FailureKind, Reached, Request, Response};
 use guard::Secret;
 use http::Method;
 use http::header::{
@@ -12,7 +12,9 @@ use http::header::{
 };
 use http::header::{PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE};
 
-use crate::auth::{Authorised, Flow, Grant, Moment, Prover, Secrets, TokenAnswer};
+use crate::auth::{
+    Asked, Authorised, Consented, Flow, Grant, Moment, Prover, Refresh, Secrets, TokenAnswer, TokenRequest,
+};
 use crate::connection::Connection;
 use crate::door::{Door, Outgoing, Shared};
 use crate::egress::AuthoriseError;
@@ -56,6 +58,8 @@ pub(crate) struct Line {
 pub(crate) struct State {
     granted: u64,
     in_use: Option<HeaderValue>,
+    /// The scopes that the answer with the token in use named.
+    scopes: Option<Vec<String>>,
     /// Got and not yet adopted. Until then no other is asked for: a refresh token is spent only once.
     pub(crate) pending: Option<Authorised>,
     /// The newest refresh token that may be used.
@@ -124,13 +128,15 @@ impl Line {
         let mut headers = self.headers(request.headers)?;
         if request.credential == Credential::Connection {
             self.prove(&mut headers)?;
-            if let Prover::Signed(client) = &self.prover {
+            if let Prover::Signed(signer) = &self.prover {
                 let moment = moment.ok_or_else(|| self.unbuildable(UNTIMED.to_owned()))?;
                 let signed = self
                     .door
                     .uri(&request.path)
-                    .and_then(|uri| client.authorization(&method, &uri, &headers, &request.body, moment));
-                headers.insert(AUTHORIZATION, signed.map_err(|why| self.unbuildable(why))?);
+                    .and_then(|uri| signer.headers(&method, &uri, &headers, &request.body, moment));
+                for (name, value) in signed.map_err(|why| self.unbuildable(why))? {
+                    headers.insert(name, value);
+                }
             }
         }
         let timeout = Duration::from_millis(request.timeout_ms);
@@ -161,10 +167,10 @@ impl Line {
             Prover::Fixed(name, value) => {
                 headers.insert(name, value.clone());
             }
-            Prover::Flow(_) => {
+            Prover::Flow(flow) => {
                 let value =
                     self.state().in_use.clone().ok_or_else(|| self.no_token("none was asked for yet"))?;
-                headers.insert(AUTHORIZATION, value);
+                headers.insert(flow.header(), value);
             }
         }
         Ok(())
@@ -190,6 +196,57 @@ impl Line {
         }
     }
 
+    /// What a person opens to give consent.
+    pub(crate) fn ask_consent(&self, redirect: &str, entropy: [[u8; 32]; 2]) -> Result<Asked, String> {
+        let (flow, consent) = self.consent()?;
+        let at = match consent.address.starts_with('/') {
+            true => self.door.url(&consent.address)?,
+            false => {
+                let (base, path) = split_endpoint(&consent.address)?;
+                url::Url::parse(&format!("{base}{path}")).map_err(|error| error.to_string())?
+            }
+        };
+        Asked::new(consent, at, flow.identity(), redirect, entropy)
+    }
+
+    /// Makes a code a refresh token. It is given once, and is not used in here.
+    pub(crate) async fn exchange(
+        &self,
+        asked: &Asked,
+        code: &Secret,
+        moment: Moment,
+    ) -> Result<Consented, AuthoriseError> {
+        let unbuildable = |why: String| AuthoriseError::Failed(self.unbuildable(why));
+        let (flow, _) = self.consent().map_err(unbuildable)?;
+        let answer = self.post(flow.code_request(asked, code).map_err(unbuildable)?).await?;
+        match flow.read_code(&answer) {
+            TokenAnswer::Granted(Grant { rotated: Some(refresh), scopes, .. }) => Ok(Consented { refresh, scopes }),
+            TokenAnswer::Granted(_) => Err(AuthoriseError::Refused(
+                "it grants no refresh token; ask for access while nobody is there (`consent: {scopes: …, more: …}`)".to_owned(),
+            )),
+            TokenAnswer::Refused(why) => Err(AuthoriseError::Refused(why)),
+            TokenAnswer::Later(why) => {
+                let wait = answer.retry_after(moment.now);
+                Err(AuthoriseError::Failed(Failure { wait, ..self.no_token(&why) }))
+            }
+        }
+    }
+
+    fn consent(&self) -> Result<(&Refresh, &Consent), String> {
+        match &self.prover {
+            Prover::Flow(Flow::Refresh(flow)) => {
+                let consent = flow.consent.as_deref();
+                consent.map(|consent| (flow, consent)).ok_or_else(|| {
+                    "its connector does not say where consent is given; add `consent:` to its `oauth2_refresh`".to_owned()
+                })
+            }
+            _ => {
+                Err("it is not authorised by a person's consent: its connector has no refresh token"
+                    .to_owned())
+            }
+        }
+    }
+
     async fn ask(
         &self,
         flow: &Flow,
@@ -201,6 +258,11 @@ impl Line {
         let request = flow
             .request(moment, refresh, url.as_str())
             .map_err(|why| AuthoriseError::Failed(self.unbuildable(why)))?;
+        self.post(request).await
+    }
+
+    async fn post(&self, request: TokenRequest) -> Result<Response, AuthoriseError> {
+        let door = self.token_door.as_ref().unwrap_or(&self.door);
         let outgoing = Outgoing {
             method: Method::POST,
             path: self.token_path.clone(),
@@ -225,10 +287,16 @@ impl Line {
         if state.pending.as_ref().is_some_and(|pending| pending.number == authorised.number) {
             state.pending = None;
             state.in_use = Some(authorised.grant.authorization.clone());
+            state.scopes.clone_from(&authorised.grant.scopes);
             if let Some(rotated) = &authorised.grant.rotated {
                 state.refresh = Some(rotated.clone());
             }
         }
+    }
+
+    /// The scopes of the token in use, where its answer named them.
+    pub(crate) fn scopes(&self) -> Option<Vec<String>> {
+        self.state().scopes.clone()
     }
 
     fn unbuildable(&self, why: String) -> Failure {

@@ -3,6 +3,7 @@
 mod assertion;
 mod auth;
 mod failures;
+mod further;
 mod guard;
 mod requests;
 mod server;

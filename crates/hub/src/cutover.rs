@@ -18,8 +18,8 @@ use canonical::{Entity, EntitySchema, Object, System};
 use config::Configuration;
 
 pub use report::{
-    Agreed, Clash, Example, Examples, Finding, FirstSync, Held, Missing, PathCount, Report, Side, Spread,
-    Verdict,
+    Agreed, Clash, Example, Examples, Finding, FirstSync, Held, Missing, Named, PathCount, Report, Side,
+    Spread, Verdict,
 };
 pub use tally::{Tally, Told};
 

@@ -15,6 +15,8 @@ mod recall;
 #[cfg(test)]
 mod tests;
 mod units;
+#[cfg(test)]
+mod wait_tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::merge;
 use crate::raise;
 use crate::reference;
 use crate::repoint::repoint;
+use crate::restored;
 use crate::second;
 use crate::verdict::{Accepted, Context, Decision, DecisionKind, Incoming, Verdict};
 use crate::view::View;
@@ -213,6 +214,9 @@ fn delete(
         // new.
         let here = matches!(&record.alive, Alive::Deleted { by, .. } if by == source);
         accepted.buried = Some(grave).filter(|_| !here);
+        // After a restore it is not: another one may have taken its place since the backup, and is to end, too.
+        let replaced = !here && restored::may_be_replaced(context, view, incoming, &record);
+        accepted.unlink = replaced.then(|| link.clone());
         return None;
     }
     accepted.buried = Some(grave);

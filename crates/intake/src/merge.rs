@@ -427,6 +427,11 @@ fn see(
     if incoming.seen_paths.is_empty() {
         return false;
     }
+    // What is pushed may have been said before, of a state that was over when the store was restored: a read tells what
+    // stands there now, and until then nothing is known of it.
+    if !incoming.read && incoming.fetchable && restored::first_sight(context, view, incoming, record) {
+        return true;
+    }
     let about = &incoming.about;
     let key = (record.id, about.system.clone(), about.object.clone());
     let old = view.shadows.get(&key);

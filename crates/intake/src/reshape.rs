@@ -147,7 +147,7 @@ fn may_merge(order: Order<'_>) -> Result<(), String> {
     }
     if keep.entity != gone.entity {
         return Err(format!(
-            "{} is a {} and {} a {}: only records of one type are merged",
+            "{} is of the type {}, {} of the type {}: only records of one type are merged",
             keep.id, keep.entity, gone.id, gone.entity
         ));
     }

@@ -37,6 +37,21 @@ pub(crate) fn first_sight(context: Context<'_>, view: &View, incoming: &Incoming
     }
 }
 
+/// Whether an object that is gone may have gone after the backup was taken, and another one been made in its place: nobody has
+/// seen it or written to it since the restore.
+pub(crate) fn may_be_replaced(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    record: &Record,
+) -> bool {
+    let key = (record.id, incoming.about.system.clone(), incoming.about.object.clone());
+    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
+    context.restored_at.is_some()
+        && shadow.is_none_or(|shadow| unverified(shadow, context.restored_at))
+        && !planted::is(Bug::RestoreIsTrusted)
+}
+
 /// Whether a differing value of a first sight is left alone: another owns the field, or said something since.
 pub(crate) fn stays(context: Context<'_>, record: &Record, field: &Field, spec: &FieldSpec) -> bool {
     let told = record.provenance.get(field).map(|provenance| provenance.at);

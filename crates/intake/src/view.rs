@@ -12,6 +12,8 @@ use crate::link::Link;
 pub struct Ask {
     /// The source's id of the message with the source: asks whether it was seen, and with which content hash.
     pub event: Option<(System, String)>,
+    /// The name by which the message waits for nothing but a late reference, with the source: asked like `event`.
+    pub late: Option<(System, String)>,
     /// The name of the object's grave, with the system: see [`crate::Grave`].
     pub grave: Option<(System, String)>,
     /// Records that are needed by themselves.

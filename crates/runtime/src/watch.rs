@@ -1,16 +1,16 @@
-//! Who waits outside for a delivery to end, or for an object to be read. Told by the commits that settle it, never by
-//! asking the store again and again; bounded in number (I19).
+//! Who waits outside for a delivery to end, for an object to be read, or for something to change about a system. Told by
+//! the commits that settle it, never by asking the store again and again; bounded in number (I19).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use canonical::{ExternalRef, Wall};
+use canonical::{ExternalRef, System, Wall};
 use hub::{Input, MachineId, Notice, Raised};
 use ledger::{ObligationKey, State};
 use store::browse::{Look, Page};
-use store::{Fetch, Op, Receipt, StoreError, Unit};
+use store::{Change, Fetch, Op, Receipt, StoreError, Unit};
 use tokio::sync::{Notify, oneshot};
 
 use crate::handle::Handle;
@@ -63,6 +63,8 @@ pub(crate) struct Watches {
 enum Thing {
     Delivery(ObligationKey),
     Read(ExternalRef),
+    /// Any system's journal.
+    Journal,
 }
 
 /// What became of it.
@@ -75,6 +77,8 @@ enum News {
     },
     /// It could not be read; it is tried again later.
     Delayed,
+    /// The journal has another line.
+    Changed,
 }
 
 /// What a read of one object came to.
@@ -168,6 +172,7 @@ fn settles(op: &Op, all: &[Op]) -> Option<(Thing, i64, News)> {
             (Thing::Read(external.clone()), started.micros(), News::Read { aside })
         }
         Op::DelayFetch { external, .. } => (Thing::Read(external.clone()), i64::MAX, News::Delayed),
+        Op::PutChange(_) => (Thing::Journal, i64::MAX, News::Changed),
         _ => return None,
     })
 }
@@ -279,13 +284,42 @@ impl Watch {
                             return if aside { ReadThrough::Aside } else { ReadThrough::Fresh(at) };
                         }
                         News::Delayed => return ReadThrough::Failed,
-                        News::Read { .. } | News::Stands(_) => {}
+                        News::Read { .. } | News::Stands(_) | News::Changed => {}
                     }
                 }
                 waiter.notify.notified().await;
             }
         };
         tokio::time::timeout(longest, ended).await.unwrap_or(ReadThrough::Late)
+    }
+
+    /// What changed about systems after a position, oldest first; where nothing has yet, waits for the first that does, at
+    /// most so long.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn changes(
+        self,
+        system: Option<System>,
+        after: Option<i64>,
+        limit: usize,
+        longest: Duration,
+    ) -> Result<Vec<(i64, Change)>, StoreError> {
+        let entered = self.hub.shared.watches.enter(vec![Thing::Journal]);
+        let waiter = &entered.waiter;
+        let come = async {
+            loop {
+                let look = Look::ChangesAfter { system: system.clone(), after, limit };
+                match self.hub.look(look).await? {
+                    Page::Changes(rows) if rows.is_empty() => {}
+                    Page::Changes(rows) => return Ok(rows),
+                    _ => return Ok(Vec::new()),
+                }
+                waiter.notify.notified().await;
+                waiter.news().clear();
+            }
+        };
+        tokio::time::timeout(longest, come).await.unwrap_or(Ok(Vec::new()))
     }
 
     /// The wish for a read is durable, as a source's own hint is.

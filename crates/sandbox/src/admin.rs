@@ -128,6 +128,9 @@ fn add_fault(world: &mut World, request: &Request, now_ms: u64) -> Result<Value,
             "a refused port refuses this API too: give the fault an end with for_ms".to_owned(),
         ));
     }
+    if matches!(fault.kind, FaultKind::Rule { .. }) && fault.body.as_deref().is_none_or(str::is_empty) {
+        return Err((400, "a rule needs a body: the text of the records that it refuses".to_owned()));
+    }
     Ok(json!({ "id": world.add_fault(fault) }))
 }
 

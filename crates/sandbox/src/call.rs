@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::header;
 use serde_json::Value;
 
+use crate::fault::Rule;
 use crate::request::{Request, decode, parameter};
 
 /// A request being served.
@@ -14,6 +15,8 @@ pub(crate) struct Call<'r> {
     pub(crate) now_ms: u64,
     /// Probability with which each record of a batch fails.
     pub(crate) partial: Option<f64>,
+    /// Rules of the customer's own that refuse records.
+    pub(crate) rules: &'r [Rule],
     /// A late effect: authentication and quotas were passed when it was sent.
     pub(crate) late: bool,
     /// The static credential is refused this once.

@@ -100,6 +100,12 @@ pub enum FaultKind {
         #[serde(default = "half")]
         share: f64,
     },
+    /// A rule of the customer's own refuses each record that holds the fault's `body`, with these words; other records
+    /// of a collection take effect. The Salesforce-shaped CRM has such rules.
+    Rule {
+        /// What the rule says.
+        message: String,
+    },
     /// Issued access tokens die before the request is looked at. A system with a standing credential answers
     /// 401 once.
     ExpireTokens,
@@ -132,8 +138,16 @@ pub(crate) struct Plan {
     pub(crate) delay_ms: u64,
     pub(crate) drip: Option<(usize, u64)>,
     pub(crate) partial: Option<f64>,
+    pub(crate) rules: Vec<Rule>,
     pub(crate) expire: bool,
     pub(crate) end: Option<End>,
+}
+
+/// A rule that refuses the records which hold a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) holds: String,
+    pub(crate) message: String,
 }
 
 /// How a request ends when a fault decides it; the first that fires wins.
@@ -226,7 +240,7 @@ impl Fault {
             && self.path.as_deref().is_none_or(|wanted| path.contains(wanted))
             && self.body.as_deref().is_none_or(holds)
             // Only a batch can fail in part.
-            && (!matches!(self.kind, FaultKind::PartialBatch { .. }) || path.contains("/batch"))
+            && (!matches!(self.kind, FaultKind::PartialBatch { .. }) || path.contains("/batch") || path.contains("/composite/"))
     }
 }
 
@@ -246,6 +260,7 @@ impl FaultKind {
             Self::LostAnswer => "lost_answer",
             Self::LateEffect { .. } => "late_effect",
             Self::PartialBatch { .. } => "partial_batch",
+            Self::Rule { .. } => "rule",
             Self::ExpireTokens => "expire_tokens",
             Self::WebhookDuplicate { .. } => "webhook_duplicate",
             Self::WebhookReorder { .. } => "webhook_reorder",
@@ -329,6 +344,9 @@ impl Faults {
                 FaultKind::Slow { ms } => plan.delay_ms += ms,
                 FaultKind::Drip { chunk, every_ms } => plan.drip = Some(((*chunk).max(1), *every_ms)),
                 FaultKind::PartialBatch { share } => plan.partial = Some(*share),
+                FaultKind::Rule { message } => plan
+                    .rules
+                    .push(Rule { holds: fault.body.clone().unwrap_or_default(), message: message.clone() }),
                 FaultKind::ExpireTokens => plan.expire = true,
                 other => plan.end = other.end(),
             }

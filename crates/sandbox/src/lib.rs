@@ -1,7 +1,7 @@
 //! Vendor-shaped systems for tests and demonstrations: a pure world and a thin server.
 //!
-//! A [`World`] is one outside system (a HubSpot-shaped CRM, a NetSuite-shaped ERP, a Mailchimp-shaped marketing
-//! system, or a plain JSON sink) with its faults and its own books. It sees no clock, socket or randomness: time
+//! A [`World`] is one outside system (a HubSpot-shaped CRM, a Salesforce-shaped one, a NetSuite-shaped ERP, a
+//! Mailchimp-shaped marketing system, or a plain JSON sink) with its faults and its own books. It sees no clock, socket or randomness: time
 //! comes in with every call, entropy from a seed, so a simulator can drive it and a run can be repeated.
 //! [`Sandbox::start`] puts one behind a real HTTP/1.1 port and sends its webhooks.
 //!
@@ -29,6 +29,7 @@ mod netsuite;
 pub mod options;
 pub mod person;
 pub mod request;
+mod salesforce;
 mod server;
 pub mod shelf;
 mod sink;
@@ -41,7 +42,7 @@ mod world;
 
 pub use books::{Books, LaneBook};
 pub use fault::{Fault, FaultKind};
-pub use options::{Kind, Limits, Options, Property, WebhookTarget};
+pub use options::{DuplicateRule, Kind, Limits, Options, Property, WebhookTarget};
 pub use person::Edit;
 pub use request::{Answer, Manner, Request, Response};
 pub use server::{Handle, Sandbox, StartError};

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// A HubSpot-shaped CRM.
     HubSpot,
+    /// A Salesforce-shaped CRM.
+    Salesforce,
     /// A NetSuite-shaped ERP.
     NetSuite,
     /// A Mailchimp-shaped marketing system.
@@ -27,12 +29,13 @@ pub struct Options {
     pub port: u16,
     /// Seed of ids, tokens and fault draws.
     pub seed: u64,
-    /// The instance's identity: HubSpot portal id (a number), NetSuite account, Mailchimp account id.
+    /// The instance's identity: HubSpot portal id (a number), Salesforce organisation, NetSuite account, Mailchimp
+    /// account id.
     pub account: String,
-    /// What callers must show: HubSpot bearer token, NetSuite client id (the assertion's `iss`), Mailchimp API key,
-    /// sink bearer token (empty: open).
+    /// What callers must show: HubSpot bearer token, Salesforce consumer key and secret joined by a colon, NetSuite
+    /// client id (the assertion's `iss`), Mailchimp API key, sink bearer token (empty: open).
     pub credential: String,
-    /// Refresh token taken by the OAuth token endpoints of the CRM and the sink.
+    /// Refresh token taken by the OAuth token endpoints of the CRMs and the sink.
     pub refresh_token: String,
     /// Whether each refresh also replaces the refresh token, and the old one dies.
     pub rotate_refresh: bool,
@@ -40,10 +43,14 @@ pub struct Options {
     pub limits: Limits,
     /// Where webhooks go; none are sent without.
     pub webhook: Option<WebhookTarget>,
-    /// Properties declared from the start (CRM).
+    /// Properties declared from the start (CRMs).
     pub properties: Vec<Property>,
-    /// Whether the CRM refuses properties it was not told of (as the vendor does).
+    /// Whether a CRM refuses properties it was not told of (as the vendors do; Salesforce's standard fields are known).
     pub strict_properties: bool,
+    /// Rules by which records count as the same (Salesforce).
+    pub duplicate_rules: Vec<DuplicateRule>,
+    /// Rows in one answer of a query, 2,000 at most; wide rows come in fewer (Salesforce).
+    pub page_rows: usize,
     /// Audiences (marketing).
     pub lists: Vec<String>,
     /// Dotted path of the producer-given business id inside an object; two live objects with one value are
@@ -61,17 +68,17 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Calls per `burst_window_ms` (CRM).
+    /// Calls per `burst_window_ms` (HubSpot).
     pub burst: u64,
     /// Length of the rolling window.
     pub burst_window_ms: u64,
-    /// Calls per day (CRM).
+    /// Calls per day (CRMs; Salesforce's day is the last 24 hours).
     pub daily: u64,
     /// Searches per rolling second (CRM).
     pub search_per_second: u64,
     /// How long a search stays blind to a write (CRM).
     pub index_lag_ms: u64,
-    /// Requests in service at once (ERP: per account; marketing: connections).
+    /// Requests in service at once (Salesforce, ERP: per account; marketing: connections).
     pub concurrency: u64,
     /// How long every request stays in service before its answer.
     pub service_ms: u64,
@@ -99,18 +106,31 @@ pub struct WebhookTarget {
     pub events: Vec<String>,
 }
 
+/// A rule by which a record counts as the same as another one (Salesforce).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DuplicateRule {
+    /// Object type, such as `Contact`.
+    pub object_type: String,
+    /// The field whose equal value makes two records the same.
+    pub field: String,
+    /// Whether the rule blocks. One that only alerts lets pass who says that it knows.
+    pub blocks: bool,
+}
+
 /// A declared property of a CRM object type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Property {
-    /// Object type in the plural, such as `companies`.
+    /// Object type: HubSpot's in the plural, such as `companies`; Salesforce's API name, such as `Account`.
     pub object_type: String,
-    /// Internal name, lower case.
+    /// Internal name: HubSpot's in lower case, Salesforce's ending in `__c`.
     pub name: String,
     /// `string`, `number`, `date`, `datetime`, `bool` or `enumeration`.
     #[serde(rename = "type", default = "string_type")]
     pub value_type: String,
-    /// Whether two live objects may not share a value; such a property serves as `idProperty`.
+    /// Whether two live objects may not share a value; such a property serves as `idProperty`. Any declared text or
+    /// number is an external id at Salesforce, whether it is unique or not.
     #[serde(default)]
     pub has_unique_value: bool,
     /// Allowed values of an enumeration; empty allows all.
@@ -120,12 +140,13 @@ pub struct Property {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::HubSpot, Self::NetSuite, Self::Mailchimp, Self::Sink];
+    pub const ALL: [Self; 5] = [Self::HubSpot, Self::Salesforce, Self::NetSuite, Self::Mailchimp, Self::Sink];
 
     /// The lower-case name used in URLs, options and read-outs.
     pub fn name(self) -> &'static str {
         match self {
             Self::HubSpot => "hubspot",
+            Self::Salesforce => "salesforce",
             Self::NetSuite => "netsuite",
             Self::Mailchimp => "mailchimp",
             Self::Sink => "sink",
@@ -143,6 +164,7 @@ impl Options {
     pub fn of(kind: Kind) -> Self {
         let (account, credential, business_id) = match kind {
             Kind::HubSpot => ("48200001", "pat-sandbox", "business_id"),
+            Kind::Salesforce => ("00D5e0000000001EAA", "sandbox-key:sandbox-secret", "Business_Id__c"),
             Kind::NetSuite => ("TD2900001", "sandbox-client", "externalId"),
             Kind::Mailchimp => ("8d3a3db4d97663a9074efcc16", "sandbox-us1", "merge_fields.BUSINESSID"),
             Kind::Sink => ("sink", "", "id"),
@@ -159,6 +181,8 @@ impl Options {
             webhook: None,
             properties: Vec::new(),
             strict_properties: false,
+            duplicate_rules: Vec::new(),
+            page_rows: 2_000,
             lists: vec!["57afe96172".to_owned()],
             business_id: business_id.to_owned(),
             version_property: "version".to_owned(),
@@ -194,6 +218,10 @@ impl Limits {
                 webhook_delay_ms: 10,
                 ..none
             },
+            // The day of a small Enterprise edition, and a session of two hours [seen].
+            Kind::Salesforce => {
+                Self { daily: 100_000, concurrency: 25, service_ms: 20, token_life_ms: 7_200_000, ..none }
+            }
             Kind::NetSuite => Self { concurrency: 5, service_ms: 10, ..none },
             Kind::Mailchimp => Self { concurrency: 10, ..none },
             Kind::Sink => none,

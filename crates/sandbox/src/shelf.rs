@@ -277,6 +277,15 @@ impl Shelf {
         Ok(changed)
     }
 
+    /// Moves the time of an object's last change, and nothing else.
+    pub(crate) fn touch(&mut self, kind: &str, id: &str, now_ms: u64) {
+        let Some(rack) = self.kinds.get_mut(kind) else { return };
+        let Some(object) = rack.objects.get_mut(id) else { return };
+        rack.recent.remove(&(object.updated_ms, object.id.clone()));
+        object.updated_ms = now_ms;
+        rack.recent.insert((object.updated_ms, object.id.clone()));
+    }
+
     /// Takes an object out of the live set and frees its unique values; false when it was not live.
     pub(crate) fn archive(&mut self, kind: &str, id: &str, stamp: &Stamp) -> bool {
         let Some(object) = self.live(kind, id) else { return false };

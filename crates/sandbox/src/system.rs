@@ -96,7 +96,7 @@ impl Desk {
         let first = match kind {
             Kind::HubSpot => 50_000_000_001,
             Kind::NetSuite => 100_001,
-            Kind::Mailchimp | Kind::Sink => 1_000_001,
+            Kind::Salesforce | Kind::Mailchimp | Kind::Sink => 1_000_001,
         };
         Self {
             entropy: Entropy::new(options.seed),
@@ -111,9 +111,14 @@ impl Desk {
 
     /// The next free object id.
     pub(crate) fn fresh_id(&mut self) -> String {
-        let id = self.next_id;
+        self.fresh_number().to_string()
+    }
+
+    /// The next free number for an id.
+    pub(crate) fn fresh_number(&mut self) -> u64 {
+        let number = self.next_id;
         self.next_id += 1;
-        id.to_string()
+        number
     }
 
     /// The producer-given id of an object, or its own id marked as such.

@@ -50,6 +50,17 @@ impl Tokens {
         self.revoked
     }
 
+    /// Whether this is the refresh token that counts.
+    pub(crate) fn takes(&self, refresh: &str) -> bool {
+        self.refresh == refresh
+    }
+
+    /// Another refresh token in place of the one that counted.
+    pub(crate) fn rotate(&mut self, entropy: &mut Entropy) -> String {
+        self.refresh = format!("refresh-{}", entropy.hex());
+        self.refresh.clone()
+    }
+
     /// `grant_type=refresh_token` (RFC 6749 section 6) over a form body.
     pub(crate) fn refresh(
         &mut self,
@@ -67,7 +78,7 @@ impl Tokens {
             return refuse("invalid_grant", "missing or unknown refresh token");
         }
         if rotate {
-            self.refresh = format!("refresh-{}", entropy.hex());
+            self.rotate(entropy);
         }
         let token = self.issue(entropy, now_ms, life_ms);
         json(

@@ -15,6 +15,7 @@ use crate::netsuite::NetSuite;
 use crate::options::{Kind, Limits, Options, Property, WebhookTarget};
 use crate::person::{Edit, EditError};
 use crate::request::{Answer, Manner, Request, Response, empty, typed};
+use crate::salesforce::Salesforce;
 use crate::sink::Sink;
 use crate::system::{Desk, Refusal, Stay, System};
 use crate::webhook::Delivery;
@@ -44,6 +45,7 @@ impl World {
         let mut desk = Desk::new(kind, options);
         let mut system: Box<dyn System> = match kind {
             Kind::HubSpot => Box::new(HubSpot::new(&mut desk)),
+            Kind::Salesforce => Box::new(Salesforce::new(&mut desk)),
             Kind::NetSuite => Box::new(NetSuite::new(&mut desk)),
             Kind::Mailchimp => Box::new(Mailchimp::new(&mut desk)),
             Kind::Sink => Box::new(Sink::new(&desk)),
@@ -85,7 +87,8 @@ impl World {
         let about = (request.method().as_str(), path, request.body().as_ref());
         let plan = self.desk.faults.plan(about, now_ms, &mut self.desk.entropy);
         let expired = plan.expire && !self.system.expire_tokens();
-        let call = Call { request, now_ms, partial: plan.partial, late: false, expired };
+        let rules = &plan.rules;
+        let call = Call { request, now_ms, partial: plan.partial, rules, late: false, expired };
         let operation = self.system.operation(&call);
         let decided = self.decide(&call, &plan);
         let stay = self.stay(decided.manner, decided.response.body().len(), now_ms);
@@ -119,7 +122,14 @@ impl World {
                 break;
             }
             let request = entry.remove();
-            let call = Call { request: &request, now_ms: due_ms, partial: None, late: true, expired: false };
+            let call = Call {
+                request: &request,
+                now_ms: due_ms,
+                partial: None,
+                rules: &[],
+                late: true,
+                expired: false,
+            };
             if self.system.before(&mut self.desk, &call).is_none() {
                 let response = self.system.serve(&mut self.desk, &call);
                 self.system.after(&mut self.desk, &call, &response, None);

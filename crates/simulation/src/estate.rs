@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use canonical::{OrderToken, System};
+use canonical::System;
 use hub::{Input, MachineId};
 
 use crate::driver::{Options, Simulation, micros};
@@ -19,6 +19,7 @@ pub(crate) mod files;
 mod happening;
 mod judge;
 mod merges;
+mod notes;
 mod operators;
 mod people;
 mod trouble;
@@ -85,8 +86,8 @@ pub(crate) struct Estate {
     open: BTreeMap<(System, String), u64>,
     /// Those that try carefully.
     trying: BTreeSet<(System, String)>,
-    /// Notes that their owner wrote and the hub acknowledged: object at the owner → note, since, its order there.
-    notes: BTreeMap<u64, (String, u64, Option<OrderToken>)>,
+    /// Notes that their owner wrote and the hub acknowledged.
+    notes: notes::Notes,
     /// What is known already of each target's effects.
     read: BTreeMap<System, usize>,
     /// The last value that was written to an object.
@@ -207,7 +208,7 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         sent: BTreeMap::new(),
         open: BTreeMap::new(),
         trying: BTreeSet::new(),
-        notes: BTreeMap::new(),
+        notes: notes::Notes::default(),
         read: BTreeMap::new(),
         values: BTreeMap::new(),
         // The first load takes its time.

@@ -251,6 +251,15 @@ pub enum Look {
         /// At most so many; the store caps it at 1000.
         limit: usize,
     },
+    /// Changes of systems as they came, oldest first; answered with [`Page::Changes`].
+    ChangesAfter {
+        /// Of this system only.
+        system: Option<System>,
+        /// Positions above this one; `None`: from the oldest that is kept.
+        after: Option<i64>,
+        /// At most so many; the store caps it at 1000.
+        limit: usize,
+    },
     /// Systems with their counts; answered with [`Page::Systems`].
     Systems,
     /// Groups of failures; answered with [`Page::Groups`].
@@ -321,8 +330,8 @@ pub enum Page {
 }
 
 impl Look {
-    /// The position before which it looks.
-    pub(crate) const fn before(&mut self) -> Option<&mut i64> {
+    /// The position from which it looks.
+    pub(crate) const fn position(&mut self) -> Option<&mut i64> {
         match self {
             Self::Deliveries(filter) => filter.before.as_mut(),
             Self::Events(filter) => filter.before.as_mut(),
@@ -331,6 +340,7 @@ impl Look {
             Self::Groups(filter) => filter.before.as_mut(),
             Self::Jobs(filter) => filter.before.as_mut(),
             Self::Changes { before, .. } | Self::Applied { before, .. } => before.as_mut(),
+            Self::ChangesAfter { after, .. } => after.as_mut(),
             Self::Delivery(_)
             | Self::Event(_)
             | Self::Message(_)

@@ -263,8 +263,8 @@ impl<S: Store + Browse + 'static> Browse for Booth<S> {
     fn look(&self, tenant: Tenant, mut look: Look, reply: Reply<Page>) {
         self.own.finds.fetch_add(1, Ordering::Relaxed);
         let cover = Arc::clone(&self.cover);
-        if let Some(before) = look.before() {
-            *before = cover.find(*before);
+        if let Some(position) = look.position() {
+            *position = cover.find(*position);
         }
         let hidden: Reply<Page> = Box::new(move |page: Result<Page, StoreError>| {
             reply(page.map(|mut page| {

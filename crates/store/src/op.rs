@@ -41,6 +41,15 @@ pub enum Op {
         /// When.
         at: Wall,
     },
+    /// A message of a source is not known by that name any more: what comes by it is news. Nothing happens when it never was.
+    Unsee {
+        /// Whose.
+        tenant: Tenant,
+        /// The source.
+        source: System,
+        /// Its name.
+        event_id: String,
+    },
     /// An object is gone and no link says so: kept beside the names of seen messages, and as long. The greater stands.
     Bury {
         /// Whose.

@@ -406,6 +406,7 @@ fn op_urgency(op: &Op) -> Urgency {
         Op::PutIntent(intent) if intent.state == IntentState::Open && intent.sends <= 1 => Urgency::Send,
         Op::PutIntent(_)
         | Op::MessageState { .. }
+        | Op::Unsee { .. }
         | Op::PutRecord(_)
         | Op::PutLink(_)
         | Op::DropLink(_)

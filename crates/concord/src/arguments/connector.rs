@@ -26,6 +26,10 @@ pub(crate) enum Connector {
     Test(ConnectorTest),
     /// Send one call to a real system of the folder, and see what the manifest makes of the answer
     Try(ConnectorTry),
+    /// Read which fields an object of a real system has, and tell which mappings do not fit them
+    Describe(ConnectorDescribe),
+    /// Get a person's consent for a system (OAuth 2 with an authorization code), and keep what it gives
+    Authorise(ConnectorAuthorise),
 }
 
 /// One connector.
@@ -67,6 +71,52 @@ pub(crate) struct ConnectorTest {
     /// The file with the fixtures, if it does not lie beside the manifest
     #[arg(long, value_name = "FILE")]
     pub(crate) fixtures: Option<PathBuf>,
+}
+
+/// Whose fields are read.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Nothing is changed there. Of each field it is shown what its vendor says: type, whether a new object needs it, \
+    whether it can be written, how long a text may be, which values a choice has, and which mappings name it.\n\nWhat the folder's \
+    mappings read or write and that is not there, cannot be written, holds another type or does not take their values is an \
+    error, with file, line and column; a text that may be too long, a value that the record does not know, and a field that a \
+    new object needs and nobody writes is a warning. The command ends with 1 when there is an error, and with \
+    --detailed-exit-code with 2 when there are only warnings."
+)]
+pub(crate) struct ConnectorDescribe {
+    /// A system of the folder
+    #[arg(value_name = "SYSTEM")]
+    pub(crate) system: String,
+    /// The kind of object, as the manifest calls it
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: String,
+    /// The configuration folder, in place of --dir
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// End with 2 when there are warnings
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
+}
+
+/// Who is asked for consent.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The address to open is written to stdout. Give consent there, and paste the address that the browser is then led to, \
+    or the code in it. It is checked that it is the answer to this asking; the code is changed for a refresh token at once, which \
+    is sealed and kept in the store, as those are that rotate. No hub may run on the store meanwhile (exit code 6).\n\nThe system's \
+    file must have the secret that its connector calls the refresh token: any word in it stands for the consent. Whoever changes that \
+    word takes the consent back here."
+)]
+pub(crate) struct ConnectorAuthorise {
+    /// A system of the folder
+    #[arg(value_name = "SYSTEM")]
+    pub(crate) system: String,
+    /// The configuration folder, in place of --dir
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The address that is registered at the vendor for the browser to be led back to; nobody needs to answer there
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8765/")]
+    pub(crate) redirect: String,
 }
 
 /// What a manifest is made of.

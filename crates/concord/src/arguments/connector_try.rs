@@ -51,6 +51,12 @@ pub(crate) enum TryCall {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Ask which fields an object has
+    Describe {
+        /// The kind of object, as the manifest calls it
+        #[arg(value_name = "OBJECT")]
+        object: String,
+    },
     /// Write the fields on stdin, a JSON object: shown, and sent with --send
     Write(TryWrite),
     /// Look for the effect of a write, as the hub does when its answer was lost

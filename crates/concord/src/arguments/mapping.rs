@@ -57,7 +57,7 @@ pub(crate) struct MappingTry {
     is the system whose value of the field wins; a target without a route is not written."
 )]
 pub(crate) struct Lineage {
-    /// A field, or a path in a system's object, such as crm:properties.email
+    /// A field (also as ENTITY.FIELD), or a path in a system's object, such as crm:properties.email
     #[arg(value_name = "FIELD|SYSTEM:PATH")]
     pub(crate) of: String,
     /// Only of this type of record

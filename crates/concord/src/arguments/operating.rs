@@ -53,11 +53,23 @@ pub(crate) enum System {
         reason: String,
     },
     /// List what changed about systems, newest first: pauses, holds, breakers
+    #[command(
+        after_help = "With --follow each change is a CloudEvent (`concord.system.breaker_opened`), a line each with \
+        --output jsonl: pipe it to what pages people. A hub that goes away is waited for, and nothing is missed \
+        meanwhile; a listener that was away itself goes on with --after and the `id` of the last event that it \
+        read.\n\n  concord system journal --follow -o jsonl --after \"$(cat seen)\" | while read -r event; do ...; done"
+    )]
     Journal {
         /// Only of this system
         system: Option<String>,
         #[command(flatten)]
         page: Page,
+        /// Go on, and write what changes from now on as it comes, oldest first
+        #[arg(long, conflicts_with_all = ["before", "limit"])]
+        follow: bool,
+        /// Follow from after this position: the `id` of an event; 0 for all that is kept
+        #[arg(long, value_name = "POSITION", requires = "follow")]
+        after: Option<u64>,
     },
 }
 
@@ -255,6 +267,9 @@ pub(crate) enum DeadLetter {
         /// Only of this group, as the list shows it
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
+        /// In place of them the messages that wait for a link, and for nobody yet
+        #[arg(long, conflicts_with = "group")]
+        waiting: bool,
         #[command(flatten)]
         page: Page,
     },

@@ -2,8 +2,11 @@
 //! system.
 
 mod attempt;
+mod authorise;
+mod describe;
 mod found;
 mod new;
+mod scopes;
 mod show;
 
 use std::path::Path;
@@ -28,6 +31,8 @@ pub(crate) fn run(given: Connector, settings: &Settings, output: &Output) -> any
         Connector::New(given) => new::run(&given, &settings.dir, output),
         Connector::Test(given) => test(&given, &settings.dir, output),
         Connector::Try(given) => attempt::run(&given, &settings.dir, output),
+        Connector::Authorise(given) => authorise::run(&given, settings, output),
+        Connector::Describe(given) => describe::run(&given, settings, output),
     }
 }
 

@@ -36,8 +36,11 @@ const GROUPS: [Column; 9] = [
 pub(crate) fn run(given: DeadLetter, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let operator = Operator::of(settings)?;
     match given {
-        DeadLetter::List { system, group, page } => {
+        DeadLetter::List { system, group, waiting, page } => {
             let mut query = paged(&page);
+            if waiting {
+                query.push(("waiting", "true".to_owned()));
+            }
             for (name, value) in [("system", system), ("fingerprint", group)] {
                 query.extend(value.map(|value| (name, value)));
             }

@@ -17,6 +17,7 @@ pub(crate) fn run(given: &Key, output: &Output) -> anyhow::Result<Exit> {
             file.display()
         )));
     }
+    place::folder_of_secret(file)?;
     place::write_secret(file, &text)?;
     let id = guard::seal::RootKey::parse(&Secret::from(text))?.id();
     output.say(&format!(

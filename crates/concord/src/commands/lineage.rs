@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use canonical::{Field, PiiClass};
+use canonical::PiiClass;
 use config::{Checked, Configuration};
 use mapping::{Lineage as Arrow, Mapping, suggest};
 use serde_json::{Value, json};
@@ -43,7 +43,10 @@ pub(crate) fn run(given: &Lineage, settings: &Settings, output: &Output) -> anyh
     let all: Vec<Row<'_>> = rows(&configuration, given.entity.as_deref());
     let found = match given.of.split_once(':') {
         Some((system, path)) => of_path(&all, system, path, &configuration)?,
-        None => of_field(&all, &given.of)?,
+        None => match as_shown(&all, &given.of) {
+            Some((system, path)) => of_path(&all, system, path, &configuration)?,
+            None => of_field(&all, &given.of)?,
+        },
     };
     let table = output.form() == Form::Table;
     let shown = |(part, row): &(&str, Row<'_>)| row.document(part, &configuration, table);
@@ -67,18 +70,28 @@ fn rows<'a>(configuration: &'a Configuration, entity: Option<&str>) -> Vec<Row<'
         .collect()
 }
 
+/// The system and the path of one that is written as the table shows paths, `crm.contacts.email`.
+fn as_shown<'of>(all: &[Row<'_>], of: &'of str) -> Option<(&'of str, &'of str)> {
+    all.iter().find_map(|row| {
+        let system = row.mapping.system().as_str();
+        let path = of.strip_prefix(system)?.strip_prefix('.')?;
+        row.stands_in(path).then(|| (of.get(..system.len()).unwrap_or(of), path))
+    })
+}
+
 type Found<'a> = Vec<(&'static str, Row<'a>)>;
 
 fn of_field<'a>(all: &[Row<'a>], name: &str) -> anyhow::Result<Found<'a>> {
-    let mut found: Vec<Row<'a>> = all
-        .iter()
-        .filter(|row| row.arrow.field.is_some_and(|field| field.as_str() == name))
-        .copied()
-        .collect();
+    let mut found: Vec<Row<'a>> = all.iter().filter(|row| row.is_of(name)).copied().collect();
     if found.is_empty() {
-        let fields: BTreeSet<&str> =
-            all.iter().filter_map(|row| row.arrow.field.map(Field::as_str)).collect();
-        let hint = suggest::hint(name, fields);
+        let fields = all.iter().filter_map(|row| Some((row.mapping.entity(), row.arrow.field?)));
+        let fields: BTreeSet<String> = fields
+            .map(|(entity, field)| match name.contains('.') {
+                true => format!("{entity}.{field}"),
+                false => field.to_string(),
+            })
+            .collect();
+        let hint = suggest::hint(name, fields.iter().map(String::as_str));
         return Err(Exit::NotFound.because(format!("no mapping has a field `{name}`; {hint}")));
     }
     // Sources come before targets, for each entity.
@@ -93,11 +106,8 @@ fn of_path<'a>(
     configuration: &Configuration,
 ) -> anyhow::Result<Found<'a>> {
     let of_system = |row: &&Row<'_>| row.mapping.system().as_str() == system;
-    let inside = |row: &&Row<'_>| {
-        let rest = row.arrow.path.strip_prefix(path);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let here: Vec<Row<'a>> = all.iter().filter(of_system).filter(inside).copied().collect();
+    let here: Vec<Row<'a>> =
+        all.iter().filter(of_system).filter(|row| row.is_in(path) || row.stands_in(path)).copied().collect();
     if here.is_empty() {
         let known = configuration.systems.keys().any(|name| name.as_str() == system);
         let said = if known {
@@ -123,6 +133,24 @@ fn of_path<'a>(
 }
 
 impl Row<'_> {
+    /// Whether it is of that field: by its name, or with the entity's before it, as the table shows it.
+    fn is_of(&self, name: &str) -> bool {
+        let of_entity = || name.strip_prefix(self.mapping.entity().as_str())?.strip_prefix('.');
+        self.arrow.field.is_some_and(|field| field.as_str() == name || of_entity() == Some(field.as_str()))
+    }
+
+    /// Whether its path is that one, or below it.
+    fn is_in(&self, path: &str) -> bool {
+        let rest = self.arrow.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// The same of a path with the kind of object before it.
+    fn stands_in(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.mapping.object().as_str()).and_then(|rest| rest.strip_prefix('.'));
+        below.is_some_and(|path| self.is_in(path))
+    }
+
     fn is(&self, other: &Row<'_>) -> bool {
         self.mapping.id() == other.mapping.id() && self.arrow == other.arrow
     }

@@ -13,6 +13,22 @@ use crate::wiring::Asked;
 pub(crate) const PORTS: [(&str, Kind, u16); 3] =
     [("crm", Kind::HubSpot, 4011), ("erp", Kind::NetSuite, 4012), ("marketing", Kind::Mailchimp, 4013)];
 
+/// Objects of the sales system that have the external id `Concord_Id__c`.
+const EXTERNAL: [&str; 13] = [
+    "Account",
+    "Asset",
+    "Campaign",
+    "Case",
+    "Contact",
+    "Contract",
+    "Lead",
+    "Opportunity",
+    "OpportunityLineItem",
+    "Order",
+    "OrderItem",
+    "PricebookEntry",
+    "Product2",
+];
 /// Object types of the CRM that are written by a unique key of Concord's.
 const KEYED: [&str; 7] = ["contacts", "deals", "products", "leads", "orders", "invoices", "subscriptions"];
 /// What the CRM signs with, and the secret part of marketing's webhook address, when the environment has none.
@@ -44,6 +60,7 @@ pub(crate) fn run(given: &SandboxPorts, output: &Output) -> anyhow::Result<Exit>
 fn wanted(given: &SandboxPorts) -> Vec<(&'static str, Kind, u16)> {
     let asked = [
         ("crm", Kind::HubSpot, given.crm),
+        ("sales", Kind::Salesforce, given.sales),
         ("erp", Kind::NetSuite, given.erp),
         ("marketing", Kind::Mailchimp, given.marketing),
         ("sink", Kind::Sink, given.sink),
@@ -67,24 +84,26 @@ fn options(name: &str, kind: Kind, port: u16, given: &SandboxPorts) -> Options {
             let url = ingress::webhook_address(url, name, Some(&part));
             Some(WebhookTarget { url, secret: String::new(), events: Vec::new() })
         }
-        Kind::NetSuite | Kind::Sink => None,
+        Kind::Salesforce | Kind::NetSuite | Kind::Sink => None,
     };
     properties(kind, Options { webhook, ..base })
 }
 
-/// The CRM knows the property by which Concord recognises what it made.
+/// The CRMs know the property by which Concord recognises what it made.
 pub(crate) fn properties(kind: Kind, options: Options) -> Options {
-    if kind != Kind::HubSpot {
-        return options;
-    }
+    let (name, objects): (&str, &[&str]) = match kind {
+        Kind::HubSpot => ("concord_id", &KEYED),
+        Kind::Salesforce => ("Concord_Id__c", &EXTERNAL),
+        Kind::NetSuite | Kind::Mailchimp | Kind::Sink => return options,
+    };
     let keyed = |object: &&str| Property {
         object_type: (*object).to_owned(),
-        name: "concord_id".to_owned(),
+        name: name.to_owned(),
         value_type: "string".to_owned(),
         has_unique_value: true,
         options: Vec::new(),
     };
-    Options { properties: KEYED.iter().map(keyed).collect(), ..options }
+    Options { properties: objects.iter().map(keyed).collect(), ..options }
 }
 
 fn row(name: &str, kind: Kind, handle: &Handle) -> Value {

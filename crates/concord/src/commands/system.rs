@@ -1,8 +1,10 @@
 //! `concord system`: how connected systems stand, holding them back, and their breakers.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Part, System};
+use crate::arguments::{Form, Part, System};
 use crate::commands::event::paged;
 use crate::exit::Exit;
 use crate::operator::{Operator, items, listed};
@@ -91,13 +93,73 @@ pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow
                 }
             });
         }
-        System::Journal { system, page } => {
+        System::Journal { system, follow: true, after, .. } => follow(&operator, system, after, output)?,
+        System::Journal { system, page, .. } => {
             let mut query = paged(&page);
             query.extend(system.map(|system| ("system", system)));
             listed(operator.get(&["journal"], &query)?, &JOURNAL, output);
         }
     }
     Ok(Exit::Done)
+}
+
+/// How long a hub lets a question wait, in seconds: less than the patience of whoever asks.
+const WAIT: u64 = 20;
+/// How long a hub that cannot be reached is left alone.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Writes what changes as it comes, until it is interrupted or nobody reads it any more.
+fn follow(
+    operator: &Operator,
+    system: Option<String>,
+    after: Option<u64>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    if output.form() == Form::Json {
+        return Err(Exit::Usage.because("--follow writes line after line: use --output jsonl, or none"));
+    }
+    let (mut after, mut away) = (after.map(|after| after.to_string()), false);
+    loop {
+        let mut query = vec![("wait", WAIT.to_string())];
+        query.extend(after.clone().map(|after| ("after", after)));
+        query.extend(system.clone().map(|system| ("system", system)));
+        match operator.get(&["feed"], &query) {
+            Ok(feed) => {
+                if std::mem::take(&mut away) {
+                    output.say("the hub answers again");
+                }
+                for event in feed["events"].as_array().into_iter().flatten() {
+                    let read = output.line(&match output.form() {
+                        Form::Table => line_of(event),
+                        _ => event.to_string(),
+                    });
+                    if !read {
+                        return Ok(());
+                    }
+                }
+                after = Some(shown(&feed["next"]));
+            }
+            // Before the first answer it is not known where to go on: then what is wrong is said.
+            Err(error) if after.is_some() && Exit::of(&error) == Exit::Unreachable => {
+                if !std::mem::replace(&mut away, true) {
+                    output.say(&format!("{error:#}; going on when it answers"));
+                }
+                std::thread::sleep(AGAIN);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// An event, for people.
+fn line_of(event: &Value) -> String {
+    let (data, what) = (&event["data"], shown(&event["type"]));
+    let what = what.strip_prefix("concord.system.").unwrap_or(&what).replace('_', " ");
+    let mut line = format!("{}  {}: {what}", shown(&event["time"]), shown(&event["subject"]));
+    for part in ["about", "why"].map(|name| data[name].as_str()).into_iter().flatten() {
+        line.push_str(&format!(" ({part})"));
+    }
+    line
 }
 
 /// The order's body, and what it is about in words.

@@ -22,6 +22,7 @@ macro_rules! example {
 example![
     "concord.yaml",
     "lookups/consent.csv",
+    "lookups/currencies.csv",
     "lookups/deal_stage.csv",
     "lookups/lead_status.csv",
     "lookups/lifecycle.csv",

@@ -153,6 +153,6 @@ fn options(plays: Plays, seed: u64, with: &Credentials) -> Options {
         Plays::Mailchimp => {
             Options { credential: with.marketing_key.clone(), lists: vec![AUDIENCE.to_owned()], ..base }
         }
-        Plays::Sink => base,
+        Plays::Salesforce | Plays::Sink => base,
     }
 }

@@ -32,6 +32,11 @@ impl Keeper {
         Self { tenant, root, origins: Arc::default() }
     }
 
+    /// Whose they are.
+    pub(super) const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     fn place(&self, system: &System) -> Place {
         let tenant = self.tenant.as_str().as_bytes();
         Place::new(&[tenant, b"systems", system.as_str().as_bytes(), b"credential"])

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 
 /// A system that can be called.
 pub(crate) struct Single {
+    egress: Arc<Egress>,
     wire: Arc<Wire>,
     system: System,
 }
@@ -52,7 +53,14 @@ impl Single {
         egress.register(system.clone(), &connection)?;
         // Nothing rotates here, so that nothing is sealed.
         let seal = Arc::new(|_: &System, _: &guard::Secret| Vec::new());
-        Ok(Self { wire: Arc::new(Wire::new(Arc::new(egress), clock, seal)), system: system.clone() })
+        let egress = Arc::new(egress);
+        let wire = Arc::new(Wire::new(Arc::clone(&egress), clock, seal));
+        Ok(Self { egress, wire, system: system.clone() })
+    }
+
+    /// The scopes that its token's answer named; `None`: it has no token, or the answer named none.
+    pub(crate) fn scopes(&self) -> Option<Vec<String>> {
+        self.egress.scopes(&self.system)
     }
 
     /// Sends one request, with a fresh token if one is needed.

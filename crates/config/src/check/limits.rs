@@ -31,6 +31,7 @@ pub(super) fn limits(source: &SystemSource, own: &connector::Limits, lanes: Lane
                 refill: change.refill.or(change.size).unwrap_or(1),
                 per: Duration::from_secs(1),
                 shared: false,
+                told: false,
                 // No operation names it: the connector does not know it.
                 scope: Scope::Every,
             });
@@ -60,6 +61,7 @@ fn bucket(own: &connector::Bucket) -> BucketSpec {
         refill: small(own.refill),
         per: Duration::from_millis(own.per_ms.max(1)),
         shared: own.shared,
+        told: own.told,
         scope: if own.every_call { Scope::Account } else { Scope::Named },
     }
 }

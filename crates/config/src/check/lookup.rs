@@ -32,7 +32,8 @@ impl Checks {
     }
 }
 
-fn table(path: &str, name: &str, text: &str) -> Result<Lookup, Box<Problem>> {
+/// Reads one.
+pub(crate) fn table(path: &str, name: &str, text: &str) -> Result<Lookup, Box<Problem>> {
     // A byte order mark would become part of the first column's name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let at_line = |line: u64, what: String| {

@@ -113,6 +113,7 @@ impl Checks {
             connector_digest,
             limits,
             connection: connection?,
+            scopes: source.connection.scopes,
             webhook,
             poll,
             history: source.history,

@@ -183,6 +183,9 @@ pub(super) fn system(was: &SystemConfig, is: &SystemConfig) -> Vec<String> {
     moves(&mut out, "request timeout", &old.request_timeout, &new.request_timeout, |time| {
         Period(*time).to_string()
     });
+    if was.scopes != is.scopes {
+        out.push("scopes".to_owned());
+    }
     limits(&mut out, was, is);
     entries(&mut out, "poll", &was.poll, &is.poll, |old, new| {
         format!(": {} → {}", Period(*old), Period(*new))

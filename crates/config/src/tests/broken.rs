@@ -60,3 +60,13 @@ fn every_mistake_is_said_with_its_place_and_a_way_out() {
     assert!(wrong.is_empty(), "these say something else now:\n{wrong}");
     assert!(count >= 100, "{count} mistakes");
 }
+
+#[test]
+fn a_text_that_is_too_long_is_told_how_long_it_may_be() {
+    let row = "{field: balance, path: balance, direction: out, transform: [{decimal: {scale: 2}}]}";
+    let long = format!("{{path: balance, direction: out, expr: \"{}\"}}", "1".repeat(1001));
+    let file = "mappings/person.erp.yaml".to_owned();
+    let mistake = Mistake { file, from: row.to_owned(), to: long, said: String::new() };
+    let said = load(&mistake.broken()).map(drop).unwrap_err();
+    assert_eq!(said[0].what, "the text has more than 1000 characters");
+}

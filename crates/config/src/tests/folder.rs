@@ -150,6 +150,9 @@ limits:
   buckets:
     burst: {size: 100, per: 10s, shared: true}
   every_call: [burst]
+scopes:
+  given: Settings → API
+  covers: {\"*:admin\": [\"*:read\", \"*:write\"]}
 webhook:
   scheme: {preset: hmac}
   id: [id]
@@ -165,7 +168,7 @@ objects:
       id: id
       order: {path: changed_at}
     fetch:
-      request: {method: GET, path: \"/people/{id}\"}
+      request: {method: GET, path: \"/people/{id}\", scopes: [\"people:read\"]}
     poll:
       every: 1m
       request:
@@ -182,7 +185,7 @@ objects:
         for: [create, update]
         idempotency: {class: upsert}
         partial: true
-        request: {method: PUT, path: \"/people/{key}\", json: \"{fields}\"}
+        request: {method: PUT, path: \"/people/{key}\", json: \"{fields}\", scopes: [\"people:write\"]}
         answer: {id: {path: id}}
       archive:
         for: [archive]
@@ -191,7 +194,7 @@ objects:
       event:
         for: [notify]
         idempotency: {class: none}
-        request: {method: POST, path: \"/people/{key}/events\", json: \"{fields}\"}
+        request: {method: POST, path: \"/people/{key}/events\", json: \"{fields}\", scopes: [\"events:write\"]}
 ";
 
 /// The folder that is right.

@@ -62,6 +62,20 @@ fn every_type_is_on_the_page_with_its_normal_form() {
     assert_eq!(kinds.len(), 10, "{kinds:?}");
 }
 
+/// The rules on the page are rules, of a table and a match key that the example has.
+#[test]
+fn the_rules_on_the_page_can_be_asked() {
+    let page = page();
+    let (_, block) = page.split_once("```yaml\nrules:\n").expect("rules");
+    let rules = block.split_once("```").expect("an end").0;
+    let line = "entity: Line\nversion: 1\nschema:\n  type: object\n  properties:\n    currency: {type: string}\n    \
+                sku: {type: string}\nrules:\n";
+    let mut files = example::files();
+    files.put("model/line.yaml", format!("{line}{rules}"));
+    let checked = load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    assert_eq!(checked.configuration.entities[&Entity::new("Line").unwrap()].rules.len(), 2);
+}
+
 /// The steps on the page lead where they say: their examples run.
 #[test]
 fn the_steps_on_the_page_come_out() {

@@ -77,7 +77,7 @@ impl Connector {
             }
             Ok(response) => response,
         };
-        let whole = Answer::new(response);
+        let whole = self.answer(response);
         let mut verdicts = match self.refused_whole(plan, calls, first, &whole, now) {
             Some(call) => {
                 let class = of_each(plan, calls, call.class, response.status);

@@ -66,7 +66,7 @@ impl Connector {
     #[must_use]
     pub fn job_stands(&self, call: &Call, response: &Response) -> Option<(Stands, String)> {
         let plan = self.job_plan(call)?;
-        let answer = Answer::new(response);
+        let answer = self.answer(response);
         let state = plan.state.text_at(answer.json()?)?;
         let among = |states: &[String]| states.contains(&state);
         let stands = if among(&plan.done) {
@@ -94,7 +94,7 @@ impl Connector {
         now: Wall,
     ) -> Option<Vec<Outcome>> {
         let batch = self.batch_of_job(look)?;
-        let answer = Answer::new(response);
+        let answer = self.answer(response);
         let Call::Job { object, operation, job, .. } = look else { return None };
         let results = Call::Job {
             object: object.clone(),

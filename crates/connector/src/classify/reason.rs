@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::Answer;
 use crate::call::Call;
 use crate::connector::Connector;
 use crate::exchange::{Failure, Response};
@@ -27,6 +26,8 @@ pub enum Reason {
     Rule(Level, usize),
     /// It is a success, and holds what the manifest's `answer` names, or lacks it.
     Success,
+    /// It is a success in which a GraphQL server says errors.
+    Errors,
     /// No rule matches: by what HTTP says.
     Status,
     /// There is no answer: by how far the request got.
@@ -45,6 +46,7 @@ impl fmt::Display for Reason {
                 write!(f, "rule {number} of the {whose}'s `errors`")
             }
             Self::Success => f.write_str("a success, judged by what `answer` and `shape` name"),
+            Self::Errors => f.write_str("no rule matches: by the errors inside of a success"),
             Self::Status => f.write_str("no rule matches: by what HTTP says of the status"),
             Self::Failure => f.write_str("no answer: by how far the request got"),
         }
@@ -73,7 +75,7 @@ impl Connector {
     pub fn reason(&self, call: &Call, answer: &Result<Response, Failure>) -> Reason {
         let found = match answer {
             Ok(response) => {
-                let answer = Answer::new(response);
+                let answer = self.answer(response);
                 self.placed_rules(call).find(|(_, _, rule)| rule.matches(&answer))
             }
             Err(failure) => {
@@ -84,6 +86,12 @@ impl Connector {
         };
         match (found, answer) {
             (Some((level, number, _)), _) => Reason::Rule(level, number),
+            (None, Ok(response))
+                if self.errors_inside(call, &self.answer(response)).is_some()
+                    && (200..300).contains(&response.status) =>
+            {
+                Reason::Errors
+            }
             (None, Ok(response)) if (200..300).contains(&response.status) => Reason::Success,
             (None, Ok(_)) => Reason::Status,
             (None, Err(_)) => Reason::Failure,

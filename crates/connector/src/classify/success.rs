@@ -24,6 +24,11 @@ impl Connector {
                 });
                 self.read(holds, call, answer)
             }
+            (Call::Describe { object }, _) => {
+                let plan = self.object(object).and_then(|plan| plan.describe.as_ref());
+                let holds = plan.zip(answer.json()).is_some_and(|(plan, body)| plan.holds(body));
+                self.read(holds, call, answer)
+            }
             (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),
             _ => self.refused(Class::Permanent, call, answer, Some("the connector has no such operation")),

@@ -120,6 +120,7 @@ impl Compiler<'_> {
                 hint: source.hint,
                 blind: source.blind.clone(),
             },
+            scopes: self.needed(&source.scopes),
             format: source.format,
             items: source.items.as_ref().map(|path| self.path(path)),
             id: source.id.iter().map(|path| self.path(path)).collect(),

@@ -111,6 +111,7 @@ impl Compiler<'_> {
         }
         let poll = source.poll.as_ref().filter(|poll| self.offered(&poll.with, &[]));
         let poll = poll.map(|poll| self.poll(name, poll));
+        let describe = source.describe.as_ref().map(|describe| self.describe(describe));
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
         for (operation, write) in &source.writes {
@@ -135,6 +136,7 @@ impl Compiler<'_> {
             types: source.types.clone(),
             fetch,
             poll,
+            describe,
             writes,
             errors: self.rules(&source.errors),
         }
@@ -156,6 +158,7 @@ impl Compiler<'_> {
         merged.shape = object.shape.clone().or(merged.shape);
         merged.fetch = object.fetch.clone().or(merged.fetch);
         merged.poll = object.poll.clone().or(merged.poll);
+        merged.describe = object.describe.clone().or(merged.describe);
         if !object.paths.is_empty() {
             merged.paths.clone_from(&object.paths);
         }

@@ -10,8 +10,9 @@ use serde_saphyr::{Location, Spanned};
 use super::Compiler;
 use crate::body::Node;
 use crate::exchange::Credential;
+use crate::graphql::{self, Mismatch};
 use crate::plan::{BodyPlan, Pair, RequestPlan};
-use crate::source::{BindSource, Method, RequestSource, SqlSource};
+use crate::source::{BindSource, GraphQlSource, Method, RequestSource, SqlSource};
 use crate::spec::Charge;
 use crate::statement::{Bind, Statement};
 use crate::template::{Allowed, Environment, Place, Template};
@@ -60,6 +61,7 @@ impl Compiler<'_> {
             credential: if source.anonymous { Credential::Anonymous } else { Credential::Connection },
             timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
             charge: self.charge(source),
+            scopes: self.needed(&source.scopes),
         }
     }
 
@@ -76,7 +78,9 @@ impl Compiler<'_> {
             && source.query.is_empty()
             && source.headers.is_empty()
             && source.json.is_none()
-            && source.form.is_none();
+            && source.form.is_none()
+            && source.xml.is_none()
+            && source.graphql.is_none();
         let at = sql.statement.referenced;
         if !plain {
             let hint = "remove `method`, `path`, `query`, `headers`, `json` and `form`";
@@ -107,6 +111,7 @@ impl Compiler<'_> {
             credential: Credential::Connection,
             timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
             charge: self.charge(source),
+            scopes: self.needed(&source.scopes),
         }
     }
 
@@ -133,20 +138,77 @@ impl Compiler<'_> {
     }
 
     fn body(&mut self, source: &RequestSource, allowed: Allowed) -> BodyPlan {
-        if let (Some(_), Some(form)) = (&source.json, &source.form) {
-            self.error(form.referenced, "a request has one body: `json` or `form`", "remove one");
+        let places = [
+            source.json.as_ref().map(|body| body.referenced),
+            source.form.as_ref().map(|body| body.referenced),
+            source.xml.as_ref().map(|body| body.referenced),
+            source.graphql.as_ref().map(|body| body.referenced),
+        ];
+        let mut written = places.into_iter().flatten();
+        let Some(first) = written.next() else { return BodyPlan::None };
+        if let Some(other) = written.next() {
+            self.error(other, "a request has one body: `json`, `form`, `xml` or `graphql`", "remove one");
         }
-        let written = source.json.as_ref().or(source.form.as_ref());
-        let Some(written) = written else { return BodyPlan::None };
         if source.method == Method::Get {
-            self.error(written.referenced, "a GET has no body", "put the values into `query`");
+            self.error(first, "a GET has no body", "put the values into `query`");
         }
-        let node = self.node(written, allowed);
-        if source.form.is_some() {
-            return BodyPlan::Form(node);
+        let content_type = |usual: &str| source.content_type.as_deref().unwrap_or(usual).into();
+        match (&source.json, &source.form, &source.xml, &source.graphql) {
+            (Some(json), ..) => {
+                let content_type = content_type("application/json");
+                BodyPlan::Json { node: self.node(json, allowed), content_type }
+            }
+            (_, Some(form), ..) => BodyPlan::Form(self.node(form, allowed)),
+            (_, _, Some(xml), _) => self.xml(xml, content_type("application/xml"), allowed),
+            (_, _, _, Some(graphql)) => self.graphql(graphql, allowed),
+            (None, None, None, None) => BodyPlan::None,
         }
-        let content_type = source.content_type.as_deref().unwrap_or("application/json");
-        BodyPlan::Json { node, content_type: content_type.into() }
+    }
+
+    fn xml(&mut self, body: &Spanned<Value>, content_type: Box<str>, allowed: Allowed) -> BodyPlan {
+        let before = self.errors.len();
+        let node = self.node(body, allowed);
+        if self.errors.len() == before
+            && let Err((place, why)) = crate::xml::check(&node)
+        {
+            let what = if place.is_empty() { why.to_owned() } else { format!("{place}: {why}") };
+            self.error(body.referenced, what, "");
+        }
+        BodyPlan::Xml { node, content_type }
+    }
+
+    fn graphql(&mut self, source: &Spanned<GraphQlSource>, allowed: Allowed) -> BodyPlan {
+        let (at, source) = (source.referenced, &source.value);
+        let given = source.variables.keys().map(|name| name.trim_end_matches('?').to_owned()).collect();
+        match graphql::check(&source.query, &given) {
+            None => {}
+            Some(Mismatch::NoOperation) => {
+                self.error(at, "the text begins with no operation", "write `query`, `mutation` or `{`")
+            }
+            Some(Mismatch::NotGiven(name)) => {
+                let hint = canonical::suggest::hint(&name, given.iter().map(String::as_str));
+                self.error(at, format!("the text uses the variable `${name}`, which is not given"), hint);
+            }
+            Some(Mismatch::NotUsed(name)) => self.error(
+                at,
+                format!("the variable `{name}` is given, and the text does not use it"),
+                format!("use it as `${name}`, or remove it"),
+            ),
+        }
+        let mut head = b"{\"query\":".to_vec();
+        head.extend(Value::from(source.query.trim()).to_string().into_bytes());
+        if let Some(operation) = &source.operation {
+            head.extend(b",\"operationName\":");
+            head.extend(Value::from(operation.as_str()).to_string().into_bytes());
+        }
+        head.extend(b",\"variables\":");
+        let variables = Value::Object(source.variables.clone().into_iter().collect());
+        let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
+        let variables = Node::parse(&variables, &environment).unwrap_or_else(|(place, fault)| {
+            self.fault(at, &place, fault);
+            Node::Fixed(b"{}".as_slice().into())
+        });
+        BodyPlan::GraphQl { head: head.into(), variables }
     }
 
     pub(super) fn node(&mut self, body: &Spanned<Value>, allowed: Allowed) -> Node {

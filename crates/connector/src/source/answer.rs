@@ -223,6 +223,8 @@ pub(crate) enum CallKind {
     List,
     Fetch,
     Identity,
+    /// Asking which fields an object has.
+    Describe,
     /// A look at a job, or at what came of it.
     Job,
 }

@@ -192,6 +192,9 @@ pub(crate) struct WebhookSource {
     /// A W3C `traceparent`.
     #[serde(default)]
     pub(crate) trace: Option<Spanned<String>>,
+    /// The scopes or permissions that a subscription needs; `{object}` is each object that comes in.
+    #[serde(default)]
+    pub(crate) scopes: Vec<Spanned<String>>,
     /// What each kind of message means: first match wins.
     pub(crate) rules: Vec<TypeRule>,
     /// What it never reports.

@@ -12,16 +12,24 @@ use super::answer::{
     ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::body::XmlSource;
+use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
     CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
     TypeRule, WebhookSource,
 };
+use super::scope::ScopesSource;
 use super::{
-    Absent, BindSource, BindType, BucketSource, FalseSource, FetchSource, IdempotencySource, IdentitySource,
-    LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind, ParameterSource,
-    ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
+    Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
+    IdempotencySource, IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource,
+    ParameterKind, ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource,
+    SqlSource, WriteSource,
 };
+use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
+use crate::proof::{
+    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+};
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
 use crate::typed::Typed;
 
@@ -80,7 +88,10 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("request", keys::<RequestSource>()),
         ("sql", keys::<SqlSource>()),
         ("bind", keys::<BindSource>()),
+        ("graphql", keys::<GraphQlSource>()),
+        ("xml", keys::<XmlSource>()),
         ("identity", keys::<IdentitySource>()),
+        ("scopes", keys::<ScopesSource>()),
         ("object", keys::<ObjectSource>()),
         ("shape", keys::<ShapeSource>()),
         ("false_is_null", keys::<FalseSource>()),
@@ -107,9 +118,14 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
         ("cursor", keys::<CursorSource>()),
+        ("describe", keys::<DescribeSource>()),
+        ("values", keys::<ValuesSource>()),
         ("webhook", keys::<WebhookSource>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
+        ("signing", keys::<Signing>()),
+        ("login", keys::<Login>()),
+        ("consent", keys::<Consent>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }
@@ -122,11 +138,18 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("auth_kind", words::<AuthKind>()),
         ("client_placement", words::<ClientPlacement>()),
         ("signature_method", words::<SignatureMethod>()),
+        ("signing_algorithm", words::<SigningAlgorithm>()),
+        ("signing_encoding", words::<SigningEncoding>()),
+        ("signing_key", words::<SigningKey>()),
+        ("signing_time", words::<SigningTime>()),
+        ("login_encoding", words::<LoginEncoding>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
+        ("field_kind", words::<FieldKind>()),
         ("parameter_kind", words::<ParameterKind>()),
         ("method", words::<Method>()),
         ("bind_type", words::<BindType>()),
+        ("answers", words::<AnswersSource>()),
         ("absent", words::<Absent>()),
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),

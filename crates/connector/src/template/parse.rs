@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use canonical::Wall;
 use serde_json::Value;
 
 use super::encode::percent;
@@ -31,6 +30,8 @@ pub(crate) enum Allowed {
     Fetch,
     /// A look at a job.
     Job,
+    /// What is about an object as a kind: constants, and its name.
+    Object,
     /// Only parameters and constants.
     Constants,
 }
@@ -70,6 +71,7 @@ impl Allowed {
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
+            Self::Object => &["parameter.NAME", "value.NAME", "object"],
             Self::Constants => &["parameter.NAME", "value.NAME"],
         }
     }
@@ -153,17 +155,7 @@ impl Slot {
             // Keeps its type where it stands alone; texts around it are put together when it is rendered.
             return Ok(None);
         }
-        let scope = Scope {
-            object: "",
-            write: None,
-            id: None,
-            since: None,
-            page: None,
-            now: Wall(0),
-            paths: &[],
-            types: &BTreeMap::new(),
-            job: None,
-        };
+        let scope = Scope::of_nothing();
         if encoders.contains(&Encoder::Segments) {
             return self.segments(value, place).map(Some);
         }

@@ -224,7 +224,13 @@ fn ways_to_authenticate_are_filled_and_what_is_used_needs_its_header() {
     assert_eq!(
         refused("{size: 5, per: 1s}", "{size: 5, per: 1s, used: api-usage}"),
         [
-            "toy.yaml: limits.buckets.calls: `used` names an entry of a header, and no header; add `remaining: HEADER`"
+            "toy.yaml: limits.buckets.calls: `used` is about a header, and there is none; add `remaining: HEADER`"
+        ]
+    );
+    assert_eq!(
+        refused("{size: 5, per: 1s}", "{size: 5, per: 1s, told: true}"),
+        [
+            "toy.yaml: limits.buckets.calls: `told` is about a header, and there is none; add `remaining: HEADER`"
         ]
     );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use canonical::{ExternalRef, Fields, Object, Record, RecordId, System};
+use canonical::{ExternalRef, Fields, Object, RecordId, System};
 use http::HeaderMap;
 use hub::{MachineId, Order};
 use intake::{Link, MessageState};
@@ -119,7 +119,7 @@ pub(crate) async fn link(
     let (which, reason): (Which, String) = order::read(&caller, &headers, body).await?;
     let found = desk.record_named(&id).await?;
     let about = external(&desk, &which)?;
-    let link = new_link(&desk, &found.record, &about).await?;
+    let link = new_link(&desk, &found, &about).await?;
     let version = found.record.version;
     let order = Order::Link {
         link: Box::new(link),
@@ -173,7 +173,7 @@ pub(crate) async fn link_letter(
         return Err(Problem::new(kinds::CONFLICT, detail));
     };
     let found = desk.record_named(&to.record).await?;
-    let link = new_link(&desk, &found.record, &about).await?;
+    let link = new_link(&desk, &found, &about).await?;
     let version = found.record.version;
     let order = Order::Link {
         link: Box::new(link),
@@ -197,8 +197,9 @@ fn external(desk: &Desk, which: &Which) -> Result<ExternalRef, Problem> {
 }
 
 /// The link, if such an object can stand for such a record.
-async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<Link, Problem> {
+async fn new_link(desk: &Desk, found: &RecordSheet, about: &ExternalRef) -> Result<Link, Problem> {
     let config = &desk.configuration;
+    let record = &found.record;
     let entity = &record.entity;
     if record.alive != canonical::Alive::Live {
         return Err(Problem::new(kinds::CONFLICT, "the record does not live any more"));
@@ -216,6 +217,7 @@ async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<L
         );
         return Err(Problem::new(kinds::CONFLICT, detail));
     }
+    free(desk, found, about).await?;
     Ok(Link {
         tenant: config.tenant.clone(),
         system: about.system.clone(),
@@ -226,6 +228,31 @@ async fn new_link(desk: &Desk, record: &Record, about: &ExternalRef) -> Result<L
         record: record.id,
         created_at: desk.hub.now().wall,
     })
+}
+
+/// Refused where either of the two is linked to another already. What comes in between is found by the commit.
+async fn free(desk: &Desk, found: &RecordSheet, about: &ExternalRef) -> Result<(), Problem> {
+    let conflict = |detail| Err(Problem::new(kinds::CONFLICT, detail));
+    let of_kind = |link: &&Link| link.system == about.system && link.object == about.object;
+    if let Some(link) = found.links.iter().find(of_kind) {
+        let (system, object) = (&about.system, &about.object);
+        if link.external_id == about.id {
+            return conflict(format!("this {object} of {system} stands for this record already"));
+        }
+        return conflict(format!(
+            "another {object} of {system} stands for this record already (concord record get shows it): if both are one, \
+             merge them in {system}; if that one is wrong, unlink it first (concord record unlink)"
+        ));
+    }
+    let ExternalRef { system, object, id } = about;
+    match desk.record_linked(system.clone(), Some(object.clone()), id.clone()).await? {
+        Some(other) => conflict(format!(
+            "that {object} of {system} stands for {} already: if both records are one, merge them (concord record merge); if \
+             the link is wrong, unlink it first (concord record unlink)",
+            other.record.id
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether the object can be read.

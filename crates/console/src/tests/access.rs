@@ -25,7 +25,7 @@ async fn every_route_needs_a_token_of_its_scope() {
     let bench = Bench::new();
     let routes = crate::routes(bench.hub.clone(), Tokens::default());
     let inventory = routes.inventory();
-    assert_eq!(inventory.len(), 44);
+    assert_eq!(inventory.len(), 45);
     for route in inventory {
         let path = address(route.path);
         let ask = |token| bench.ask(route.method, &path, token, "{\"reason\": \"a test\"}");

@@ -21,6 +21,11 @@ async fn an_object_is_unlinked_and_linked_by_hand() {
     let taken = named("contacts", "c-1", "crm");
     let (status, problem) = bench.post(&path(3, "link"), &taken).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    let owner = format!("stands for {} already", make::rec(1));
+    assert!(problem["detail"].as_str().unwrap().contains(&owner), "{problem}");
+    let (status, problem) = bench.post(&path(1, "link"), &taken).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("for this record already"), "{problem}");
     let (status, problem) = bench.post(&path(3, "unlink"), &taken).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     let (status, sheet) = bench.post(&path(1, "unlink"), &taken).await;
@@ -31,8 +36,9 @@ async fn an_object_is_unlinked_and_linked_by_hand() {
     let linked = timeline.iter().find(|moment| moment["what"] == "linked").unwrap();
     assert!(linked["detail"].as_str().unwrap().contains("operate: seen in both"), "{linked}");
     // One object there, and of its own kind.
-    let (status, _) = bench.post(&path(3, "link"), &named("contacts", "c-2", "crm")).await;
+    let (status, problem) = bench.post(&path(3, "link"), &named("contacts", "c-2", "crm")).await;
     assert_eq!(status, StatusCode::CONFLICT);
+    assert!(problem["detail"].as_str().unwrap().contains("another contacts of crm stands for"), "{problem}");
     let (status, problem) = bench.post(&path(3, "link"), &named("invoices", "i-1", "erp")).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(problem["detail"].as_str().unwrap().contains("never stands for a Contact"), "{problem}");

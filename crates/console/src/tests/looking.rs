@@ -264,3 +264,47 @@ async fn a_bad_filter_is_named_with_what_would_be_right() {
         assert!(problem["detail"].as_str().unwrap().contains(right), "{path}: {problem}");
     }
 }
+
+/// What waits for a link is seen before anybody has to do anything about it, with what it waits for and until when.
+#[tokio::test]
+async fn messages_that_wait_for_a_link_are_listed_when_asked_for() {
+    let until = make::at(1_000_000_000);
+    let waiting = Message {
+        state: MessageState::Parked,
+        reason: None,
+        waiting: Some(make::external("crm", "companies", "k@example.com")),
+        deadline: Some(until),
+        ..quarantined(4)
+    };
+    let mut ops = everything();
+    ops.push(Op::PutMessage(waiting));
+    let bench = Bench::with(ops);
+    let all = bench.get("/api/v1/dead-letters").await;
+    assert!(!column(&all, "state").contains(&"parked"), "{all}");
+    let page = bench.get("/api/v1/dead-letters?waiting=true").await;
+    assert_eq!(column(&page, "key"), [make::msg(4).to_string()]);
+    assert_eq!(page["groups"], json!(null));
+    let reason = format!(
+        "it refers to crm:companies/[masked], which is not linked yet: it waits for that, until {until}"
+    );
+    assert_eq!(page["items"][0]["reason"], json!(reason));
+    let unmasked = "/api/v1/dead-letters?waiting=true&unmask=true";
+    let (_, shown) = bench.ask("GET", unmasked, Some("t-privacy"), "").await;
+    assert!(shown["items"][0]["reason"].as_str().unwrap().contains("crm:companies/k@example.com"), "{shown}");
+    let (status, _) =
+        bench.ask("GET", "/api/v1/dead-letters?waiting=true&kind=delivery", Some("t-read"), "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+/// I15: a reason names objects, and some systems know theirs by an address.
+#[tokio::test]
+async fn i15_reasons_show_no_addresses() {
+    let said = "erp:contact/eve@example.com matches 2 records (crm:people/bob@x.org, k-7): see them";
+    let why = ledger::Reason { message: said.to_owned(), ..make::reason("fp1_z") };
+    let mut ops = everything();
+    ops.push(Op::PutMessage(Message { reason: Some(why), ..quarantined(4) }));
+    let bench = Bench::with(ops);
+    let shown = bench.get(&format!("/api/v1/dead-letters/{}", make::msg(4))).await;
+    let masked = "erp:contact/[masked] matches 2 records (crm:people/[masked], k-7): see them";
+    assert_eq!(shown["reason"], json!(masked));
+}

@@ -177,3 +177,44 @@ async fn a_stuck_delivery_is_passed_over() {
     assert_eq!((status.as_u16(), &answer["state"]), (200, &json!("skipped")), "{answer}");
     assert!(bench.targets.0.lock().expect("not poisoned").is_empty(), "nothing was sent");
 }
+
+/// Whoever listens hears of a breaker or a pause as a CloudEvent, once each and in order, also of what changed while
+/// nobody listened.
+#[tokio::test]
+async fn changes_are_published_as_events() {
+    let bench = Bench::new();
+    let now = bench.get("/api/v1/feed").await;
+    assert_eq!(now, json!({"events": [], "next": 0}), "nothing has changed yet");
+    let audit = json!({"reason": "an audit"});
+    let pause = bench.post("/api/v1/systems/erp/pause", &audit);
+    let (feed, _) = tokio::join!(bench.get("/api/v1/feed?after=0&wait=25"), pause);
+    let event = &feed["events"][0];
+    assert_eq!(
+        (&event["specversion"], &event["type"], &event["subject"], &event["data"]["why"]),
+        (&json!("1.0"), &json!("concord.system.paused"), &json!("erp"), &json!("operate: an audit")),
+        "{feed}"
+    );
+    assert_eq!(event["id"], feed["next"].to_string(), "{feed}");
+
+    let forced = json!({"to": "open", "operation": "write customer", "reason": "they asked for it"});
+    assert_eq!(bench.post("/api/v1/systems/erp/breaker", &forced).await.0, 200);
+    let next = format!("/api/v1/feed?after={}", feed["next"]);
+    let feed = bench.until(&next, |feed| feed["events"][0].is_object()).await;
+    let event = &feed["events"][0];
+    assert_eq!(
+        (&event["type"], &event["data"]["about"]),
+        (&json!("concord.system.breaker_forced_open"), &json!("write customer")),
+        "{feed}"
+    );
+    let after = format!("/api/v1/feed?after={}", feed["next"]);
+    assert_eq!(bench.get(&after).await, json!({"events": [], "next": feed["next"]}));
+    assert_eq!(bench.get("/api/v1/feed").await["next"], feed["next"], "from now on");
+    let all = bench.get("/api/v1/feed?after=0&limit=1").await;
+    assert_eq!(all["events"][0]["type"], "concord.system.paused", "{all}");
+    assert_eq!(bench.get("/api/v1/feed?after=0&system=crm").await["events"], json!([]));
+    for (query, wrong) in [("after=-1", "after"), ("wait=26", "wait"), ("system=nix", "system")] {
+        let (status, problem) = bench.ask("GET", &format!("/api/v1/feed?{query}"), Some("t-read"), "").await;
+        assert_eq!(status, 400, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(wrong), "{problem}");
+    }
+}

@@ -158,6 +158,8 @@ impl<T: Clone + Ord> Dispatcher<T> {
     ) {
         let named = remaining.and_then(|(name, _)| self.bucket_named(name));
         let empty = named.filter(|_| remaining.is_some_and(|(_, left)| left == 0));
+        // Whoever counts a whole window, and says that something is left of it, throttles for another reason.
+        let spared = named.filter(|number| empty.is_none() && self.buckets[*number].spec().told);
         let long = class == Class::QuotaExhausted;
         let single = self.single_limits(permit.call, empty, long);
         let throttling = self.throttling_of(single);
@@ -171,10 +173,10 @@ impl<T: Clone + Ord> Dispatcher<T> {
             let wait = if planted::is(Bug::RetryAfterIgnored) { Some(Duration::ZERO) } else { wait };
             let until = now + wait.unwrap_or(default).min(WAIT_MAX);
             let drawn = single.unwrap_or(permit.call);
-            let blamed =
-                named.filter(|number| drawn.has(*number)).or_else(|| self.likely_bucket(drawn, long));
+            let named = named.filter(|number| drawn.has(*number) && spared.is_none());
+            let blamed = named.or_else(|| self.likely_bucket(drawn, spared, long));
             if let Some(number) = blamed {
-                self.buckets[number].drain(until, now);
+                self.buckets[number].drain(until, self.permits, now);
                 self.buckets[number].cut(permit.id, self.permits, now);
             }
             match single {
@@ -193,7 +195,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
                     .for_each(|number| self.buckets[number].throttling = throttling),
                 None => self.throttling = throttling,
             }
-            if self.numbers(permit.call).is_empty() {
+            if self.numbers(permit.call).into_iter().all(|number| spared == Some(number)) {
                 self.slots.halve(self.permits, now);
             }
         }
@@ -244,7 +246,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
         let Some(number) = self.bucket_named(name) else { return };
         let own = if permit.buckets.has(number) { u64::from(permit.cost) } else { 0 };
         let others = self.buckets[number].in_flight.saturating_sub(own);
-        self.buckets[number].shrink(left.saturating_sub(others), now);
+        self.buckets[number].shrink(left.saturating_sub(others), permit.id, now);
         if let (0, Some(reset)) = (left, reset) {
             self.close_bucket(number, now + reset.min(WAIT_MAX));
         }
@@ -270,10 +272,10 @@ impl<T: Clone + Ord> Dispatcher<T> {
     }
 
     /// Which of these limits was hit, when the target does not say: the one that fills up soonest, or for quotas
-    /// latest.
-    fn likely_bucket(&self, drawn: BucketSet, long: bool) -> Option<usize> {
+    /// latest. It is not the `spared` one.
+    fn likely_bucket(&self, drawn: BucketSet, spared: Option<usize>, long: bool) -> Option<usize> {
         let fills = |number: &usize| self.buckets[*number].fills_in();
-        let numbers = self.numbers(drawn).into_iter();
+        let numbers = self.numbers(drawn).into_iter().filter(|number| spared != Some(*number));
         if long { numbers.max_by_key(fills) } else { numbers.min_by_key(fills) }
     }
 

@@ -15,6 +15,7 @@ fn spec() -> impl Strategy<Value = BucketSpec> {
         per: Duration::from_micros(per),
         refill,
         shared,
+        told: false,
         scope: crate::Scope::Every,
     })
 }

@@ -335,6 +335,76 @@ fn quota_headers_shrink_the_bucket() {
     check(limits, script);
 }
 
+/// What was spent before the start is known as soon as the target says it; later, as ever, only less is believed.
+#[test]
+fn a_quota_of_which_the_target_tells_all_is_filled_by_its_first_answer() {
+    let told = BucketSpec { told: true, ..bucket("daily", 100, 1, 1000) };
+    let limits = Limits { buckets: vec![told], concurrency: 4, ..limits() };
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    admit -> nothing
+        # It starts empty, and flows.
+        1000 admit -> a
+        1000 tokens -> daily=0
+        1000 end a applied left=daily:61
+        1000 tokens -> daily=61
+        1000 admit -> b c
+        1000 end b applied left=daily:90
+        1000 tokens -> daily=59
+        1000 end c applied left=daily:7
+        1000 tokens -> daily=7";
+    check(limits, script);
+}
+
+/// Too many at once, say: the quota is as it was, and fewer go at once.
+#[test]
+fn a_quota_of_which_something_is_left_is_not_what_throttles() {
+    let told = BucketSpec { told: true, ..bucket("daily", 100, 1, 1000) };
+    let limits = Limits { buckets: vec![told], concurrency: 4, ..limits() };
+    let script = "
+        0    offer a
+        0    offer b
+        0    offer c
+        0    offer d
+        1000 admit -> a
+        1000 answer a applied left=daily:60
+        1000 end a applied
+        1000 admit -> b c d
+        1000 end b rate_limited wait=500 left=daily:57
+        1000 tokens -> daily=55
+        1000 end c applied left=daily:57
+        1000 end d applied left=daily:57
+        1000 offer e
+        1000 offer f
+        1000 offer g
+        1000 admit -> nothing
+        1500 admit -> e f
+        1500 end e quota_exhausted wait=1000 left=daily:0
+        1500 end f applied left=daily:0
+        2500 tokens -> daily=0
+        # It slides: the next answer says what there is again.
+        3500 admit -> g
+        3500 end g applied left=daily:30
+        3500 tokens -> daily=30";
+    check(limits, script);
+}
+
+#[test]
+fn a_quota_that_is_spent_is_not_filled() {
+    let told = BucketSpec { told: true, ..bucket("daily", 100, 1, 1000) };
+    let limits = Limits { buckets: vec![told], concurrency: 4, ..limits() };
+    let script = "
+        0    offer a
+        3000 admit -> a
+        3000 tokens -> daily=2
+        3000 end a applied left=daily:0
+        3000 tokens -> daily=0
+        4000 tokens -> daily=1";
+    check(limits, script);
+}
+
 #[test]
 fn throttling_empties_the_bucket_that_was_hit() {
     let limits =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connector::{AuthKind, ClientPlacement, Response};
+use connector::{AuthKind, ClientPlacement, Consent, Response};
 use guard::{Secret, redact};
 use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::assertion::Signer;
-use super::{Grant, Moment, Secrets, TokenAnswer, TokenRequest, basic, header_value, refusal};
+use super::{Asked, Grant, Moment, Secrets, TokenAnswer, TokenRequest, basic, header_value, refusal};
 
 /// Client credentials with a secret or a signed assertion.
 pub(crate) struct ClientCredentials {
@@ -26,6 +26,8 @@ pub(crate) struct Refresh {
     pub(crate) endpoint: String,
     pub(crate) life: Duration,
     pub(crate) first: Secret,
+    /// How a person's consent is asked for.
+    pub(crate) consent: Option<Box<Consent>>,
     client: Client,
 }
 
@@ -101,13 +103,20 @@ impl ClientCredentials {
 }
 
 impl Refresh {
-    pub(super) fn identity(&self) -> &str {
+    pub(crate) fn identity(&self) -> &str {
         self.client.id()
     }
 
     pub(super) fn read(auth: &AuthKind, secrets: &Secrets<'_>) -> Result<Self, String> {
         let AuthKind::Oauth2Refresh {
-            token, client_id, client_secret, placement, refresh_token, life_s, ..
+            token,
+            client_id,
+            client_secret,
+            placement,
+            refresh_token,
+            life_s,
+            consent,
+            ..
         } = auth
         else {
             return Err("it is not a refresh token".to_owned());
@@ -118,13 +127,34 @@ impl Refresh {
             None => Client::Public { id },
         };
         let first = Secret::from(clean(&secrets.text(refresh_token)?));
-        Ok(Self { endpoint: token.clone(), life: Duration::from_secs(*life_s), first, client })
+        let life = Duration::from_secs(*life_s);
+        Ok(Self { endpoint: token.clone(), life, first, consent: consent.clone(), client })
     }
 
     pub(super) fn request(&self, refresh: &Secret) -> Result<TokenRequest, String> {
         let token = refresh.expose_text().ok_or("the refresh token is not text")?;
         self.client
             .complete(vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", token.to_owned())])
+    }
+
+    /// The request that makes a code of a person's consent a refresh token (RFC 6749 section 4.1.3).
+    pub(crate) fn code_request(&self, asked: &Asked, code: &Secret) -> Result<TokenRequest, String> {
+        let text = |secret: &Secret| secret.expose_text().map(str::to_owned).ok_or("the code is not text");
+        let mut form = vec![
+            ("grant_type", "authorization_code".to_owned()),
+            ("code", text(code)?),
+            ("redirect_uri", asked.redirect.clone()),
+        ];
+        if let Some(verifier) = &asked.verifier {
+            form.push(("code_verifier", text(verifier)?));
+        }
+        self.client.complete(form)
+    }
+
+    /// The refresh token in the answer to that.
+    pub(crate) fn read_code(&self, answer: &Response) -> TokenAnswer {
+        // Nothing was spent: any token is a new one.
+        read(answer, self.life, Some(&Secret::from("")))
     }
 }
 
@@ -217,6 +247,9 @@ struct Granted {
     expires_in: Option<serde_json::Value>,
     #[serde(default)]
     refresh_token: Option<String>,
+    /// Scopes with spaces between them; some vendors give a list.
+    #[serde(default)]
+    scope: Option<serde_json::Value>,
 }
 
 /// An error answer (section 5.2).
@@ -246,10 +279,25 @@ pub(super) fn read(answer: &Response, life: Duration, used: Option<&Secret>) -> 
     };
     let life = granted.expires_in.as_ref().and_then(seconds).unwrap_or(life);
     let rotated = granted.refresh_token.map(Secret::from).filter(|new| used.is_some_and(|used| used != new));
-    TokenAnswer::Granted(Grant { authorization, life, rotated })
+    let scopes = granted.scope.as_ref().and_then(scopes);
+    TokenAnswer::Granted(Grant { authorization, life, rotated, scopes })
 }
 
-fn seconds(value: &serde_json::Value) -> Option<Duration> {
+/// Most scopes of a token that are kept.
+const SCOPES_MAX: usize = 256;
+
+fn scopes(value: &serde_json::Value) -> Option<Vec<String>> {
+    let names: Vec<String> = match value {
+        serde_json::Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        serde_json::Value::Array(items) => {
+            items.iter().filter_map(serde_json::Value::as_str).map(str::to_owned).collect()
+        }
+        _ => return None,
+    };
+    (names.len() <= SCOPES_MAX).then_some(names)
+}
+
+pub(super) fn seconds(value: &serde_json::Value) -> Option<Duration> {
     let seconds = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
     // Nobody's token lives longer than a year: a wild number must not overflow a timer.
     Some(Duration::from_secs(seconds.min(366 * 86_400)))

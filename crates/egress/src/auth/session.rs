@@ -1,34 +1,28 @@
-//! Log-in to a JSON-RPC server for a session (Tryton): the session then stands in the `Authorization` header.
+//! Log-in for a session, which then stands in a header of each request. Tryton's is one of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connector::{AuthKind, Response};
+use connector::{AuthKind, Login, LoginEncoding, Phrase, Response, value_at};
 use guard::Secret;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use serde::Deserialize;
-use serde_json::json;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
 
 use super::{Grant, Secrets, TokenAnswer, TokenRequest, header_value, refusal};
 
-/// User and password, and where to log in.
+/// Whose session it is, and how it is got.
 pub(crate) struct Session {
     pub(crate) path: String,
-    method: String,
+    /// What carries it.
+    pub(crate) header: HeaderName,
+    login: Login,
     user: String,
-    password: Secret,
-    language: String,
-    life: Duration,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    result: Option<serde_json::Value>,
-    #[serde(default)]
-    error: Option<serde_json::Value>,
+    /// By the names under which the log-in's phrases have them.
+    secrets: BTreeMap<String, Secret>,
 }
 
 impl Session {
@@ -37,61 +31,153 @@ impl Session {
     }
 
     pub(super) fn read(auth: &AuthKind, secrets: &Secrets<'_>) -> Result<Self, String> {
-        let AuthKind::SessionJsonrpc { path, method, user, password, language, life_s } = auth else {
-            return Err("it is not a session".to_owned());
+        let login = match auth {
+            AuthKind::Session(login) => (**login).clone(),
+            AuthKind::SessionJsonrpc { path, method, user, password, language, life_s } => {
+                jsonrpc(path, method, user, password, language, *life_s)
+            }
+            _ => return Err("it is not a session".to_owned()),
         };
-        Ok(Self {
-            path: path.clone(),
-            method: method.clone(),
-            user: secrets.text(user)?.trim().to_owned(),
-            password: Secret::from(secrets.text(password)?.trim_end_matches(['\n', '\r'])),
-            language: language.clone(),
-            life: Duration::from_secs(*life_s),
+        let mut known = BTreeMap::new();
+        for name in auth.secrets() {
+            known.insert(name.to_owned(), Secret::from(secrets.text(name)?.trim_end_matches(['\n', '\r'])));
+        }
+        let header = HeaderName::from_bytes(login.header.to_ascii_lowercase().as_bytes())
+            .map_err(|_| format!("{:?} is not a header's name", login.header))?;
+        let user = secrets.text(&login.user)?.trim().to_owned();
+        Ok(Self { path: login.path.clone(), header, login, user, secrets: known })
+    }
+
+    /// # Errors
+    /// A text for people.
+    pub(super) fn request(&self) -> Result<TokenRequest, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, text) in &self.login.headers {
+            let header = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes())
+                .map_err(|_| format!("{name:?} is not a header's name"))?;
+            headers.insert(header, header_value(&self.filled(text, None)?, name)?);
+        }
+        let body = match (&self.login.json, &self.login.form) {
+            (Some(json), _) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                self.json(json)?.to_string().into_bytes()
+            }
+            (None, Some(form)) => {
+                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+                headers.insert(CONTENT_TYPE, kind);
+                let mut pairs = Serializer::new(String::new());
+                for (name, text) in form {
+                    pairs.append_pair(name, &self.filled(text, None)?);
+                }
+                pairs.finish().into_bytes()
+            }
+            (None, None) => Vec::new(),
+        };
+        Ok(TokenRequest { headers, body })
+    }
+
+    /// Each text filled by itself, and written by the JSON writer: no secret can change what is around it.
+    fn json(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) => Value::String(self.filled(text, None)?),
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|item| self.json(item)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(map) => {
+                let one = |(key, item): (&String, &Value)| Ok::<_, String>((key.clone(), self.json(item)?));
+                Value::Object(map.iter().map(one).collect::<Result<_, _>>()?)
+            }
+            scalar => scalar.clone(),
         })
     }
 
-    pub(super) fn request(&self) -> TokenRequest {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let password = self.password.expose_text().unwrap_or_default();
-        let body = json!({
-            "id": 0,
-            "method": self.method,
-            "params": [self.user, { "password": password }, self.language],
-        });
-        TokenRequest { headers, body: body.to_string().into_bytes() }
+    fn filled(&self, text: &str, answer: Option<(&Value, &Response)>) -> Result<String, String> {
+        let nothing = || "its log-in grants no session; check user and password".to_owned();
+        Phrase::parse(text).map_err(str::to_owned)?.fill(|name| {
+            let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
+            match (kind, answer) {
+                ("secret", _) => {
+                    let secret = self.secrets.get(rest).and_then(Secret::expose_text);
+                    secret.map(str::to_owned).ok_or_else(|| format!("secret `{rest}` is missing or not text"))
+                }
+                ("answer", Some((body, _))) => match value_at(rest, body) {
+                    Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+                    Some(Value::Number(number)) => Ok(number.to_string()),
+                    _ => Err(nothing()),
+                },
+                ("header", Some((_, response))) => {
+                    let found = response.header(&rest.to_ascii_lowercase()).filter(|text| !text.is_empty());
+                    found.map(str::to_owned).ok_or_else(nothing)
+                }
+                _ => Err(format!("there is no `{{{name}}}` in a log-in")),
+            }
+        })
     }
 
-    /// Errors come inside 200, too. Each further try with wrong credentials lengthens the server's lock, so only
+    /// Errors may come inside a success. Each further try with wrong credentials may lengthen the server's lock, so that only
     /// 429 and server errors are worth another one.
     pub(super) fn read_answer(&self, answer: &Response) -> TokenAnswer {
-        if answer.status != 200 {
+        if !(200..300).contains(&answer.status) {
             return refusal(answer, "");
         }
-        let Ok(read) = serde_json::from_slice::<Answer>(&answer.body) else {
-            return TokenAnswer::Refused(
-                "its log-in answers something that is not JSON-RPC; check the path".to_owned(),
-            );
+        let body: Value = match serde_json::from_slice(&answer.body) {
+            Ok(body) => body,
+            // Its session may stand in a header.
+            Err(_) if !self.login.credential.contains("{answer.") => Value::Null,
+            Err(_) => {
+                let why = "its log-in answers something that is not JSON; check the path";
+                return TokenAnswer::Refused(why.to_owned());
+            }
         };
-        if let Some(error) = read.error.filter(|error| !error.is_null()) {
-            let kind = error.get(0).and_then(serde_json::Value::as_str).unwrap_or("an unknown kind");
+        let error = self.login.error.as_ref().and_then(|path| value_at(path, &body));
+        if let Some(error) = error.filter(|error| !error.is_null() && **error != Value::Bool(false)) {
+            let kind = error.as_str().or_else(|| error.get(0)?.as_str()).unwrap_or("an unknown kind");
             let kind: String = kind.chars().filter(|c| c.is_ascii_alphanumeric()).take(60).collect();
             return TokenAnswer::Refused(format!(
                 "its log-in answers an error ({kind}); check user and password"
             ));
         }
-        let result = read.result.unwrap_or_default();
-        let id = result.get(0).and_then(serde_json::Value::as_i64);
-        let key = result.get(1).and_then(serde_json::Value::as_str).filter(|key| !key.is_empty());
-        let (Some(id), Some(key)) = (id, key) else {
-            return TokenAnswer::Refused("its log-in grants no session; check user and password".to_owned());
+        let credential = match self.filled(&self.login.credential, Some((&body, answer))) {
+            Ok(credential) => credential,
+            Err(why) => return TokenAnswer::Refused(why),
         };
-        let session = STANDARD.encode(format!("{}:{id}:{key}", self.user));
-        match header_value(&format!("Session {session}"), "session") {
+        let credential = match self.login.encode {
+            LoginEncoding::Plain => credential,
+            LoginEncoding::Base64 => STANDARD.encode(credential),
+        };
+        let lives =
+            self.login.expires_in.as_ref().and_then(|path| super::oauth::seconds(value_at(path, &body)?));
+        let life = lives.unwrap_or(Duration::from_secs(self.login.life_s));
+        match header_value(&format!("{}{credential}", self.login.prefix), "session") {
             Ok(authorization) => {
-                TokenAnswer::Granted(Grant { authorization, life: self.life, rotated: None })
+                TokenAnswer::Granted(Grant { authorization, life, rotated: None, scopes: None })
             }
             Err(why) => TokenAnswer::Refused(why),
         }
+    }
+}
+
+/// The log-in of a JSON-RPC server (Tryton), in the general form.
+fn jsonrpc(path: &str, method: &str, user: &str, password: &str, language: &str, life_s: u64) -> Login {
+    let plain = |text: &str| text.replace('{', "{{").replace('}', "}}");
+    let secret = |name: &str| format!("{{secret.{name}}}");
+    Login {
+        path: path.to_owned(),
+        headers: BTreeMap::new(),
+        json: Some(json!({
+            "id": 0,
+            "method": plain(method),
+            "params": [secret(user), { "password": secret(password) }, plain(language)],
+        })),
+        form: None,
+        header: "authorization".to_owned(),
+        prefix: "Session ".to_owned(),
+        credential: format!("{}:{{answer.result.0}}:{{answer.result.1}}", secret(user)),
+        encode: LoginEncoding::Base64,
+        expires_in: None,
+        life_s,
+        error: Some("error".to_owned()),
+        user: user.to_owned(),
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn assertion(algorithm: &str, scope_claim: bool) -> AuthKind {
     }
 }
 
-fn refresh() -> AuthKind {
+pub(super) fn refresh() -> AuthKind {
     AuthKind::Oauth2Refresh {
         token: "/oauth/token".into(),
         client_id: "id".into(),
@@ -57,6 +57,7 @@ fn refresh() -> AuthKind {
         placement: ClientPlacement::Body,
         refresh_token: "refresh".into(),
         rotates: true,
+        consent: None,
         life_s: 600,
     }
 }
@@ -72,7 +73,8 @@ fn session() -> AuthKind {
     }
 }
 
-const SECRETS: [(&str, &str); 3] = [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
+pub(super) const SECRETS: [(&str, &str); 3] =
+    [("id", "client 1"), ("secret", "s&cret\n"), ("refresh", "refresh-0")];
 
 /// The n-th token request is granted token n.
 pub(super) fn granting() -> impl Fn(&Seen) -> Reply {
@@ -89,6 +91,26 @@ pub(super) fn granting() -> impl Fn(&Seen) -> Reply {
 
 pub(super) fn form(seen: &Seen) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(seen.body.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn the_scopes_of_a_token_are_those_that_its_answer_names() {
+    for (said, known) in [
+        (r#","scope":"read write""#, Some(vec!["read".to_owned(), "write".to_owned()])),
+        (r#","scope":["read"]"#, Some(vec!["read".to_owned()])),
+        (r#","scope":7"#, None),
+        ("", None),
+    ] {
+        let body = format!(r#"{{"access_token":"t"{said}}}"#);
+        let server = Server::start(move |_: &Seen| json("200 OK", &body)).await;
+        let egress = egress();
+        let auth = client_credentials(ClientPlacement::Body);
+        egress.register(crm(), &connection(&server.url(), auth, &SECRETS)).unwrap();
+        let authorised = egress.authorise(&crm(), NOW, 1).await.unwrap();
+        assert_eq!(egress.scopes(&crm()), None, "not in use yet");
+        egress.adopt(&crm(), &authorised);
+        assert_eq!(egress.scopes(&crm()), known);
+    }
 }
 
 #[tokio::test]
@@ -362,6 +384,7 @@ async fn keys_and_endpoints_are_checked_when_registered() {
             placement: ClientPlacement::Body,
             refresh_token,
             rotates: false,
+            consent: None,
             life_s: 60,
         };
         let refused = egress.register(crm(), &connection(base, auth, &SECRETS)).unwrap_err().to_string();
@@ -380,6 +403,7 @@ async fn the_token_endpoint_is_guarded_too() {
         placement: ClientPlacement::Body,
         refresh_token,
         rotates: false,
+        consent: None,
         life_s: 60,
     };
     egress.register(crm(), &connection("https://api.example.test", auth, &SECRETS)).unwrap();

@@ -21,6 +21,14 @@ use crate::rows::record::fact;
 use crate::rows::{from_text, state_number};
 use crate::sql::{self, Sql};
 
+/// From which end a list is read, and beyond which position.
+pub(super) enum From {
+    /// The newest first, of those before.
+    Newest(Option<i64>),
+    /// The oldest first, of those after.
+    Oldest(Option<i64>),
+}
+
 /// A statement being put together.
 pub(super) struct Filter {
     text: String,
@@ -235,7 +243,7 @@ impl<'c> Reader<'c> {
         &mut self,
         tenant: Option<i64>,
         system: Option<&System>,
-        before: Option<i64>,
+        from: From,
         limit: usize,
     ) -> Outcome<Vec<(i64, Change)>> {
         let Some(tenant) = tenant else { return Ok(vec![]) };
@@ -245,7 +253,15 @@ impl<'c> Reader<'c> {
             let Some(number) = self.name(system.as_str())? else { return Ok(vec![]) };
             filter.and("system = ?", [Value::from(number)]);
         }
-        filter.page(before, limit);
+        match from {
+            From::Newest(before) => filter.page(before, limit),
+            From::Oldest(after) => {
+                if let Some(after) = after {
+                    filter.and("seq > ?", [Value::from(after)]);
+                }
+                filter.first(limit);
+            }
+        }
         self.list(filter, |row, _| Ok((row.get(0)?, from_text(&row.get::<_, String>(1)?, "change")?)))
     }
 }

@@ -11,6 +11,7 @@ use store::browse::{
 };
 use store::{Attempt, SystemState};
 
+use super::lists::From;
 use super::{Reader, names_or};
 use crate::fault::Outcome;
 use crate::rows::intent::intent;
@@ -55,7 +56,10 @@ impl Reader<'_> {
                 Ok(Page::Record(self.sheet(number, record)?.map(Box::new)))
             }
             Look::Changes { system, before, limit } => {
-                self.changes(number, system.as_ref(), before, limit).map(Page::Changes)
+                self.changes(number, system.as_ref(), From::Newest(before), limit).map(Page::Changes)
+            }
+            Look::ChangesAfter { system, after, limit } => {
+                self.changes(number, system.as_ref(), From::Oldest(after), limit).map(Page::Changes)
             }
             Look::Systems => self.systems(tenant, number).map(Page::Systems),
             Look::Groups(filter) => self.groups(number, &filter).map(Page::Groups),

@@ -46,7 +46,7 @@ impl Reader<'_> {
         systems: &mut BTreeSet<&'a System>,
         view: &mut View,
     ) -> Outcome<()> {
-        for (source, event_id) in ask.event.iter().chain(&ask.grave) {
+        for (source, event_id) in ask.event.iter().chain(&ask.late).chain(&ask.grave) {
             systems.insert(source);
             let Some(number) = self.name(source.as_str())? else { continue };
             let hash = self.book.one(Sql::SeenHash, (tenant, number, event_id), |row, _| Ok(row.get(0)?))?;

@@ -74,6 +74,10 @@ impl Desk<'_, '_> {
                 let (tenant, source) = (self.name(tenant.as_str())?, self.name(source.as_str())?);
                 self.book.run(Sql::PutSeen, (tenant, source, event_id, hash, at.micros())).map(drop)
             }
+            Op::Unsee { tenant, source, event_id } => {
+                let (tenant, source) = (self.name(tenant.as_str())?, self.name(source.as_str())?);
+                self.book.run(Sql::DropSeen, (tenant, source, event_id)).map(drop)
+            }
             Op::Bury { tenant, system, name, grave, at } => {
                 let (tenant, system) = (self.name(tenant.as_str())?, self.name(system.as_str())?);
                 self.book.run(Sql::PutGrave, (tenant, system, name, grave, at.micros())).map(drop)

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Entity, Field, Object, RecordId, System};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// So many of each kind are named as examples.
 const EXAMPLES_MAX: usize = 5;
@@ -17,12 +18,28 @@ pub struct Examples {
     pub examples: Vec<Example>,
 }
 
+/// A record's id as people see it everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Named(pub RecordId);
+
+impl Serialize for Named {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// A record, or an object that stands for none.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Example {
     /// A record.
-    Record(RecordId),
+    Record(Named),
     /// An object, as `system:object/id`.
     Object(String),
 }
@@ -257,7 +274,7 @@ pub struct Finding {
     pub entity: Option<Entity>,
     /// The record, if it stands for one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub record: Option<RecordId>,
+    pub record: Option<Named>,
     /// The object, as `system:object/id`; of a missing record, those that stand for it.
     pub objects: Vec<String>,
     /// The system that is missing it, or where it would fail.
@@ -265,7 +282,7 @@ pub struct Finding {
     pub systems: BTreeSet<System>,
     /// Records that it fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<RecordId>,
+    pub candidates: Vec<Named>,
     /// Fields whose values differ, with whose counts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Field, Option<System>>,

@@ -18,8 +18,8 @@ use serde_json::Value;
 use store::Op;
 
 use super::report::{
-    Agreed, Clash, Example, Examples, Finding, FirstSync, Held, Missing, PathCount, Report, Side, Spread,
-    Verdict,
+    Agreed, Clash, Example, Examples, Finding, FirstSync, Held, Missing, Named, PathCount, Report, Side,
+    Spread, Verdict,
 };
 use super::{Listing, order};
 use crate::spoke::{Foreseen, Load};
@@ -235,7 +235,8 @@ impl Tally {
             _ => &mut side.unreadable,
         });
         self.hold(&about, &reason.class, reason.field);
-        let (objects, candidates) = (vec![about.to_string()], reason.candidates);
+        let (objects, candidates) =
+            (vec![about.to_string()], reason.candidates.into_iter().map(Named).collect());
         Some(Finding { entity, objects, candidates, why: reason.message, ..Finding::of(kind) })
     }
 
@@ -267,12 +268,12 @@ impl Tally {
             let key = (entity, field.clone(), about.system.clone(), owner, wins.clone(), is_empty(value));
             let clash = self.clashes.entry(key);
             let (_, records) = clash.or_insert_with(|| (spec.on_conflict.name(), Examples::default()));
-            records.take(Example::Record(record.id));
+            records.take(Example::Record(Named(record.id)));
             fields.insert(field.clone(), wins);
         }
         (!fields.is_empty()).then(|| Finding {
             entity: Some(schema.entity.clone()),
-            record: Some(record.id),
+            record: Some(Named(record.id)),
             objects: vec![about.to_string()],
             fields,
             ..Finding::of(Verdict::Conflict)
@@ -291,12 +292,12 @@ impl Tally {
             all.map(|listing| listing.system.clone()).filter(|system| !systems.contains(system)).collect();
         for system in &absent {
             let missing = self.missing.entry((entity.clone(), system.clone())).or_default();
-            missing.take(Example::Record(record.id));
+            missing.take(Example::Record(Named(record.id)));
         }
         *self.spread.entry((entity.clone(), systems)).or_default() += 1;
         (!absent.is_empty()).then(|| Finding {
             entity: Some(entity.clone()),
-            record: Some(record.id),
+            record: Some(Named(record.id)),
             objects: links.iter().map(|link| link.external().to_string()).collect(),
             systems: absent,
             ..Finding::of(Verdict::Missing)
@@ -348,7 +349,7 @@ impl Tally {
                 *sync.fails.entry(why.clone()).or_default() += 1;
                 return Some(Finding {
                     entity: Some(obligation.entity.clone()),
-                    record: Some(obligation.record),
+                    record: Some(Named(obligation.record)),
                     systems: [obligation.system.clone()].into(),
                     why,
                     ..Finding::of(Verdict::Fails)

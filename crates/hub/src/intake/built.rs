@@ -229,8 +229,8 @@ impl Built {
         if why.as_ref().is_some_and(|why| why.class != MISSING_LINK) {
             item.message.waiting = None;
         }
-        if state == MessageState::Quarantined && item.message.event_id.is_none() {
-            item.message.event_id.clone_from(&item.read_key);
+        if item.message.event_id.is_none() {
+            item.message.event_id = name_of_what_waits(state, &item);
         }
         if let Some(why) = &why {
             how = TakenAs::Quarantined(why.message.clone());
@@ -259,11 +259,27 @@ impl Built {
         if item.stored && state == MessageState::Accepted {
             let tenant = item.message.tenant.clone();
             self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });
+            // It waits no more: the same read again, which may have been asked for, is judged by itself.
+            self.ops.extend(item.read_key.clone().map(|event_id| Op::Unsee {
+                tenant: item.message.tenant.clone(),
+                source: item.source.clone(),
+                event_id,
+            }));
         } else if keep {
             self.ops.push(Op::PutMessage(item.message.clone()));
         }
         let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
         self.items.push((item, taken));
+    }
+}
+
+/// The name of a read that waits, for a link or for a person: read again as it was, it would wait once more, and say no more
+/// than it does. Where nothing but a late reference waits, that has a name of its own: all else that a read says counts.
+fn name_of_what_waits(state: MessageState, item: &Item) -> Option<String> {
+    match state {
+        MessageState::Parked if item.message.lacking => item.late_key(),
+        MessageState::Parked | MessageState::Quarantined => item.read_key.clone(),
+        _ => None,
     }
 }
 

@@ -25,6 +25,11 @@ fn configuration() -> Arc<Configuration> {
 
 /// The same, with another owner of the name.
 fn where_name_is(owned_name: &str) -> Arc<Configuration> {
+    configured(owned_name, false)
+}
+
+/// The same, where a deal waits for its account, or does not.
+pub(super) fn configured(owned_name: &str, late: bool) -> Arc<Configuration> {
     let mut files = Files::new();
     let field = |name: &str, kind: &str| format!("    {name}: {kind}\n");
     let schema: String = [
@@ -82,7 +87,8 @@ fn where_name_is(owned_name: &str) -> Arc<Configuration> {
                 .to_owned(),
         ),
     ] {
-        files.put(path, text);
+        let row = "object: accounts}";
+        files.put(path, if late { text.replace(row, "object: accounts, late: true}") } else { text });
     }
     let shown = |problems: Vec<config::Problem>| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")

@@ -27,7 +27,7 @@ pub(super) struct Item {
     pub(super) stored: bool,
     /// Whether it was pushed: then the source may not have it any more.
     pub(super) pushed: bool,
-    /// Names a read state, so that what waits for a person is not put there again by every poll.
+    /// Names a read state, so that what waits, for a link or for a person, is not put there again by every poll.
     pub(super) read_key: Option<String>,
     /// Hash of the content.
     pub(super) hash: [u8; 32],
@@ -83,6 +83,11 @@ impl Item {
     /// By what it is known again: the source's own id, or the name of what was read.
     pub(super) fn name(&self) -> Option<&str> {
         self.message.event_id.as_deref().or(self.read_key.as_deref())
+    }
+
+    /// By what is known again that nothing but a late reference of what was read waits.
+    pub(super) fn late_key(&self) -> Option<String> {
+        self.read_key.as_ref().map(|name| format!("late/{name}"))
     }
 
     /// It is of what was so before the hub began.

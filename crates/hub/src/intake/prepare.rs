@@ -134,8 +134,9 @@ pub(super) fn again(
         && late
         && let Some(waiting) = &message.waiting
     {
+        let who = message.about.as_ref().map_or_else(|| "it".to_owned(), ToString::to_string);
         let text = format!(
-            "it refers to {waiting}, which was not linked in time: \
+            "{who} refers to {waiting}, which was not linked in time: \
              see why that object does not arrive. This goes on by itself when it does"
         );
         item.task = Task::Quarantine(reason(MISSING_LINK, text));
@@ -150,7 +151,13 @@ pub(super) fn again(
             let as_of = message.as_of;
             // Pushed without an order of its own, it would have been fetched; parked, it was read. So was what is known by the
             // name of a read: the same read again would be its repetition, and tell nothing.
-            let named = message.event_id == Some(name_of_read(&observation, content_hash(&observation)));
+            item.read_key = Some(name_of_read(&observation, content_hash(&observation)));
+            let named = message.event_id == item.read_key;
+            if message.event_id == item.late_key() {
+                item.read_key = message.event_id;
+            } else if !named {
+                item.read_key = None;
+            }
             let read = named || message.state == MessageState::Parked && observation.order.is_none();
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
@@ -238,6 +245,8 @@ fn fill(
         (field.clone(), external)
     });
     let references: Vec<_> = references.collect();
+    let late_key = item.late_key().filter(|_| !late.is_empty() && !item.stored);
+    item.ask.late = late_key.map(|name| (item.source.clone(), name));
     item.ask.objects.extend(references.iter().map(|(_, object)| object.clone()));
     let matches = ask_for_matches(item, schema, &patch.fields);
     if writer.is_some() {

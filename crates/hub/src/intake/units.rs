@@ -157,7 +157,7 @@ fn decide_item(
             match intake::decide(context, view, &incoming) {
                 Verdict::Accept(accepted) => {
                     let entity = &merge.schema.entity;
-                    return accept(config, entity, item, &incoming, *accepted, batch, by_record, turn);
+                    return accept(config, view, entity, item, &incoming, *accepted, batch, by_record, turn);
                 }
                 Verdict::Park { waiting } => {
                     return park(config, item, Some(waiting), batch, turn);
@@ -240,6 +240,7 @@ fn park(
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the message")]
 fn accept(
     config: &Configuration,
+    view: &View,
     entity: &canonical::Entity,
     item: Item,
     incoming: &Incoming,
@@ -260,7 +261,9 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
-    let awaited = accepted.awaited.clone();
+    let waits = |name: &(System, String)| view.seen.contains_key(name);
+    let awaited =
+        accepted.awaited.clone().filter(|_| item.stored || !item.ask.late.as_ref().is_some_and(waits));
     built.merge(config, entity, Some(incoming), accepted, turn.now.wall);
     match awaited {
         None => built.keep(item, MessageState::Accepted, None, turn),

@@ -263,14 +263,16 @@ impl Spoke {
         let blind =
             matches!(spec.idempotency, IdempotencyClass::Upsert) && self.may_be_edited(route, mapping);
         // A look is for what is to be there, not for what is to leave.
-        if listed || goes && !blind && restore.can_tell(spec, record.created_at) {
+        if listed || goes && !blind && restore.can_tell_of(spec, record) {
             return None;
         }
-        let text = format!(
-            "the store was restored from a backup: {} may have it already, and nothing there can tell; look for it, \
-             then retry (it is made) or discard",
-            self.system
-        );
+        let ask = if goes {
+            "may have it already, and nothing there can tell; look for it, then retry (it is made) or discard"
+        } else {
+            "may have an object of it that is to leave, and nothing here knows which; look for it, take it out \
+             there, then discard"
+        };
+        let text = format!("the store was restored from a backup: {} {ask}", self.system);
         Some(self.for_person(text, mapping))
     }
 
@@ -425,6 +427,12 @@ impl Restore {
         };
         let renamed = self.renamed.iter().any(|(from, to)| made > *from && made <= *to);
         tells && (!spec.by_key || self.epoch.is_after(made) && !renamed)
+    }
+
+    /// The same of a record's object. Its id is as old as it says: the record itself may have been heard of before the restore,
+    /// by a message that was taken in again after it, and went by another id meanwhile.
+    fn can_tell_of(&self, spec: &WriteSpec, record: &Record) -> bool {
+        self.can_tell(spec, record.id.made_at())
     }
 }
 

@@ -372,6 +372,7 @@ impl Spoke {
 
     /// Goes on, because an operator said so.
     pub(crate) fn go(&mut self, why: &str, outside: Ticket, turn: &mut Turn<'_>) {
+        let held = self.state.paused.is_some() || self.awaited_first().next().is_some();
         // A person has read why it paused.
         self.approve_first();
         self.state.paused = None;
@@ -379,8 +380,11 @@ impl Spoke {
         if let Some(dispatcher) = &mut self.dispatcher {
             dispatcher.resume();
         }
-        turn.note(Mark::Resumed { system: self.system.clone(), reason: why.to_owned() });
-        self.changed("resumed", String::new(), why.to_owned(), turn.now);
+        // Ordered twice it changes nothing more.
+        if held {
+            turn.note(Mark::Resumed { system: self.system.clone(), reason: why.to_owned() });
+            self.changed("resumed", String::new(), why.to_owned(), turn.now);
+        }
         self.keep_state(Some(outside));
         self.connect(turn);
     }

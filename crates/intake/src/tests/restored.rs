@@ -52,6 +52,30 @@ fn of_nobodys_field_what_was_said_since_counts_more() {
     assert_eq!(world.only().fields["note"], "new");
 }
 
+/// I6: what is pushed may have been said long ago, and is said again: what stands there is known by a read only, or the next
+/// write would leave out what that old state happens to have, and the next sight of it would be an edit.
+#[test]
+fn i6_what_is_pushed_after_a_restore_is_not_what_stands_there() {
+    let pushed = |values| Incoming { read: false, ..first_sight(values) };
+    let mut world = restored();
+    let old = world.accept(&pushed(json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    assert!(old.refetch && old.shadow.is_none());
+    let read = world.accept(&said("erp", "9", 61, json!({"name": "B", "email": "a@x.org", "note": "old"})));
+    assert!(read.decisions.iter().all(|decision| decision.kind == DecisionKind::Stale));
+    assert_eq!(read.shadow.unwrap().0.fields["name"], "B");
+    assert!(!world.accept(&Incoming { read: false, ..said("erp", "9", 62, json!({"name": "B"})) }).refetch);
+    // The same of an object that is linked only now.
+    let mut world = restored();
+    world.view.links.remove(&external("erp", "9"));
+    world.view.linked.retain(|(_, of, _), _| *of != system("erp"));
+    world.view.shadows.clear();
+    let linked = world.accept(&pushed(json!({"name": "A", "email": "a@x.org"})));
+    assert!(linked.link.is_some() && linked.refetch && linked.shadow.is_none());
+    // Where nobody can look, it is the best that there is.
+    let blind = Incoming { fetchable: false, ..pushed(json!({"name": "A", "email": "a@x.org"})) };
+    assert!(restored().accept(&blind).shadow.is_some());
+}
+
 /// What the shadow had said is looked at again, though nothing differs: from then on it is known.
 #[test]
 fn a_first_sight_makes_the_shadow_known() {
@@ -93,4 +117,32 @@ fn i8_what_has_left_a_filter_meanwhile_is_not_forgotten() {
     assert_eq!(told(Some(50_000), OnExit::Archive), 2);
     assert_eq!(told(Some(50_000), OnExit::Keep), 0, "it may stay where it is");
     assert_eq!(told(None, OnExit::Archive), 0);
+}
+
+/// I8: the object that the backup knows is gone. Another one may have been made in its place since, so that nothing says any
+/// more that this one is the record's; but it is known to be gone, and what comes late of it makes nothing new.
+#[test]
+fn i8_of_a_deleted_record_an_object_that_went_after_the_backup_may_have_been_replaced() {
+    let gone = |from: &str, id: &str, order| Incoming {
+        deleted: true,
+        matches: Vec::new(),
+        ..said(from, id, order, json!({}))
+    };
+    let ended = |mut world: World| {
+        world.accept(&gone("crm", "1", 60));
+        world
+    };
+    let mut world = ended(restored());
+    let lost = world.accept(&gone("erp", "9", 61));
+    assert_eq!(lost.unlink.unwrap().external_id, "9");
+    assert!(lost.buried.is_some() && lost.record.is_none());
+    assert!(
+        world.accept(&Incoming { order: None, ..first_sight(json!({"email": "a@x.org"})) }).link.is_none()
+    );
+    let mut seen = restored();
+    seen.accept(&said("erp", "9", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
+    assert_eq!(ended(seen).accept(&gone("erp", "9", 61)).unlink, None, "it was there since: it is the one");
+    let mut never = restored();
+    never.view.restored_at = None;
+    assert_eq!(ended(never).accept(&gone("erp", "9", 61)).unlink, None);
 }

@@ -120,7 +120,9 @@ pub(super) fn losses(row: &RowSource, steps: &[Step], kind: Shape) -> Result<(),
     {
         return Ok(());
     }
-    let lossy = steps.iter().zip(&row.transform).find(|(step, _)| step.loses().is_some());
+    // The first that does what the row does not declare.
+    let undeclared = |step: &Step| step.loses().is_some_and(|lost| row.equal != Some(lost));
+    let lossy = steps.iter().zip(&row.transform).find(|(step, _)| undeclared(step));
     let name = lossy.map_or("", |(_, transform)| transform.name());
     let message = format!("`{name}` loses something, so what is written may not come back as it was");
     let hint =

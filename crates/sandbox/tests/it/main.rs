@@ -3,4 +3,5 @@
 
 mod hubspot;
 mod mailchimp;
+mod salesforce;
 mod sdk;

@@ -20,6 +20,8 @@ const READING_AGAIN: u64 = 240_000_000;
 pub(super) struct Backup {
     store: Memory,
     taken_at: Wall,
+    /// The same in virtual microseconds.
+    at: u64,
     /// What was acknowledged until then.
     acknowledged: BTreeSet<usize>,
     /// What the source had ever had until then.
@@ -49,6 +51,7 @@ impl Simulation {
         let backup = Backup {
             store: self.store.copy(),
             taken_at: self.clock().wall,
+            at: self.now,
             acknowledged: self.acknowledged_so_far(),
             known: self.ever_at_the_source(),
         };
@@ -77,6 +80,7 @@ impl Simulation {
         let now = self.now;
         if let Some(estate) = &mut self.estate {
             estate.bulk.forget();
+            estate.notes.restored(backup.at);
             estate.forgotten.extend(acknowledged.difference(&backup.acknowledged));
             estate.unborn.extend(known.difference(&backup.known).cloned());
             estate.behind_until = now + micros(RESTORING) + READING_AGAIN;

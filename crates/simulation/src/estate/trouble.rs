@@ -102,12 +102,13 @@ impl Simulation {
         let live = vendor.objects.iter().filter(|(_, item)| item.kind == "items" && !item.gone);
         let live: Vec<u64> = live.map(|(id, _)| *id).collect();
         let place = usize::try_from(self.between(0, (live.len() as u64).max(1))).unwrap_or(0);
-        let Some(item) = live.get(place).and_then(|id| self.targets.get_mut(&chosen)?.objects.get_mut(id))
-        else {
+        let Some(id) = live.get(place).copied() else { return };
+        let Some(item) = self.targets.get_mut(&chosen).and_then(|vendor| vendor.objects.get_mut(&id)) else {
             return;
         };
         item.gone = true;
         self.count("thrown_away");
+        self.remember(&format!("! somebody throws items/{id}/ away at {chosen}"));
     }
 
     /// The token of a target is over before its time.

@@ -1,6 +1,8 @@
 //! What must hold at all times, watched as it happens: from outside, by what is acknowledged, sent and applied. The
 //! store is asked only whether what the hub promised is durable.
 
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::sync::mpsc::channel;
@@ -77,14 +79,9 @@ impl Simulation {
         };
         if source.as_str() == files::UP
             && let Some(note) = fields.get("note").and_then(Value::as_str)
+            && note.starts_with("person")
         {
-            // What was said first may come last.
-            let order = observation.order;
-            let newer = estate.notes.get(&id).is_none_or(|(.., known)| order > *known);
-            if newer && note.starts_with("person") {
-                let since = estate.notes.get(&id).filter(|(known, ..)| known == note).map(|(_, at, _)| *at);
-                estate.notes.insert(id, (note.to_owned(), since.unwrap_or(now), order));
-            }
+            estate.notes.acknowledged(id, note, observation.order, now);
         }
         let thing = source.as_str() == files::SOURCE && observation.object.as_str() == "things";
         let key = fields.get("key").and_then(Value::as_str).unwrap_or_default();
@@ -185,14 +182,8 @@ impl Simulation {
             let open = &self.estate.as_ref()?.open;
             open.get(&(system.clone(), group.to_owned())).copied()
         };
-        let object = request.path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
-        let group = format!("write {object}");
-        // A look belongs to the write that it is for, or stands for itself.
-        let open = match (writes, request.path.contains("?key=")) {
-            (true, _) => opened(&group),
-            (false, true) => opened(&group).zip(opened("read")).map(|(write, read)| write.max(read)),
-            (false, false) => opened("read"),
-        };
+        let open: Option<Vec<u64>> = breakers(request).iter().map(|group| opened(group)).collect();
+        let open = open.and_then(|since| since.into_iter().max());
         if open.is_some_and(|since| now > since + ON_ITS_WAY) && !self.is_full() {
             let what =
                 format!("{} {} goes to {system} while its breaker is open", request.method, request.path);
@@ -305,7 +296,8 @@ impl Simulation {
         if count > 1 {
             let key = made.fields.get("key").and_then(Value::as_str).unwrap_or_default();
             let what = format!("{system} has {count} {} for {key}", effect.kind);
-            let about = format!("{key} {}", effect.name);
+            let mark = made.fields.get("mark").and_then(Value::as_str).unwrap_or_default();
+            let about = format!("{key} {} {mark}", effect.name);
             self.violated("I3", &about, what);
         }
     }
@@ -426,5 +418,18 @@ impl Simulation {
             }
             _ => {}
         }
+    }
+}
+
+/// The breakers of a call's operations: one that is closed lets it go. A look by key or by mark belongs to the write that it is
+/// for, or stands for itself.
+fn breakers(request: &Request) -> Vec<String> {
+    let object = request.path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
+    let (write, read) = (format!("write {object}"), "read".to_owned());
+    let looks = request.path.contains("?key=") || request.path.contains("?mark=");
+    match (request.method.as_str(), looks) {
+        ("GET", true) => vec![write, read],
+        ("GET", false) => vec![read],
+        _ => vec![write],
     }
 }

@@ -61,6 +61,7 @@ fn lists() -> Vec<Look> {
         Look::Events(EventFilter { limit: MANY, ..EventFilter::default() }),
         Look::Messages(MessageFilter { limit: MANY, ..MessageFilter::default() }),
         Look::Changes { system: None, before: None, limit: MANY },
+        Look::ChangesAfter { system: None, after: None, limit: MANY },
         Look::Systems,
         Look::Groups(GroupFilter { limit: MANY, ..GroupFilter::default() }),
         Look::Jobs(JobFilter { limit: MANY, ..JobFilter::default() }),

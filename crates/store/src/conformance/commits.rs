@@ -35,7 +35,7 @@ pub fn a_commit_of_nothing_is_answered(backend: &Backend) {
     assert_eq!(backend.commit(vec![Unit::default()]), [Receipt::Done(vec![])]);
 }
 
-/// A message is seen once per source; the first hash stands.
+/// A message is seen once per source; the first hash stands, until its name is given up.
 pub fn seen_once(backend: &Backend) {
     let unseen = |source: &str, event: &str| Require::Unseen {
         tenant: acme(),
@@ -60,6 +60,14 @@ pub fn seen_once(backend: &Backend) {
         panic!("not a view")
     };
     assert_eq!(view.seen, [((system("crm"), "e1".to_owned()), [1; 32])].into());
+    let unsee =
+        |source: &str| Op::Unsee { tenant: acme(), source: system(source), event_id: "e1".to_owned() };
+    backend.apply(vec![unsee("erp")]);
+    assert!(!backend.holds(unseen("crm", "e1")), "another source's");
+    backend.apply(vec![unsee("crm")]);
+    assert!(backend.holds(unseen("crm", "e1")));
+    backend.apply(vec![unsee("crm"), seen(3)]);
+    assert!(!backend.holds(unseen("crm", "e1")));
 }
 
 /// The version of a record, 0 without one.

@@ -241,6 +241,18 @@ pub fn systems_keep_a_journal(backend: &Backend) {
     let newest = listed(Some("crm"), None, 1);
     assert_eq!(times(listed(Some("crm"), Some(newest[0].0), 1)), [at(1)]);
     assert_eq!(listed(Some("none"), None, 9), []);
+    let after = |name: Option<&str>, after, limit| match backend
+        .look(&acme(), Look::ChangesAfter { system: name.map(system), after, limit })
+    {
+        Page::Changes(rows) => rows,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(times(after(None, None, 2)), [at(1), at(2)]);
+    let oldest = after(Some("crm"), None, 1);
+    assert_eq!(times(after(Some("crm"), Some(oldest[0].0), 9)), [at(3)]);
+    assert_eq!(times(after(None, Some(oldest[0].0), 9)), [at(2), at(3)]);
+    assert_eq!(after(None, Some(newest[0].0), 9), []);
+    assert_eq!(after(Some("none"), None, 9), []);
     backend.apply((0..CHANGES_KEPT).map(|i| Op::PutChange(change("crm", 10 + i))).collect());
     let all = listed(Some("crm"), None, 1);
     let oldest = listed(Some("crm"), Some(all[0].0 - (CHANGES_KEPT - 2)), 9);
@@ -339,6 +351,7 @@ pub fn tenants_see_their_own_only(backend: &Backend) {
     assert!(empty(Look::Record(rec(1))));
     assert!(empty(Look::RecordByLink { system: system("crm"), object: None, external_id: "a".to_owned() }));
     assert!(empty(Look::Changes { system: None, before: None, limit: 9 }));
+    assert!(empty(Look::ChangesAfter { system: None, after: None, limit: 9 }));
     assert!(empty(Look::Systems));
     assert!(empty(Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system("erp")] }));
     assert_eq!(unfinished(backend, other(), "erp"), []);

@@ -67,7 +67,7 @@ impl Tables {
         let mut view = View::default();
         let mut systems = BTreeSet::new();
         for ask in asks {
-            for (source, event_id) in ask.event.iter().chain(&ask.grave) {
+            for (source, event_id) in ask.event.iter().chain(&ask.late).chain(&ask.grave) {
                 systems.insert(source.clone());
                 let key = (tenant.clone(), source.clone(), event_id.clone());
                 if let Some(hash) = self.seen.get(&key) {

@@ -70,6 +70,9 @@ impl Tables {
             Op::Seen { tenant, source, event_id, hash, at: _ } => {
                 self.seen.entry((tenant, source, event_id)).or_insert(hash);
             }
+            Op::Unsee { tenant, source, event_id } => {
+                self.seen.remove(&(tenant, source, event_id));
+            }
             Op::Bury { tenant, system, name, grave, at: _ } => {
                 let known = self.seen.entry((tenant, system, name)).or_insert(grave);
                 *known = (*known).max(grave);

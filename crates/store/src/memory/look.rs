@@ -47,6 +47,15 @@ impl Tables {
                     change.tenant == *tenant && system.as_ref().is_none_or(|system| change.system == *system)
                 }))
             }
+            Look::ChangesAfter { system, after, limit } => {
+                let above =
+                    self.changes.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+                let own = above.filter(|(_, change)| {
+                    change.tenant == *tenant && system.as_ref().is_none_or(|system| change.system == *system)
+                });
+                let rows = own.take(limit.min(LIST_ROWS_MAX)).map(|(at, change)| (*at, change.clone()));
+                Page::Changes(rows.collect())
+            }
             Look::Systems => Page::Systems(self.all_systems(tenant)),
             Look::Groups(filter) => Page::Groups(newest(
                 &self.groups.rows,

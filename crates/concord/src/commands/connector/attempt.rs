@@ -13,6 +13,7 @@ use mapping::suggest;
 use runtime::clock::Clock;
 use serde_json::{Value, json};
 
+use super::scopes;
 use crate::arguments::{ConnectorTry, TryCall, TryWrite};
 use crate::commands::check::tell as tell_problems;
 use crate::commands::mapping::sample;
@@ -55,6 +56,7 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let answer = runtime.block_on(single.send(request.clone()))?;
     let took = clock.now().mono.since(began);
+    let scopes = scopes::told(&settings.connector, &call, &answer, single.scopes());
     let now = clock.others_wall();
     let outcome = settings.connector.classify(&call, &answer, now);
     if given.fixture {
@@ -74,6 +76,7 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         "outcome": of_outcome(&outcome, &mut show),
         "judged_by": settings.connector.reason(&call, &answer).to_string(),
         "reads": read.as_ref().map(&mut show),
+        "scopes": scopes,
     });
     output.one(&sheet, |_| page(&sheet));
     tell(&sheet, &outcome, output);
@@ -85,14 +88,19 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
 }
 
 /// Doubts about the folder are for `check`: what is being built has many.
-fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
+pub(super) fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
     config::load_folder(dir).map(|checked| checked.configuration).map_err(|problems| {
         tell_problems(&problems, output);
         Exit::Failed.because(format!("{} cannot be used: see above", dir.display()))
     })
 }
 
-fn system<'c>(configuration: &'c Configuration, name: &str, dir: &Path) -> anyhow::Result<&'c SystemConfig> {
+/// The system of that name.
+pub(super) fn system<'c>(
+    configuration: &'c Configuration,
+    name: &str,
+    dir: &Path,
+) -> anyhow::Result<&'c SystemConfig> {
     let found = System::new(name).ok().and_then(|system| configuration.systems.get(&system));
     found.ok_or_else(|| {
         let hint = suggest::hint(name, configuration.systems.keys().map(System::as_str));
@@ -111,12 +119,14 @@ fn call(given: &TryCall, connector: &Connector, clock: Clock) -> anyhow::Result<
         TryCall::Fetch { object, id } => {
             (Call::Fetch { object: known(object, connector)?, external_id: id.clone() }, true)
         }
+        TryCall::Describe { object } => (Call::Describe { object: known(object, connector)? }, true),
         TryCall::Write(given) => (Call::Write(write(given, connector, clock)?), given.send),
         TryCall::Probe(given) => (Call::Probe(write(given, connector, clock)?), true),
     })
 }
 
-fn known(name: &str, connector: &Connector) -> anyhow::Result<Object> {
+/// The object of that name.
+pub(super) fn known(name: &str, connector: &Connector) -> anyhow::Result<Object> {
     let found = Object::new(name).ok().filter(|object| connector.has_object(object));
     found.ok_or_else(|| {
         let hint = suggest::hint(name, connector.objects().map(Object::as_str));
@@ -331,4 +341,5 @@ fn tell(sheet: &Value, outcome: &Outcome, output: &Output) {
             shown(&told["left"]["limit"])
         ));
     }
+    scopes::tell(&sheet["scopes"], output);
 }

@@ -9,6 +9,7 @@ use ledger::IdempotencyClass;
 use serde_json::{Value, json};
 
 use super::found::{self, Found};
+use super::scopes;
 use crate::arguments::ConnectorOf;
 use crate::commands::check::tell;
 use crate::exit::Exit;
@@ -132,6 +133,7 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         "webhook": webhook,
         "reads": reads,
         "writes": writes,
+        "scopes": scopes::listed(connector),
     })
 }
 
@@ -234,6 +236,7 @@ fn page(sheet: &Value, output: &Output) -> String {
         lines.push(String::new());
         lines.push(output.table(&WRITES, &rows));
     }
+    lines.extend(scopes::page(&sheet["scopes"], output));
     lines.join("\n")
 }
 

@@ -34,14 +34,15 @@ pub(super) fn text(why: &Value, one: bool, output: &Output) -> String {
         format!("{}  version {}, {}", output.paint(Paint::Strong, &head), at("/version"), at("/alive"));
     text.push_str(&super::reshape::story(why));
     let fields = rows(why, "/fields");
+    let record = at("/record");
     if one {
-        fields.iter().for_each(|field| about(field, output, &mut text));
+        fields.iter().for_each(|field| about(field, &record, output, &mut text));
         return text;
     }
     let _fits = write!(text, "\n\n{}", output.table(&FIELDS, fields));
     let open: Vec<&Value> = fields.iter().filter(|field| !at_of(field, "/open").is_null()).collect();
     for field in open {
-        let _fits = write!(text, "\n\n{}", unsettled(field, output));
+        let _fits = write!(text, "\n\n{}", unsettled(field, &record, output));
     }
     let decided: Vec<Value> = fields
         .iter()
@@ -63,7 +64,7 @@ pub(super) fn text(why: &Value, one: bool, output: &Output) -> String {
 }
 
 /// Everything about one field.
-fn about(field: &Value, output: &Output, text: &mut String) {
+fn about(field: &Value, record: &str, output: &Output, text: &mut String) {
     let at = |pointer: &str| shown(at_of(field, pointer));
     let known = |pointer: &str| !at_of(field, pointer).is_null();
     let _fits = write!(text, "\n\n{}  {}", output.paint(Paint::Strong, &at("/field")), at("/value"));
@@ -97,14 +98,14 @@ fn about(field: &Value, output: &Output, text: &mut String) {
         at("/counter_writes_max")
     );
     if known("/open") {
-        let _fits = write!(text, "\n\n{}", unsettled(field, output));
+        let _fits = write!(text, "\n\n{}", unsettled(field, record, output));
     }
     section("What each system has", &SYSTEMS, rows(field, "/systems"), output, text);
     section("What was not simply merged", &DECISIONS, rows(field, "/decisions"), output, text);
 }
 
 /// What is not settled about a field, and what to do.
-fn unsettled(field: &Value, output: &Output) -> String {
+fn unsettled(field: &Value, record: &str, output: &Output) -> String {
     let at = |pointer: &str| shown(at_of(field, pointer));
     let text = match at("/open/kind").as_str() {
         "frozen" => "keeps being changed there, and is left alone",
@@ -113,7 +114,7 @@ fn unsettled(field: &Value, output: &Output) -> String {
     };
     let head = format!("{} is open since {}: ", at("/field"), at("/open/since"));
     format!(
-        "{}{} has {}, which {text}.\n  Settle it: concord record settle ID --field {} --take record|other --reason …",
+        "{}{} has {}, which {text}.\n  Settle it: concord record settle {record} --field {} --take record|other --reason …",
         output.paint(Paint::Strong, &head),
         at("/open/system"),
         at("/open/value"),

@@ -11,7 +11,7 @@ use store::Op;
 use store::conformance::make;
 
 use super::configuration;
-use crate::cutover::{Report, Side, Tally, Told, Verdict};
+use crate::cutover::{Example, Report, Side, Tally, Told, Verdict};
 use crate::spoke::Foreseen;
 
 fn person(system: &str, id: &str) -> ExternalRef {
@@ -185,6 +185,10 @@ fn records_are_counted_by_where_they_are() {
     let (crm, erp) = (person("crm", "1"), person("erp", "1"));
     assert_eq!(tally.record(&both, &[link(&crm, &both), link(&erp, &both)]), None);
     let finding = tally.record(&one, &[link(&person("crm", "2"), &one)]).unwrap();
+    let shown = serde_json::to_value(&finding).unwrap();
+    assert_eq!(shown["record"], json!(one.id.to_string()), "as everywhere: {shown}");
+    let kept: Example = serde_json::from_value(shown["record"].clone()).unwrap();
+    assert_eq!(kept, Example::Record(finding.record.unwrap()));
     assert_eq!(
         (finding.kind, finding.objects.as_slice()),
         (Verdict::Missing, ["crm:people/2".to_owned()].as_slice())

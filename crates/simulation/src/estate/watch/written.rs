@@ -73,15 +73,16 @@ impl Simulation {
         let Some(note) = said.fields.get("note").and_then(Value::as_str) else { return };
         let name = said.name.as_str();
         let Some(owner) = self.targets.get(system) else { return };
-        let id = name.parse::<u64>().ok().or_else(|| {
-            owner
-                .objects
-                .iter()
-                .find(|(_, item)| item.kind == "items" && item.name == name)
-                .map(|(id, _)| *id)
-        });
-        let known = id.and_then(|id| self.estate.as_ref()?.notes.get(&id).cloned());
-        if let Some((owned, since, _)) = known
+        // By its own id; or by the record's, which it keeps when it is made anew in place of one that is gone.
+        let by_name = || {
+            let items = owner.objects.iter().filter(|(_, item)| item.kind == "items" && item.name == name);
+            items.max_by_key(|(id, item)| (!item.gone, **id)).map(|(id, _)| *id)
+        };
+        let Some(id) = name.parse::<u64>().ok().or_else(by_name) else { return };
+        let gone = owner.objects.get(&id).is_none_or(|item| item.gone);
+        let known = self.estate.as_ref().and_then(|estate| estate.notes.stands(id, gone));
+        let known = known.map(|(owned, since)| (owned.to_owned(), since));
+        if let Some((owned, since)) = known
             && owned != note
             && self.now > since + ON_ITS_WAY
             && !self.is_full()

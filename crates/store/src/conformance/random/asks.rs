@@ -45,6 +45,7 @@ impl Dice {
         let matched = (entity("Contact"), "email".to_owned(), self.id().to_owned());
         Ask {
             event: self.some(event.clone()),
+            late: self.some(event.clone()),
             grave: self.some(event),
             records: (0..self.below(2)).map(|_| rec(1)).collect(),
             objects: (0..self.below(3)).map(|_| external(self.system(), self.object(), self.id())).collect(),
@@ -67,7 +68,7 @@ impl Dice {
         let before = self.number(20);
         let before = self.some(before);
         let limit = usize::try_from(self.below(6)).unwrap_or_default();
-        match self.below(14) {
+        match self.below(15) {
             8 => Look::Jobs(JobFilter { id: self.some(job(0)), before, limit }),
             9 => Look::Groups(GroupFilter {
                 system: self.some(system("erp")),
@@ -92,6 +93,7 @@ impl Dice {
             },
             7 => Look::Applied { before, limit },
             10 => Look::Changes { system: None, before, limit },
+            13 => Look::ChangesAfter { system: self.some(system("crm")), after: before, limit },
             11 => {
                 Look::Footprint { entities: vec![record(1, 1).entity], systems: vec![system(self.system())] }
             }

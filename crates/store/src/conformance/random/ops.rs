@@ -224,7 +224,8 @@ impl Dice {
     }
 
     fn small(&mut self) -> Op {
-        match self.below(8) {
+        match self.below(9) {
+            8 => Op::Unsee { tenant: acme(), source: system(self.system()), event_id: self.id().to_owned() },
             7 => Op::PutVersion(crate::Version {
                 meaning: serde_json::json!({ "fields": self.number(3) }),
                 ..version("entity", "Contact", 1 + u32::from(self.maybe()))
