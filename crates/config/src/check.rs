@@ -3,6 +3,7 @@
 mod concord;
 mod condition;
 mod cross;
+mod database;
 mod document_schema;
 mod entity;
 mod limits;

@@ -155,6 +155,15 @@ impl Connector {
         plans.map(|plan| (&plan.spec, plan.serves.iter().map(Serves::name).collect()))
     }
 
+    /// Whether its requests are statements for a database, and not HTTP.
+    #[must_use]
+    pub fn asks_database(&self) -> bool {
+        let identity = self.plan.identity.iter().map(|identity| &identity.request);
+        let objects = self.plan.objects.values().chain(self.plan.any_object.as_ref());
+        let of = |object: &'_ Arc<ObjectPlan>| object.asks_database();
+        identity.into_iter().any(RequestPlan::is_statement) || objects.into_iter().any(of)
+    }
+
     /// What a call draws from the vendor's limits; nothing when there is no such call.
     #[must_use]
     pub fn charge(&self, call: &Call) -> Charge {

@@ -20,7 +20,7 @@ pub enum Credential {
 /// A rendered request, relative to the connection's base address. Never holds a secret.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Request {
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`; or [`Self::SQL`], a statement for a database.
     pub method: String,
     /// Path and query, percent-encoded, starting with `/`.
     pub path: String,
@@ -40,6 +40,9 @@ pub struct Request {
 }
 
 impl Request {
+    /// The method of a statement: the body is `{"statement": TEXT, "binds": [{"type": TYPE, "value": VALUE}, …]}`.
+    pub const SQL: &str = "SQL";
+
     /// As it is kept: everything but the body as a line of JSON, then the body as it is.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

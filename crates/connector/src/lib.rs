@@ -33,6 +33,7 @@ mod render;
 mod scope;
 mod source;
 mod spec;
+mod statement;
 mod template;
 #[cfg(test)]
 mod tests;

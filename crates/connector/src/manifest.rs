@@ -43,6 +43,7 @@ builtin![
     "marketo",
     "netsuite",
     "odoo",
+    "postgresql",
     "quickbooks",
     "salesforce",
     "stripe",

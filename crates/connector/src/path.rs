@@ -90,6 +90,11 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+/// The first key of a path; `None` when it is none.
+pub(crate) fn first(text: &str) -> Option<String> {
+    split(text).ok()?.into_iter().next()
+}
+
 fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut keys = vec![String::new()];
     let mut chars = text.chars();

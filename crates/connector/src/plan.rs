@@ -17,6 +17,7 @@ use crate::path::Path;
 use crate::scope::ScopesPlan;
 use crate::source::{Absent, Format, Handled, Serves, Sorting};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
+use crate::statement::Statement;
 use crate::template::Template;
 use crate::typed::Typed;
 use crate::xml::XmlPlan;
@@ -309,6 +310,11 @@ pub(crate) struct RequestPlan {
 }
 
 impl RequestPlan {
+    /// Whether it is a statement for a database.
+    pub(crate) const fn is_statement(&self) -> bool {
+        matches!(self.body, BodyPlan::Sql(_))
+    }
+
     /// Whether it addresses the object by the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
@@ -317,6 +323,7 @@ impl RequestPlan {
                 node.needs_id()
             }
             BodyPlan::GraphQl { variables, .. } => variables.needs_id(),
+            BodyPlan::Sql(statement) => statement.needs_id(),
         };
         body || self.path.needs_id() || self.query.iter().any(|pair| !pair.optional && pair.value.needs_id())
     }
@@ -334,6 +341,7 @@ impl RequestPlan {
                 node.names_key()
             }
             BodyPlan::GraphQl { variables, .. } => variables.names_key(),
+            BodyPlan::Sql(statement) => statement.names_key(),
         };
         body || self.path.names_key() || self.query.iter().any(|pair| pair.value.names_key())
     }
@@ -364,6 +372,7 @@ pub(crate) enum BodyPlan {
         head: Box<[u8]>,
         variables: Node,
     },
+    Sql(Statement),
 }
 
 impl BodyPlan {
@@ -372,7 +381,7 @@ impl BodyPlan {
         match self {
             Self::Json { node, .. } => node.holes(),
             // Of these no parts are joined.
-            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } => 0,
+            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } | Self::Sql(_) => 0,
         }
     }
 }
@@ -407,6 +416,13 @@ impl ObjectPlan {
             writes: Vec::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// Whether its requests are statements for a database.
+    pub(crate) fn asks_database(&self) -> bool {
+        let reads = self.fetch.iter().map(|fetch| &fetch.request);
+        let reads = reads.chain(self.poll.iter().map(|poll| &poll.request));
+        reads.chain(self.writes.iter().map(|write| &write.request)).any(RequestPlan::is_statement)
     }
 
     /// The write operation of that name.

@@ -128,7 +128,7 @@ impl RequestPlan {
             body.reserve(1024);
         }
         match &self.body {
-            BodyPlan::None | BodyPlan::Xml { .. } | BodyPlan::GraphQl { .. } => {}
+            BodyPlan::None | BodyPlan::Xml { .. } | BodyPlan::GraphQl { .. } | BodyPlan::Sql(_) => {}
             BodyPlan::Json { node, content_type } => {
                 node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), content_type.to_string()));
@@ -177,6 +177,10 @@ impl RequestPlan {
                 let written = variables.write(scope, body);
                 body.push(b'}');
                 written
+            }
+            BodyPlan::Sql(statement) => {
+                let written = statement.write(scope, body);
+                return written.map_err(|flaw| self.refused(flaw, "the statement"));
             }
             BodyPlan::None | BodyPlan::Json { .. } | BodyPlan::Form(_) => Ok(()),
         };

@@ -8,6 +8,7 @@ mod body;
 mod describe;
 mod listing;
 mod scope;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use crate::exchange::Request;
 use crate::moment::Span;
 use crate::spec::{AuthKind, Handshake};
 use crate::typed::Typed;
@@ -35,6 +37,7 @@ pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
 pub(crate) use scope::ScopesSource;
+pub(crate) use statement::{BindSource, BindType, SqlSource};
 
 /// The whole document.
 #[derive(Deserialize, Debug)]
@@ -124,13 +127,16 @@ pub(crate) enum ParameterKind {
     List,
     /// Texts by name.
     Map,
+    /// By name, the constants of an object: a table of texts each.
+    Constants,
 }
 
 /// Objects that the manifest does not name, all of one kind.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoreSource {
-    /// The parameter that lists their names, or has them as its keys; absent: any name is taken.
+    /// The parameter that lists their names, or has them as its keys; absent: any name is taken. Of a table of
+    /// constants, each object has its own: they win over the kind's `values`, and `kind` names another kind.
     #[serde(default)]
     pub(crate) parameter: Option<Spanned<String>>,
     /// The parameter is a map: the constant that each name's text becomes.
@@ -188,9 +194,15 @@ pub(crate) struct BucketSource {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestSource {
+    /// Absent where a statement goes to a database.
+    #[serde(default)]
     pub(crate) method: Method,
-    /// Path template, starting with `/`.
+    /// Path template, starting with `/`. Absent likewise.
+    #[serde(default = "statement::no_path")]
     pub(crate) path: Spanned<String>,
+    /// An SQL statement for a database, in place of method, path and body.
+    #[serde(default)]
+    pub(crate) sql: Option<SqlSource>,
     /// Query: name → template; a name that ends in `?` goes when its value is missing.
     #[serde(default)]
     pub(crate) query: BTreeMap<String, Spanned<String>>,
@@ -230,9 +242,13 @@ pub(crate) struct RequestSource {
 }
 
 /// An HTTP method.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Method {
+    /// None of HTTP's: a statement.
+    #[default]
+    #[serde(skip)]
+    Sql,
     Get,
     Post,
     Put,
@@ -243,6 +259,7 @@ pub(crate) enum Method {
 impl Method {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Sql => Request::SQL,
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
@@ -280,7 +297,7 @@ pub(crate) struct ObjectSource {
     /// Paths read whenever nothing is mapped.
     #[serde(default)]
     pub(crate) paths: Vec<String>,
-    /// Paths read besides the mapped ones.
+    /// Paths read besides the mapped ones. Constants are filled in; an empty one names none.
     #[serde(default)]
     pub(crate) paths_always: Vec<String>,
     /// Fields that must be sent in a type JSON does not have.
@@ -375,6 +392,12 @@ pub(crate) struct WriteSource {
     /// What it is chosen for.
     #[serde(rename = "for")]
     pub(crate) serves: Vec<Serves>,
+    /// Only for objects that have these constants, not empty.
+    #[serde(default)]
+    pub(crate) with: Vec<Spanned<String>>,
+    /// Only for objects that do not have these.
+    #[serde(default)]
+    pub(crate) without: Vec<Spanned<String>>,
     /// How it can be repeated.
     pub(crate) idempotency: IdempotencySource,
     /// Whether it may carry only the difference.

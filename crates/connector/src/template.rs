@@ -6,6 +6,7 @@
 //! Where a text stands (path, query, header, JSON, SQL) decides how its values are escaped: none can break out.
 
 mod encode;
+mod identifier;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -209,7 +210,8 @@ impl Slot {
     /// Whether every alternative ends in an encoder that makes a value safe inside a statement of that language.
     fn is_safe_in(&self, language: Language) -> bool {
         self.alternatives.iter().all(|alternative| {
-            matches!(alternative.source, Source::Literal(_) | Source::Object | Source::Now)
+            let constant = matches!(alternative.source, Source::Literal(_) | Source::Object | Source::Now);
+            (constant && language != Language::Statement)
                 || alternative.encoders.last().is_some_and(|encoder| encoder.is_safe_in(language))
         })
     }

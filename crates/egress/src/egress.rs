@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use canonical::{System, Tenant, Wall};
 use connector::{Failure, FailureKind, Reached, Request, Response};
-
 use guard::Secret;
+use guard::database::is_database;
 
 use crate::auth::{Asked, Authorised, Consented, Moment};
 use crate::client;
 use crate::connection::{Connection, RegisterError};
+use crate::database::Database;
 use crate::door::Shared;
 use crate::line::Line;
 
@@ -46,7 +47,14 @@ pub enum AuthoriseError {
 pub struct Egress {
     tenant: Tenant,
     shared: Shared,
-    lines: RwLock<BTreeMap<System, Arc<Line>>>,
+    ways: RwLock<BTreeMap<System, Way>>,
+}
+
+/// How a system is reached.
+#[derive(Clone)]
+enum Way {
+    Http(Arc<Line>),
+    Database(Arc<Database>),
 }
 
 impl Default for Options {
@@ -64,7 +72,7 @@ impl Egress {
         let tls = client::tls(options.extra_ca_pem.as_deref()).map_err(OptionsError)?;
         let Options { user_agent, answer_bytes_max, .. } = options;
         let shared = Shared { tls, user_agent, answer_bytes_max };
-        Ok(Self { tenant, shared, lines: RwLock::default() })
+        Ok(Self { tenant, shared, ways: RwLock::default() })
     }
 
     /// Makes a system known, or replaces its connection: calls under way end on the old one.
@@ -72,15 +80,19 @@ impl Egress {
     /// # Errors
     /// What is wrong with the connection. The old one, if any, then stays.
     pub fn register(&self, system: System, connection: &Connection) -> Result<(), RegisterError> {
-        let line = Line::open(&system, connection, &self.shared)
-            .map_err(|flaw| RegisterError { system: system.clone(), flaw })?;
-        self.lines.write().unwrap_or_else(PoisonError::into_inner).insert(system, Arc::new(line));
+        let way = if is_database(&connection.base_url) {
+            Database::open(&system, connection, &self.shared).map(|opened| Way::Database(Arc::new(opened)))
+        } else {
+            Line::open(&system, connection, &self.shared).map(|opened| Way::Http(Arc::new(opened)))
+        };
+        let way = way.map_err(|flaw| RegisterError { system: system.clone(), flaw })?;
+        self.ways.write().unwrap_or_else(PoisonError::into_inner).insert(system, way);
         Ok(())
     }
 
     /// Forgets a system: calls under way end, later ones are refused.
     pub fn forget(&self, system: &System) {
-        self.lines.write().unwrap_or_else(PoisonError::into_inner).remove(system);
+        self.ways.write().unwrap_or_else(PoisonError::into_inner).remove(system);
     }
 
     /// Sends a request, completed with its address and credential, and reads the whole answer. Nothing is sent
@@ -89,7 +101,10 @@ impl Egress {
     /// # Errors
     /// A [`Failure`] that says how far it reached.
     pub async fn send(&self, system: &System, request: Request) -> Result<Response, Failure> {
-        self.line(system)?.send(request, None).await
+        match self.way(system)? {
+            Way::Http(line) => line.send(request, None).await,
+            Way::Database(database) => database.send(&request).await,
+        }
     }
 
     /// Whether each request of the system is signed (OAuth 1.0, a keyed hash): then [`Self::send_signed`] takes it.
@@ -198,26 +213,33 @@ impl Egress {
         self.line(system).ok()?.scopes()
     }
 
+    fn way(&self, system: &System) -> Result<Way, Failure> {
+        let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
+        ways.get(system)
+            .cloned()
+            .ok_or_else(|| self.unfit(system, "has no connection; add it under `systems/`"))
+    }
+
+    /// The way of a system that is spoken to by HTTP: others have no tokens and no signatures.
     fn line(&self, system: &System) -> Result<Arc<Line>, Failure> {
-        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
-        lines.get(system).cloned().ok_or_else(|| Failure {
-            reached: Reached::NotSent,
-            kind: FailureKind::Misconfigured,
-            detail: format!(
-                "system {system} of tenant {} has no connection; add it under `systems/`",
-                self.tenant
-            ),
-            wait: None,
-        })
+        match self.way(system)? {
+            Way::Http(line) => Ok(line),
+            Way::Database(_) => Err(self.unfit(system, "is a database, which has no token to ask for")),
+        }
+    }
+
+    fn unfit(&self, system: &System, why: &str) -> Failure {
+        let detail = format!("system {system} of tenant {} {why}", self.tenant);
+        Failure { reached: Reached::NotSent, kind: FailureKind::Misconfigured, detail, wait: None }
     }
 }
 
 impl fmt::Debug for Egress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("Egress")
             .field("tenant", &self.tenant)
-            .field("systems", &lines.keys())
+            .field("systems", &ways.keys())
             .finish_non_exhaustive()
     }
 }

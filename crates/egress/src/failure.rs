@@ -64,7 +64,7 @@ pub(crate) fn failure(who: &str, place: &str, trouble: &Trouble, recalled: bool)
 }
 
 /// Kind, whether it is certain that nothing was sent, and a text for people. `connecting`: no connection stood yet.
-fn http(error: &(dyn StdError + 'static), connecting: bool) -> (FailureKind, bool, String) {
+pub(crate) fn http(error: &(dyn StdError + 'static), connecting: bool) -> (FailureKind, bool, String) {
     if let Some(why) = find::<Denied>(error) {
         return (FailureKind::Blocked, true, format!("the address may not be dialled: {why}"));
     }

@@ -1,4 +1,4 @@
-//! The one HTTP client: it alone holds secrets, completes requests with them, and dials other systems.
+//! The way out: it alone holds secrets, completes requests with them, and dials other systems, by HTTP or as databases.
 //!
 //! A request comes in relative to its system's base address and without a credential; it leaves with both. Every
 //! address is judged where it is resolved, every exchange ends at its time limit, every answer has a size bound,
@@ -7,6 +7,7 @@
 mod auth;
 mod client;
 mod connection;
+mod database;
 mod door;
 mod egress;
 mod failure;

@@ -119,6 +119,10 @@ impl Line {
 
     /// Sends a request with what completes it.
     pub(crate) async fn send(&self, request: Request, moment: Option<Moment>) -> Result<Response, Failure> {
+        if request.method == Request::SQL {
+            let why = "it is an SQL statement, and the system's address is no database's (`postgres://HOST/DATABASE`)";
+            return Err(self.unbuildable(why.to_owned()));
+        }
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| self.unbuildable(format!("{:?} is not a method", request.method)))?;
         let mut headers = self.headers(request.headers)?;

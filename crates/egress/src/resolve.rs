@@ -14,7 +14,7 @@ use tower::Service;
 pub(crate) struct Policy {
     pub(crate) allow: AllowList,
     pub(crate) port: u16,
-    /// Plain `http`: spoken only to listed addresses, since the credential travels with the request.
+    /// Without TLS: spoken only to listed addresses, since the credential travels along.
     pub(crate) plain: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Denied {
     #[error(transparent)]
     Blocked(#[from] Blocked),
     /// Without TLS to an address that is not listed.
-    #[error("plain http is spoken only to addresses listed under `allow` of this connection; use https")]
+    #[error("without TLS only addresses listed under `allow` are spoken to; use https (or no `sslmode`)")]
     Plain,
 }
 
@@ -43,6 +43,29 @@ impl Policy {
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Denied> {
         self.allow.check(address, self.port)?;
         if self.plain && !self.allow.lists(address, self.port) { Err(Denied::Plain) } else { Ok(()) }
+    }
+
+    /// The addresses of a name that may be dialled: at least one.
+    pub(crate) async fn resolve(
+        &self,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let found =
+            tokio::net::lookup_host((name, 0)).await.map_err(|error| Unresolved(error.kind().to_string()))?;
+        let mut permitted: Vec<SocketAddr> = Vec::new();
+        let mut denied = None;
+        for address in found {
+            match self.check(address.ip()) {
+                Ok(()) => permitted.push(address),
+                Err(why) => denied = denied.or(Some(why)),
+            }
+        }
+        // Only judged addresses are given on; without one, the name leads nowhere.
+        match (permitted.is_empty(), denied) {
+            (false, _) => Ok(permitted),
+            (true, Some(why)) => Err(why.into()),
+            (true, None) => Err(Unresolved("it has no address".to_owned()).into()),
+        }
     }
 }
 
@@ -57,24 +80,6 @@ impl Service<Name> for Resolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let policy = Arc::clone(&self.0);
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|error| Unresolved(error.kind().to_string()))?;
-            let mut permitted: Vec<SocketAddr> = Vec::new();
-            let mut denied = None;
-            for address in found {
-                match policy.check(address.ip()) {
-                    Ok(()) => permitted.push(address),
-                    Err(why) => denied = denied.or(Some(why)),
-                }
-            }
-            // Only judged addresses are given on; without one, the name leads nowhere.
-            match (permitted.is_empty(), denied) {
-                (false, _) => Ok(permitted.into_iter()),
-                (true, Some(why)) => Err(why.into()),
-                (true, None) => Err(Unresolved("it has no address".to_owned()).into()),
-            }
-        })
+        Box::pin(async move { Ok(policy.resolve(name.as_str()).await?.into_iter()) })
     }
 }

@@ -21,11 +21,11 @@ use crate::{Connection, Egress, Options, Timeouts};
 /// A time at which tokens are asked for: 2023-11-14T22:13:20Z.
 const NOW: Wall = Wall::from_millis(1_700_000_000_000);
 
-fn crm() -> System {
+pub(crate) fn crm() -> System {
     System::new("crm").unwrap()
 }
 
-fn egress() -> Egress {
+pub(crate) fn egress() -> Egress {
     egress_with(Options::default())
 }
 
@@ -34,7 +34,7 @@ fn egress_with(options: Options) -> Egress {
 }
 
 /// A connection to a local server, which it lists.
-fn connection(base_url: &str, auth: AuthKind, secrets: &[(&str, &str)]) -> Connection {
+pub(crate) fn connection(base_url: &str, auth: AuthKind, secrets: &[(&str, &str)]) -> Connection {
     let secrets: BTreeMap<_, _> =
         secrets.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value))).collect();
     Connection {

@@ -12,6 +12,7 @@
 pub(crate) mod answers;
 pub(crate) mod command;
 pub(crate) mod load;
+pub(crate) mod postgres;
 pub(crate) mod tenants;
 
 use std::collections::BTreeMap;

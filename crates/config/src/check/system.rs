@@ -7,12 +7,13 @@ use std::time::Duration;
 use canonical::{Object, System};
 use connector::{Connector, Manifest, ManifestError};
 use guard::address::{AllowList, Host, host};
+use guard::database::is_database;
 use guard::signature::Scheme;
 use mapping::{MappingSource, suggest};
 
 use crate::check::concord::address;
 use crate::check::mapping::read_paths;
-use crate::check::{Checks, Written, limits};
+use crate::check::{Checks, Written, database, limits};
 use crate::configuration::{ConnectionConfig, SystemConfig, WebhookConfig};
 use crate::document::Document;
 use crate::files::Files;
@@ -87,6 +88,10 @@ impl Checks {
             }
         };
         self.credentials(document, &source.connection, &connector);
+        let reached = connection.as_ref();
+        if let Some((what, hint)) = reached.and_then(|at| database::unlike(&at.base_url, &connector)) {
+            self.problems.push(document.problem(&["connection", "base_url"], what).hint(hint));
+        }
         let webhook = self.webhook(document, &source, &connector);
         let poll = self.poll(document, &source, &connector, paths);
         let limits = limits::limits(&source, connector.limits(), lanes);
@@ -143,17 +148,23 @@ impl Checks {
     fn connection(&mut self, document: &Document, source: &ConnectionSource) -> Option<ConnectionConfig> {
         let allow = AllowList::new(source.allow.clone());
         let path = ["connection", "base_url"];
-        let base_url = match address(&source.base_url) {
+        let read = if is_database(&source.base_url) {
+            database::address(&source.base_url)
+        } else {
+            address(&source.base_url)
+        };
+        let base_url = match read {
             Ok(plain) => plain,
             Err((what, hint)) => {
                 self.problems.push(document.problem(&path, what).hint(hint));
                 return None;
             }
         };
-        if let Some((what, hint)) = unreachable(&base_url, &allow) {
+        let unreachable = database::unreachable(&base_url, &allow).or_else(|| unreachable(&base_url, &allow));
+        if let Some((what, hint)) = unreachable {
             self.problems.push(document.problem(&path, what).hint(hint));
         }
-        if let Some((what, hint)) = in_the_clear(&base_url) {
+        if let Some((what, hint)) = database::in_the_clear(&base_url).or_else(|| in_the_clear(&base_url)) {
             self.problems.push(document.problem(&path, what).hint(hint).warning());
         }
         for (name, timeout) in [("connect", source.timeouts.connect), ("request", source.timeouts.request)] {

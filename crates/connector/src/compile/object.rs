@@ -7,7 +7,7 @@ use std::time::Duration;
 use canonical::Object;
 use ledger::IdempotencyClass;
 use serde_json::Value;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
@@ -17,6 +17,9 @@ use crate::template::Allowed;
 
 /// How long a target may go on working on a request, unless the manifest says otherwise.
 const PROCESSING_MAX: Duration = Duration::from_secs(60);
+
+/// The setting of an object that names another kind.
+const KIND: &str = "kind";
 
 type Objects = BTreeMap<Object, Arc<ObjectPlan>>;
 
@@ -49,7 +52,7 @@ impl Compiler<'_> {
                 names.map(|name| (name.to_owned(), None)).collect()
             }
             Some(Value::Object(names)) => {
-                let of = |(name, value): (&String, &Value)| (name.clone(), value.as_str().map(str::to_owned));
+                let of = |(name, value): (&String, &Value)| (name.clone(), Some(value.clone()));
                 names.iter().map(of).collect()
             }
             Some(_) => Vec::new(),
@@ -64,9 +67,13 @@ impl Compiler<'_> {
                 Vec::new()
             }
         };
-        for (name, value) in names {
+        for (name, given) in names {
             let mut of_kind = of_kind.clone();
-            of_kind.values.extend(more.value.clone().zip(value));
+            match given {
+                Some(Value::String(text)) => of_kind.values.extend(more.value.clone().zip(Some(text))),
+                Some(Value::Object(constants)) => self.constants(&name, &mut of_kind, constants),
+                _ => {}
+            }
             match Object::new(&name) {
                 Ok(object) => {
                     let plan = self.object(&name, &of_kind, paths.get(&object));
@@ -89,7 +96,7 @@ impl Compiler<'_> {
             return ObjectPlan::empty();
         };
         let shape = self.shape(shape);
-        let paths = select(&source, mapped);
+        let paths = self.select(&source, mapped);
         let fetch = source.fetch.as_ref().map(|fetch| FetchPlan {
             request: self.request("fetch", &fetch.request, Allowed::Fetch),
             at: self.path_or_root(fetch.at.as_ref()),
@@ -102,11 +109,15 @@ impl Compiler<'_> {
                 "say where its version or time of change stands: `shape: {order: …}`; or leave `lag` out",
             );
         }
-        let poll = source.poll.as_ref().map(|poll| self.poll(name, poll));
+        let poll = source.poll.as_ref().filter(|poll| self.offered(&poll.with, &[]));
+        let poll = poll.map(|poll| self.poll(name, poll));
         let describe = source.describe.as_ref().map(|describe| self.describe(describe));
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
         for (operation, write) in &source.writes {
+            if !self.offered(&write.with, &write.without) {
+                continue;
+            }
             for serves in write.serves.iter().filter(|serves| **serves != Serves::Notify) {
                 if let Some(other) = served.insert(*serves, operation.clone()) {
                     self.error(
@@ -162,8 +173,16 @@ impl Compiler<'_> {
         Shape {
             id: self.path(&source.id),
             fields: self.path_or_root(source.fields.as_ref()),
-            order: source.order.as_ref().map(|order| self.order(order)),
-            deleted: source.deleted.as_ref().map(|test| self.test(test)),
+            order: source
+                .order
+                .as_ref()
+                .map(|order| self.order(order))
+                .filter(|order| !order.moment.path.as_str().is_empty()),
+            deleted: source
+                .deleted
+                .as_ref()
+                .map(|test| self.test(test))
+                .filter(|test| !test.path.as_str().is_empty()),
             merged_into: source.merged_into.as_ref().map(|path| self.path(path)),
             typed: source.typed,
             booleans: source.false_is_null.as_ref().map(|source| self.booleans(source)),
@@ -301,12 +320,58 @@ impl Compiler<'_> {
     }
 }
 
-/// The paths that reads ask for: the mapped ones with those that are always needed, or the manifest's own.
-fn select(source: &ObjectSource, mapped: Option<&Vec<String>>) -> Vec<String> {
-    let chosen = match mapped {
-        Some(mapped) if !mapped.is_empty() => mapped,
-        _ => &source.paths,
-    };
-    let all: BTreeSet<&String> = chosen.iter().chain(&source.paths_always).collect();
-    all.into_iter().cloned().collect()
+impl Compiler<'_> {
+    /// The paths that reads ask for: the mapped ones with those that are always needed, or the manifest's own.
+    fn select(&mut self, source: &ObjectSource, mapped: Option<&Vec<String>>) -> Vec<String> {
+        let chosen = match mapped {
+            Some(mapped) if !mapped.is_empty() => mapped,
+            _ => &source.paths,
+        };
+        let mut all: BTreeSet<String> = chosen.iter().cloned().collect();
+        for path in &source.paths_always {
+            let mut filled = path.clone();
+            if filled.contains('{') {
+                self.fill(&mut filled, Location::UNKNOWN);
+            }
+            all.extend(Some(filled).filter(|path| !path.is_empty()));
+        }
+        all.into_iter().collect()
+    }
+
+    /// Whether what stands `with` these constants, and `without` those, is for the object that is resolved.
+    fn offered(&mut self, with: &[Spanned<String>], without: &[Spanned<String>]) -> bool {
+        let mut has = |name: &Spanned<String>| {
+            let value = self.values.get(&name.value).cloned();
+            if value.is_none() {
+                let hint = canonical::suggest::hint(&name.value, self.values.keys().map(String::as_str));
+                self.error(name.referenced, format!("there is no value `{}`", name.value), hint);
+            }
+            value.is_some_and(|value| !value.is_empty())
+        };
+        with.iter().all(&mut has) && !without.iter().any(has)
+    }
+
+    /// The constants that a system gives one of its objects, and the kind that it names.
+    fn constants(&mut self, name: &str, object: &mut ObjectSource, given: canonical::Fields) {
+        let text = |value: Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        let mut given: BTreeMap<String, String> =
+            given.into_iter().map(|(key, value)| (key, text(value))).collect();
+        let source = self.source;
+        if let (Some(kind), Some(of)) = (given.remove(KIND), &mut object.kind) {
+            if !source.kinds.contains_key(&kind) {
+                let hint = canonical::suggest::hint(&kind, source.kinds.keys().map(String::as_str));
+                self.whole(format!("`{name}`: there is no kind `{kind}`"), hint);
+                return;
+            }
+            of.value = kind;
+        }
+        let known = object.kind.as_ref().and_then(|kind| source.kinds.get(&kind.value));
+        let known: BTreeSet<&str> =
+            known.into_iter().flat_map(|kind| kind.values.keys().map(String::as_str)).collect();
+        for unknown in given.keys().filter(|key| !known.contains(key.as_str())) {
+            let hint = canonical::suggest::hint(unknown, known.iter().copied().chain([KIND]));
+            self.whole(format!("`{name}` has no setting `{unknown}`"), hint);
+        }
+        object.values.extend(given);
+    }
 }

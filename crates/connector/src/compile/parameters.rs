@@ -103,6 +103,9 @@ fn fits(kind: ParameterKind, value: &Value) -> bool {
         (ParameterKind::Boolean, Value::Bool(_)) => true,
         (ParameterKind::List, Value::Array(items)) => items.iter().all(Value::is_string),
         (ParameterKind::Map, Value::Object(map)) => map.values().all(Value::is_string),
+        (ParameterKind::Constants, Value::Object(map)) => {
+            map.values().all(|of| of.as_object().is_some_and(|of| of.values().all(Value::is_string)))
+        }
         _ => false,
     }
 }
@@ -114,6 +117,9 @@ const fn expected(kind: ParameterKind) -> &'static str {
         ParameterKind::Boolean => "`true` or `false`",
         ParameterKind::List => "a list of texts",
         ParameterKind::Map => "a table of texts",
+        ParameterKind::Constants => {
+            "a table of tables of texts, such as `{customers: {id: number}, orders: {}}`"
+        }
     }
 }
 
@@ -127,5 +133,7 @@ fn stand_in(parameter: &ParameterSource) -> Value {
         ParameterKind::Boolean => Value::Bool(false),
         ParameterKind::List => Value::Array(Vec::new()),
         ParameterKind::Map => Value::Object(canonical::Fields::new()),
+        // One that takes what goes without saying.
+        ParameterKind::Constants => serde_json::json!({"x": {}}),
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
 use crate::body::Node;
 use crate::exchange::Credential;
 use crate::graphql::{self, Mismatch};
 use crate::plan::{BodyPlan, Pair, RequestPlan};
-use crate::source::{GraphQlSource, Method, RequestSource};
+use crate::source::{BindSource, GraphQlSource, Method, RequestSource, SqlSource};
 use crate::spec::Charge;
+use crate::statement::{Bind, Statement};
 use crate::template::{Allowed, Environment, Place, Template};
 
 /// How long an exchange may take unless the manifest says otherwise.
@@ -26,6 +27,15 @@ impl Compiler<'_> {
         source: &RequestSource,
         allowed: Allowed,
     ) -> RequestPlan {
+        if let Some(sql) = &source.sql {
+            return self.statement(operation, source, sql, allowed);
+        }
+        if source.method == Method::Sql || source.path.referenced == Location::UNKNOWN {
+            self.whole(
+                format!("`{operation}` has a request without `method` or `path`"),
+                "add them: `{method: GET, path: /things}`; or `sql`, for a database",
+            );
+        }
         let path = self.template(&source.path, Place::Path, allowed);
         let written = source.path.value.strip_prefix("odata:").unwrap_or(&source.path.value);
         if !written.starts_with('/') {
@@ -49,6 +59,56 @@ impl Compiler<'_> {
             headers,
             body: self.body(source, allowed),
             credential: if source.anonymous { Credential::Anonymous } else { Credential::Connection },
+            timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
+            charge: self.charge(source),
+            scopes: self.needed(&source.scopes),
+        }
+    }
+
+    /// A statement for a database: it has neither address nor headers.
+    fn statement(
+        &mut self,
+        operation: &str,
+        source: &RequestSource,
+        sql: &SqlSource,
+        allowed: Allowed,
+    ) -> RequestPlan {
+        let plain = source.method == Method::Sql
+            && source.path.referenced == Location::UNKNOWN
+            && source.query.is_empty()
+            && source.headers.is_empty()
+            && source.json.is_none()
+            && source.form.is_none()
+            && source.xml.is_none()
+            && source.graphql.is_none();
+        let at = sql.statement.referenced;
+        if !plain {
+            let hint = "remove `method`, `path`, `query`, `headers`, `json` and `form`";
+            self.error(at, "a statement is the whole request", hint);
+        }
+        let text = self.template(&sql.statement, Place::Statement, allowed);
+        let count = crate::statement::highest(&sql.statement.value);
+        if count != sql.binds.len() {
+            self.error(
+                at,
+                format!("the statement names {count} values (`$1`, …), and {} are bound", sql.binds.len()),
+                "bind one for each, in their order",
+            );
+        }
+        let bind = |bind: &BindSource| Bind {
+            kind: bind.kind,
+            node: self.node(&bind.value, allowed),
+            optional: bind.optional,
+        };
+        let binds = sql.binds.iter().map(bind).collect();
+        RequestPlan {
+            operation: Arc::from(operation),
+            method: source.method.name(),
+            path: self.template(&source.path, Place::Path, allowed),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: BodyPlan::Sql(Statement { text, binds }),
+            credential: Credential::Connection,
             timeout: self.tuned("timeout_ms").or(source.timeout.map(|span| span.0)).unwrap_or(TIMEOUT),
             charge: self.charge(source),
             scopes: self.needed(&source.scopes),

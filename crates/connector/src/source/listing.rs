@@ -56,6 +56,9 @@ pub(crate) struct MarkSource {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PollSource {
+    /// Only for objects that have these constants, not empty.
+    #[serde(default)]
+    pub(crate) with: Vec<Spanned<String>>,
     /// How often, unless the configuration says otherwise.
     pub(crate) every: Span,
     /// How far each listing reaches behind the last one's end.

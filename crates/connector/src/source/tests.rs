@@ -20,9 +20,10 @@ use super::listing::{
 };
 use super::scope::ScopesSource;
 use super::{
-    Absent, AnswersSource, BucketSource, FalseSource, FetchSource, GraphQlSource, IdempotencySource,
-    IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource, ParameterKind,
-    ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource, WriteSource,
+    Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
+    IdempotencySource, IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource,
+    ParameterKind, ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource,
+    SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
@@ -85,6 +86,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("limits", keys::<LimitsSource>()),
         ("bucket", keys::<BucketSource>()),
         ("request", keys::<RequestSource>()),
+        ("sql", keys::<SqlSource>()),
+        ("bind", keys::<BindSource>()),
         ("graphql", keys::<GraphQlSource>()),
         ("xml", keys::<XmlSource>()),
         ("identity", keys::<IdentitySource>()),
@@ -145,6 +148,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("field_kind", words::<FieldKind>()),
         ("parameter_kind", words::<ParameterKind>()),
         ("method", words::<Method>()),
+        ("bind_type", words::<BindType>()),
         ("answers", words::<AnswersSource>()),
         ("absent", words::<Absent>()),
         ("serves", words::<Serves>()),

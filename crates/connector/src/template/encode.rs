@@ -65,6 +65,10 @@ pub(crate) enum Encoder {
     Guid,
     /// Names with commas between them, each of letters, digits, `_` and single dots: fields that a statement asks for.
     Names,
+    /// A name in a statement: quoted, so that it is one name whatever it holds.
+    Identifier,
+    /// This text for each of some names, with commas between them; `@` stands for the name, quoted.
+    Each(Box<str>),
 }
 
 /// How a database writes seconds with a fraction.
@@ -83,6 +87,8 @@ pub(crate) enum Language {
     Sql,
     /// OData: the keys of an address, the options of a query.
     Odata,
+    /// A database's own statement, in which only names stand: values are bound.
+    Statement,
 }
 
 impl Language {
@@ -90,6 +96,7 @@ impl Language {
     pub(super) fn of(text: &str, place: Place) -> (Option<Self>, &str) {
         match place {
             Place::Sql => (Some(Self::Sql), text),
+            Place::Statement => (Some(Self::Statement), text.trim()),
             Place::Path | Place::Query => match (text.strip_prefix("sql:"), text.strip_prefix("odata:")) {
                 (Some(statement), _) => (Some(Self::Sql), statement.trim_start()),
                 (_, Some(statement)) => (Some(Self::Odata), statement.trim_start()),
@@ -109,6 +116,10 @@ impl Language {
             Self::Odata => {
                 ("OData", "end it with `|odata`, `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`")
             }
+            Self::Statement => (
+                "a statement",
+                "a name ends in `|identifier` or `|each:TEXT`; a value goes under `binds`, and `$1` stands for it",
+            ),
         }
     }
 }
@@ -145,6 +156,8 @@ impl Encoder {
             ("odata", "") => Self::Odata,
             ("guid", "") => Self::Guid,
             ("names", "") => Self::Names,
+            ("identifier", "") => Self::Identifier,
+            ("each", text) if text.contains('@') => Self::Each(text.into()),
             ("not", argument) if !argument.is_empty() => Self::Not(list()),
             ("only", argument) if !argument.is_empty() => Self::Only(list()),
             _ => return None,
@@ -152,7 +165,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 27] = [
+    pub(crate) const NAMES: [&'static str; 29] = [
         "text",
         "lower",
         "md5_hex",
@@ -178,6 +191,8 @@ impl Encoder {
         "odata",
         "guid",
         "names",
+        "identifier",
+        "each:TEXT",
         "not:VALUE,…",
         "only:VALUE,…",
     ];
@@ -185,6 +200,8 @@ impl Encoder {
     /// Whether what it gives cannot end a literal of that language or become another word.
     pub(crate) const fn is_safe_in(&self, language: Language) -> bool {
         match self {
+            Self::Identifier | Self::Each(_) => matches!(language, Language::Statement),
+            _ if matches!(language, Language::Statement) => false,
             Self::Integer
             | Self::FromOne
             | Self::Word
@@ -217,6 +234,12 @@ impl Encoder {
             Self::JsonNumber => return json_number(value),
             Self::Odata => return owned(Value::String(odata(&value)?)),
             Self::Names => return owned(Value::String(names(&value)?)),
+            Self::Each(text) => {
+                let each = super::identifier::each(text, &value)?;
+                return Ok(Some(each)
+                    .filter(|each| !each.is_empty())
+                    .map(|each| Cow::Owned(Value::String(each))));
+            }
             Self::Not(list) | Self::Only(list) => {
                 let listed = text_of(&value).is_some_and(|text| list.contains(&text));
                 return Ok((listed == matches!(self, Self::Only(_))).then_some(value));
@@ -245,6 +268,7 @@ impl Encoder {
             }
             Self::Spaced => text.replace('_', " "),
             Self::Guid => guid(text)?,
+            Self::Identifier => super::identifier::quoted(&text)?,
             _ => text,
         }))
     }
@@ -418,6 +442,8 @@ pub(crate) enum Place {
     Json,
     /// In a SQL statement.
     Sql,
+    /// In a database's own statement, where values are bound.
+    Statement,
 }
 
 impl Place {
@@ -428,7 +454,7 @@ impl Place {
             Self::Query => "the query",
             Self::Header => "a header",
             Self::Json => "the body",
-            Self::Sql => "the SQL statement",
+            Self::Sql | Self::Statement => "the SQL statement",
         }
     }
 
@@ -451,7 +477,7 @@ impl Place {
             Self::Header if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) => {
                 Err("only printable ASCII can stand in a header")
             }
-            Self::Header | Self::Json | Self::Sql => {
+            Self::Header | Self::Json | Self::Sql | Self::Statement => {
                 out.push_str(text);
                 Ok(())
             }

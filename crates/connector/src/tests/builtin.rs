@@ -56,6 +56,7 @@ fixtures! {
     marketo_fixtures_hold = "marketo";
     netsuite_fixtures_hold = "netsuite";
     odoo_fixtures_hold = "odoo";
+    postgresql_fixtures_hold = "postgresql";
     quickbooks_fixtures_hold = "quickbooks";
     salesforce_fixtures_hold = "salesforce";
     stripe_fixtures_hold = "stripe";

@@ -27,6 +27,9 @@ fn bind() -> Vec<Connector> {
                 ]),
                 "quickbooks" => BTreeMap::from([("realm".to_owned(), json!("9130000000000000"))]),
                 "mailchimp" => BTreeMap::from([("list".to_owned(), json!("57afe96172"))]),
+                "postgresql" => {
+                    BTreeMap::from([("tables".to_owned(), json!({"things": {"deleted": "gone"}}))])
+                }
                 "tryton" => BTreeMap::from([("database".to_owned(), json!("bed"))]),
                 _ => BTreeMap::new(),
             };
@@ -151,6 +154,28 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_value_reaches_a_statement(text in "\\PC{0,24}|[ -~]{0,24}", name in "[ -~]{1,24}|\\PC{1,8}") {
+        let tables = json!({"things": {"deleted": "gone", "compare": "yes"}});
+        let database = connector("postgresql", &BTreeMap::from([("tables".to_owned(), tables)]), &BTreeMap::new());
+        let statement = |call: &Call| -> Option<String> {
+            let body: Value = serde_json::from_slice(&database.render(call).ok()?.body).unwrap();
+            Some(body["statement"].as_str().unwrap().to_owned())
+        };
+        let flat = |name: &str, text: &str| {
+            let fields: Fields = [(name.to_owned(), json!(text))].into_iter().collect();
+            Write { fields: fields.clone().into(), whole: fields.into(), ..write(text, text, text) }
+        };
+        let name = name.replace(['.', '\\'], "_");
+        let plain = calls(&database, &flat("plain", "1"));
+        for (plain, hostile) in plain.iter().zip(calls(&database, &flat(&name, &text))) {
+            let (Some(plain), Some(hostile)) = (statement(plain), statement(&hostile)) else { continue };
+            // The same statement, with the one name quoted in the other's place.
+            let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+            prop_assert_eq!(plain.replace("\"plain\"", &quoted), hostile);
         }
     }
 
