@@ -15,7 +15,7 @@ use crate::mark::Mark;
 use crate::spoke::batch::Sort;
 use crate::spoke::plan::reason;
 use crate::spoke::settle::{After, Ending, Settlement};
-use crate::spoke::{Await, Phase, Spoke};
+use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
 
 /// Between making a send durable and the send itself at most so much may pass, or it is made durable again.
