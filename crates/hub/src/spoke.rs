@@ -31,6 +31,7 @@ mod standing;
 mod start;
 #[cfg(test)]
 mod tests;
+mod token;
 mod wait;
 mod write;
 
@@ -127,8 +128,11 @@ pub struct Spoke {
     pub(crate) bulk_number: u64,
     /// Sends that met a stale token: they go on with the fresh one.
     pub(crate) unauthorised: Vec<Flight>,
-    /// How often in a row the target refused a fresh token.
+    /// How often in a row the target refused a token, and when last.
     pub(crate) refusals: u32,
+    pub(crate) refused_at: Option<Mono>,
+    /// When the token came that is there now.
+    pub(crate) authorised_at: Option<Mono>,
     pub(crate) connect_tries: u32,
     pub(crate) polls: BTreeMap<Object, Poll>,
     pub(crate) fetching: BTreeMap<ExternalRef, u32>,
@@ -201,6 +205,8 @@ impl Spoke {
             bulk_number: 0,
             unauthorised: Vec::new(),
             refusals: 0,
+            refused_at: None,
+            authorised_at: None,
             connect_tries: 0,
             polls: BTreeMap::new(),
             fetching: BTreeMap::new(),

@@ -45,6 +45,7 @@ const LOCKED: &str = "UNABLE_TO_LOCK_ROW";
 #[derive(Debug)]
 pub(crate) struct Salesforce {
     tokens: Tokens,
+    codes: grant::Codes,
     schema: schema::Schema,
     quota: quota::Quota,
     cursors: query::Cursors,
@@ -151,6 +152,7 @@ impl Salesforce {
         drop(desk.shelf.create("Organization", &organisation, values(&company), &stamp));
         Self {
             tokens: Tokens::new(desk.options.refresh_token.clone()),
+            codes: grant::Codes::default(),
             schema,
             quota: quota::Quota::default(),
             cursors: query::Cursors::default(),

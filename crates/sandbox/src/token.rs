@@ -50,6 +50,11 @@ impl Tokens {
         self.revoked
     }
 
+    /// The refresh token that counts.
+    pub(crate) fn refresh_token(&self) -> &str {
+        &self.refresh
+    }
+
     /// Whether this is the refresh token that counts.
     pub(crate) fn takes(&self, refresh: &str) -> bool {
         self.refresh == refresh

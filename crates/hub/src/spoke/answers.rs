@@ -92,7 +92,8 @@ impl Spoke {
         let halves = self.halves(&nexts, turn);
         let (mut pause, mut stale, mut adopts) = (None, false, false);
         // Said once for all of them: the first one's refusal is not another's.
-        let may = self.may_reauthorise();
+        let fresher = self.has_fresher_token(took, turn.now.mono);
+        let may = fresher || self.may_reauthorise(turn.now.mono);
         for (((mut flight, outcome), next), half) in flights.into_iter().zip(each).zip(nexts).zip(halves) {
             match next {
                 Next::Split { due, kept } => self.split(flight, outcome, half, (due, kept), took, turn),
@@ -119,7 +120,9 @@ impl Spoke {
                 next => self.act(flight, outcome, next, took, turn),
             }
         }
-        if stale {
+        if stale && fresher {
+            self.go_on_with_token(turn);
+        } else if stale {
             self.ask_for_token(turn);
         }
         // Once for all of them.

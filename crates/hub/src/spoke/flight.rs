@@ -15,14 +15,11 @@ use crate::mark::Mark;
 use crate::spoke::batch::Sort;
 use crate::spoke::plan::reason;
 use crate::spoke::settle::{After, Ending, Settlement};
-use crate::spoke::{Await, Phase, Spoke};
+use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
 
 /// Between making a send durable and the send itself at most so much may pass, or it is made durable again.
 pub(crate) const ARRIVAL_SLACK: Duration = Duration::from_secs(2);
-/// How often a fresh token may be refused before the system pauses.
-const REFUSALS_MAX: u32 = 2;
-
 /// Why the system pauses then.
 pub(crate) const REFUSED: &str = "the target refuses its credential: renew it, then resume the system";
 
@@ -314,7 +311,11 @@ impl Spoke {
             Next::Refetch => {
                 self.end(flight, outcome, Ending::Refetch { due: turn.now.wall }, Some(attempt), turn);
             }
-            Next::Reauthorise if self.may_reauthorise() => {
+            Next::Reauthorise if self.has_fresher_token(took, turn.now.mono) => {
+                self.unauthorised.push(flight);
+                self.go_on_with_token(turn);
+            }
+            Next::Reauthorise if self.may_reauthorise(turn.now.mono) => {
                 self.unauthorised.push(flight);
                 self.ask_for_token(turn);
             }
@@ -327,19 +328,6 @@ impl Spoke {
                 self.pause(why.message, turn);
             }
         }
-    }
-
-    /// The token was refused: a fresh one may help.
-    pub(crate) fn ask_for_token(&mut self, turn: &mut Turn<'_>) {
-        if self.phase == Phase::Running {
-            self.refusals += 1;
-            self.authorise(turn);
-        }
-    }
-
-    /// Whether a fresh token may help.
-    pub(crate) fn may_reauthorise(&self) -> bool {
-        self.refusals < REFUSALS_MAX && super::needs_token(self.connector.auth())
     }
 
     fn delivered(&mut self, flight: Flight, outcome: Outcome, turn: &mut Turn<'_>) {

@@ -15,6 +15,8 @@ use crate::turn::{Arrival, Effect, Offer, Origin, Turn};
 
 /// Fetches asked for at once.
 const FETCH_MAX: usize = 128;
+/// A read that is refused so soon after a token came says nothing of that one.
+const FRESH_TOKEN: Duration = Duration::from_secs(5);
 /// First and longest wait after a failed read.
 const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Failed fetches of one object before a person must look.
@@ -202,10 +204,11 @@ impl Spoke {
     /// A read met a stale or dead credential.
     pub(crate) fn auth_trouble(&mut self, class: Class, turn: &mut Turn<'_>) {
         match class {
+            // It may have gone out with the one before; it is read again soon.
+            Class::AuthExpired if self.has_fresher_token(FRESH_TOKEN, turn.now.mono) => {}
             Class::AuthExpired if self.phase == crate::spoke::Phase::Running => {
-                if super::needs_token(self.connector.auth()) && self.refusals < 2 {
-                    self.refusals += 1;
-                    self.authorise(turn);
+                if self.may_reauthorise(turn.now.mono) {
+                    self.ask_for_token(turn);
                 } else {
                     self.pause(
                         "the target refuses its credential: renew it, then resume the system".to_owned(),

@@ -219,6 +219,7 @@ impl Spoke {
         match result {
             // A fresh token is not another credential: keys at the target live on.
             Ok(Ok(_)) => {
+                self.authorised_at = Some(turn.now.mono);
                 if self.state.instance.is_some() && !self.unauthorised.is_empty() {
                     self.phase = Phase::Running;
                     let flights = std::mem::take(&mut self.unauthorised);

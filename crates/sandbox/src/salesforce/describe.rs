@@ -20,7 +20,7 @@ impl Salesforce {
         let id = json!({
             "name": "Id", "label": "Record ID", "type": "id", "length": 18, "nillable": false, "createable": false,
             "updateable": false, "custom": false, "externalId": false, "unique": false, "idLookup": true,
-            "calculated": false, "referenceTo": [], "picklistValues": [],
+            "calculated": false, "referenceTo": [], "relationshipName": null, "picklistValues": [],
         });
         let fields: Vec<Value> =
             [id].into_iter().chain(self.schema.fields(kind).iter().map(described)).collect();
@@ -49,6 +49,8 @@ fn described(field: &Field) -> Value {
     };
     let targets: &[&str] = if let Holds::Reference(kinds) = &field.holds { kinds } else { &[] };
     let options: &[String] = if let Holds::Choice(options) = &field.holds { options } else { &[] };
+    // The name under which a query reaches the record that is referred to.
+    let relation = (!targets.is_empty()).then(|| field.name.strip_suffix("Id").unwrap_or(&field.name));
     let option =
         |value: &String| json!({"value": value, "label": value, "active": true, "defaultValue": false});
     json!({
@@ -57,7 +59,7 @@ fn described(field: &Field) -> Value {
         "nillable": !field.required && field.holds != Holds::Flag, "defaultedOnCreate": field.holds == Holds::Flag,
         "createable": field.writable, "updateable": field.writable, "custom": field.name.ends_with("__c"),
         "externalId": field.external_id, "unique": field.unique, "idLookup": field.external_id,
-        "calculated": false, "referenceTo": targets, "restrictedPicklist": !options.is_empty(),
+        "calculated": false, "referenceTo": targets, "relationshipName": relation, "restrictedPicklist": !options.is_empty(),
         "picklistValues": options.iter().map(option).collect::<Vec<_>>(),
     })
 }

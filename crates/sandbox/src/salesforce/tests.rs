@@ -131,6 +131,58 @@ fn a_jwt_counts_when_all_of_it_does() {
     ask(&mut org, &form("a.b")).is(400);
 }
 
+/// The verifier and the challenge are those of RFC 7636, appendix B.
+#[test]
+fn a_persons_consent_is_changed_into_a_session_once() {
+    let mut org = Trial::new(Kind::Salesforce, |options| options.rotate_refresh = true);
+    let back = "https://hub.test/v1/back?x=1";
+    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let mut consent = |org: &mut Trial, more: &str| {
+        let query =
+            format!("response_type=code&client_id=sandbox-key&redirect_uri={}&state=a%20b", encode(back));
+        let said = org.get(&format!("/services/oauth2/authorize?{query}{more}")).is(302);
+        let location = said.header("location").unwrap().to_owned();
+        let (code, state) = location.strip_prefix(&format!("{back}&code=")).unwrap().split_once('&').unwrap();
+        assert_eq!(state, "state=a%20b");
+        code.to_owned()
+    };
+    let redeem = |code: &str, back: &str, more: &str| {
+        format!(
+            "grant_type=authorization_code&client_id=sandbox-key&client_secret=sandbox-secret&code={code}&redirect_uri={}{more}",
+            encode(back)
+        )
+    };
+    let challenge = "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    let code = consent(&mut org, challenge);
+    let said = ask(&mut org, &redeem(&code, back, &format!("&code_verifier={verifier}"))).is(200);
+    let refresh = said.text("/refresh_token").to_owned();
+    ask(&mut org, &redeem(&code, back, &format!("&code_verifier={verifier}"))).is(400);
+    // Another verifier, another address, too late.
+    let code = consent(&mut org, challenge);
+    ask(&mut org, &redeem(&code, back, "&code_verifier=other")).is(400);
+    let code = consent(&mut org, "");
+    assert_eq!(
+        ask(&mut org, &redeem(&code, "https://else.test", "")).is(400).text("/error"),
+        "redirect_uri_mismatch"
+    );
+    let code = consent(&mut org, "");
+    org.now += 15 * 60_000;
+    ask(&mut org, &redeem(&code, back, "")).is(400);
+    // What it gave goes on giving, and is another one each time.
+    let form = |refresh: &str| {
+        format!(
+            "grant_type=refresh_token&client_id=sandbox-key&client_secret=sandbox-secret&refresh_token={refresh}"
+        )
+    };
+    let next = ask(&mut org, &form(&refresh)).is(200).text("/refresh_token").to_owned();
+    ask(&mut org, &form(&refresh)).is(400);
+    ask(&mut org, &form(&next)).is(200);
+    org.get(
+        "/services/oauth2/authorize?response_type=code&client_id=other&redirect_uri=https%3A%2F%2Fhub.test",
+    )
+    .is(400);
+}
+
 #[test]
 fn a_session_that_ended_is_told_from_everything_else() {
     let mut org = org_with(|options| options.limits.token_life_ms = 1_000);

@@ -271,3 +271,19 @@ fn i3_a_job_found_at_a_start_is_looked_at_and_shown() {
     let refused = |effect: &Effect| matches!(effect, Effect::Ack(Ticket(901), Ack::Refused(why)) if why.contains("right now"));
     assert!(said.iter().any(refused), "{said:?}");
 }
+
+/// When a session ends, all that is on the wire is refused; and one that ends an hour later is not the same again.
+#[test]
+fn a_session_that_ends_now_and_then_is_no_credential_that_is_refused() {
+    let at = |second: u64| Mono(second * 1_000_000);
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    assert_eq!(spoke.refusals_lately(at(1)), 0);
+    (spoke.refusals, spoke.refused_at) = (2, Some(at(100)));
+    assert_eq!((spoke.refusals_lately(at(159)), spoke.refusals_lately(at(160))), (2, 0));
+
+    let took = Duration::from_secs;
+    assert!(!spoke.has_fresher_token(took(100), at(200)), "no token came since the start");
+    spoke.authorised_at = Some(at(198));
+    assert!(spoke.has_fresher_token(took(3), at(200)), "it went out before");
+    assert!(!spoke.has_fresher_token(took(2), at(200)) && !spoke.has_fresher_token(took(1), at(200)));
+}
