@@ -137,7 +137,7 @@ fn a_persons_consent_is_changed_into_a_session_once() {
     let mut org = Trial::new(Kind::Salesforce, |options| options.rotate_refresh = true);
     let back = "https://hub.test/v1/back?x=1";
     let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let mut consent = |org: &mut Trial, more: &str| {
+    let consent = |org: &mut Trial, more: &str| {
         let query =
             format!("response_type=code&client_id=sandbox-key&redirect_uri={}&state=a%20b", encode(back));
         let said = org.get(&format!("/services/oauth2/authorize?{query}{more}")).is(302);
