@@ -226,7 +226,7 @@ mod tests {
     fn cells_are_one_line() {
         assert_eq!(shown(&json!(null)), "-");
         assert_eq!(shown(&json!("a\nb")), "a b");
-        assert_eq!(shown(&json!(["a", 1])), "a,1");
+        assert_eq!(shown(&json!(["a", 1])), "a, 1");
         assert_eq!(shown(&json!({"a": 1})), r#"{"a":1}"#);
     }
 
