@@ -60,6 +60,7 @@ async fn an_operator_looks_holds_decides_and_ends() {
     };
     hears("concord.system.paused");
     hears("concord.system.resumed");
+    heard_without_waiting(&folder);
     decides(&folder).await;
     refuses_strangers(&folder);
 
@@ -228,6 +229,17 @@ async fn i3_a_failure_that_a_target_has_stored_is_a_persons_at_once() {
     until("the new intent arrives", || book().received == 2).await;
     assert_eq!((book().replayed, book().duplicates), (1, 0), "under a key of its own");
     until("nobody has to look any more", || letters().as_array().unwrap().is_empty()).await;
+}
+
+/// Who does not wait is told all the same what is there already.
+fn heard_without_waiting(folder: &Folder) {
+    let token = std::fs::read_to_string(folder.path().join(".concord/operator.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let headers = [("authorization", bearer.as_str())];
+    let (status, body) = request(folder.operator, "GET", "/api/v1/feed?after=0", &headers, b"").unwrap();
+    assert_eq!(status, 200, "{body}");
+    let feed: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(feed["events"][0]["type"], "concord.system.paused", "{feed}");
 }
 
 fn refuses_strangers(folder: &Folder) {

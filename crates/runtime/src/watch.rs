@@ -307,16 +307,26 @@ impl Watch {
     ) -> Result<Vec<(i64, Change)>, StoreError> {
         let entered = self.hub.shared.watches.enter(vec![Thing::Journal]);
         let waiter = &entered.waiter;
+        let look = async || {
+            let look = Look::ChangesAfter { system: system.clone(), after, limit };
+            Ok(match self.hub.look(look).await? {
+                Page::Changes(rows) => rows,
+                _ => Vec::new(),
+            })
+        };
+        // However short the wait, what is there already is given.
+        let known = look().await?;
+        if !known.is_empty() {
+            return Ok(known);
+        }
         let come = async {
             loop {
-                let look = Look::ChangesAfter { system: system.clone(), after, limit };
-                match self.hub.look(look).await? {
-                    Page::Changes(rows) if rows.is_empty() => {}
-                    Page::Changes(rows) => return Ok(rows),
-                    _ => return Ok(Vec::new()),
-                }
                 waiter.notify.notified().await;
                 waiter.news().clear();
+                let rows: Vec<(i64, Change)> = look().await?;
+                if !rows.is_empty() {
+                    return Ok(rows);
+                }
             }
         };
         tokio::time::timeout(longest, come).await.unwrap_or(Ok(Vec::new()))
