@@ -8,7 +8,9 @@
 use canonical::Fields;
 use serde_json::Value;
 
-use crate::template::{Allowed, Direct, Environment, Fault, Flaw, Place, Scope, Slot, Template, texts};
+use crate::template::{
+    Allowed, Direct, Environment, Fault, Flaw, Place, Scope, Slot, Source, Template, texts,
+};
 
 /// One node of a body.
 #[derive(Clone, PartialEq, Debug)]
@@ -101,6 +103,10 @@ impl Node {
                     let fault = Fault::new("`...` needs one slot", "write `\"...\": \"{fields}\"`");
                     return Err((key.clone(), fault));
                 };
+                if slot.is_never_object() {
+                    let what = "`...` takes the entries of an object, and this is none";
+                    return Err((key.clone(), Fault::new(what, "write `\"...\": \"{fields}\"`")));
+                }
                 spread = Some(slot);
                 continue;
             }
@@ -163,18 +169,7 @@ impl Node {
 
     /// Whether it cannot be written without the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
-        match self {
-            Self::Fixed(_) | Self::Records => false,
-            Self::Slot(slot) => slot.needs_id(),
-            Self::Text(template) => template.needs_id(),
-            Self::List(nodes) => nodes.iter().any(Self::needs_id),
-            Self::Object { entries, .. } => {
-                let needs = |entry: &Entry| {
-                    entry.node.needs_id() || entry.named.as_ref().is_some_and(Template::needs_id)
-                };
-                entries.iter().any(|entry| !entry.optional && needs(entry))
-            }
-        }
+        self.rests_on(&|source| *source == Source::Id)
     }
 
     /// Whether Concord's own id stands in it.
@@ -185,6 +180,35 @@ impl Node {
             Self::Text(template) => template.names_key(),
             Self::List(nodes) => nodes.iter().any(Self::names_key),
             Self::Object { entries, .. } => entries.iter().any(|entry| entry.node.names_key()),
+        }
+    }
+
+    /// Whether a slot in it mentions such a source.
+    pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Records => false,
+            Self::Slot(slot) => slot.mentions(of),
+            Self::Text(template) => template.mentions(of),
+            Self::List(nodes) => nodes.iter().any(|node| node.mentions(of)),
+            Self::Object { spread, entries } => {
+                let named = |entry: &Entry| entry.named.as_ref().is_some_and(|named| named.mentions(of));
+                spread.as_ref().is_some_and(|slot| slot.mentions(of))
+                    || entries.iter().any(|entry| entry.node.mentions(of) || named(entry))
+            }
+        }
+    }
+
+    /// Whether it cannot be written without such a source.
+    pub(crate) fn rests_on(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Records => false,
+            Self::Slot(slot) => slot.rests_on(of),
+            Self::Text(template) => template.rests_on(of),
+            Self::List(nodes) => nodes.iter().any(|node| node.rests_on(of)),
+            Self::Object { entries, .. } => {
+                let named = |entry: &Entry| entry.named.as_ref().is_some_and(|named| named.rests_on(of));
+                entries.iter().any(|entry| !entry.optional && (entry.node.rests_on(of) || named(entry)))
+            }
         }
     }
 
@@ -268,16 +292,12 @@ fn write_spread<'a>(
         write_direct(&direct, entries, out, first);
         return Ok(());
     }
-    match slot.value(scope) {
-        Ok(value) => {
-            if let Value::Object(fields) = &*value {
-                write_direct(&Direct { fields, texts: false }, entries, out, first);
-            }
-            Ok(())
-        }
-        Err(Flaw::Missing { .. }) => Ok(()),
-        Err(flaw) => Err(flaw),
+    if let Some(value) = slot.entries(scope)?
+        && let Value::Object(fields) = &*value
+    {
+        write_direct(&Direct { fields, texts: false }, entries, out, first);
     }
+    Ok(())
 }
 
 /// Writes the entries of an object, but for those that `named` entries stand for.

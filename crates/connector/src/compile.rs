@@ -5,7 +5,10 @@ mod describe;
 mod job;
 mod listing;
 mod object;
+mod order;
 mod parameters;
+mod proof;
+mod repeat;
 mod request;
 mod rules;
 mod scope;
@@ -20,7 +23,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::error::ManifestError;
 use crate::path::{Path, text_of};
 use crate::phrase::Phrase;
-use crate::plan::{Gauge, IdentityPlan, Plan};
+use crate::plan::{Gauge, IdentityPlan, Plan, Rule};
 use crate::proof::Login;
 use crate::source::{AnswersSource, ManifestSource};
 use crate::spec::{AuthKind, Bucket, Limits};
@@ -64,11 +67,20 @@ pub(crate) struct Compiler<'a> {
     /// The constants of the object being resolved.
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) errors: Vec<ManifestError>,
+    /// How often something was wrong, also what was told before.
+    pub(crate) faults: usize,
 }
 
 impl<'a> Compiler<'a> {
     fn new(file: &'a str, source: &'a ManifestSource) -> Self {
-        Self { file, source, parameters: BTreeMap::new(), values: BTreeMap::new(), errors: Vec::new() }
+        Self {
+            file,
+            source,
+            parameters: BTreeMap::new(),
+            values: BTreeMap::new(),
+            errors: Vec::new(),
+            faults: 0,
+        }
     }
 
     /// Notes an error at a place.
@@ -81,6 +93,7 @@ impl<'a> Compiler<'a> {
             what: what.into(),
             hint,
         };
+        self.faults += 1;
         // An object's kind is resolved once per object: the same mistake is told once.
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -149,8 +162,22 @@ impl<'a> Compiler<'a> {
             objects,
             any_object,
             refusal: self.refusal(&source.refusal),
-            errors: self.rules(&source.errors),
+            errors: self.all_rules(),
         }
+    }
+
+    /// The manifest's rules, and a look at the order of all lists of them, as they are written.
+    fn all_rules(&mut self) -> Vec<Rule> {
+        let source = self.source;
+        self.check_order(&source.errors);
+        for object in source.kinds.values().chain(source.objects.values()) {
+            self.check_order(&object.errors);
+            for write in object.writes.values() {
+                self.check_order(&write.errors);
+                write.batch.iter().for_each(|batch| self.check_order(&batch.rules));
+            }
+        }
+        self.rules(&source.errors)
     }
 
     fn check_name(&mut self) {
@@ -165,13 +192,18 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// The name of the chosen way to authenticate.
+    fn way(&self) -> &str {
+        self.parameters.get(AUTH_PARAMETER).and_then(Value::as_str).unwrap_or("default")
+    }
+
     fn auth(&mut self) -> AuthKind {
         let source = self.source;
         if source.auth.is_empty() {
             return AuthKind::None;
         }
-        let chosen =
-            self.parameters.get(AUTH_PARAMETER).and_then(Value::as_str).unwrap_or("default").to_owned();
+        self.check_ways();
+        let chosen = self.way().to_owned();
         let Some(auth) = source.auth.get(&chosen) else {
             let hint = canonical::suggest::hint(&chosen, source.auth.keys().map(String::as_str));
             self.whole(format!("there is no way to authenticate called `{chosen}`"), hint);

@@ -6,6 +6,7 @@
 
 mod case;
 mod differ;
+mod lacking;
 mod run;
 mod source;
 #[cfg(test)]
@@ -23,7 +24,7 @@ pub(crate) use source::{intent, key};
 /// When the calls of fixtures are made and answered: 2026-11-22T12:00:00Z.
 pub(crate) const NOW: Wall = Wall(1_795_348_800_000_000);
 
-/// The classes that fixtures must show at least once, on top of the operations.
+/// The classes that fixtures of what writes must show at least once, besides those that rules name.
 const CLASSES: &[&str] = &["applied", "rate_limited", "validation", "uncertain"];
 
 /// The fixtures of one connector.
@@ -82,10 +83,14 @@ pub struct CaseReport {
 pub struct Report {
     /// Each case, in the order of the file: calls, batches, messages, events.
     pub cases: Vec<CaseReport>,
-    /// Operations that no case shows.
+    /// Operations that no case shows, such as `contacts/upsert`; of objects that share one, the first.
     pub unshown_operations: Vec<String>,
-    /// Classes of outcome that every connector meets and that no case shows.
+    /// Classes of outcome that every connector meets, or that a rule names, and that no case shows.
     pub unshown_classes: Vec<String>,
+    /// Operations that repeat by a key of the vendor's, and of which no case states a request with it.
+    pub unshown_keys: Vec<String>,
+    /// Rules about messages that no message of a case matches, by place and kind; those that ignore need none.
+    pub unshown_messages: Vec<String>,
 }
 
 impl Report {
@@ -95,10 +100,23 @@ impl Report {
         self.cases.iter().all(|case| case.problems.is_empty())
     }
 
-    /// Whether every operation and every common class is shown.
+    /// Whether every operation, class, key and rule about messages is shown.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.unshown_operations.is_empty() && self.unshown_classes.is_empty()
+        self.lacking().is_empty()
+    }
+
+    /// What no case shows, in sentences.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<String> {
+        let operations = self.unshown_operations.iter();
+        let operations = operations.map(|name| format!("no case shows the operation `{name}`"));
+        let keys = self.unshown_keys.iter();
+        let keys = keys.map(|name| format!("no case of `{name}` states a request with its key"));
+        let classes = self.unshown_classes.iter().map(|name| format!("no answer of a case is `{name}`"));
+        let messages = self.unshown_messages.iter();
+        let messages = messages.map(|rule| format!("no message of a case matches the webhook's {rule}"));
+        operations.chain(keys).chain(classes).chain(messages).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
 mod rule;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use canonical::{Object, OrderToken, Wall};
 use serde_json::Value;
+use serde_saphyr::Location;
 
 use crate::body::Node;
 use crate::describe::DescribePlan;
@@ -23,6 +25,7 @@ use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
+pub(crate) use slots::Parts;
 
 /// The whole.
 #[derive(Debug)]
@@ -296,6 +299,8 @@ pub(crate) enum Correlate {
 
 #[derive(Debug)]
 pub(crate) struct RequestPlan {
+    /// Where it is written.
+    pub(crate) at: Location,
     /// For limits, breaker, metrics and errors.
     pub(crate) operation: Arc<str>,
     pub(crate) method: &'static str,
@@ -496,6 +501,15 @@ pub(crate) struct Pattern {
     pub(crate) before: Box<str>,
     /// What stands behind the `*`; `None`: there is no `*`.
     pub(crate) after: Option<Box<str>>,
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.after {
+            None => f.write_str(&self.before),
+            Some(after) => write!(f, "{}*{after}", self.before),
+        }
+    }
 }
 
 impl Pattern {

@@ -1,6 +1,7 @@
 //! Reading: pages, objects, messages and the account's identity.
 
 mod form;
+mod matched;
 mod message;
 
 use canonical::{CloudEvent, Object, Wall};
@@ -41,31 +42,27 @@ impl Connector {
         let Some(plan) = &self.plan.webhook else {
             return Err(garbled(format!("connector `{}` takes no webhooks", self.name()), "the message"));
         };
-        let body = match plan.format {
-            Format::Form => form::parse(raw),
-            Format::Json => self.document(raw)?,
-            Format::CloudEvents => json(raw)?,
-        };
+        let body = self.heard(plan.format, raw)?;
         if plan.format == Format::CloudEvents {
             return Ok(self.read_cloud_events(content_type, body));
         }
         let query = form::parse(query.as_bytes());
-        let messages = match &plan.items {
-            Some(path) => match path.find(&body) {
-                Some(Value::Array(items)) => items.clone(),
-                _ => return Err(garbled("there is no list of messages", path.as_str())),
-            },
-            None => match body {
-                Value::Array(items) => items,
-                one => vec![one],
-            },
-        };
+        let messages = plan.messages(body)?;
         let read = messages.into_iter().filter_map(|message| match plan.read(&message, &query) {
             Ok(None) => None,
             Ok(Some(observation)) => Some(Ok(observation)),
             Err(why) => Some(Err((why, message.to_string().into_bytes()))),
         });
         Ok(read.collect())
+    }
+
+    /// The body of a webhook's request.
+    pub(super) fn heard(&self, format: Format, raw: &[u8]) -> Result<Value, Garbled> {
+        Ok(match format {
+            Format::Form => form::parse(raw),
+            Format::Json => self.document(raw)?,
+            Format::CloudEvents => json(raw)?,
+        })
     }
 
     fn read_cloud_events(&self, _content_type: Option<&str>, body: Value) -> Messages {

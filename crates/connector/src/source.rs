@@ -28,7 +28,7 @@ use crate::typed::Typed;
 
 pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
-    WaitForm, WaitSource,
+    WaitForm, WaitSource, When,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
 pub(crate) use body::{AnswersSource, GraphQlSource};
@@ -399,7 +399,7 @@ pub(crate) struct WriteSource {
     #[serde(default)]
     pub(crate) without: Vec<Spanned<String>>,
     /// How it can be repeated.
-    pub(crate) idempotency: IdempotencySource,
+    pub(crate) idempotency: Spanned<IdempotencySource>,
     /// Whether it may carry only the difference.
     #[serde(default)]
     pub(crate) partial: bool,

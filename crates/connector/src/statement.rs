@@ -5,7 +5,7 @@
 
 use crate::body::Node;
 use crate::source::BindType;
-use crate::template::{Flaw, Scope, Template};
+use crate::template::{Flaw, Scope, Source, Template};
 
 /// A statement, ready to be filled.
 #[derive(Debug)]
@@ -47,6 +47,16 @@ impl Statement {
     /// Whether it cannot be written without the system's own id.
     pub(crate) fn needs_id(&self) -> bool {
         self.binds.iter().any(|bind| !bind.optional && bind.node.needs_id())
+    }
+
+    /// Whether a slot in it mentions such a source.
+    pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        self.text.mentions(of) || self.binds.iter().any(|bind| bind.node.mentions(of))
+    }
+
+    /// Whether it cannot be written without such a source.
+    pub(crate) fn rests_on(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        self.text.rests_on(of) || self.binds.iter().any(|bind| !bind.optional && bind.node.rests_on(of))
     }
 
     /// Whether Concord's own id is bound to it.

@@ -151,6 +151,31 @@ impl Slot {
         Err(Flaw::Missing { slot: self.written.clone() })
     }
 
+    /// The object whose entries are spread; nothing where it is missing or null.
+    pub(crate) fn entries<'a>(&'a self, scope: &Scope<'a>) -> Result<Option<Cow<'a, Value>>, Flaw> {
+        let what = match self.value(scope) {
+            Ok(value) => match &*value {
+                Value::Object(_) => return Ok(Some(value)),
+                Value::Null => return Ok(None),
+                Value::String(_) => "it is a text, and an object is needed: `...` takes its entries",
+                Value::Array(_) => "it is a list, and an object is needed: `...` takes its entries",
+                Value::Bool(_) | Value::Number(_) => "it is no object: `...` takes the entries of one",
+            },
+            Err(Flaw::Missing { .. }) => return Ok(None),
+            Err(flaw) => return Err(flaw),
+        };
+        Err(self.unfit(what))
+    }
+
+    /// Whether it is a text or a number whatever is written, so that there are no entries to spread.
+    pub(crate) fn is_never_object(&self) -> bool {
+        let fields = |one: &Alternative| {
+            matches!(one.source, Source::Fields(_) | Source::Whole(_) | Source::Known(_))
+                || matches!(&one.source, Source::Literal(value) if value.is_object())
+        };
+        !self.alternatives.is_empty() && !self.alternatives.iter().any(fields)
+    }
+
     /// Its value cannot stand where it would go.
     pub(crate) fn unfit(&self, why: &'static str) -> Flaw {
         Flaw::Unfit { slot: self.written.clone(), why: Cow::Borrowed(why) }
@@ -191,12 +216,22 @@ impl Slot {
 
     /// Whether it has no value without the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
-        !self.alternatives.is_empty() && self.alternatives.iter().all(|one| one.source == Source::Id)
+        self.rests_on(&|source| *source == Source::Id)
     }
 
     /// Whether any of its alternatives is Concord's own id.
     pub(crate) fn names_key(&self) -> bool {
         self.alternatives.iter().any(|one| one.source == Source::Key)
+    }
+
+    /// Whether one of its alternatives is such a source.
+    pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        self.alternatives.iter().any(|one| of(&one.source))
+    }
+
+    /// Whether it has no value without such a source.
+    pub(crate) fn rests_on(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        !self.alternatives.is_empty() && self.alternatives.iter().all(|one| of(&one.source))
     }
 
     fn names_job(&self) -> bool {
@@ -309,6 +344,16 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_key()))
     }
 
+    /// Whether a slot in it mentions such a source.
+    pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.mentions(of)))
+    }
+
+    /// Whether it cannot be filled without such a source.
+    pub(crate) fn rests_on(&self, of: &dyn Fn(&Source) -> bool) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.rests_on(of)))
+    }
+
     /// Whether a job's id stands in it.
     pub(crate) fn names_job(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_job()))
@@ -325,6 +370,14 @@ impl Template {
             Some(Piece::Fixed(text)) => text,
             Some(Piece::Slot(_)) | None => "",
         }
+    }
+
+    /// What stands in it as it is.
+    pub(crate) fn fixed_texts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Fixed(text) => Some(&**text),
+            Piece::Slot(_) => None,
+        })
     }
 
     /// The slot, when there is nothing else: then the value keeps its type.

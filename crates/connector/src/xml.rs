@@ -182,17 +182,11 @@ fn write_table<'a>(
 ) -> Result<(), Flaw> {
     let Node::Object { spread, entries } = table else { return Ok(()) };
     if let Some(slot) = spread {
-        match slot.value(scope) {
-            Ok(value) => {
-                let fields = value.as_object().into_iter().flatten();
-                for (key, value) in fields.filter(|(key, _)| entries.iter().all(|entry| entry.key() != *key))
-                {
-                    // Its name comes from a value.
-                    write_value(key, value, 1, content).map_err(|why| slot.unfit(why))?;
-                }
-            }
-            Err(Flaw::Missing { .. }) => {}
-            Err(flaw) => return Err(flaw),
+        let spread = slot.entries(scope)?;
+        let fields = spread.iter().filter_map(|value| value.as_object()).flatten();
+        for (key, value) in fields.filter(|(key, _)| entries.iter().all(|entry| entry.key() != *key)) {
+            // Its name comes from a value.
+            write_value(key, value, 1, content).map_err(|why| slot.unfit(why))?;
         }
     }
     for entry in entries {

@@ -103,7 +103,7 @@ fn checked(found: &Found, strict: bool) -> (Value, Vec<Problem>) {
                             row["cases"] = json!(report.cases.len());
                             let mut wrong = failed(found, report);
                             wrong.extend(
-                                lacking(report).into_iter().flat_map(|what| unshown(found, strict, &what)),
+                                report.lacking().into_iter().flat_map(|what| unshown(found, strict, &what)),
                             );
                             wrong
                         },
@@ -124,14 +124,6 @@ fn unshown(found: &Found, strict: bool, what: &str) -> Option<Problem> {
     let hint = "add cases with requests and answers as the vendor documents them, or as they were seen";
     let problem = Problem::of_file(&found.fixtures_file(), what, hint);
     Some(if strict { problem } else { problem.warning() })
-}
-
-/// What a report says that no case shows.
-fn lacking(report: &Report) -> Vec<String> {
-    let operations =
-        report.unshown_operations.iter().map(|name| format!("no case shows the operation `{name}`"));
-    let classes = report.unshown_classes.iter().map(|name| format!("no answer of a case is `{name}`"));
-    operations.chain(classes).collect()
 }
 
 /// The cases that do not hold.
@@ -175,12 +167,13 @@ fn test(given: &ConnectorTest, dir: &Path, output: &Output) -> anyhow::Result<Ex
     if output.form() == Form::Table {
         tell(&problems, output);
     }
-    for what in lacking(&report) {
+    for what in report.lacking() {
         output.warn(&what);
     }
     let broken = report.cases.iter().filter(|case| !case.problems.is_empty()).count();
     if broken > 0 {
-        return Err(Exit::Failed.because(format!("{} do not hold", counted(broken, "case"))));
+        let hold = if broken == 1 { "does not hold" } else { "do not hold" };
+        return Err(Exit::Failed.because(format!("{} {hold}", counted(broken, "case"))));
     }
     let answers = report.cases.iter().map(|case| case.answers).sum();
     let ok = output.paint_talk(Paint::Good, "ok");

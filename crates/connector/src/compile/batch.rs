@@ -32,7 +32,7 @@ impl Compiler<'_> {
                 "a batch has two records or more; leave `batch` out where each goes alone",
             );
         }
-        match write.idempotency.class() {
+        match write.idempotency.value.class() {
             IdempotencyClass::SearchFirst { .. } => self.error(
                 at,
                 format!(
@@ -65,7 +65,9 @@ impl Compiler<'_> {
             _ => {}
         }
         let record = self.node(&source.record, Allowed::Write);
-        if matches!(write.idempotency.class(), IdempotencyClass::MarkerField { .. }) && !record.names_key() {
+        if matches!(write.idempotency.value.class(), IdempotencyClass::MarkerField { .. })
+            && !record.names_key()
+        {
             self.error(
                 at,
                 format!("`{name}` is `marker_field`, and the records of `{name}.batch` carry no mark"),

@@ -8,10 +8,17 @@ use canonical::Object;
 use serde_saphyr::Spanned;
 
 use super::Compiler;
-use crate::plan::{CursorPlan, Kind, ObjectPlan, PagePlan, Pattern, PollPlan, WebhookPlan};
-use crate::source::{Format, Handled, PageSource, PollSource, Sorting, TypeRule, WebhookSource};
+use crate::plan::{
+    CursorPlan, Kind, ObjectPlan, PagePlan, Parts, Pattern, PollPlan, RequestPlan, WebhookPlan,
+};
+use crate::source::{
+    Format, Handled, PageSource, PollSource, RequestSource, Sorting, TypeRule, WebhookSource,
+};
 use crate::spec::{PollSpec, WebhookSpec};
-use crate::template::Allowed;
+use crate::template::{Allowed, Source};
+
+/// The shortest time between two listings, as for systems.
+const EVERY_MIN: Duration = Duration::from_millis(100);
 
 type Objects = BTreeMap<Object, Arc<ObjectPlan>>;
 
@@ -34,7 +41,7 @@ impl Compiler<'_> {
             let at = source.request.path.referenced;
             self.error(
                 at,
-                format!("objects.{object}.poll: `page` does not go with `sorting: {:?}`", source.sorting),
+                format!("objects.{object}.poll: `page` does not go with `sorting: {}`", source.sorting.name()),
                 "ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, \
                  `after_id`, `link` or `link_token`, id by `after_id`",
             );
@@ -43,7 +50,11 @@ impl Compiler<'_> {
             Some(span) => micros(span.0),
             None => 1,
         };
-        let request = self.request("list", &source.request, Allowed::List);
+        let request = self.list(object, source);
+        if source.every.0 < EVERY_MIN {
+            let at = source.request.path.referenced;
+            self.error(at, format!("objects.{object}.poll: `every` is too short"), "at least 100 ms");
+        }
         let start: Box<str> = request.path.start().into();
         PollPlan {
             spec: PollSpec {
@@ -80,7 +91,7 @@ impl Compiler<'_> {
                 }
                 PageSource::Link(path) => PagePlan::Link { path: self.path(path), start },
                 PageSource::Cursor(cursor) => PagePlan::Cursor(Box::new(CursorPlan {
-                    start: self.request("list", &cursor.start, Allowed::List),
+                    start: self.start(object, &cursor.start),
                     token: self.path(&cursor.token),
                     more: self.path(&cursor.more),
                 })),
@@ -90,6 +101,54 @@ impl Compiler<'_> {
             cap: source.cap.map(|cap| usize::try_from(cap).unwrap_or(usize::MAX)),
             events: source.events,
         }
+    }
+
+    /// The request of a page, which says from where on it lists.
+    fn list(&mut self, object: &str, source: &PollSource) -> RequestPlan {
+        let before = self.faults;
+        let request = self.request("list", &source.request, Allowed::List);
+        if self.faults > before {
+            return request;
+        }
+        let at = super::repeat::place(&source.request);
+        let goes_on = !matches!(source.page, PageSource::Link(_) | PageSource::None);
+        let is_page = |one: &Source| *one == Source::Page;
+        if goes_on && !request.mentions(Parts::All, &is_page) {
+            let what = format!("objects.{object}.poll: nothing says which page is asked for");
+            self.error(at, what, "put `{page}` where the vendor takes it, or choose `page: none`");
+        }
+        let empty_first = !matches!(source.page, PageSource::Offset { .. } | PageSource::Cursor(_));
+        if empty_first && request.rests_on(&is_page) {
+            let what =
+                format!("objects.{object}.poll: the first page has no `{{page}}`, and the request needs one");
+            self.error(at, what, "let it go where it is missing: `\"NAME?\": \"{page}\"`");
+        }
+        let again = source.sorting == Sorting::Ascending
+            && !matches!(source.page, PageSource::None | PageSource::Cursor(_));
+        if again && !request.mentions(Parts::All, &|one| *one == Source::Since) {
+            let what = format!("objects.{object}.poll: nothing says from which mark on it lists");
+            let hint =
+                "put `{since}` where the vendor takes it: each page asks anew from the highest mark seen";
+            self.error(at, what, hint);
+        }
+        request
+    }
+
+    /// The request that gives a cursor's first token.
+    fn start(&mut self, object: &str, source: &RequestSource) -> RequestPlan {
+        let before = self.faults;
+        let request = self.request("list", source, Allowed::List);
+        let at = super::repeat::place(source);
+        if self.faults == before && request.rests_on(&|one| *one == Source::Page) {
+            let what = format!(
+                "objects.{object}.poll: its cursor begins without a `{{page}}`, and `start` needs one"
+            );
+            self.error(at, what, "leave it out of `start`");
+        } else if self.faults == before && !request.mentions(Parts::All, &|one| *one == Source::Since) {
+            let what = format!("objects.{object}.poll: its cursor begins at no mark");
+            self.error(at, what, "put `{since}` into `start`, or each poll reads everything");
+        }
+        request
     }
 
     pub(super) fn webhook(&mut self, source: &WebhookSource, objects: &Objects, any: bool) -> WebhookPlan {

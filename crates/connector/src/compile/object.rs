@@ -10,10 +10,10 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
-use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
-use crate::source::{FalseSource, ObjectSource, Serves, ShapeSource, WriteSource};
+use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, Parts, ProbePlan, RequestPlan, Shape, WritePlan};
+use crate::source::{FalseSource, ObjectSource, RequestSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
-use crate::template::Allowed;
+use crate::template::{Allowed, Source};
 
 /// How long a target may go on working on a request, unless the manifest says otherwise.
 const PROCESSING_MAX: Duration = Duration::from_secs(60);
@@ -98,7 +98,7 @@ impl Compiler<'_> {
         let shape = self.shape(shape);
         let paths = self.select(&source, mapped);
         let fetch = source.fetch.as_ref().map(|fetch| FetchPlan {
-            request: self.request("fetch", &fetch.request, Allowed::Fetch),
+            request: self.fetch(name, &fetch.request),
             at: self.path_or_root(fetch.at.as_ref()),
             absent: fetch.absent,
             lag: self.tuned("read_lag_ms").or(fetch.lag.map(|span| span.0)).unwrap_or_default(),
@@ -122,7 +122,10 @@ impl Compiler<'_> {
                 if let Some(other) = served.insert(*serves, operation.clone()) {
                     self.error(
                         write.request.path.referenced,
-                        format!("objects.{name}: `{other}` and `{operation}` are both for {serves:?}"),
+                        format!(
+                            "objects.{name}: `{other}` and `{operation}` are both for `{}`",
+                            serves.name()
+                        ),
                         "leave it to one of them",
                     );
                 }
@@ -140,6 +143,17 @@ impl Compiler<'_> {
             writes,
             errors: self.rules(&source.errors),
         }
+    }
+
+    /// The request that reads an object, which says which.
+    fn fetch(&mut self, name: &str, source: &RequestSource) -> RequestPlan {
+        let before = self.faults;
+        let request = self.request("fetch", source, Allowed::Fetch);
+        if self.faults == before && !request.mentions(Parts::All, &|source| *source == Source::Id) {
+            let what = format!("objects.{name}.fetch does not say which object it reads");
+            self.error(super::repeat::place(source), what, "put `{id}` into its path or query");
+        }
+        request
     }
 
     /// The object with the parts of its kind that it does not say itself.
@@ -209,6 +223,7 @@ impl Compiler<'_> {
     }
 
     fn write(&mut self, name: &str, source: &WriteSource) -> WritePlan {
+        let before = self.faults;
         let request = self.request(name, &source.request, Allowed::Write);
         let probe = source.probe.as_ref().map(|probe| ProbePlan {
             request: self.request(&format!("{name}.probe"), &probe.request, Allowed::Write),
@@ -216,16 +231,10 @@ impl Compiler<'_> {
             id: self.path(&probe.answer.id),
             order: probe.answer.order.as_ref().map(|order| self.order(order)),
         });
-        let class = source.idempotency.class();
-        if matches!(class, IdempotencyClass::SearchFirst { .. }) && probe.is_none() {
-            self.error(
-                source.request.path.referenced,
-                format!("`{name}` is `search_first` and has no `probe`"),
-                "say how its effect is found, or choose another class",
-            );
-        }
-        if matches!(class, IdempotencyClass::MarkerField { .. }) {
-            self.check_mark(name, source, &request, probe.as_ref());
+        let class = source.idempotency.value.class();
+        // What could not be read says nothing of what it would have meant.
+        if self.faults == before {
+            self.check_repeat(name, source, &request, probe.as_ref());
         }
         let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch));
         let keyed = matches!(class, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
@@ -259,6 +268,7 @@ impl Compiler<'_> {
             answer: self.answer(&source.answer),
             replayed: source
                 .idempotency
+                .value
                 .replayed()
                 .map(|replayed| HeaderPlan::new(&replayed.header, replayed.equals.as_deref())),
             probe,
@@ -284,39 +294,6 @@ impl Compiler<'_> {
             *index_lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
         }
         class
-    }
-
-    /// A create that is found again by its mark writes it, and is looked for by it.
-    fn check_mark(
-        &mut self,
-        name: &str,
-        source: &WriteSource,
-        request: &RequestPlan,
-        probe: Option<&ProbePlan>,
-    ) {
-        let at = source.request.path.referenced;
-        if !request.names_key() {
-            self.error(
-                at,
-                format!("`{name}` is `marker_field` and writes no mark"),
-                "put `{key}` into a field of the request, such as `concord_id: \"{key}\"`",
-            );
-        }
-        if !probe.is_some_and(|probe| probe.request.names_key()) {
-            self.error(
-                at,
-                format!("`{name}` is `marker_field`, and no `probe` looks for its mark"),
-                "search that field for `{key}`, or choose another class",
-            );
-        }
-        let makes = |serves: &Serves| matches!(serves, Serves::Create | Serves::Notify);
-        if !source.serves.iter().all(makes) {
-            self.error(
-                at,
-                format!("`{name}` is `marker_field`, and not only for `create` or `notify`"),
-                "a mark says that the object was made, not that a change of it arrived; use `upsert` for the others",
-            );
-        }
     }
 }
 

@@ -38,13 +38,7 @@ impl Compiler<'_> {
         }
         let path = self.template(&source.path, Place::Path, allowed);
         let written = source.path.value.strip_prefix("odata:").unwrap_or(&source.path.value);
-        if !written.starts_with('/') {
-            self.error(
-                source.path.referenced,
-                format!("the path `{written}` does not start with `/`"),
-                "write it from the connection's base address on",
-            );
-        }
+        self.check_path(source, written, &path);
         let pairs = |compiler: &mut Self, from: &BTreeMap<String, Spanned<String>>, place| {
             from.iter().map(|(name, value)| compiler.pair(name, value, place, allowed)).collect::<Vec<_>>()
         };
@@ -52,6 +46,7 @@ impl Compiler<'_> {
         let mut headers = pairs(self, &self.source.headers, Place::Header);
         headers.extend(pairs(self, &source.headers, Place::Header));
         RequestPlan {
+            at: source.path.defined,
             operation: Arc::from(operation),
             method: source.method.name(),
             path,
@@ -102,6 +97,7 @@ impl Compiler<'_> {
         };
         let binds = sql.binds.iter().map(bind).collect();
         RequestPlan {
+            at: sql.statement.defined,
             operation: Arc::from(operation),
             method: source.method.name(),
             path: self.template(&source.path, Place::Path, allowed),
@@ -134,7 +130,11 @@ impl Compiler<'_> {
             }
             _ => name.to_ascii_lowercase(),
         };
-        Pair { name: escaped.into(), optional, value: self.template(value, place, allowed) }
+        let template = self.template(value, place, allowed);
+        if place == Place::Header {
+            self.check_header(name, value, &template);
+        }
+        Pair { name: escaped.into(), optional, value: template }
     }
 
     fn body(&mut self, source: &RequestSource, allowed: Allowed) -> BodyPlan {

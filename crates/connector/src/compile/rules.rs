@@ -24,7 +24,8 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, rule: &RuleSource) -> Rule {
-        let when = &rule.when;
+        let when = &rule.when.value;
+        self.check_when(when, rule.when.referenced);
         Rule {
             status: when.status.clone(),
             body: when.body.as_ref().map(|test| self.test(test)),

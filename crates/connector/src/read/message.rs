@@ -13,11 +13,7 @@ use crate::source::Handled;
 impl WebhookPlan {
     /// Reads one message; `None` when it is of no interest.
     pub(super) fn read(&self, message: &Value, query: &Value) -> Result<Option<Observation>, Garbled> {
-        let kind = match &self.kind {
-            Some(path) => look(path, message, query)
-                .ok_or_else(|| garbled("there is no kind of message", place(path)))?,
-            None => String::new(),
-        };
+        let kind = self.kind_of(message, query)?;
         let (rule, star) = find(&self.rules, &kind, message)?;
         if rule.seen == Handled::Ignored {
             return Ok(None);
@@ -44,6 +40,21 @@ impl WebhookPlan {
             occurred_at: self.occurred_at.as_ref().and_then(|moment| moment.read(message)).map(Wall),
             trace: self.trace.as_ref().and_then(|path| trace_id(&path.text_at(message)?)),
         }))
+    }
+
+    fn kind_of(&self, message: &Value, query: &Value) -> Result<String, Garbled> {
+        match &self.kind {
+            Some(path) => {
+                look(path, message, query).ok_or_else(|| garbled("there is no kind of message", place(path)))
+            }
+            None => Ok(String::new()),
+        }
+    }
+
+    /// The place, among the rules, of the one that says what a message means.
+    pub(super) fn matched(&self, message: &Value, query: &Value) -> Option<usize> {
+        let kind = self.kind_of(message, query).ok()?;
+        matched(&self.rules, &kind, message)
     }
 
     fn external_id(&self, rule: &Kind, message: &Value, query: &Value) -> Result<String, Garbled> {
@@ -117,6 +128,12 @@ fn find<'a, 'k>(rules: &'a [Kind], kind: &'k str, message: &Value) -> Result<(&'
         .ok_or_else(|| {
             garbled(format!("the connector has no rule for messages of kind `{}`", shown(kind)), "the kind")
         })
+}
+
+/// The place of the rule that [`find`] finds.
+pub(super) fn matched(rules: &[Kind], kind: &str, message: &Value) -> Option<usize> {
+    let (found, _) = find(rules, kind, message).ok()?;
+    rules.iter().position(|rule| std::ptr::eq(rule, found))
 }
 
 /// A kind as it may be shown: it comes from outside.

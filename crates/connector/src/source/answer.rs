@@ -90,7 +90,7 @@ pub(crate) struct RefusalSource {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleSource {
     /// All of it must hold.
-    pub(crate) when: When,
+    pub(crate) when: Spanned<When>,
     /// What the answer then means.
     pub(crate) class: Class,
     /// How long to leave the target alone.

@@ -113,6 +113,17 @@ pub(crate) enum Sorting {
     Id,
 }
 
+impl Sorting {
+    /// Its name, as in manifests.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+            Self::Id => "id",
+        }
+    }
+}
+
 /// How a listing goes on. `more`: while something (but not `false`) stands at that place of the answer; without it,
 /// while pages are full.
 #[derive(Deserialize, Debug, Clone)]

@@ -28,12 +28,7 @@ fn hold(name: &str) {
     for case in &report.cases {
         assert!(case.problems.is_empty(), "{file}:{}: {}: {:#?}", case.line, case.name, case.problems);
     }
-    assert!(
-        report.is_complete(),
-        "{file} shows no {:?} and no {:?}",
-        report.unshown_operations,
-        report.unshown_classes
-    );
+    assert!(report.is_complete(), "{file}: {:#?}", report.lacking());
 }
 
 macro_rules! fixtures {

@@ -230,7 +230,7 @@ fn a_cursor_that_stands_still_ends_the_listing_and_is_told() {
 fn a_cursor_goes_with_no_feed_that_is_newest_first() {
     let manifest = Kind::ByCursor.manifest().replace("sorting: ascending", "sorting: descending");
     let error = Manifest::parse("model", &manifest).err().unwrap().remove(0).to_string();
-    assert!(error.contains("`page` does not go with `sorting: Descending`"), "{error}");
+    assert!(error.contains("`page` does not go with `sorting: descending`"), "{error}");
 }
 
 #[test]

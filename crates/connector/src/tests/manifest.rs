@@ -98,8 +98,8 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         ),
         (
             "shape: {id: id}",
-            "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x}, mark: {path: at}, sorting: id, page: {link_token: {path: next, parameter: cursor}}, size: 2}",
-            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: Id`; ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, `after_id`, `link` or `link_token`, id by `after_id`",
+            "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x, query: {'p?': '{page}'}}, mark: {path: at}, sorting: id, page: {link_token: {path: next, parameter: cursor}}, size: 2}",
+            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: id`; ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, `after_id`, `link` or `link_token`, id by `after_id`",
         ),
         (
             "shape: {id: id}",
@@ -119,7 +119,7 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         (
             "class: upsert",
             "class: search_first, index_lag_ms: 1",
-            "toy.yaml:16:38: `put` is `search_first` and has no `probe`; say how its effect is found, or choose another class",
+            "toy.yaml:15:22: `put` is `search_first` and has no `probe`; say how its effect is found, or choose another class",
         ),
     ] {
         assert_eq!(refused(from, to), [told], "{to}");

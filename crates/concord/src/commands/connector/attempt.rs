@@ -64,7 +64,12 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
     }
     // What is read of a refusal means nothing: the hub does not look there either.
     let reading = answer.as_ref().ok().filter(|_| outcome.class == Class::Applied);
-    let read = reading.and_then(|response| settings.connector.shown(&call, response));
+    let read = reading.map(|response| settings.connector.shown(&call, response));
+    let (read, unread) = match read {
+        Some(Ok(read)) => (read, None),
+        Some(Err(why)) => (None, Some(why.to_string())),
+        None => (None, None),
+    };
     let mut disguise = disguise(&settings.connector, &outcome);
     let mut show = |value: &Value| if given.values { value.clone() } else { disguise.document(value) };
     let sheet = json!({
@@ -76,10 +81,15 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         "outcome": of_outcome(&outcome, &mut show),
         "judged_by": settings.connector.reason(&call, &answer).to_string(),
         "reads": read.as_ref().map(&mut show),
+        "unread": unread,
         "scopes": scopes,
     });
     output.one(&sheet, |_| page(&sheet));
     tell(&sheet, &outcome, output);
+    if let Some(why) = unread {
+        let found = "the answer is a success, and what was asked for can't be read from it";
+        return Err(Exit::Failed.because(format!("{found}: {why}")));
+    }
     Ok(match (&answer, outcome.class) {
         (Err(_), _) => Exit::Unreachable,
         (Ok(_), Class::Applied | Class::Absent) => Exit::Done,
