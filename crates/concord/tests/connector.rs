@@ -119,7 +119,11 @@ fn what_no_case_shows_fails_only_where_that_is_asked_for() {
     fs::write(&fixtures, "cases: []\n").unwrap();
     let loose = concord(folder.path(), &["connector", "check"], "");
     assert!(loose.status.success(), "{}", talk(&loose));
-    assert!(talk(&loose).contains("warning: no case shows the operation `upsert`"), "{}", talk(&loose));
+    assert!(
+        talk(&loose).contains("warning: no case shows the operation `contacts/upsert`"),
+        "{}",
+        talk(&loose)
+    );
     assert_eq!(concord(folder.path(), &["connector", "check", "--strict"], "").status.code(), Some(1));
     fs::remove_file(&fixtures).unwrap();
     assert_eq!(concord(folder.path(), &["connector", "check", "--strict"], "").status.code(), Some(1));

@@ -67,7 +67,8 @@ impl Problem {
 
     /// About a place in a file. `cut` is the column from which that line holds a secret.
     pub(crate) fn at(file: &str, text: &str, span: Span, cut: Option<u32>, what: impl Into<String>) -> Self {
-        let line = text.lines().nth(span.line.saturating_sub(1) as usize);
+        // What is about the file as a whole has no line.
+        let line = span.line.checked_sub(1).and_then(|line| text.lines().nth(line as usize));
         let excerpt = line.map(|line| Excerpt::of(line, span, cut));
         Self {
             file: file.to_owned(),
@@ -90,6 +91,11 @@ impl Problem {
     #[must_use]
     pub fn of_manifest(text: &str, error: connector::ManifestError) -> Self {
         let mut problem = Self::in_file(&error.file, text, error.line, error.column, error.what);
+        if let Some(excerpt) = &mut problem.excerpt {
+            let left = excerpt.line.chars().count().saturating_sub(problem.column.saturating_sub(1) as usize);
+            let word = excerpt.line.chars().skip(problem.column.saturating_sub(1) as usize);
+            excerpt.width = word_width(word).min(u32::try_from(left).unwrap_or(u32::MAX)).max(1);
+        }
         problem.hint = error.hint;
         problem
     }
@@ -147,6 +153,32 @@ fn credential_from(line: &str) -> Option<usize> {
     let value = value.trim();
     let reference = value.is_empty() || value.starts_with(['{', '[', '#', '&', '*', '|', '>']);
     (is_credential(name) && !reference).then(|| key.chars().count() + 2)
+}
+
+/// How many characters the key or value has that a line begins with: to its closing quote, or to what ends it.
+fn word_width(line: impl Iterator<Item = char>) -> u32 {
+    let line: Vec<char> = line.collect();
+    let wide = match line.first() {
+        Some(quote @ ('"' | '\'')) => {
+            let inside = line.iter().skip(1).position(|c| c == quote);
+            inside.map_or(line.len(), |at| at + 2)
+        }
+        // A table or list: its beginning.
+        Some('{' | '[') | None => 1,
+        Some(_) => {
+            let next = |at: usize| line.get(at + 1).copied().unwrap_or(' ');
+            let ends = |(at, c): (usize, &char)| match c {
+                ',' | ':' => next(at).is_whitespace(),
+                '#' => at > 0 && line.get(at - 1).is_some_and(|c| c.is_whitespace()),
+                '}' | ']' => true,
+                _ => false,
+            };
+            let ended = line.iter().enumerate().position(ends).unwrap_or(line.len());
+            let word = line.get(..ended).unwrap_or_default();
+            word.iter().rposition(|c| !c.is_whitespace()).map_or(1, |last| last + 1)
+        }
+    };
+    u32::try_from(wide).unwrap_or(u32::MAX)
 }
 
 /// Whether a key of a file names a credential.

@@ -67,6 +67,11 @@ impl<'a> Answer<'a> {
         Self { response, xml: None, json: OnceCell::from(Some(part.clone())), text: OnceCell::from(text) }
     }
 
+    /// Whether the body is read as XML.
+    pub(crate) fn is_xml(&self) -> bool {
+        self.xml.is_some() && XmlPlan::is_for(&self.response.body)
+    }
+
     /// The body as JSON, or as what stands for it.
     pub(crate) fn json(&self) -> Option<&Value> {
         self.json

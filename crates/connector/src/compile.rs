@@ -283,10 +283,12 @@ impl<'a> Compiler<'a> {
         let mut limits = Limits { concurrency: source.concurrency, buckets: Vec::new() };
         let mut gauges = Vec::new();
         for (name, bucket) in &source.buckets {
-            let name: Arc<str> = Arc::from(name.as_str());
+            let (name, at, bucket): (Arc<str>, _, _) =
+                (Arc::from(name.as_str()), bucket.referenced, &bucket.value);
             let per_ms = u64::try_from(bucket.per.0.as_millis()).unwrap_or(u64::MAX);
             if bucket.size == 0 || per_ms == 0 {
-                self.whole(
+                self.error(
+                    at,
                     format!("limits.buckets.{name}: `size` and `per` must be greater than nothing"),
                     "",
                 );
@@ -306,7 +308,8 @@ impl<'a> Compiler<'a> {
                 gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
             } else if bucket.used.is_some() || bucket.told {
                 let key = if bucket.told { "told" } else { "used" };
-                self.whole(
+                self.error(
+                    at,
                     format!("limits.buckets.{name}: `{key}` is about a header, and there is none"),
                     "add `remaining: HEADER`",
                 );

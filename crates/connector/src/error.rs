@@ -55,6 +55,14 @@ pub enum RenderError {
         /// What there is.
         known: String,
     },
+    /// The manifest does not say how the account is asked for.
+    #[error(
+        "connector `{connector}` has no `identity`: its manifest does not say how the account is asked for"
+    )]
+    Identity {
+        /// The connector.
+        connector: String,
+    },
     /// A value that the request is built from is absent or null.
     #[error(
         "`{slot}` has no value, and {place} of operation `{operation}` is built from it; map a field to it or make it required"
@@ -78,6 +86,14 @@ pub enum RenderError {
         place: String,
         /// Why, without the value.
         why: String,
+    },
+    /// A target path is none.
+    #[error("`{path}` is no target path: {why}; change the mapping")]
+    NoPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// Two target paths cannot both be written.
     #[error(

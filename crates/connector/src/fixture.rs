@@ -126,7 +126,8 @@ impl Fixtures {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, ManifestError> {
-        let source = serde_saphyr::from_str(yaml).map_err(|error| manifest::unreadable(file, &error))?;
+        let source =
+            serde_saphyr::from_str(yaml).map_err(|error| manifest::unreadable(file, yaml, &error))?;
         Ok(Self { source })
     }
 

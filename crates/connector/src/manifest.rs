@@ -1,5 +1,7 @@
 //! Manifests: reading, checking, and the ones that come with Concord.
 
+mod wording;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use crate::compile;
 use crate::connector::Connector;
 use crate::error::ManifestError;
 use crate::source::ManifestSource;
+
+pub(crate) use wording::unreadable;
 
 /// The largest manifest, in bytes.
 const BYTES_MAX: usize = 1 << 20;
@@ -68,7 +72,7 @@ impl Manifest {
             return Err(vec![ManifestError { file: name.to_owned(), line: 0, column: 0, what, hint }]);
         }
         let source: ManifestSource =
-            serde_saphyr::from_str(yaml).map_err(|error| vec![unreadable(name, &error)])?;
+            serde_saphyr::from_str(yaml).map_err(|error| vec![unreadable(name, yaml, &error)])?;
         let manifest = Self { file: Arc::from(name), source: Arc::new(source) };
         compile::bind(name, &manifest.source, &BTreeMap::new(), &BTreeMap::new(), true)?;
         Ok(manifest)
@@ -144,22 +148,4 @@ impl Manifest {
     ) -> Result<Connector, Vec<ManifestError>> {
         compile::bind(&self.file, &self.source, parameters, paths, false).map(Connector::new)
     }
-}
-
-/// What the YAML reader refused, with its place; unknown keys and variants get the nearest name.
-pub(crate) fn unreadable(file: &str, error: &serde_saphyr::Error) -> ManifestError {
-    let error = error.without_snippet();
-    let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-    let text = error.render();
-    let text = text.split(" at line ").next().unwrap_or_default().trim();
-    let (what, hint) = match text.split_once(", expected ") {
-        Some((what, expected)) if what.starts_with("unknown ") => {
-            let word = what.split('`').nth(1).unwrap_or_default();
-            let names = expected.trim_start_matches("one of").split([',', ' ']);
-            let names = names.map(|name| name.trim_matches('`')).filter(|name| !matches!(*name, "" | "or"));
-            (what.to_owned(), Some(canonical::suggest::hint(word, names)))
-        }
-        _ => (text.to_owned(), None),
-    };
-    ManifestError { file: file.to_owned(), line, column, what, hint }
 }

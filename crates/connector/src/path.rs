@@ -127,11 +127,13 @@ pub(crate) fn is_flat(fields: &Fields) -> bool {
     fields.keys().all(|key| !key.bytes().any(|b| matches!(b, b'.' | b'\\')))
 }
 
-/// Two target paths that cannot both hold a value.
+/// Why target paths make no object.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Clash {
-    pub(crate) one: String,
-    pub(crate) other: String,
+pub(crate) enum Clash {
+    /// Two that cannot both hold a value.
+    Inside { one: String, other: String },
+    /// One that is no path.
+    NoPath { path: String, why: &'static str },
 }
 
 /// Builds the nested object of flat target paths.
@@ -141,8 +143,8 @@ pub(crate) struct Clash {
 pub(crate) fn nest<'a>(fields: impl IntoIterator<Item = (&'a String, Value)>) -> Result<Fields, Clash> {
     let mut root = Fields::new();
     for (path, value) in fields {
-        let contradiction = |other: &str| Clash { one: path.clone(), other: other.to_owned() };
-        let keys = split(path).map_err(contradiction)?;
+        let contradiction = |other: &str| Clash::Inside { one: path.clone(), other: other.to_owned() };
+        let keys = split(path).map_err(|why| Clash::NoPath { path: path.clone(), why })?;
         let Some((last, way)) = keys.split_last() else { continue };
         let mut at = &mut root;
         for key in way {

@@ -96,10 +96,17 @@ impl Connector {
                 object: object.to_owned(),
                 known: self.objects().map(canonical::Object::as_str).collect::<Vec<_>>().join(", "),
             },
-            plan => {
-                let names =
-                    plan.into_iter().flat_map(|plan| plan.writes.iter().map(|write| &*write.spec.name));
-                let known = names.collect::<Vec<_>>().join(", ");
+            None => RenderError::Identity { connector },
+            Some(plan) => {
+                let reads = [
+                    ("list", plan.poll.is_some()),
+                    ("fetch", plan.fetch.is_some()),
+                    ("describe", plan.describe.is_some()),
+                ];
+                let reads = reads.into_iter().filter(|(_, has)| *has).map(|(name, _)| name);
+                let writes = plan.writes.iter().map(|write| &*write.spec.name);
+                let known = reads.chain(writes).collect::<Vec<_>>().join(", ");
+                let known = if known.is_empty() { "none".to_owned() } else { known };
                 RenderError::Operation { connector, object: object.to_owned(), operation, known }
             }
         }
@@ -195,6 +202,7 @@ impl RequestPlan {
                 RenderError::Unfit { operation, slot: slot.into(), place, why: why.into_owned() }
             }
             Flaw::Paths { one, other } => RenderError::Paths { one, other },
+            Flaw::NoPath { path, why } => RenderError::NoPath { path, why },
         }
     }
 }

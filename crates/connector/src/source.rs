@@ -6,17 +6,18 @@ mod answer;
 mod batch;
 mod body;
 mod describe;
+mod idempotency;
 mod listing;
 mod scope;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use canonical::Object;
 use guard::signature::Scheme;
-use ledger::IdempotencyClass;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
@@ -33,11 +34,13 @@ pub(crate) use answer::{
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
+pub(crate) use idempotency::IdempotencySource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
 pub(crate) use scope::ScopesSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
+pub(crate) use tree::Tree;
 
 /// The whole document.
 #[derive(Deserialize, Debug)]
@@ -155,7 +158,7 @@ pub(crate) struct LimitsSource {
     pub(crate) concurrency: Option<u32>,
     /// Windows and quotas by name.
     #[serde(default)]
-    pub(crate) buckets: BTreeMap<String, BucketSource>,
+    pub(crate) buckets: BTreeMap<String, Spanned<BucketSource>>,
     /// What calls draw from that name nothing themselves.
     #[serde(default)]
     pub(crate) every_call: Vec<Spanned<String>>,
@@ -211,16 +214,16 @@ pub(crate) struct RequestSource {
     pub(crate) headers: BTreeMap<String, Spanned<String>>,
     /// A JSON body.
     #[serde(default)]
-    pub(crate) json: Option<Spanned<Value>>,
+    pub(crate) json: Option<Spanned<Tree>>,
     /// The media type of the JSON or XML body.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// A form body.
     #[serde(default)]
-    pub(crate) form: Option<Spanned<Value>>,
+    pub(crate) form: Option<Spanned<Tree>>,
     /// An XML body: a table with the root as its key.
     #[serde(default)]
-    pub(crate) xml: Option<Spanned<Value>>,
+    pub(crate) xml: Option<Spanned<Tree>>,
     /// A GraphQL request.
     #[serde(default)]
     pub(crate) graphql: Option<Spanned<GraphQlSource>>,
@@ -426,64 +429,6 @@ pub(crate) struct WriteSource {
     /// filled in; empty, it names none.
     #[serde(default)]
     pub(crate) serial_by: Option<Spanned<String>>,
-}
-
-/// How an operation can be repeated without a second effect; see [`IdempotencyClass`].
-#[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case", tag = "class", deny_unknown_fields)]
-pub(crate) enum IdempotencySource {
-    /// The target gives the first answer again for the same key.
-    NativeKey {
-        /// Seconds a key lives there.
-        ttl_s: u64,
-        /// How an answer says that it is given again; absent: it does not say.
-        #[serde(default)]
-        replayed: Option<ReplayedSource>,
-    },
-    /// Repeating it is harmless.
-    Upsert {},
-    /// Look first.
-    SearchFirst {
-        /// Milliseconds until the target's search sees a write.
-        index_lag_ms: u64,
-    },
-    /// Look when in doubt.
-    MarkerField {
-        /// Milliseconds until the target's search sees a write.
-        index_lag_ms: u64,
-    },
-    /// Nothing helps.
-    None {},
-}
-
-impl IdempotencySource {
-    /// The class, as all rooms know it.
-    pub(crate) const fn class(&self) -> IdempotencyClass {
-        match *self {
-            Self::NativeKey { ttl_s, .. } => IdempotencyClass::NativeKey { ttl_s },
-            Self::Upsert {} => IdempotencyClass::Upsert,
-            Self::SearchFirst { index_lag_ms } => IdempotencyClass::SearchFirst { index_lag_ms },
-            Self::MarkerField { index_lag_ms } => IdempotencyClass::MarkerField { index_lag_ms },
-            Self::None {} => IdempotencyClass::None,
-        }
-    }
-
-    /// How an answer says that it is given again.
-    pub(crate) const fn replayed(&self) -> Option<&ReplayedSource> {
-        match self {
-            Self::NativeKey { replayed, .. } => replayed.as_ref(),
-            _ => None,
-        }
-    }
-}
-
-/// The header of an answer that the target had stored under the key; without `equals` it must only be there.
-#[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ReplayedSource {
-    pub(crate) header: String,
-    #[serde(default)]
-    pub(crate) equals: Option<String>,
 }
 
 /// What an operation is chosen for.

@@ -118,6 +118,8 @@ pub(crate) enum Flaw {
     Unfit { slot: Box<str>, why: Cow<'static, str> },
     /// Target paths contradict each other.
     Paths { one: String, other: String },
+    /// A target path is none.
+    NoPath { path: String, why: &'static str },
 }
 
 impl Slot {
@@ -281,8 +283,13 @@ impl Source {
 fn of_fields<'a>(fields: Option<&'a Fields>, path: Option<&str>) -> Result<Option<Cow<'a, Value>>, Flaw> {
     let Some(fields) = fields else { return Ok(None) };
     let Some(path) = path else {
-        let nested = path::nest(fields.iter().map(|(key, value)| (key, value.clone())))
-            .map_err(|path::Clash { one, other }| Flaw::Paths { one, other })?;
+        let nested =
+            path::nest(fields.iter().map(|(key, value)| (key, value.clone()))).map_err(
+                |clash| match clash {
+                    path::Clash::Inside { one, other } => Flaw::Paths { one, other },
+                    path::Clash::NoPath { path, why } => Flaw::NoPath { path, why },
+                },
+            )?;
         return Ok(Some(Cow::Owned(Value::Object(nested))));
     };
     match fields.get(path) {

@@ -309,8 +309,6 @@ pub(crate) fn refusal(answer: &Response, said: &str) -> TokenAnswer {
         let after = after.map(|text| format!(", retry after {text}")).unwrap_or_default();
         TokenAnswer::Later(format!("it answers {status}{said}{after}"))
     } else {
-        TokenAnswer::Refused(format!(
-            "it answers {status}{said}; check the credentials, then register them again"
-        ))
+        TokenAnswer::Refused(format!("it answers {status}{said}; check the credentials in the system's file"))
     }
 }

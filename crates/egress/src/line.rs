@@ -186,7 +186,7 @@ impl Line {
         match flow.read(refresh.as_ref(), &answer) {
             TokenAnswer::Granted(grant) => Ok(self.grant(grant)),
             TokenAnswer::Refused(why) => Err(AuthoriseError::Refused(format!(
-                "system {}: its token endpoint refuses: {why}",
+                "system {}: it grants no credential: {why}",
                 self.system
             ))),
             TokenAnswer::Later(why) => {

@@ -110,6 +110,7 @@ fn default_message(answer: &Answer<'_>) -> String {
     let response = answer.response;
     let kind = match (response.body.is_empty(), answer.json().is_some()) {
         (true, _) => "no body",
+        (false, true) if answer.is_xml() => "an XML body without a message where one was looked for",
         (false, true) => "a JSON body without a message where one was looked for",
         (false, false) => "a body that is not JSON",
     };

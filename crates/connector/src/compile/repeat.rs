@@ -41,7 +41,10 @@ impl Compiler<'_> {
         request: &RequestPlan,
         probe: Option<&ProbePlan>,
     ) {
-        let at = source.idempotency.referenced;
+        let at = source.idempotency.value.class.referenced;
+        for (at, what, hint) in source.idempotency.value.faults() {
+            self.error(at, what, hint);
+        }
         if source.serves.is_empty() {
             let hint = "say what it is for: `for: [create]`, or `[notify]` where only routes name it";
             self.error(at, format!("`{name}` is chosen for nothing: `for` is empty"), hint);
@@ -66,8 +69,9 @@ impl Compiler<'_> {
 
     /// A native key is sent, and lives.
     fn check_key(&mut self, name: &str, source: &WriteSource, request: &RequestPlan, ttl_s: u64) {
-        let at = source.idempotency.referenced;
-        if ttl_s == 0 {
+        let at = source.idempotency.value.class.referenced;
+        if let Some(ttl) = source.idempotency.value.ttl_s.as_ref().filter(|_| ttl_s == 0) {
+            let at = ttl.referenced;
             let hint = "say for how many seconds the vendor keeps a key, such as `ttl_s: 86400`";
             self.error(at, format!("`{name}`: a key that lives for no time is none"), hint);
         }
@@ -100,7 +104,7 @@ impl Compiler<'_> {
         };
         if source.serves.iter().copied().any(makes) && !request.mentions(Parts::All, &own) {
             self.error(
-                source.idempotency.referenced,
+                source.idempotency.value.class.referenced,
                 format!("`{name}` is `upsert`, and nothing in it names the object that it makes"),
                 "put `{key}` or a `{fields.NAME}` into the path, the query or a key of its own, where the vendor tells objects \
                  apart; or choose another class",

@@ -12,7 +12,7 @@ use crate::body::Node;
 use crate::exchange::Credential;
 use crate::graphql::{self, Mismatch};
 use crate::plan::{BodyPlan, Pair, RequestPlan};
-use crate::source::{BindSource, GraphQlSource, Method, RequestSource, SqlSource};
+use crate::source::{BindSource, GraphQlSource, Method, RequestSource, SqlSource, Tree};
 use crate::spec::Charge;
 use crate::statement::{Bind, Statement};
 use crate::template::{Allowed, Environment, Place, Template};
@@ -165,14 +165,14 @@ impl Compiler<'_> {
         }
     }
 
-    fn xml(&mut self, body: &Spanned<Value>, content_type: Box<str>, allowed: Allowed) -> BodyPlan {
+    fn xml(&mut self, body: &Spanned<Tree>, content_type: Box<str>, allowed: Allowed) -> BodyPlan {
         let before = self.errors.len();
         let node = self.node(body, allowed);
         if self.errors.len() == before
             && let Err((place, why)) = crate::xml::check(&node)
         {
             let what = if place.is_empty() { why.to_owned() } else { format!("{place}: {why}") };
-            self.error(body.referenced, what, "");
+            self.error(body.value.place(&place).unwrap_or(body.referenced), what, "");
         }
         BodyPlan::Xml { node, content_type }
     }
@@ -211,10 +211,10 @@ impl Compiler<'_> {
         BodyPlan::GraphQl { head: head.into(), variables }
     }
 
-    pub(super) fn node(&mut self, body: &Spanned<Value>, allowed: Allowed) -> Node {
+    pub(super) fn node(&mut self, body: &Spanned<Tree>, allowed: Allowed) -> Node {
         let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
-        Node::parse(&body.value, &environment).unwrap_or_else(|(place, fault)| {
-            self.fault(body.referenced, &place, fault);
+        Node::parse(&body.value.value, &environment).unwrap_or_else(|(place, fault)| {
+            self.fault(body.value.place(&place).unwrap_or(body.referenced), &place, fault);
             Node::Fixed(b"null".as_slice().into())
         })
     }

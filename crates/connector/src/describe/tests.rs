@@ -179,7 +179,7 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("string: text", "string: txt"),
-        ["desk.yaml:16:23: unknown variant `txt`; did you mean `text`?"]
+        ["desk.yaml:16:23: unknown word `txt`; did you mean `text`?"]
     );
     assert_eq!(
         wrong("{object}", "{objct}"),
@@ -187,6 +187,6 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("chars_max:", "char_max:"),
-        ["desk.yaml:21:7: unknown field `char_max`; did you mean `chars_max`?"]
+        ["desk.yaml:21:7: unknown key `char_max`; did you mean `chars_max`?"]
     );
 }

@@ -172,6 +172,6 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("operation: Put", "operaton: Put"),
-        ["desk.yaml:26:13: unknown field `operaton`; did you mean `operation`?"]
+        ["desk.yaml:26:13: unknown key `operaton`; did you mean `operation`?"]
     );
 }

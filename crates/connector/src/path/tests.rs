@@ -44,9 +44,11 @@ fn target_paths_nest_and_contradictions_are_named() {
         build(json!({"a.b": 1, "a.c.d": 2, r"e\.f": 3})).unwrap(),
         fields(json!({"a": {"b": 1, "c": {"d": 2}}, "e.f": 3}))
     );
-    let clash = |one: &str, other: &str| Err(Clash { one: one.to_owned(), other: other.to_owned() });
+    let clash = |one: &str, other: &str| Err(Clash::Inside { one: one.to_owned(), other: other.to_owned() });
     assert_eq!(build(json!({"a": 1, "a.b": 2})), clash("a.b", "a"));
     assert_eq!(build(json!({"a.b": 2, "a.b.c": 1})), clash("a.b.c", "b"));
+    let why = "a path must not hold an empty key: two dots meet, or one stands at its start or end";
+    assert_eq!(build(json!({"": 1})), Err(Clash::NoPath { path: String::new(), why }));
     assert!(is_flat(&fields(json!({"a": 1}))) && !is_flat(&fields(json!({"a.b": 1}))));
 }
 

@@ -85,7 +85,7 @@ fn what_is_wrong_with_a_signature_has_a_place_and_a_way_out() {
             "desk.yaml:6:5: hmac.`{key_id}` is used, and not given; add `key_id: NAME` of a secret",
         ),
         ("{method}", "{method", "desk.yaml:6:5: hmac.sign: a `{` without its `}`: write `{{` for a brace"),
-        ("secret: key", "secrte: key", "desk.yaml:7:7: unknown field `secrte`; did you mean `secret`?"),
+        ("secret: key", "secrte: key", "desk.yaml:7:7: unknown key `secrte`; did you mean `secret`?"),
     ] {
         assert_eq!(wrong(SIGNED, from, to), [told]);
     }
@@ -111,7 +111,7 @@ fn what_is_wrong_with_a_log_in_has_a_place_and_a_way_out() {
             "      user: user\n      form: {a: b}",
             "desk.yaml:8:5: session.a log-in has one body: `json` or `form`; remove one",
         ),
-        ("prefix:", "prefx:", "desk.yaml:12:7: unknown field `prefx`; did you mean `prefix`?"),
+        ("prefix:", "prefx:", "desk.yaml:12:7: unknown key `prefx`; did you mean `prefix`?"),
     ] {
         assert_eq!(wrong(SESSION, from, to), [told]);
     }

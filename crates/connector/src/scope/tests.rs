@@ -133,7 +133,7 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     };
     assert_eq!(
         wrong("  given: Settings → API\n", "  gievn: x\n"),
-        ["desk.yaml:9:3: unknown field `gievn`; did you mean `given`?"]
+        ["desk.yaml:9:3: unknown key `gievn`; did you mean `given`?"]
     );
     assert_eq!(
         wrong("hooks_{object}", "hooks_{objct}"),

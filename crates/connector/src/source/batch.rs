@@ -2,11 +2,10 @@
 
 use ledger::Lane;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use super::RequestSource;
 use super::answer::{AnswerSource, BodyTest, RuleSource};
+use super::{RequestSource, Tree};
 use crate::moment::Span;
 
 /// The batch form of a write operation. A single record goes by the operation itself.
@@ -21,7 +20,7 @@ pub(crate) struct BatchSource {
     /// The request. Its JSON body holds `{records}` where the list goes; `{intent}` is the batch's own id.
     pub(crate) request: RequestSource,
     /// One record in that list.
-    pub(crate) record: Spanned<Value>,
+    pub(crate) record: Spanned<Tree>,
     /// The list of results; the empty path is the whole body. Absent: whoever is in no error was taken.
     #[serde(default)]
     pub(crate) results: Option<Spanned<String>>,

@@ -1,8 +1,9 @@
 //! SQL statements: a fixed text, and values that are bound to it.
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
+
+use super::Tree;
 
 /// A statement for a database.
 #[derive(Deserialize, Debug, Clone)]
@@ -23,7 +24,7 @@ pub(crate) struct BindSource {
     #[serde(rename = "type")]
     pub(crate) kind: BindType,
     /// What it is: as in a JSON body.
-    pub(crate) value: Spanned<Value>,
+    pub(crate) value: Spanned<Tree>,
     /// When it is missing it is null, and the request goes all the same.
     #[serde(default)]
     pub(crate) optional: bool,

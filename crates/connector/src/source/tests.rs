@@ -14,6 +14,7 @@ use super::answer::{
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
 use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
+use super::idempotency::{ClassName, ReplayedSource};
 use super::listing::{
     CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
     TypeRule, WebhookSource,
@@ -22,8 +23,7 @@ use super::scope::ScopesSource;
 use super::{
     Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
     IdempotencySource, IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource,
-    ParameterKind, ParameterSource, ProbeSource, ReplayedSource, RequestSource, Serves, ShapeSource,
-    SqlSource, WriteSource,
+    ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::moment::{Form, Unit};
@@ -97,6 +97,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("false_is_null", keys::<FalseSource>()),
         ("fetch", keys::<FetchSource>()),
         ("write", keys::<WriteSource>()),
+        ("idempotency", keys::<IdempotencySource>()),
         ("replayed", keys::<ReplayedSource>()),
         ("probe", keys::<ProbeSource>()),
         ("answer", keys::<AnswerSource>()),
@@ -175,7 +176,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
     let classes = &schema["$defs"]["idempotency"]["properties"]["class"]["enum"];
     let classes: Names =
         classes.as_array().unwrap().iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    assert_eq!(classes, names::<IdempotencySource>("class: '@'"));
+    assert_eq!(classes, words::<ClassName>());
 }
 
 #[test]

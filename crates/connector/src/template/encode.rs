@@ -111,11 +111,14 @@ impl Language {
         match self {
             Self::Sql => (
                 "SQL",
-                "end it with `|sql`, `|integer`, `|word`, `|names`, `|guid`, `|rfc3339` or `|date_time`",
+                "end it with `|sql`, `|integer`, `|from_one`, `|word`, `|names`, `|guid`, `|rfc3339`, `|ms`, `|s`, `|date_time`, \
+                 `|date_time_us`, `|md5_hex` or `|md5_lower_hex`",
             ),
-            Self::Odata => {
-                ("OData", "end it with `|odata`, `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`")
-            }
+            Self::Odata => (
+                "OData",
+                "end it with `|odata`, `|integer`, `|from_one`, `|word`, `|names`, `|guid`, `|rfc3339`, `|ms`, `|s`, `|md5_hex` \
+                     or `|md5_lower_hex`",
+            ),
             Self::Statement => (
                 "a statement",
                 "a name ends in `|identifier` or `|each:TEXT`; a value goes under `binds`, and `$1` stands for it",

@@ -179,6 +179,7 @@ impl Slot {
             Err(Flaw::Paths { one, other }) => {
                 Err(Fault::new(format!("`{one}` and `{other}` contradict"), ""))
             }
+            Err(Flaw::NoPath { path, why }) => Err(Fault::new(format!("`{path}` is no target path"), why)),
         }
     }
 

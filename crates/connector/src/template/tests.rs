@@ -57,6 +57,7 @@ fn render(text: &str, place: Place) -> Result<String, String> {
         Flaw::Missing { slot } => format!("missing {slot}"),
         Flaw::Unfit { slot, why } => format!("{slot}: {why}"),
         Flaw::Paths { one, other } => format!("{one} against {other}"),
+        Flaw::NoPath { path, why } => format!("{path}: {why}"),
     })
 }
 

@@ -41,7 +41,7 @@ fn the_sound_one_is_sound() {
 #[test]
 fn mistakes_are_told_with_their_place_and_what_would_be_right() {
     for (from, to, told) in [
-        ("about: a toy", "abuot: a toy", "toy.yaml:3:1: unknown field `abuot`; did you mean `about`?"),
+        ("about: a toy", "abuot: a toy", "toy.yaml:3:1: unknown key `abuot`; did you mean `about`?"),
         (
             "things: {kind: thing}",
             "things: {kind: thnig, shape: {id: id}}",
@@ -56,20 +56,20 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         (
             "{fields}",
             "{fields|text_s}",
-            "toy.yaml:16:71: ...: there is no encoder `text_s`; did you mean `texts`?",
+            "toy.yaml:16:79: ...: there is no encoder `text_s`; did you mean `texts`?",
         ),
-        ("'{fields}'", "'x'", "toy.yaml:16:71: ...: `...` needs one slot; write `\"...\": \"{fields}\"`"),
+        ("'{fields}'", "'x'", "toy.yaml:16:79: ...: `...` needs one slot; write `\"...\": \"{fields}\"`"),
         (
             "limits: [calls]",
             "limits: [cals]",
             "toy.yaml:16:101: there is no limit `cals`; did you mean `calls`?",
         ),
-        ("method: PUT", "method: PTU", "toy.yaml:16:27: unknown variant `PTU`; did you mean `PUT`?"),
-        ("class: upsert", "class: upset", "toy.yaml:15:23: unknown variant `upset`; did you mean `upsert`?"),
+        ("method: PUT", "method: PTU", "toy.yaml:16:27: unknown word `PTU`; did you mean `PUT`?"),
+        ("class: upsert", "class: upset", "toy.yaml:15:30: unknown word `upset`; did you mean `upsert`?"),
         (
             "class: upsert",
             "class: upsert, replayed: {header: x-again}",
-            "toy.yaml:15:9: unknown field `replayed`; there is none to choose from",
+            "toy.yaml:15:48: `upsert` takes no `replayed`; remove it, or choose the class that it belongs to",
         ),
         (
             "per: 1s",
@@ -119,7 +119,7 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         (
             "class: upsert",
             "class: search_first, index_lag_ms: 1",
-            "toy.yaml:15:22: `put` is `search_first` and has no `probe`; say how its effect is found, or choose another class",
+            "toy.yaml:15:30: `put` is `search_first` and has no `probe`; say how its effect is found, or choose another class",
         ),
     ] {
         assert_eq!(refused(from, to), [told], "{to}");
@@ -132,8 +132,9 @@ fn sql_and_unsigned_webhooks_are_held_to_their_rules() {
     assert_eq!(
         told,
         [
-            "toy.yaml:16:71: q: `{key}` in SQL has no encoder that keeps its value in place; end it with `|sql`, \
-          `|integer`, `|word`, `|names`, `|guid`, `|rfc3339` or `|date_time`"
+            "toy.yaml:16:75: q: `{key}` in SQL has no encoder that keeps its value in place; end it with `|sql`, \
+          `|integer`, `|from_one`, `|word`, `|names`, `|guid`, `|rfc3339`, `|ms`, `|s`, `|date_time`, `|date_time_us`, `|md5_hex` or \
+          `|md5_lower_hex`"
         ]
     );
     let told = refused("path: '/{parameter.list}/{key}'", "path: 'odata:/{parameter.list}(k={key})'");
@@ -141,7 +142,7 @@ fn sql_and_unsigned_webhooks_are_held_to_their_rules() {
         told,
         [
             "toy.yaml:16:38: `{key}` in OData has no encoder that keeps its value in place; end it with `|odata`, \
-          `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`"
+          `|integer`, `|from_one`, `|word`, `|names`, `|guid`, `|rfc3339`, `|ms`, `|s`, `|md5_hex` or `|md5_lower_hex`"
         ]
     );
     let told = refused(
@@ -224,13 +225,13 @@ fn ways_to_authenticate_are_filled_and_what_is_used_needs_its_header() {
     assert_eq!(
         refused("{size: 5, per: 1s}", "{size: 5, per: 1s, used: api-usage}"),
         [
-            "toy.yaml: limits.buckets.calls: `used` is about a header, and there is none; add `remaining: HEADER`"
+            "toy.yaml:8:20: limits.buckets.calls: `used` is about a header, and there is none; add `remaining: HEADER`"
         ]
     );
     assert_eq!(
         refused("{size: 5, per: 1s}", "{size: 5, per: 1s, told: true}"),
         [
-            "toy.yaml: limits.buckets.calls: `told` is about a header, and there is none; add `remaining: HEADER`"
+            "toy.yaml:8:20: limits.buckets.calls: `told` is about a header, and there is none; add `remaining: HEADER`"
         ]
     );
 }

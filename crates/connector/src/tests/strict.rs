@@ -60,25 +60,25 @@ fn a_class_whose_promise_the_request_cannot_keep() {
     told(
         ", headers: {idempotency-key: '{intent}'}, json: {ref: '{key}', a: '{fields}'}}\n        probe:\n          request: {method: GET, path: /things, query: {ref: '{key}'}}\n          answer: {found: list, id: id}",
         ", json: {a: '{fields}'}}",
-        "toy.yaml:23:22: `make` is `native_key` and sends no key; put `{intent}` where the vendor takes it, such as `headers: \
+        "toy.yaml:23:30: `make` is `native_key` and sends no key; put `{intent}` where the vendor takes it, such as `headers: \
          {idempotency-key: \"{intent}\"}`, or choose another class",
     );
     told(
         "ttl_s: 86400",
         "ttl_s: 0",
-        "toy.yaml:23:22: `make`: a key that lives for no time is none; say for how many seconds the vendor \
+        "toy.yaml:23:49: `make`: a key that lives for no time is none; say for how many seconds the vendor \
          keeps a key, such as `ttl_s: 86400`",
     );
     told(
         "{class: upsert}\n        request: {method: PUT, path: '/things/{id}', json: '{fields}'}",
         "{class: native_key, ttl_s: 60}\n        request: {method: PUT, path: '/things/{id}', json: {a: '{fields}', k: '{key}'}}",
-        "toy.yaml:30:22: `change` is `native_key`, and sends `{key}` for more than `create` and `notify`; that is the same for each \
+        "toy.yaml:30:30: `change` is `native_key`, and sends `{key}` for more than `create` and `notify`; that is the same for each \
          change of a record, and the vendor would answer the second as it did the first: send `{intent}`",
     );
     told(
         "{class: native_key, ttl_s: 86400}\n        request: {method: POST, path: /things, headers: {idempotency-key: '{intent}'}, json: {ref: '{key}', a: '{fields}'}}\n        probe:\n          request: {method: GET, path: /things, query: {ref: '{key}'}}\n          answer: {found: list, id: id}",
         "{class: upsert}\n        request: {method: POST, path: /things, json: '{fields}'}",
-        "toy.yaml:23:22: `make` is `upsert`, and nothing in it names the object that it makes; put `{key}` or a `{fields.NAME}` into \
+        "toy.yaml:23:30: `make` is `upsert`, and nothing in it names the object that it makes; put `{key}` or a `{fields.NAME}` into \
          the path, the query or a key of its own, where the vendor tells objects apart; or choose another class",
     );
     for class in ["native_key, ttl_s: 86400", "search_first, index_lag_ms: 0"] {
@@ -129,7 +129,7 @@ fn a_call_that_does_not_say_what_it_is_about() {
     told(
         "for: [update]",
         "for: []",
-        "toy.yaml:30:22: `change` is chosen for nothing: `for` is empty; say what it is for: `for: [create]`, or `[notify]` where \
+        "toy.yaml:30:30: `change` is chosen for nothing: `for` is empty; say what it is for: `for: [create]`, or `[notify]` where \
          only routes name it",
     );
     told(
@@ -345,6 +345,21 @@ fn what_has_no_entries_is_not_spread() {
     told(
         "json: '{fields}'",
         "json: {'...': '{key}', a: '{fields}'}",
-        "toy.yaml:31:60: ...: `...` takes the entries of an object, and this is none; write `\"...\": \"{fields}\"`",
+        "toy.yaml:31:68: ...: `...` takes the entries of an object, and this is none; write `\"...\": \"{fields}\"`",
+    );
+}
+
+#[test]
+fn a_call_that_there_is_not_is_named() {
+    let connector = Manifest::parse("toy.yaml", SOUND).unwrap().with_parameters(&BTreeMap::new()).unwrap();
+    let told = |call: &Call| connector.render(call).unwrap_err().to_string();
+    assert_eq!(
+        told(&Call::Identity),
+        "connector `toy` has no `identity`: its manifest does not say how the account is asked for"
+    );
+    let object = canonical::Object::new("things").unwrap();
+    assert_eq!(
+        told(&Call::Describe { object }),
+        "object `things` of connector `toy` has no operation `describe`; it has: list, fetch, change, make"
     );
 }

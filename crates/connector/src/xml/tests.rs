@@ -223,15 +223,15 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     };
     assert_eq!(
         wrong("- Put:", "- Pu t:"),
-        ["desk.yaml:23:13: s:Envelope.s:Body.0.Pu t: this is not an element's name"]
+        ["desk.yaml:26:25: s:Envelope.s:Body.0.Pu t: this is not an element's name"]
     );
     assert_eq!(
         wrong("{\"@key\": \"{key}\"", "{\"@key\": [x]"),
-        ["desk.yaml:23:13: s:Envelope.s:Body.0.Put.@key: an attribute is a text"]
+        ["desk.yaml:26:33: s:Envelope.s:Body.0.Put.@key: an attribute is a text"]
     );
     assert_eq!(
         wrong("\"{key}\"", "\"{kye}\""),
-        ["desk.yaml:23:13: s:Envelope.s:Body.0.Put.@key: there is no `{kye}` here; did you mean `key`?"]
+        ["desk.yaml:26:33: s:Envelope.s:Body.0.Put.@key: there is no `{kye}` here; did you mean `key`?"]
     );
     assert_eq!(
         wrong("          xml:\n", "          json: {a: 1}\n          xml:\n"),
@@ -239,6 +239,6 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("answers: {xml: {lists: [row]}}", "answers: {xml: {list: [row]}}"),
-        ["desk.yaml:6:17: unknown field `list`; did you mean `lists`?"]
+        ["desk.yaml:6:17: unknown key `list`; did you mean `lists`?"]
     );
 }

@@ -132,10 +132,11 @@ impl Session {
         };
         let error = self.login.error.as_ref().and_then(|path| value_at(path, &body));
         if let Some(error) = error.filter(|error| !error.is_null() && **error != Value::Bool(false)) {
-            let kind = error.as_str().or_else(|| error.get(0)?.as_str()).unwrap_or("an unknown kind");
+            let kind = error.as_str().or_else(|| error.get(0)?.as_str()).unwrap_or_default();
             let kind: String = kind.chars().filter(|c| c.is_ascii_alphanumeric()).take(60).collect();
+            let kind = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
             return TokenAnswer::Refused(format!(
-                "its log-in answers an error ({kind}); check user and password"
+                "its log-in answers an error{kind}; check user and password"
             ));
         }
         let credential = match self.filled(&self.login.credential, Some((&body, answer))) {

@@ -21,7 +21,7 @@ use crate::turn::{Ack, Arrival, Effect, Input, Machine, Notice, Offer, Order, Or
 
 const LISTED: &str = "connector: listed\nversion: \"1\"\nabout: A system.\nobjects:\n";
 const OBJECT: &str = "    shape: {id: id, order: {path: changed, unit: ms}}\n    poll:\n      every: 60s\n      lookback: 1m\n      \
-    request: {method: GET, path: /x, query: {since: \"{since|ms}\"}, timeout: 1s}\n      items: items\n      \
+    request: {method: GET, path: /x, query: {since: \"{since|ms}\", skip: \"{page}\"}, timeout: 1s}\n      items: items\n      \
     mark: {path: changed, form: ms}\n      sorting: ascending\n      page: {offset: {}}\n      size: 10\n    writes:\n      \
     put:\n        for: [create, update]\n        idempotency: {class: upsert}\n        processing_max: 1s\n        \
     request: {method: PUT, path: \"/x/{key}\", json: \"{fields}\", timeout: 1s}\n        answer: {id: {path: id}}\n";
