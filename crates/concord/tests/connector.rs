@@ -175,6 +175,24 @@ fn crm() -> Crm {
 }
 
 #[test]
+fn an_answer_without_the_account_is_no_success() {
+    let crm = crm();
+    let folder = crm.folder.path();
+    change(&folder.join("connectors/shop.yaml"), "path: portalId", "path: account");
+    let tried = concord(folder, &["connector", "try", "crm", "identity", "-o", "json"], "");
+    assert_eq!(tried.status.code(), Some(1), "{}", talk(&tried));
+    assert!(talk(&tried).contains("there is no account id at account"), "{}", talk(&tried));
+    let sheet = data(&tried);
+    assert_eq!(
+        (&sheet["reads"], &sheet["unread"]),
+        (&Value::Null, &json!("there is no account id at account"))
+    );
+    let case = concord(folder, &["connector", "try", "crm", "identity", "--fixture"], "");
+    assert!(!case.status.success() && case.stdout.is_empty(), "{}", talk(&case));
+    assert!(talk(&case).contains("mend the manifest first"), "{}", talk(&case));
+}
+
+#[test]
 fn one_call_to_a_real_system_is_shown_without_values_and_explained() {
     let crm = crm();
     let folder = crm.folder.path();

@@ -51,14 +51,17 @@ impl Compiler<'_> {
             None => 1,
         };
         let request = self.list(object, source);
-        if source.every.0 < EVERY_MIN {
-            let at = source.request.path.referenced;
-            self.error(at, format!("objects.{object}.poll: `every` is too short"), "at least 100 ms");
+        if source.every.value.0 < EVERY_MIN {
+            self.error(
+                source.every.referenced,
+                format!("objects.{object}.poll: `every` is too short"),
+                "at least 100 ms",
+            );
         }
         let start: Box<str> = request.path.start().into();
         PollPlan {
             spec: PollSpec {
-                every: source.every.0,
+                every: source.every.value.0,
                 lookback,
                 deletes: source.deletes,
                 hint: source.hint,

@@ -78,7 +78,8 @@ impl Compiler<'_> {
         if request.mentions(Parts::All, &|one| *one == Source::Intent) {
             return;
         }
-        if !request.mentions(Parts::All, &|one| *one == Source::Key) {
+        // In a path it says which object is meant, and no vendor takes that for a key.
+        if !request.mentions(Parts::Content, &|one| *one == Source::Key) {
             self.error(
                 at,
                 format!("`{name}` is `native_key` and sends no key"),

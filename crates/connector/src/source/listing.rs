@@ -60,7 +60,7 @@ pub(crate) struct PollSource {
     #[serde(default)]
     pub(crate) with: Vec<Spanned<String>>,
     /// How often, unless the configuration says otherwise.
-    pub(crate) every: Span,
+    pub(crate) every: Spanned<Span>,
     /// How far each listing reaches behind the last one's end.
     #[serde(default)]
     pub(crate) lookback: Option<Span>,

@@ -175,7 +175,7 @@ fn a_poll_that_stands_still() {
     told(
         "every: 30s",
         "every: 0s",
-        "toy.yaml:15:36: objects.things.poll: `every` is too short; at least 100 ms",
+        "toy.yaml:14:14: objects.things.poll: `every` is too short; at least 100 ms",
     );
 }
 
