@@ -43,9 +43,9 @@ pub(crate) struct ConnectorOf {
 /// Which manifests are checked.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "With --strict, fixtures must be there, hold, and show every operation and the outcomes `applied`, \
-    `rate_limited`, `validation` and `uncertain`, and no question of the manifest may be open: what nobody has shown, \
-    nobody knows.\n\nThe command ends with 1 when \
+    after_help = "With --strict, fixtures must be there, hold, and show every operation, the outcomes `applied`, `rate_limited`, \
+    `validation` and `uncertain` and those that a rule names, the key of each `native_key` write, and a message of each \
+    rule; and no question of the manifest may be open: what nobody has shown, nobody knows.\n\nThe command ends with 1 when \
     anything is wrong; each problem is named with its place."
 )]
 pub(crate) struct ConnectorCheck {
