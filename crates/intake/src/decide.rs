@@ -39,12 +39,18 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
             }
             return verdict;
         }
+        Identity::Next { record, link } => {
+            let accepted = second::goes_on(context, view, incoming, record, link);
+            apply(view, incoming, &accepted);
+            return Verdict::Accept(Box::new(accepted));
+        }
         Identity::Nobody => return nobody(view, incoming),
         Identity::Look => {
             return Verdict::Accept(Box::new(Accepted { refetch: true, ..Accepted::default() }));
         }
         Identity::Wait => return Verdict::Wait,
         Identity::Quarantine(reason) => return Verdict::Quarantine(reason),
+        Identity::Duplicate(reason, first) => return Verdict::Duplicate { reason, first },
     };
     let references = match identity::references(view, incoming) {
         Ok(references) => references,

@@ -10,7 +10,7 @@ use ledger::{Reason, Subject};
 use store::{Fetch, Op, Require};
 
 use super::item::{Item, Task};
-use super::prepare::{MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY};
+use super::prepare::{DUPLICATE, MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -74,7 +74,7 @@ impl Built {
                 self.ops.push(Op::PutMatch { tenant, entity, key, value, record: id });
             }
         }
-        self.link(accepted.link, accepted.unlink);
+        self.link(accepted.link, accepted.unlink, now);
         if let Some(link) = accepted.rehomed {
             // It was linked to a record that was merged into this one: that goes by the record's version.
             self.ops.push(Op::PutLink(link));
@@ -128,10 +128,14 @@ impl Built {
         }
     }
 
-    pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
+    pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>, now: Wall) {
         if let Some(link) = unlink {
-            self.dropped.insert(link.external());
+            let (tenant, external) = (link.tenant.clone(), link.external());
+            self.dropped.insert(external.clone());
             self.ops.push(Op::DropLink(link));
+            // What was a duplicate beside it may be the record's own now.
+            self.ops.push(Op::WakeMessages { tenant, external, at: now });
+            self.linked = true;
         }
         if let Some(link) = link {
             // What this unit itself unlinks was linked before it, and is free by then.
@@ -170,6 +174,16 @@ impl Built {
         item.message.waiting = Some(waiting);
         self.marks.push(Mark::MessageParked { source: item.source.clone() });
         item
+    }
+
+    /// The item's message waits for its record's object to be gone: it is a duplicate beside that one.
+    pub(super) fn await_end(&mut self, item: &mut Item, reason: &Reason, first: ExternalRef) {
+        // An end that comes before this is kept would wake nobody.
+        let external = first.clone();
+        self.require
+            .extend(reason.candidates.first().map(|record| Require::LinkedTo { record: *record, external }));
+        item.message.deadline = None;
+        item.message.waiting = Some(first);
     }
 
     pub(super) fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
@@ -226,7 +240,8 @@ impl Built {
         let now = turn.now.wall;
         self.origin(&item, now);
         let mut how = TakenAs::Accepted;
-        if why.as_ref().is_some_and(|why| why.class != MISSING_LINK) {
+        let waits = why.as_ref().is_none_or(|why| [MISSING_LINK, DUPLICATE].contains(&why.class.as_str()));
+        if !waits {
             item.message.waiting = None;
         }
         if item.message.event_id.is_none() {
@@ -242,11 +257,16 @@ impl Built {
         }
         if let (Some(event_id), false) = (&item.message.event_id, item.stored) {
             let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
-            self.require.push(Require::Unseen {
-                tenant: tenant.clone(),
-                source: source.clone(),
-                event_id: event_id.clone(),
-            });
+            if item.renamed {
+                let (tenant, source) = (tenant.clone(), source.clone());
+                self.ops.push(Op::Unsee { tenant, source, event_id: event_id.clone() });
+            } else {
+                self.require.push(Require::Unseen {
+                    tenant: tenant.clone(),
+                    source: source.clone(),
+                    event_id: event_id.clone(),
+                });
+            }
             self.ops.push(Op::Seen { tenant, source, event_id: event_id.clone(), hash: item.hash, at: now });
         }
         let id = item.message.id;

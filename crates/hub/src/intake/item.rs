@@ -43,6 +43,8 @@ pub(super) struct Item {
     pub(super) watched: bool,
     /// It tells what was so before the hub began: no event comes of it, and what it said is kept for the report.
     pub(super) history: bool,
+    /// Something else that was read of its object waits by the same name: from now on that stands for this.
+    pub(super) renamed: bool,
 }
 
 /// What to do with an arrival.
@@ -122,6 +124,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
+            renamed: false,
         }
     }
 
@@ -144,6 +147,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
+            renamed: false,
         }
     }
 }

@@ -25,6 +25,9 @@ const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 /// The class of what waited for a link in vain: it goes on by itself when the link comes.
 pub(super) const MISSING_LINK: &str = "missing_link";
 
+/// Why a message is quarantined that is about a second object of a record.
+pub(super) const DUPLICATE: &str = "duplicate_there";
+
 /// How long an unlinked object of that kind waits for an open create there, in all: longer than a create whose answer was
 /// lost can stay in doubt. What it made is there, and would be taken for something new.
 pub(super) fn patience(config: &Configuration, system: &System, object: &Object) -> Duration {
@@ -75,6 +78,7 @@ pub(super) fn prepare(
         tries: 0,
         watched: false,
         history: false,
+        renamed: false,
     };
     match arrival {
         Arrival::Read(observation) => {
@@ -84,8 +88,7 @@ pub(super) fn prepare(
             item.message.event_id = observation.event_id.clone();
             item.hash = content_hash(&observation);
             let read = *origin != Origin::Pushed;
-            // Without an order a state may come back as it was: then it is news.
-            if read && observation.order.is_some() {
+            if read {
                 item.read_key = Some(name_of_read(&observation, item.hash));
             }
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
@@ -117,8 +120,14 @@ fn read_key(what: &str, hash: [u8; 32]) -> String {
     format!("read/{what}/{}", &hex[..16])
 }
 
+/// Without an order a state may come back as it was, and then it is news: the name is the object's, and stands for what was read
+/// of it last.
 fn name_of_read(observation: &Observation, hash: [u8; 32]) -> String {
-    read_key(&format!("{}/{}", observation.object, observation.external_id), hash)
+    let object = format!("{}/{}", observation.object, observation.external_id);
+    match observation.order {
+        Some(_) => read_key(&object, hash),
+        None => format!("read/{object}"),
+    }
 }
 
 /// A kept message is taken in again: its link came, its deadline passed, or a person asked.
@@ -144,6 +153,7 @@ pub(super) fn again(
         tries: 0,
         watched: false,
         history: false,
+        renamed: false,
     };
     let late = message.deadline.is_some_and(|deadline| deadline <= turn.now.wall);
     if message.state == MessageState::Parked
@@ -288,6 +298,7 @@ fn fill(
         read,
         complete: read,
         fetchable,
+        waited: item.message.is_duplicate(),
         patient: now.since(item.message.received_at) >= patience(config, &item.source, &observation.object),
         matches,
         ..said(item, about, instance, mapping)
@@ -393,6 +404,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         read: false,
         complete: false,
         fetchable: false,
+        waited: false,
         patient: false,
         mapping: mapping.version(),
         matches: Vec::new(),

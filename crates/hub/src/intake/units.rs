@@ -100,6 +100,12 @@ fn decide_item(
     by_record: &mut BTreeMap<RecordId, usize>,
     turn: &mut Turn<'_>,
 ) {
+    item.renamed =
+        !item.stored
+            && item.message.event_id.is_none()
+            && item.read_key.iter().cloned().chain(item.late_key()).any(|name| {
+                view.seen.get(&(item.source.clone(), name)).is_some_and(|hash| *hash != item.hash)
+            });
     let known = item.message.event_id.as_ref().and_then(|event| {
         view.seen
             .get(&(item.source.clone(), event.clone()))
@@ -163,7 +169,17 @@ fn decide_item(
                     return park(config, item, Some(waiting), batch, turn);
                 }
                 Verdict::Wait => return park(config, item, None, batch, turn),
-                Verdict::Quarantine(why) => (MessageState::Quarantined, Some(why)),
+                Verdict::Quarantine(why) => {
+                    item.message.waiting = None;
+                    (MessageState::Quarantined, Some(why))
+                }
+                Verdict::Duplicate { reason, first } => {
+                    let mut built = Built::default();
+                    built.await_end(&mut item, &reason, first);
+                    built.keep(item, MessageState::Quarantined, Some(reason), turn);
+                    batch.built.push(built);
+                    return;
+                }
             }
         }
     };
@@ -263,7 +279,7 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
-    let waits = |name: &(System, String)| view.seen.contains_key(name);
+    let waits = |name: &(System, String)| view.seen.get(name) == Some(&item.hash);
     let awaited =
         accepted.awaited.clone().filter(|_| item.stored || !item.ask.late.as_ref().is_some_and(waits));
     built.merge(config, entity, Some(incoming), accepted, turn.now.wall);

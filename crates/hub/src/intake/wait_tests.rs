@@ -35,12 +35,16 @@ impl Bench {
 
     /// What is kept of a deal with that name, which belongs to the account a9, in that version, when a listing or a read shows it.
     fn read(&self, origin: &Origin, name: &str, version: i64) -> Vec<Op> {
+        self.read_of(origin, name, Some(OrderToken(version)))
+    }
+
+    fn read_of(&self, origin: &Origin, name: &str, order: Option<OrderToken>) -> Vec<Op> {
         let fields: Fields = json!({"name": name, "account": "a9"}).as_object().unwrap().clone();
         let observation = Observation {
             object: Object::new("deals").unwrap(),
             external_id: "d1".to_owned(),
             seen: Seen::State { fields },
-            order: Some(OrderToken(version)),
+            order,
             event_id: None,
             occurred_at: None,
             changed_at: None,
@@ -166,4 +170,23 @@ fn a_late_reference_waits_once_and_all_else_counts() {
     bench.link();
     let ops = bench.again(waits[0].clone());
     assert!(ops.iter().any(|op| matches!(op, Op::Unsee { event_id, .. } if event_id.starts_with("late/"))));
+}
+
+/// A source without an order may say again what it said before something else: that is news. What it says once more as it stands
+/// is none.
+#[test]
+fn what_has_no_order_waits_once_too_and_is_news_when_it_comes_back() {
+    for late in [false, true] {
+        let bench = Bench::new(late);
+        let reads = |name| parked(&bench.read_of(&listed(), name, None)).len();
+        assert_eq!([reads("Ada"), reads("Ada"), reads("Ada")], [1, 0, 0]);
+        assert_eq!([reads("Bea"), reads("Bea")], [1, 0]);
+        assert_eq!([reads("Ada"), reads("Ada")], [1, 0], "it came back");
+    }
+    let bench = Bench::new(false);
+    let waits = parked(&bench.read_of(&listed(), "Ada", None));
+    bench.link();
+    assert!(merged(&bench.again(waits[0].clone())));
+    assert!(!merged(&bench.read_of(&fetched(), "Ada", None)), "it is as it was read");
+    assert!(merged(&bench.read_of(&fetched(), "Bea", None)));
 }

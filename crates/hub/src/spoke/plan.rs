@@ -25,10 +25,20 @@ pub(crate) enum Plan {
     Unfinished(Box<ledger::Intent>),
     /// Its object is read first.
     Reread,
+    /// Its object there is gone, and another one was a duplicate beside it: whether that is its own now is judged first.
+    Next(Beside),
     /// It rests without a call.
     Rest(Rest),
     /// It is to be written.
     Write(Box<Wanted>),
+}
+
+/// Two objects of one record, of which one is gone.
+pub(crate) struct Beside {
+    /// The one that the record had.
+    pub(crate) gone: String,
+    /// The other one.
+    pub(crate) next: String,
 }
 
 /// An obligation that comes to rest, or waits, without a call.
@@ -134,6 +144,10 @@ impl Spoke {
                 self.unused(permit, turn);
                 self.reread(head, &obligation, turn);
             }
+            Plan::Next(beside) => {
+                self.unused(permit, turn);
+                self.let_next_be_judged(head, &obligation, beside, turn);
+            }
             Plan::Rest(resting) => {
                 self.unused(permit, turn);
                 if let (State::Uncertain, Some(why)) = (resting.state, &resting.reason) {
@@ -175,6 +189,11 @@ impl Spoke {
         let Some(record) = row.record else {
             return skip("erased", "the record is gone");
         };
+        if let (RouteKind::Sync, None, Some(next)) = (route.kind, &row.link, &row.next)
+            && let Some(gone) = row.shadow.as_ref().and_then(|shadow| shadow.external_id.clone())
+        {
+            return Plan::Next(Beside { gone, next: next.clone() });
+        }
         let link = row.link.as_deref();
         let shadow = self.fitting_shadow(obligation.record, &obligation.object, row.shadow, |shadow| {
             shadow.external_id.as_deref() == link

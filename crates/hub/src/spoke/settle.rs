@@ -328,7 +328,11 @@ impl Spoke {
     ) {
         let Some(link) = self.link(intent, external_id, now) else { return };
         match self.link(intent, settlement.linked.clone(), now) {
-            Some(old) => unit.ops.push(Op::DropLink(old)),
+            Some(old) => {
+                let (tenant, external) = (old.tenant.clone(), old.external());
+                unit.ops.push(Op::DropLink(old));
+                unit.ops.push(Op::WakeMessages { tenant, external, at: now });
+            }
             // Somebody's object may have been taken for the record's while ours was made: then there are two.
             None => unit.require.push(Require::NotYetLinked {
                 record: intent.record,
