@@ -97,11 +97,20 @@ statements! {
     /// Those that need a person for want of that link.
     WaitingQuarantined = "SELECT id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 \
         AND wait_id = ?4 AND state = 1 AND state IN (1, 2, 3) AND wait_id IS NOT NULL ORDER BY seq";
-    /// What waits for an object to be gone that is no record's any more.
+    /// Those among them that are duplicates beside the object.
+    Duplicates = "SELECT id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 \
+        AND wait_id = ?4 AND state = 1 AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 ORDER BY seq";
+    /// What waits, as a duplicate beside it, for an object to be gone that is no record's any more.
     NextObject = "SELECT about_id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 \
-        AND state IN (1, 3) AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND about_system = ?2 AND about_object = ?3 \
+        AND state IN (1, 3) AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 \
         AND NOT EXISTS (SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?4 AND object = ?3) \
         ORDER BY seq LIMIT 1";
+    /// Whether anything waits so for an object.
+    AnyBeside = "SELECT 1 FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 \
+        AND state IN (1, 3) AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 LIMIT 1";
     WakeMessages = "UPDATE message SET state = 3 \
         WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 AND state = 2 \
         AND state IN (1, 2, 3) AND wait_id IS NOT NULL";

@@ -62,6 +62,10 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
                 ),
             );
         }
+        // What it said when it came is old by now.
+        if incoming.waited && incoming.fetchable && !incoming.deleted {
+            return Identity::Look;
+        }
         return linked(context, view, incoming, link);
     }
     if incoming.deleted {

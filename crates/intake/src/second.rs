@@ -121,8 +121,14 @@ pub(crate) fn goes_on(
     link: Link,
 ) -> Accepted {
     let wanted = Some(incoming.about.clone());
-    let mut accepted =
-        Accepted { about: Some(id), link: Some(link), wanted, untold: true, ..Accepted::default() };
+    let mut accepted = Accepted {
+        about: Some(id),
+        link: Some(link),
+        alone: true,
+        wanted,
+        untold: true,
+        ..Accepted::default()
+    };
     if let Some(known) = view.records.get(&id) {
         let rule = "its object there is gone: the one that was a duplicate beside it goes on as its own";
         accepted.decisions.push(decision(context, incoming, known, DecisionKind::Repointed, rule));

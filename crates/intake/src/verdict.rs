@@ -347,6 +347,8 @@ pub struct Accepted {
     pub replaced: Option<(ExternalRef, Grave)>,
     /// The record it is about, changed or not.
     pub about: Option<RecordId>,
+    /// Its link counts only as long as the record has no object there.
+    pub alone: bool,
     /// The first object that a late reference leads to and that is not linked yet.
     pub awaited: Option<ExternalRef>,
 }

@@ -282,19 +282,29 @@ impl Desk<'_, '_> {
         if messages {
             let params = (tenant, system, object, &link.external_id);
             self.book.run(Sql::WakeMessages, params)?;
-            self.wake_messages(&link.tenant, &link.external(), link.created_at)?;
+            self.wake_quarantined(Sql::WaitingQuarantined, &link.tenant, params, link.created_at)?;
         }
         Ok(())
     }
 
-    /// What is quarantined and waits for this object goes on.
+    /// What is quarantined as a duplicate beside this object goes on.
     fn wake_messages(&mut self, tenant: &Tenant, external: &ExternalRef, at: Wall) -> Outcome<()> {
         if !self.waiting()?.1 {
             return Ok(());
         }
         let (system, object) = (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
         let params = (self.name(tenant.as_str())?, system, object, &external.id);
-        for id in self.book.all(Sql::WaitingQuarantined, params, |row, _| rows::uuid(row, 0))? {
+        self.wake_quarantined(Sql::Duplicates, tenant, params, at)
+    }
+
+    fn wake_quarantined(
+        &mut self,
+        which: Sql,
+        tenant: &Tenant,
+        params: (i64, i64, i64, &String),
+        at: Wall,
+    ) -> Outcome<()> {
+        for id in self.book.all(which, params, |row, _| rows::uuid(row, 0))? {
             self.move_message(tenant, canonical::MessageId(id), MessageState::Ready, None, at)?;
         }
         Ok(())

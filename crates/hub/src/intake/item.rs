@@ -43,8 +43,8 @@ pub(super) struct Item {
     pub(super) watched: bool,
     /// It tells what was so before the hub began: no event comes of it, and what it said is kept for the report.
     pub(super) history: bool,
-    /// Something else that was read of its object waits by the same name: from now on that stands for this.
-    pub(super) renamed: bool,
+    /// It was read, and has no order: what waits of its object has the object's name, which stands for what was read last.
+    pub(super) moves: bool,
 }
 
 /// What to do with an arrival.
@@ -124,7 +124,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
-            renamed: false,
+            moves: false,
         }
     }
 
@@ -147,7 +147,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
-            renamed: false,
+            moves: false,
         }
     }
 }

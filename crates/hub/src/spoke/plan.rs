@@ -189,11 +189,8 @@ impl Spoke {
         let Some(record) = row.record else {
             return skip("erased", "the record is gone");
         };
-        if let (RouteKind::Sync, None, Some(next)) = (route.kind, &row.link, &row.next)
-            && let Some(gone) = row.shadow.as_ref().and_then(|shadow| shadow.external_id.clone())
-        {
-            return Plan::Next(Beside { gone, next: next.clone() });
-        }
+        let gone = row.shadow.as_ref().and_then(|shadow| shadow.external_id.clone());
+        let beside = gone.zip(row.next).map(|(gone, next)| Beside { gone, next });
         let link = row.link.as_deref();
         let shadow = self.fitting_shadow(obligation.record, &obligation.object, row.shadow, |shadow| {
             shadow.external_id.as_deref() == link
@@ -251,6 +248,7 @@ impl Spoke {
                 row.link,
                 &links,
                 &row.bringers,
+                beside,
                 now,
                 look_first,
             ),
@@ -269,6 +267,7 @@ impl Spoke {
         link: Option<String>,
         links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
         bringers: &Bringers,
+        beside: Option<Beside>,
         now: Wall,
         look_first: bool,
     ) -> Plan {
@@ -294,6 +293,9 @@ impl Spoke {
             schema.required.iter().find(|field| record.fields.get(field.as_str()).is_none_or(is_empty));
         if let Some(field) = lacking {
             return skip("incomplete", format!("the record has no {field} yet, which its schema requires"));
+        }
+        if let Some(beside) = beside.filter(|_| link.is_none()) {
+            return Plan::Next(beside);
         }
         let mut projection = match mapping.project(&record.said_to(&self.system, schema), links) {
             Ok(projection) => projection,

@@ -156,6 +156,26 @@ fn a_duplicate_goes_on_when_the_object_beside_it_is_gone() {
     assert_eq!(accepted.link.unwrap().external_id, "10");
 }
 
+/// A person was asked to delete one of the two: that ends no record, whoever may delete. And where the other one is linked by
+/// then, what it said is old.
+#[test]
+fn of_two_objects_of_a_record_one_may_go_and_the_record_stays() {
+    let mut world = World::new();
+    world.schema.deleters = [system("crm")].into();
+    world.schema.on_delete = canonical::schema::OnDelete::Archive;
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    let duplicate = said("crm", "2", 2, json!({"email": "a@x.org", "name": "Ada"}));
+    assert!(matches!(world.decide(&duplicate), Verdict::Duplicate { .. }));
+    world.view.beside.insert(external("crm", "1"));
+    let gone = world.accept(&gone("crm", "1", 3));
+    assert!(gone.record.is_none() && gone.unlink.is_some(), "{gone:?}");
+    assert!(gone.decisions[0].rule.contains("one of two objects"), "{:?}", gone.decisions);
+    let woken = Incoming { waited: true, fetchable: true, ..duplicate };
+    assert!(world.accept(&woken).alone);
+    let again = world.accept(&woken);
+    assert!(again.refetch && again.record.is_none(), "{again:?}");
+}
+
 /// The record has another key by now: what an old word would make of it, a look tells better.
 #[test]
 fn a_duplicate_of_nothing_any_more_is_looked_at() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::Tenant;
-use intake::{Message, MessageState};
+use intake::{Ask, Message, MessageState};
 use ledger::{Class, Intent, IntentState, Shadow};
 
 use super::Backend;
@@ -84,6 +84,19 @@ pub fn duplicates_wait_for_an_end(backend: &Backend) {
         beside(2, "c", MessageState::Quarantined),
         beside(4, "e", MessageState::Quarantined),
     ]);
+    let asked = |id: &str| {
+        let ending = Some(external("erp", "contacts", id));
+        let query = Query::Intake { tenant: acme(), asks: vec![Ask { ending, ..Ask::default() }] };
+        let Rows::Intake(view) = backend.find(query) else { panic!("not a view") };
+        view.beside.len()
+    };
+    assert_eq!([asked("a"), asked("c")], [1, 0]);
+    // One that refers to it, and whose link did not come in time, is none.
+    let Op::PutMessage(refers) = beside(5, "b", MessageState::Quarantined) else { return };
+    let waiting = Some(external("erp", "contacts", "m"));
+    backend.apply(vec![Op::PutMessage(Message { waiting, deadline: Some(at(9)), ..refers })]);
+    backend.apply(vec![wake(acme(), external("erp", "contacts", "m"))]);
+    assert_eq!((asked("m"), ready()), (0, vec![]));
     assert_eq!((next(), ready()), (None, vec![]), "the record has it still");
     backend.apply(vec![Op::DropLink(link(1, "erp", "a")), Op::PutLink(link(2, "erp", "a"))]);
     assert_eq!(next(), None, "another one has it");

@@ -90,6 +90,11 @@ impl Tables {
                     having.iter().for_each(|record| self.add_record(&tenant, *record, &mut view));
                 }
             }
+            if let Some(ending) = &ask.ending
+                && self.beside(&tenant, ending).is_some()
+            {
+                view.beside.insert(ending.clone());
+            }
             if let Some(create) = &ask.creating {
                 let count = self.creates_open(&tenant, create);
                 if count > 0 {
@@ -196,14 +201,17 @@ impl Tables {
 
     /// What waits for an object to be gone that is no record's any more.
     fn next_object(&self, tenant: &Tenant, former: ExternalRef) -> Option<String> {
-        if self.link(tenant, &former).is_some() {
-            return None;
-        }
-        let waits = self.await_link.get(&(tenant.clone(), former.clone()))?;
+        self.beside(tenant, &former).filter(|_| self.link(tenant, &former).is_none())
+    }
+
+    /// What waits, as a duplicate beside it, for an object to be gone.
+    fn beside(&self, tenant: &Tenant, first: &ExternalRef) -> Option<String> {
+        let waits = self.await_link.get(&(tenant.clone(), first.clone()))?;
         let messages = waits.iter().filter_map(|at| self.messages.rows.get(at));
-        let alike = |about: &&ExternalRef| about.system == former.system && about.object == former.object;
-        let mut judged = messages.filter(|message| message.state != MessageState::Parked);
-        judged.find_map(|message| message.about.as_ref().filter(alike).map(|about| about.id.clone()))
+        let mut beside = messages
+            .filter(|message| message.state != MessageState::Parked && message.is_duplicate())
+            .filter_map(|message| message.about.as_ref());
+        beside.next().map(|about| about.id.clone())
     }
 
     /// The delivery that brings a record, or the one that stands for it, there.

@@ -368,7 +368,9 @@ impl Tables {
     fn wake_messages(&mut self, tenant: Tenant, external: ExternalRef, at: Wall) {
         for number in self.await_link.get(&(tenant, external)).cloned().unwrap_or_default() {
             let message = self.messages.rows.get(&number);
-            if let Some(message) = message.filter(|known| known.state == MessageState::Quarantined) {
+            if let Some(message) =
+                message.filter(|known| known.state == MessageState::Quarantined && known.is_duplicate())
+            {
                 let woken = intake::Message { state: MessageState::Ready, reason: None, ..message.clone() };
                 self.put_message(woken, at);
             }

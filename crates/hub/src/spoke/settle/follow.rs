@@ -162,6 +162,10 @@ impl Spoke {
                 trace: intent.trace.clone(),
             }),
             Ending::Refetch { .. } => self.fetch_wanted = true,
+            Ending::LinkRot => turn.effect(crate::turn::Effect::Tell(
+                crate::turn::MachineId::Intake,
+                crate::turn::Notice::Linked,
+            )),
             Ending::Converge if settlement.looks_for_ended(&self.connector) => self.fetch_wanted = true,
             _ => {}
         }

@@ -116,6 +116,10 @@ fn i3_nothing_is_made_while_a_duplicate_may_be_the_records_own() {
     assert!(matches!(spoke.judge(&delivery, row(None), Wall(5)), Plan::Write(_)));
     let linked = SpokeRow { link: Some("78".to_owned()), ..row(Some("78")) };
     assert!(!matches!(spoke.judge(&delivery, linked, Wall(5)), Plan::Next(_)));
+    let ended = canonical::Alive::Deleted { by: make::system("crm"), at: Wall(1) };
+    let ended = Record { fields: named.clone(), alive: ended, ..make::record(1, 1) };
+    let ended = SpokeRow { record: Some(Arc::new(ended)), ..row(Some("78")) };
+    assert!(matches!(spoke.judge(&delivery, ended, Wall(5)), Plan::Rest(_)), "nothing would be made");
     let Plan::Next(beside) = spoke.judge(&delivery, row(Some("78")), Wall(5)) else {
         panic!("it does not wait")
     };

@@ -162,10 +162,7 @@ fn next(now: &Ending, rules: &Rules, dice: &mut Dice) -> Option<Round> {
     let other = others.first().map(|_| dice.one_of(&others, 0));
     let outsider = !rules.may_create(one);
     Some(match (dice.below(12), other) {
-        // Elsewhere its end would be the record's.
-        (10.., _) if !rules.ends_record(one) => {
-            Round::Twin { at: one, touches: other.filter(|_| dice.in_hundred(70)) }
-        }
+        (10.., _) => Round::Twin { at: one, touches: other.filter(|_| dice.in_hundred(70)) },
         (0..2, _) => Round::Touch(one),
         (2..4, _) => Round::Delete { at: one, touched: false },
         (4, _) => Round::Delete { at: one, touched: true },
