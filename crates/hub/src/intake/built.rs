@@ -142,8 +142,10 @@ impl Built {
             self.dropped.insert(external.clone());
             self.ops.push(Op::DropLink(link));
             // What was a duplicate beside it may be the record's own now.
-            self.ops.push(Op::WakeMessages { tenant, external, at: now });
-            self.linked = true;
+            if !planted::is(Bug::TwinIsForgotten) {
+                self.ops.push(Op::WakeMessages { tenant, external, at: now });
+                self.linked = true;
+            }
         }
         if let Some(link) = link {
             // What this unit itself unlinks was linked before it, and is free by then.
@@ -186,9 +188,6 @@ impl Built {
 
     /// The item's message waits for its record's object to be gone: it is a duplicate beside that one.
     pub(super) fn await_end(&mut self, item: &mut Item, reason: &Reason, first: ExternalRef) {
-        if planted::is(Bug::TwinIsForgotten) {
-            return;
-        }
         // An end that comes before this is kept would wake nobody.
         let external = first.clone();
         self.require

@@ -9,6 +9,7 @@ use canonical::{Alive, EntitySchema, ExternalRef, Fields, Object, Record, Record
 use dispatch::Permit;
 use ledger::{Lane, Obligation, ObligationKey, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
 use mapping::Mapping;
+use planted::Bug;
 use store::{Head, Require, SpokeRow};
 
 use crate::mark::Mark;
@@ -294,7 +295,7 @@ impl Spoke {
         if let Some(field) = lacking {
             return skip("incomplete", format!("the record has no {field} yet, which its schema requires"));
         }
-        if let Some(beside) = beside.filter(|_| link.is_none()) {
+        if let Some(beside) = beside.filter(|_| link.is_none() && !planted::is(Bug::TwinIsForgotten)) {
             return Plan::Next(beside);
         }
         let mut projection = match mapping.project(&record.said_to(&self.system, schema), links) {
