@@ -12,13 +12,7 @@ const STATUS: std::ops::RangeInclusive<u16> = 100..=599;
 impl Compiler<'_> {
     /// A condition asks something that an answer can be.
     pub(super) fn check_when(&mut self, when: &When, at: Location) {
-        let asks = !when.status.is_empty()
-            || when.body.is_some()
-            || !when.text.is_empty()
-            || when.header.is_some()
-            || when.json.is_some()
-            || !when.transport.is_empty();
-        if !asks {
+        if !asks(when) {
             self.error(
                 at,
                 "a rule that asks nothing takes every answer, also a success",
@@ -58,8 +52,21 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether whatever meets the second condition meets the first.
+/// Whether a condition asks anything of an answer, or of there being none.
+fn asks(when: &When) -> bool {
+    !when.status.is_empty()
+        || when.body.is_some()
+        || !when.text.is_empty()
+        || when.header.is_some()
+        || when.json.is_some()
+        || !when.transport.is_empty()
+}
+
+/// Whether whatever meets the second condition meets the first. One that asks nothing is told by itself.
 fn takes(wide: &When, narrow: &When) -> bool {
+    if !asks(wide) {
+        return false;
+    }
     let body = match (&wide.body, &narrow.body) {
         (None, _) => true,
         (Some(wide), Some(narrow)) => takes_body(wide, narrow),

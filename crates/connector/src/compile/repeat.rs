@@ -75,23 +75,13 @@ impl Compiler<'_> {
             let hint = "say for how many seconds the vendor keeps a key, such as `ttl_s: 86400`";
             self.error(at, format!("`{name}`: a key that lives for no time is none"), hint);
         }
-        if request.mentions(Parts::All, &|one| *one == Source::Intent) {
-            return;
-        }
-        // In a path it says which object is meant, and no vendor takes that for a key.
-        if !request.mentions(Parts::Content, &|one| *one == Source::Key) {
+        // `{key}` will not do: the vendor may keep it as a mark, and two changes of one record would carry the same.
+        if !request.mentions(Parts::All, &|one| *one == Source::Intent) {
             self.error(
                 at,
                 format!("`{name}` is `native_key` and sends no key"),
                 "put `{intent}` where the vendor takes it, such as `headers: {idempotency-key: \"{intent}\"}`, or choose another \
                  class",
-            );
-        } else if !source.serves.iter().copied().all(makes) {
-            self.error(
-                at,
-                format!("`{name}` is `native_key`, and sends `{{key}}` for more than `create` and `notify`"),
-                "that is the same for each change of a record, and the vendor would answer the second as it did the first: \
-                 send `{intent}`",
             );
         }
     }

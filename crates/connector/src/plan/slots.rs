@@ -11,8 +11,6 @@ pub(crate) enum Parts {
     All,
     /// What addresses an object: path, query and headers; of a database the whole statement.
     Address,
-    /// All but the path.
-    Content,
 }
 
 impl RequestPlan {
@@ -20,12 +18,11 @@ impl RequestPlan {
     pub(crate) fn mentions(&self, parts: Parts, of: &dyn Fn(&Source) -> bool) -> bool {
         let body = match (&self.body, self.node()) {
             (BodyPlan::Sql(statement), _) => statement.mentions(of),
-            (_, Some(node)) => parts != Parts::Address && node.mentions(of),
+            (_, Some(node)) => parts == Parts::All && node.mentions(of),
             (_, None) => false,
         };
         let mut pairs = self.query.iter().chain(&self.headers);
-        let path = parts != Parts::Content && self.path.mentions(of);
-        body || path || pairs.any(|pair| pair.value.mentions(of))
+        body || self.path.mentions(of) || pairs.any(|pair| pair.value.mentions(of))
     }
 
     /// Whether it cannot be written without such a source.

@@ -23,7 +23,7 @@ objects:
       put:
         for: [create]
         idempotency: {{class: {class}}}
-        request: {{method: POST, path: /things, json: {{mark: '{{key}}', name: '{{fields.name}}'}}}}
+        request: {{method: POST, path: /things, headers: {{x-key: '{{intent}}'}}, json: {{mark: '{{key}}', name: '{{fields.name}}'}}}}
         answer: {{id: {{path: id}}}}
         probe: {{request: {{method: GET, path: /things, query: {{mark: '{{key}}'}}}}, answer: {{found: items, id: id}}}}
         errors: [{{when: {{status: [420]}}, class: applied}}]

@@ -59,7 +59,7 @@ fn the_sound_one_is_sound() {
 fn a_class_whose_promise_the_request_cannot_keep() {
     told(
         ", headers: {idempotency-key: '{intent}'}, json: {ref: '{key}', a: '{fields}'}}\n        probe:\n          request: {method: GET, path: /things, query: {ref: '{key}'}}\n          answer: {found: list, id: id}",
-        ", json: {a: '{fields}'}}",
+        ", json: {ref: '{key}', a: '{fields}'}}",
         "toy.yaml:23:30: `make` is `native_key` and sends no key; put `{intent}` where the vendor takes it, such as `headers: \
          {idempotency-key: \"{intent}\"}`, or choose another class",
     );
@@ -68,12 +68,6 @@ fn a_class_whose_promise_the_request_cannot_keep() {
         "ttl_s: 0",
         "toy.yaml:23:49: `make`: a key that lives for no time is none; say for how many seconds the vendor \
          keeps a key, such as `ttl_s: 86400`",
-    );
-    told(
-        "{class: upsert}\n        request: {method: PUT, path: '/things/{id}', json: '{fields}'}",
-        "{class: native_key, ttl_s: 60}\n        request: {method: PUT, path: '/things/{id}', json: {a: '{fields}', k: '{key}'}}",
-        "toy.yaml:30:30: `change` is `native_key`, and sends `{key}` for more than `create` and `notify`; that is the same for each \
-         change of a record, and the vendor would answer the second as it did the first: send `{intent}`",
     );
     told(
         "{class: native_key, ttl_s: 86400}\n        request: {method: POST, path: /things, headers: {idempotency-key: '{intent}'}, json: {ref: '{key}', a: '{fields}'}}\n        probe:\n          request: {method: GET, path: /things, query: {ref: '{key}'}}\n          answer: {found: list, id: id}",
