@@ -103,10 +103,14 @@ impl<'a> Compiler<'a> {
         if filled.contains('{') {
             self.fill(&mut filled, text.referenced);
         }
-        Path::parse(&filled).unwrap_or_else(|why| {
+        let path = Path::parse(&filled).unwrap_or_else(|why| {
             self.error(text.referenced, format!("`{}` is not a path: {why}", text.value), "");
             Path::default()
-        })
+        });
+        match &self.source.answers {
+            AnswersSource::Json => path,
+            AnswersSource::Xml(xml) => path.in_xml(&xml.lists),
+        }
     }
 
     pub(crate) fn path_or_root(&mut self, text: Option<&Spanned<String>>) -> Path {

@@ -190,7 +190,7 @@ impl PollPlan {
 
     /// The list in an answer; `None` when there is none, and nothing that says so.
     pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
-        match (self.items.find(body), &self.empty) {
+        match (self.items.find_list(body), &self.empty) {
             (Some(Value::Array(items)), _) => Some(items),
             (None, Some(empty)) if empty.find(body).is_some() => Some(&[]),
             _ => None,
@@ -455,8 +455,17 @@ pub(crate) enum CreatedPlan {
 pub(crate) struct ProbePlan {
     pub(crate) request: RequestPlan,
     pub(crate) found: Option<Path>,
+    /// What stands in an answer that found nothing and so has no list.
+    pub(crate) empty: Option<Path>,
     pub(crate) id: Path,
     pub(crate) order: Option<Order>,
+}
+
+impl ProbePlan {
+    /// Whether an answer without the list says that nothing was found.
+    pub(crate) fn says_nothing(&self, body: &Value) -> bool {
+        self.empty.as_ref().is_some_and(|empty| empty.find(body).is_some())
+    }
 }
 
 #[derive(Debug)]
