@@ -68,6 +68,11 @@ impl Path {
         self
     }
 
+    /// Its keys, in their order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| &*key.text)
+    }
+
     /// As it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

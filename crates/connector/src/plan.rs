@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
     pub(crate) refusal: RefusalPlan,
     pub(crate) errors: Vec<Rule>,
+    /// The keys that its paths lead through.
+    pub(crate) names: BTreeSet<String>,
 }
 
 /// A header that says how much of a limit is left.

@@ -49,7 +49,7 @@ fn of(resource: &Resource, connector: &Connector) -> Vec<String> {
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
         let response = Response { status, headers: Vec::new(), body };
         let name = format!("{}: {name}", resource.object);
-        cases.extend(case(&name, connector, &call, &response));
+        cases.extend(case(&name, connector, &call, &response, None));
     };
     for operation in resource.operations() {
         match operation {
