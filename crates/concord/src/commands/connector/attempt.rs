@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use canonical::{Fields, Object, RecordId, System};
-use config::{Configuration, SystemConfig};
+use config::{Configuration, Files, SystemConfig};
 use connector::{Call, Connector, Cursor, Failure, Request, Response, Write};
 use guard::disguise::Disguise;
 use ledger::{Class, Outcome};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::scopes;
 use crate::arguments::{ConnectorTry, TryCall, TryWrite};
-use crate::commands::check::tell as tell_problems;
+use crate::commands::check::{counted, tell as tell_problems};
 use crate::commands::mapping::sample;
 use crate::exit::Exit;
 use crate::output::{Output, Paint, shown};
@@ -39,7 +39,7 @@ const IDLE: [&str; 3] = ["content-type", "content-length", "date"];
 
 /// Sends one call, or shows the request of a write.
 pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
-    let configuration = load(dir, output)?;
+    let configuration = load_systems(dir, output)?;
     let settings = system(&configuration, &given.system, dir)?;
     let clock = Clock::system();
     let (call, send) = call(&given.call, &settings.connector, clock)?;
@@ -103,6 +103,28 @@ pub(super) fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration>
         tell_problems(&problems, output);
         Exit::Failed.because(format!("{} cannot be used: see above", dir.display()))
     })
+}
+
+/// The same for a call to one system: faults of the model, the mappings and the routes are not in its way.
+pub(super) fn load_systems(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
+    let read = Files::read(dir).and_then(|files| Ok((config::load(&files), files)));
+    if let Ok((Err(problems), files)) = &read {
+        let mut systems = Files::new();
+        let needed = |path: &str| {
+            path == "concord.yaml" || path.starts_with("systems/") || path.starts_with("connectors/")
+        };
+        files.iter().filter(|(path, _)| needed(path)).for_each(|(path, text)| {
+            systems.put(path, text);
+        });
+        if let Ok(checked) = config::load(&systems) {
+            let errors = counted(problems.iter().filter(|problem| problem.is_error()).count(), "error");
+            output.warn(&format!(
+                "the folder has {errors} outside of its systems and connectors: see `concord check`"
+            ));
+            return Ok(checked.configuration);
+        }
+    }
+    load(dir, output)
 }
 
 /// The system of that name.
