@@ -119,3 +119,29 @@ fn xml_keeps_its_elements_and_becomes_a_case_that_holds() {
     assert!(tested.status.success(), "{}\n{fixtures}", talk(&tested));
     assert_eq!(fixtures.matches("class: applied").count(), 3, "{fixtures}");
 }
+
+#[test]
+fn a_fault_of_the_model_is_not_in_the_way_of_a_look_at_a_vendor() {
+    let address = desk::serve(|_| (200, r#"{"id": "7"}"#.to_owned()));
+    let folder = folder_of(CHATTY, &address, "id: {file: secret.txt}");
+    fs::create_dir_all(folder.path().join("model")).unwrap();
+    fs::write(folder.path().join("model/guest.yaml"), "entity: Guest\nversoin: 1\n").unwrap();
+    let fetch = ["connector", "try", "desk", "fetch", "people", "7"];
+    let tried = concord(folder.path(), &fetch, "");
+    assert!(tried.status.success(), "{}", talk(&tried));
+    assert!(talk(&tried).contains("outside of its systems and connectors"), "{}", talk(&tried));
+    // What is about the system itself still is.
+    fs::write(folder.path().join("systems/desk.yaml"), "system: desk\nconector: http\n").unwrap();
+    let refused = concord(folder.path(), &fetch, "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(talk(&refused).contains("conector"), "{}", talk(&refused));
+}
+
+#[test]
+fn what_has_no_line_says_none() {
+    let folder = folder_of(CHATTY, "127.0.0.1:1", "id: {file: secret.txt}");
+    let checked = data(&concord(folder.path(), &["connector", "check", "--strict", "-o", "json"], ""));
+    let problems = checked[0]["problems"].as_array().unwrap();
+    assert!(!problems.is_empty() && problems.iter().all(|one| one["line"] != 0), "{checked}");
+    assert!(problems.iter().any(|one| one["line"].is_null() && one["column"].is_null()), "{checked}");
+}
