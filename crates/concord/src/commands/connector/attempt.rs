@@ -107,7 +107,7 @@ pub(super) fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration>
 
 /// The same for a call to one system: faults of the model, the mappings and the routes are not in its way.
 pub(super) fn load_systems(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
-    let read = Files::read(dir).and_then(|files| Ok((config::load(&files), files)));
+    let read = Files::read(dir).map(|files| (config::load(&files), files));
     if let Ok((Err(problems), files)) = &read {
         let mut systems = Files::new();
         let needed = |path: &str| {
