@@ -1,4 +1,5 @@
-//! Trust and privacy decisions: webhook signatures, sealing, redaction, veils over credentials, covered positions, address ranges, databases' addresses, size limits.
+//! Trust and privacy decisions: webhook signatures, sealing, redaction, veils over credentials, covered positions, address
+//! ranges, databases' addresses, size limits.
 //!
 //! Pure: bytes in, a decision out. Time, nonces and keys are arguments; nothing here does I/O.
 
