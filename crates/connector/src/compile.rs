@@ -13,7 +13,7 @@ mod request;
 mod rules;
 mod scope;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use canonical::Object;
@@ -66,6 +66,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) parameters: BTreeMap<String, Value>,
     /// The constants of the object being resolved.
     pub(crate) values: BTreeMap<String, String>,
+    /// The keys that its paths lead through.
+    names: BTreeSet<String>,
     pub(crate) errors: Vec<ManifestError>,
     /// How often something was wrong, also what was told before.
     pub(crate) faults: usize,
@@ -78,6 +80,7 @@ impl<'a> Compiler<'a> {
             source,
             parameters: BTreeMap::new(),
             values: BTreeMap::new(),
+            names: BTreeSet::new(),
             errors: Vec::new(),
             faults: 0,
         }
@@ -116,10 +119,15 @@ impl<'a> Compiler<'a> {
         if filled.contains('{') {
             self.fill(&mut filled, text.referenced);
         }
-        Path::parse(&filled).unwrap_or_else(|why| {
+        let path = Path::parse(&filled).unwrap_or_else(|why| {
             self.error(text.referenced, format!("`{}` is not a path: {why}", text.value), "");
             Path::default()
-        })
+        });
+        self.names.extend(path.keys().map(str::to_owned));
+        match &self.source.answers {
+            AnswersSource::Json => path,
+            AnswersSource::Xml(xml) => path.in_xml(&xml.lists),
+        }
     }
 
     pub(crate) fn path_or_root(&mut self, text: Option<&Spanned<String>>) -> Path {
@@ -163,6 +171,7 @@ impl<'a> Compiler<'a> {
             any_object,
             refusal: self.refusal(&source.refusal),
             errors: self.all_rules(),
+            names: std::mem::take(&mut self.names),
         }
     }
 

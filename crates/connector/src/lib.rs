@@ -61,3 +61,4 @@ pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
     PollSpec, SignatureMethod, WebhookSpec, WriteSpec,
 };
+pub use xml::disguised_xml;

@@ -267,7 +267,7 @@ fn is_more(more: Option<&Path>, poll: &PollPlan, held: &Held<'_>) -> bool {
 
 /// Whether something (but not `false`) stands there.
 fn said(path: &Path, body: &Value) -> bool {
-    path.find_filled(body).is_some_and(|value| *value != Value::Bool(false))
+    path.find_filled(body).is_some() && path.flag(body) != Some(false)
 }
 
 /// The cursor at the end of a listing: the mark moves, and never backwards.

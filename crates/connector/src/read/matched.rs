@@ -17,7 +17,7 @@ impl WebhookPlan {
     /// The messages of a body.
     pub(super) fn messages(&self, body: Value) -> Result<Vec<Value>, Garbled> {
         match (&self.items, body) {
-            (Some(path), body) => match path.find(&body) {
+            (Some(path), body) => match path.find_list(&body) {
                 Some(Value::Array(items)) => Ok(items.clone()),
                 _ => Err(garbled("there is no list of messages", path.as_str())),
             },
