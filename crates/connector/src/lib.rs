@@ -47,7 +47,7 @@ pub use connector::Connector;
 pub use describe::{Described, Drift, FieldKind, FieldSeen, Known};
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
-pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, case};
+pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, Shown, case};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
