@@ -14,6 +14,7 @@ mod call;
 mod classify;
 mod compile;
 mod connector;
+mod csv;
 mod describe;
 mod error;
 mod exchange;
@@ -40,7 +41,7 @@ mod tests;
 mod typed;
 mod xml;
 
-pub use batch::{Part, Verdicts};
+pub use batch::{Part, Together, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};
 pub use connector::Connector;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use canonical::{Object, OrderToken, Wall};
 use serde_json::Value;
 
+use crate::batch::Together;
 use crate::body::Node;
+use crate::csv::{CsvAnswer, CsvBody};
 use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
@@ -241,16 +243,25 @@ pub(crate) struct WritePlan {
     pub(crate) probe: Option<ProbePlan>,
     pub(crate) errors: Vec<Rule>,
     pub(crate) batch: Option<BatchPlan>,
+    /// Its batch that begins a job.
+    pub(crate) bulk: Option<BatchPlan>,
 }
 
 impl WritePlan {
-    /// All requests that belong to it: itself, looking for its effect, its batch, that one's job.
+    /// All requests that belong to it: itself, looking for its effect, its batches, its job.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
         let probe = self.probe.iter().map(|probe| &probe.request);
-        let batch = self.batch.iter().map(|batch| &batch.request);
-        let jobs = self.batch.iter().filter_map(|batch| batch.job.as_ref());
-        let jobs = jobs.flat_map(|job| [&job.status].into_iter().chain(&job.results));
-        [&self.request].into_iter().chain(probe).chain(batch).chain(jobs)
+        let batches = self.batch.iter().chain(&self.bulk).map(|batch| &batch.request);
+        let jobs = self.bulk.iter().filter_map(|batch| batch.job.as_ref());
+        [&self.request].into_iter().chain(probe).chain(batches).chain(jobs.flat_map(JobPlan::requests))
+    }
+
+    /// The plan of a form. What went in a batch before the operation had two is of the one that it has.
+    pub(crate) fn form(&self, form: Together) -> Option<&BatchPlan> {
+        match form {
+            Together::Batch => self.batch.as_ref().or(self.bulk.as_ref()),
+            Together::Bulk => self.bulk.as_ref(),
+        }
     }
 }
 
@@ -275,14 +286,44 @@ pub(crate) struct BatchPlan {
 pub(crate) struct JobPlan {
     /// Its id in the answer.
     pub(crate) id: Path,
+    /// What fills it: a request with CSV. `None`: the records went with the request that began it.
+    pub(crate) upload: Option<RequestPlan>,
+    /// Says that it is filled.
+    pub(crate) close: Option<RequestPlan>,
+    pub(crate) abort: Option<RequestPlan>,
     pub(crate) status: RequestPlan,
     /// Its state in the answer to that.
     pub(crate) state: Path,
+    /// It waits to be closed.
+    pub(crate) open: Vec<String>,
     pub(crate) done: Vec<String>,
     pub(crate) rejected: Vec<String>,
     pub(crate) failed: Vec<String>,
     /// `None`: the answer about its state holds what came of each.
     pub(crate) results: Option<RequestPlan>,
+    /// `None`: those that were refused stand in the same answer.
+    pub(crate) errors: Option<RequestPlan>,
+    /// Those that it did not come to.
+    pub(crate) unprocessed: Option<RequestPlan>,
+    /// These answers are CSV.
+    pub(crate) csv: Option<CsvAnswer>,
+}
+
+impl JobPlan {
+    /// All requests about it.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        let filling = self.upload.iter().chain(&self.close).chain(&self.abort);
+        let reading = self.results.iter().chain(&self.errors).chain(&self.unprocessed);
+        filling.chain([&self.status]).chain(reading)
+    }
+
+    /// How its records are written, where they go apart from the request that begins it.
+    pub(crate) fn csv_body(&self) -> Option<&CsvBody> {
+        match &self.upload.as_ref()?.body {
+            BodyPlan::Csv(csv) => Some(csv),
+            _ => None,
+        }
+    }
 }
 
 /// How a result or error finds its record.
@@ -318,7 +359,7 @@ impl RequestPlan {
     /// Whether it addresses the object by the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.needs_id()
             }
@@ -336,7 +377,7 @@ impl RequestPlan {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.names_key()
             }
@@ -373,6 +414,8 @@ pub(crate) enum BodyPlan {
         variables: Node,
     },
     Sql(Statement),
+    /// The records of a job: they are put in when all are known.
+    Csv(CsvBody),
 }
 
 impl BodyPlan {
@@ -381,7 +424,12 @@ impl BodyPlan {
         match self {
             Self::Json { node, .. } => node.holes(),
             // Of these no parts are joined.
-            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } | Self::Sql(_) => 0,
+            Self::None
+            | Self::Form(_)
+            | Self::Xml { .. }
+            | Self::GraphQl { .. }
+            | Self::Sql(_)
+            | Self::Csv(_) => 0,
         }
     }
 }

@@ -140,7 +140,11 @@ impl Connector {
 
 fn created(plan: &AnswerPlan, answer: &Answer<'_>, body: &Value) -> Option<bool> {
     match plan.created.as_ref()? {
-        CreatedPlan::Path(path) => path.find(body)?.as_bool(),
+        CreatedPlan::Path(path) => match path.find(body)? {
+            // In CSV all values are texts.
+            Value::String(text) => text.parse().ok(),
+            other => other.as_bool(),
+        },
         CreatedPlan::Status(status) => Some(answer.response.status == *status),
     }
 }
