@@ -156,6 +156,15 @@ impl Connector {
         plans.map(|plan| (&plan.spec, plan.serves.iter().map(Serves::name).collect()))
     }
 
+    /// The most records that go in one job, of any operation; 0: none has one.
+    #[must_use]
+    pub fn job_max(&self) -> usize {
+        let objects = self.plan.objects.values().chain(self.plan.any_object.as_ref());
+        let specs =
+            objects.flat_map(|object| object.writes.iter().filter_map(|write| write.spec.bulk.as_ref()));
+        specs.map(|bulk| bulk.records_max).max().unwrap_or(0)
+    }
+
     /// Whether its requests are statements for a database, and not HTTP.
     #[must_use]
     pub fn asks_database(&self) -> bool {

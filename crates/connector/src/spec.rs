@@ -10,6 +10,7 @@ use guard::signature::Scheme;
 use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Together;
 use crate::proof::{Consent, Login, Signing};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
@@ -371,6 +372,18 @@ pub struct WriteSpec {
     pub bulk: Option<BatchSpec>,
     /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
     pub serial_by: Option<Arc<str>>,
+}
+
+impl WriteSpec {
+    /// How several of its records go together in that form.
+    #[must_use]
+    pub fn form(&self, form: Together) -> Option<&BatchSpec> {
+        match form {
+            // What went in a batch before the operation had two forms is of the one that it has.
+            Together::Batch => self.batch.as_ref().or(self.bulk.as_ref()),
+            Together::Bulk => self.bulk.as_ref(),
+        }
+    }
 }
 
 /// Several records of an operation in one request.

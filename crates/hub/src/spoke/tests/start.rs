@@ -14,7 +14,7 @@ objects:
         idempotency: {class: upsert}
         request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\"}
         answer: {id: {path: id}}
-        batch:
+        bulk:
           records_max: 100
           request: {method: POST, path: /jobs, json: {all: \"{records}\"}}
           record: {key: \"{key}\"}
