@@ -58,7 +58,7 @@ fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
     }
 }
 
-fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
+pub(super) fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
     store::SpokeRow {
         obligation: Some(delivery),
         record: Some(Arc::new(store::conformance::make::record(1, 1))),
