@@ -88,6 +88,15 @@ fn sent(effects: &[Effect]) -> Vec<(Ticket, String)> {
     effects.iter().filter_map(of).collect()
 }
 
+/// The question how deliveries stand.
+fn asks_how(effects: &[Effect]) -> Ticket {
+    let of = |effect: &Effect| match effect {
+        Effect::Find(ticket, store::Query::Spoke { .. }) => Some(*ticket),
+        _ => None,
+    };
+    effects.iter().find_map(of).unwrap()
+}
+
 fn commits(effects: &[Effect]) -> Option<Ticket> {
     effects.iter().find_map(|effect| match effect {
         Effect::Commit(ticket, _) => Some(*ticket),
@@ -129,7 +138,7 @@ fn i3_a_job_that_was_not_closed_is_given_up_at_a_start_and_its_records_go_again_
         assert_eq!(path, "POST /jobs/77/abort");
         assert!(spoke.doubts.is_empty(), "nothing is in doubt");
         let said = answered(&mut spoke, abort, heard, "{}");
-        let said = turn(&mut spoke, Input::Found(asks(&said), Ok(Rows::Spoke(vec![row]))));
+        let said = turn(&mut spoke, Input::Found(asks_how(&said), Ok(Rows::Spoke(vec![row]))));
         let (_, state) = state_after(&said).unwrap();
         assert_eq!(state, ledger::State::Retrying, "{said:?}");
         assert!(spoke.state.jobs.is_empty() && spoke.bulks.is_empty() && spoke.doubts.is_empty());
@@ -141,7 +150,7 @@ fn i3_a_begin_that_nobody_knows_of_left_nothing_at_work() {
     // Nobody waits for the day that a job may last; and no request is made about it.
     let (mut spoke, said, row) = found(None, 1);
     assert_eq!(sent(&said), []);
-    let said = turn(&mut spoke, Input::Found(asks(&said), Ok(Rows::Spoke(vec![row]))));
+    let said = turn(&mut spoke, Input::Found(asks_how(&said), Ok(Rows::Spoke(vec![row]))));
     assert_eq!(state_after(&said).unwrap().1, ledger::State::Retrying, "{said:?}");
     assert!(spoke.doubts.is_empty() && spoke.bulks.is_empty());
     // One that had gone before, in a job that may have been closed, is in doubt.

@@ -3,6 +3,14 @@
 use super::*;
 use crate::fault::{Fault, FaultKind};
 
+/// An org whose jobs are over at once.
+fn quick(adjust: impl FnOnce(&mut Options)) -> Trial {
+    org_with(|options| {
+        options.limits.job_ms = 0;
+        adjust(options);
+    })
+}
+
 fn job(org: &mut Trial, operation: &str) -> String {
     let mut body =
         json!({"object": "Contact", "operation": operation, "contentType": "CSV", "lineEnding": "LF"});
@@ -71,7 +79,7 @@ fn a_job_does_nothing_before_it_is_closed_and_tells_of_each_row_in_another_order
 
 #[test]
 fn a_job_that_ends_before_its_time_says_what_it_did_not_come_to() {
-    let mut org = org();
+    let mut org = quick(|_| {});
     org.world.add_fault(Fault::new(FaultKind::FailedJob { share: 0.5 }).times(1));
     let id = job(&mut org, "insert");
     fill(&mut org, &id, "LastName\nOne\nTwo\n").is(201);
@@ -82,7 +90,7 @@ fn a_job_that_ends_before_its_time_says_what_it_did_not_come_to() {
     assert_eq!(org.world.books().faults["failed_job"], 1);
     // Filled twice, or with a field that is not there, it comes to none of them.
     let strict = |options: &mut Options| options.strict_properties = true;
-    let mut org = org_with(strict);
+    let mut org = quick(strict);
     for (csv, times) in [("LastName\nOne\n", 2), ("LastName,Nonsense__c\nOne,1\n", 1)] {
         let id = job(&mut org, "insert");
         for _ in 0..times {
@@ -102,7 +110,7 @@ fn a_job_that_ends_before_its_time_says_what_it_did_not_come_to() {
 
 #[test]
 fn rows_are_changed_and_deleted_by_their_ids_and_rules_and_locks_meet_them() {
-    let mut org = org();
+    let mut org = quick(|_| {});
     let account = make(&mut org, "Account", json!({"Name": "Acme", "Concord_Id__c": "a1"}));
     let contact = make(&mut org, "Contact", json!({"LastName": "One"}));
     let id = job(&mut org, "update");
