@@ -214,27 +214,17 @@ impl Salesforce {
         let mut reader = ReaderBuilder::new().from_reader(job.csv.as_slice());
         job.columns = reader.headers().cloned().unwrap_or_default();
         let rows: Result<Vec<StringRecord>, csv::Error> = reader.records().collect();
-        let rows = rows.unwrap_or_else(|error| {
-            job.error = Some(format!("InvalidBatch : {error}"));
-            Vec::new()
-        });
-        if job.uploads > 1 {
-            // Filled twice, it fails in these words [unverified].
-            job.error = Some("ClientInputError : Found multiple contents for job".to_owned());
-        }
-        let known = |column: &str| {
-            column.contains('.') || column == "Id" || self.schema.field(&job.kind, column).is_some()
+        job.error = rows.as_ref().err().map(|error| format!("InvalidBatch : {error}"));
+        job.error = job.error.take().or_else(|| self.spoilt(job));
+        let rows = rows.unwrap_or_default();
+        let taken = match call.failed_job {
+            _ if job.error.is_some() => 0,
+            Some(share) => {
+                job.error = Some("InternalServerError : the job ended before its time".to_owned());
+                part(rows.len(), share)
+            }
+            None => rows.len(),
         };
-        if let Some(column) = job.columns.iter().find(|column| !known(column)) {
-            job.error = Some(format!("InvalidBatch : Field name not found : {column}"));
-        }
-        let share = call.failed_job.unwrap_or(1.0);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let taken =
-            if job.error.is_some() { 0 } else { (rows.len() as f64 * share.clamp(0.0, 1.0)) as usize };
-        if call.failed_job.is_some() && job.error.is_none() {
-            job.error = Some("InternalServerError : the job ended before its time".to_owned());
-        }
         let (rules, partial) = (job.rules.clone(), job.partial);
         let inner = Call { rules: &rules, partial, ..*call };
         for (place, row) in rows.into_iter().enumerate() {
@@ -243,8 +233,10 @@ impl Salesforce {
                 continue;
             }
             let struck = partial.is_some_and(|share| desk.entropy.chance(share));
-            let result =
-                if struck { Err(locked("001000000000000")) } else { self.work_row(desk, &inner, job, &row) };
+            let result = match struck {
+                true => Err(locked("001000000000000")),
+                false => self.work_row(desk, &inner, job, &row),
+            };
             match result {
                 Ok((id, created)) => job.done.push((id, created, row)),
                 Err(refused) => {
@@ -257,6 +249,19 @@ impl Salesforce {
             }
         }
         job.error.is_some()
+    }
+
+    /// Why none of its rows can be looked at, if there is a reason.
+    fn spoilt(&self, job: &Job) -> Option<String> {
+        let known = |column: &str| {
+            column.contains('.') || column == "Id" || self.schema.field(&job.kind, column).is_some()
+        };
+        if job.uploads > 1 {
+            // Filled twice, it fails in these words [unverified].
+            return Some("ClientInputError : Found multiple contents for job".to_owned());
+        }
+        let unknown = job.columns.iter().find(|column| !known(column))?;
+        Some(format!("InvalidBatch : Field name not found : {unknown}"))
     }
 
     fn work_row(
@@ -344,6 +349,17 @@ impl Job {
         }
         writer.into_inner().ok()
     }
+}
+
+/// That share of so many.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share of rows, between none and all of them"
+)]
+fn part(of: usize, share: f64) -> usize {
+    (of as f64 * share.clamp(0.0, 1.0)) as usize
 }
 
 fn wrong_state(message: &str) -> Refused {
