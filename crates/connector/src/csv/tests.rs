@@ -1,3 +1,5 @@
+//! What is written as CSV, and what is read.
+
 use proptest::prelude::*;
 use serde_json::json;
 
