@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end where it stands")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
 #[path = "salesforce/estate.rs"]
 mod estate;
 mod support;
