@@ -67,6 +67,7 @@ pub(super) fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> st
         link: None,
         links: BTreeMap::new(),
         bringers: Default::default(),
+        next: None,
         intent: Some(intent),
     }
 }
