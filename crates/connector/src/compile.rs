@@ -126,8 +126,14 @@ impl<'a> Compiler<'a> {
         let source = self.source;
         let name = source.code.as_ref()?;
         let kinds = source.kinds.values().chain(source.objects.values());
-        if kinds.flat_map(|kind| kind.writes.values()).any(|write| write.batch.is_some()) {
-            let what = format!("`{}` has `code`, and an operation of it a `batch`", source.connector.value);
+        if kinds
+            .flat_map(|kind| kind.writes.values())
+            .any(|write| write.batch.is_some() || write.bulk.is_some())
+        {
+            let what = format!(
+                "`{}` has `code`, and an operation of it a `batch` or `bulk`",
+                source.connector.value
+            );
             self.error(name.referenced, what, "leave one of the two out: code sees each request by itself");
         }
         let found = crate::code::find(&name.value);

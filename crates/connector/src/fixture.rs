@@ -6,6 +6,7 @@
 
 mod case;
 mod differ;
+mod job;
 mod run;
 mod shown;
 mod source;
@@ -42,6 +43,8 @@ pub enum CaseKind {
     Call,
     /// Several records in one call.
     Batch,
+    /// Several records in a job.
+    Job,
     /// A message that a webhook takes.
     Message,
     /// A `CloudEvent`.
@@ -55,6 +58,7 @@ impl CaseKind {
         match self {
             Self::Call => "call",
             Self::Batch => "batch",
+            Self::Job => "job",
             Self::Message => "message",
             Self::Event => "event",
         }
@@ -83,7 +87,7 @@ pub struct CaseReport {
 /// What became of all of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// Each case, in the order of the file: calls, batches, messages, events.
+    /// Each case, in the order of the file: calls, batches, jobs, messages, events.
     pub cases: Vec<CaseReport>,
     /// Operations that no case shows.
     pub unshown_operations: Vec<String>,

@@ -15,6 +15,7 @@ mod classify;
 mod code;
 mod compile;
 mod connector;
+mod csv;
 mod describe;
 mod error;
 mod exchange;
@@ -41,7 +42,7 @@ mod tests;
 mod typed;
 mod xml;
 
-pub use batch::{Part, Verdicts};
+pub use batch::{Part, Together, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};
 pub use code::{Code, provide};

@@ -1,5 +1,6 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
+mod batch;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use canonical::{Object, OrderToken, Wall};
 use serde_json::Value;
 
+use crate::batch::Together;
 use crate::body::Node;
+use crate::csv::CsvBody;
 use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
@@ -22,6 +25,7 @@ use crate::template::Template;
 use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
+pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 
 /// The whole.
@@ -245,57 +249,26 @@ pub(crate) struct WritePlan {
     pub(crate) probe: Option<ProbePlan>,
     pub(crate) errors: Vec<Rule>,
     pub(crate) batch: Option<BatchPlan>,
+    /// Its batch that begins a job.
+    pub(crate) bulk: Option<BatchPlan>,
 }
 
 impl WritePlan {
-    /// All requests that belong to it: itself, looking for its effect, its batch, that one's job.
+    /// All requests that belong to it: itself, looking for its effect, its batches, its job.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
         let probe = self.probe.iter().map(|probe| &probe.request);
-        let batch = self.batch.iter().map(|batch| &batch.request);
-        let jobs = self.batch.iter().filter_map(|batch| batch.job.as_ref());
-        let jobs = jobs.flat_map(|job| [&job.status].into_iter().chain(&job.results));
-        [&self.request].into_iter().chain(probe).chain(batch).chain(jobs)
+        let batches = self.batch.iter().chain(&self.bulk).map(|batch| &batch.request);
+        let jobs = self.bulk.iter().filter_map(|batch| batch.job.as_ref());
+        [&self.request].into_iter().chain(probe).chain(batches).chain(jobs.flat_map(JobPlan::requests))
     }
-}
 
-/// Several records of an operation in one request.
-#[derive(Debug)]
-pub(crate) struct BatchPlan {
-    pub(crate) request: RequestPlan,
-    pub(crate) record: Node,
-    pub(crate) results: Option<Path>,
-    pub(crate) errors: Option<Path>,
-    pub(crate) correlate: Correlate,
-    pub(crate) answer: AnswerPlan,
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) rejects: Vec<u16>,
-    /// A 2xx in which this holds is a refusal of the whole.
-    pub(crate) refused: Option<Test>,
-    pub(crate) job: Option<JobPlan>,
-}
-
-/// A job that a batch's request begins.
-#[derive(Debug)]
-pub(crate) struct JobPlan {
-    /// Its id in the answer.
-    pub(crate) id: Path,
-    pub(crate) status: RequestPlan,
-    /// Its state in the answer to that.
-    pub(crate) state: Path,
-    pub(crate) done: Vec<String>,
-    pub(crate) rejected: Vec<String>,
-    pub(crate) failed: Vec<String>,
-    /// `None`: the answer about its state holds what came of each.
-    pub(crate) results: Option<RequestPlan>,
-}
-
-/// How a result or error finds its record.
-#[derive(Debug)]
-pub(crate) enum Correlate {
-    /// By its place.
-    Position,
-    /// By what comes back of what was sent.
-    Echo { sent: Template, result: Option<Path>, error: Option<Path> },
+    /// The plan of a form. What went in a batch before the operation had two is of the one that it has.
+    pub(crate) fn form(&self, form: Together) -> Option<&BatchPlan> {
+        match form {
+            Together::Batch => self.batch.as_ref().or(self.bulk.as_ref()),
+            Together::Bulk => self.bulk.as_ref(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -322,7 +295,7 @@ impl RequestPlan {
     /// Whether it addresses the object by the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.needs_id()
             }
@@ -340,7 +313,7 @@ impl RequestPlan {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.names_key()
             }
@@ -377,6 +350,8 @@ pub(crate) enum BodyPlan {
         variables: Node,
     },
     Sql(Statement),
+    /// The records of a job: they are put in when all are known.
+    Csv(CsvBody),
 }
 
 impl BodyPlan {
@@ -385,7 +360,12 @@ impl BodyPlan {
         match self {
             Self::Json { node, .. } => node.holes(),
             // Of these no parts are joined.
-            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } | Self::Sql(_) => 0,
+            Self::None
+            | Self::Form(_)
+            | Self::Xml { .. }
+            | Self::GraphQl { .. }
+            | Self::Sql(_)
+            | Self::Csv(_) => 0,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
     WaitForm, WaitSource,
 };
-pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
@@ -227,6 +227,9 @@ pub(crate) struct RequestSource {
     /// A GraphQL request.
     #[serde(default)]
     pub(crate) graphql: Option<Spanned<GraphQlSource>>,
+    /// The records of a job, as CSV: only its `upload` has it.
+    #[serde(default)]
+    pub(crate) csv: Option<Spanned<CsvSource>>,
     /// Sent without credential.
     #[serde(default)]
     pub(crate) anonymous: bool,
@@ -425,6 +428,9 @@ pub(crate) struct WriteSource {
     /// How several go in one request.
     #[serde(default)]
     pub(crate) batch: Option<BatchSource>,
+    /// How very many go: in a job.
+    #[serde(default)]
+    pub(crate) bulk: Option<BatchSource>,
     /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row. Constants are
     /// filled in; empty, it names none.
     #[serde(default)]

@@ -13,6 +13,7 @@ mod batch;
 mod bulk;
 mod draw;
 mod edit;
+mod fill;
 mod first;
 mod flight;
 mod gauges;
@@ -126,6 +127,8 @@ pub struct Spoke {
     pub(crate) bulks: BTreeMap<u64, bulk::Bulk>,
     /// Jobs so far.
     pub(crate) bulk_number: u64,
+    /// What is kept shut while a lane is read, so that all of it that goes in jobs is judged together.
+    pub(crate) gathering: BTreeMap<Arc<str>, ledger::Lane>,
     /// Sends that met a stale token: they go on with the fresh one.
     pub(crate) unauthorised: Vec<Flight>,
     /// How often in a row the target refused a token, and when last.
@@ -203,6 +206,7 @@ impl Spoke {
             doubts: BTreeMap::new(),
             bulks: BTreeMap::new(),
             bulk_number: 0,
+            gathering: BTreeMap::new(),
             unauthorised: Vec::new(),
             refusals: 0,
             refused_at: None,

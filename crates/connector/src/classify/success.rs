@@ -141,7 +141,8 @@ impl Connector {
 
 fn created(plan: &AnswerPlan, answer: &Answer<'_>, body: &Value) -> Option<bool> {
     match plan.created.as_ref()? {
-        CreatedPlan::Path(path) => path.flag(body),
+        // In CSV all values are texts.
+        CreatedPlan::Path(path) => path.flag(body).or_else(|| path.find(body)?.as_str()?.parse().ok()),
         CreatedPlan::Status(status) => Some(answer.response.status == *status),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
+use crate::batch::Together;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, ProbePlan, RequestPlan, Shape, WritePlan};
 use crate::source::{FalseSource, ObjectSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
@@ -228,7 +229,8 @@ impl Compiler<'_> {
         if matches!(class, IdempotencyClass::MarkerField { .. }) {
             self.check_mark(name, source, &request, probe.as_ref());
         }
-        let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch));
+        let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch, Together::Batch));
+        let bulk = source.bulk.as_ref().map(|bulk| self.batch(name, source, bulk, Together::Bulk));
         let keyed = matches!(class, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
         let spec = WriteSpec {
             name: Arc::from(name),
@@ -237,7 +239,7 @@ impl Compiler<'_> {
             probe: probe.is_some(),
             linked: request.needs_id(),
             names: source.answer.id.is_some()
-                && source.batch.as_ref().is_none_or(|batch| batch.answer.id.is_some()),
+                && source.batch.iter().chain(&source.bulk).all(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),
@@ -251,6 +253,7 @@ impl Compiler<'_> {
             charge: request.charge.clone(),
             safe: source.safe.unwrap_or(keyed),
             batch: batch.as_ref().and_then(|(spec, _)| spec.clone()),
+            bulk: bulk.as_ref().and_then(|(spec, _)| spec.clone()),
             serial_by: source.serial_by.as_ref().and_then(|path| self.serial_by(path)),
         };
         WritePlan {
@@ -265,6 +268,7 @@ impl Compiler<'_> {
             probe,
             errors: self.rules(&source.errors),
             batch: batch.map(|(_, plan)| plan),
+            bulk: bulk.map(|(_, plan)| plan),
         }
     }
 }

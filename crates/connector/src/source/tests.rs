@@ -11,7 +11,10 @@ use super::answer::{
     AnswerSource, BatchAnswer, BodyTest, CallKind, CreatedFrom, ExistingSource, HeaderTest, IdFrom,
     ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
 };
-use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::batch::{
+    BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, EchoSource, JobSource, LineEnd, SplitSource,
+    StatusSource,
+};
 use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
@@ -111,6 +114,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("wait", keys::<WaitSource>()),
         ("batch", keys::<BatchSource>()),
         ("job", keys::<JobSource>()),
+        ("csv", keys::<CsvSource>()),
+        ("csv_answer", keys::<CsvAnswerSource>()),
+        ("split", keys::<SplitSource>()),
         ("status", keys::<StatusSource>()),
         ("echo", keys::<EchoSource>()),
         ("moment", keys::<MomentSource>()),
@@ -169,6 +175,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("preset", words::<Preset>()),
         ("class", words::<Class>()),
         ("lane", words::<Lane>()),
+        ("line_end", words::<LineEnd>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }

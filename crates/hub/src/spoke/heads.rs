@@ -1,5 +1,6 @@
 //! Which obligations are held in memory: a bounded window of due ones, refilled from the store by walking a cursor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
@@ -71,6 +72,7 @@ impl Spoke {
         for lane in Lane::ALL {
             self.claim(lane, turn);
         }
+        self.let_gathered_go();
         self.look_for_held(turn);
         self.look_for_fetches(turn);
         self.offer_polls(turn.now);
@@ -168,7 +170,8 @@ impl Spoke {
         }
         let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
         let draw = self.draw_of_head(&head);
-        let sort = self.sort_of(&head);
+        let mut sort = self.sort_of(&head);
+        sort.serial = sort.serial.or_else(|| self.gathers(&head));
         let Some(dispatcher) = &mut self.dispatcher else { return };
         let wanted = Wanted {
             token: Token::Deliver(head.key.clone()),
@@ -186,6 +189,43 @@ impl Spoke {
         };
         dispatcher.offer(wanted);
         self.heads.insert(head.key.clone(), head);
+    }
+
+    /// Whether more of a lane is about to be read.
+    fn is_reading(&self, lane: Lane) -> bool {
+        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.refill_for(lane));
+        let claim = self.claims.get(usize::from(lane.number()));
+        !self.waits_to_deliver() && claim.is_some_and(|claim| claim.asking || claim.behind && room > 0)
+    }
+
+    /// What a delivery that may go in a job waits for: that all is read which may go with it.
+    fn gathers(&mut self, head: &Head) -> Option<Arc<str>> {
+        if self.sorts.contains_key(&head.key) || !self.may_go_in_job(head) || !self.is_reading(head.lane) {
+            return None;
+        }
+        let key: Arc<str> = Arc::from(format!("\u{0}gather {}", head.object));
+        if self.gathering.insert(Arc::clone(&key), head.lane).is_none()
+            && let Some(dispatcher) = &mut self.dispatcher
+        {
+            dispatcher.shut(&key);
+        }
+        Some(key)
+    }
+
+    /// Nothing more of a lane is read for now: what was gathered of it goes.
+    fn let_gathered_go(&mut self) {
+        let over: Vec<Arc<str>> = self
+            .gathering
+            .iter()
+            .filter(|(_, lane)| !self.is_reading(**lane))
+            .map(|(key, _)| Arc::clone(key))
+            .collect();
+        for key in over {
+            self.gathering.remove(&key);
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.reopen(&key);
+            }
+        }
     }
 
     /// An obligation is settled: it leaves memory, or comes back when it was raised meanwhile or is due again.

@@ -83,13 +83,14 @@ impl Spoke {
     /// Intents found open may have reached the target: each is finished before anything newer of its record goes.
     pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
         let scope = self.state.credential_generation.to_string();
-        let bulks = self.kept_bulks();
+        let mut bulks = self.kept_bulks();
         let mut found = Vec::new();
         for mut intent in intents {
             // Whether a look of an earlier life counts is not known: none does.
             intent.probes = 0;
             self.may_have_been_sent(&mut intent);
-            let recovery = if bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent)) {
+            let waits = bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent));
+            let recovery = if waits || self.went_nowhere(&intent, &mut bulks, turn.now.wall) {
                 Recovery::Resend { not_before: turn.now.wall }
             } else {
                 ledger::recover(&intent, &scope, turn.now.wall)

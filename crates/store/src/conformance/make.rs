@@ -446,6 +446,7 @@ pub fn bulk_job(job: &str, places: Vec<u32>) -> BulkJob {
         operation: "upsert".to_owned(),
         job: job.to_owned(),
         since: at(3),
+        at_work: true,
         of: 2,
         places,
     }

@@ -65,6 +65,7 @@ fn i3_an_id_is_as_old_as_it_says_whenever_its_record_was_heard_of() {
         by_key,
         safe: true,
         batch: None,
+        bulk: None,
         serial_by: None,
     };
     assert!(restore(7).can_tell_of(&spec(true), &record(6, 6)));

@@ -22,6 +22,8 @@ pub(crate) enum After {
     Nothing,
     /// The system's own state is durable; an operator may wait to hear it.
     System(Option<Ticket>),
+    /// What is known of a job is durable: it goes on.
+    Bulk(u64),
     /// A person is durably asked to look at an intent.
     Person(Box<(Intent, Reason)>),
     /// What an operator decided about a delivery is durable.
@@ -96,6 +98,7 @@ impl Spoke {
     fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
             After::Nothing | After::System(None) | After::Person(_) | After::Changed(_) => {}
+            After::Bulk(number) => self.offer_look(number, turn.now.mono),
             After::Held(head) => self.held_back(&head),
             After::Released(next) => self.released(next),
             After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
@@ -222,6 +225,7 @@ impl Spoke {
             // Nothing is required of these.
             After::Nothing
             | After::System(_)
+            | After::Bulk(_)
             | After::Person(_)
             | After::Doubt(..)
             | After::Changed(_)
@@ -243,6 +247,7 @@ impl Spoke {
         match after {
             After::Nothing => {}
             After::System(outside) => self.keep_state(outside),
+            After::Bulk(number) => self.keep_bulk(number),
             After::Person(about) => self.ask_person(about.0, about.1, turn.now.wall),
             // The store hands it out again.
             After::Held(_) => {

@@ -14,7 +14,7 @@ objects:
         idempotency: {class: upsert}
         request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\"}
         answer: {id: {path: id}}
-        batch:
+        bulk:
           records_max: 100
           request: {method: POST, path: /jobs, json: {all: \"{records}\"}}
           record: {key: \"{key}\"}
@@ -58,7 +58,7 @@ fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
     }
 }
 
-fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
+pub(super) fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
     store::SpokeRow {
         obligation: Some(delivery),
         record: Some(Arc::new(store::conformance::make::record(1, 1))),
