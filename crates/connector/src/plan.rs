@@ -1,5 +1,7 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
+mod gauge;
+mod paging;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,8 @@ use crate::template::Template;
 use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
+pub(crate) use gauge::{Gauge, Left, item};
+pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 
 /// The whole.
@@ -43,30 +47,6 @@ pub(crate) struct Plan {
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
     pub(crate) refusal: RefusalPlan,
     pub(crate) errors: Vec<Rule>,
-}
-
-/// A header that says how much of a limit is left.
-#[derive(Debug)]
-pub(crate) struct Gauge {
-    pub(crate) bucket: Arc<str>,
-    pub(crate) header: Box<str>,
-    /// The entry of the header that says `used/limit`; `None`: the header is the number that is left.
-    pub(crate) used: Option<Box<str>>,
-    pub(crate) reset: Option<WaitPlan>,
-}
-
-impl Gauge {
-    /// How many calls are left. `api-usage=18/5000; per-app=…` is a list of entries that say `used/limit`; more used than
-    /// there are leaves none.
-    pub(crate) fn left(&self, header: &str) -> Option<u64> {
-        let Some(name) = &self.used else { return header.trim().parse().ok() };
-        let of = |entry: &'_ str| -> Option<u64> {
-            let (_, said) = entry.trim().split_once('=').filter(|(key, _)| *key == &**name)?;
-            let (used, limit) = said.split_once('/')?;
-            Some(limit.trim().parse::<u64>().ok()?.saturating_sub(used.trim().parse().ok()?))
-        };
-        header.split([';', ',']).find_map(of)
-    }
 }
 
 #[derive(Debug)]
@@ -196,38 +176,6 @@ impl PollPlan {
             _ => None,
         }
     }
-}
-
-/// A cursor of the vendor's.
-#[derive(Debug)]
-pub(crate) struct CursorPlan {
-    /// Gives the first token.
-    pub(crate) start: RequestPlan,
-    pub(crate) token: Path,
-    pub(crate) more: Path,
-}
-
-#[derive(Debug)]
-pub(crate) enum PagePlan {
-    Token(Path),
-    /// `parameter`: what the address holds the token in.
-    LinkToken {
-        path: Path,
-        parameter: Box<str>,
-    },
-    Offset {
-        more: Option<Path>,
-    },
-    AfterId {
-        more: Option<Path>,
-    },
-    /// `start`: what the address' path must begin with.
-    Link {
-        path: Path,
-        start: Box<str>,
-    },
-    Cursor(Box<CursorPlan>),
-    None,
 }
 
 #[derive(Debug)]

@@ -147,8 +147,8 @@ impl Connector {
             Some(items) => items,
             None => return Err(garbled("there is no list", place(&poll.items))),
         };
-        if let Some(what) = listing::lost_token(poll, &body) {
-            return Err(garbled(what, "the next page"));
+        if let Some((what, place)) = listing::lost(poll, response, &body) {
+            return Err(garbled(what, place));
         }
         let mut page = Page::default();
         let (mut mark, mut oldest) = (None, None);
@@ -168,16 +168,8 @@ impl Connector {
                 Err(why) => page.garbled.push((index, why.to_string(), item.to_string().into_bytes())),
             }
         }
-        if let PagePlan::Link { path, start } = &poll.page
-            && path.text_at(&body).is_some_and(|text| listing::address(&text, start).is_none())
-        {
-            return Err(garbled(
-                format!("the next page's address does not lie below {start}"),
-                path.as_str(),
-            ));
-        }
         let date = response.header("date").and_then(http_date);
-        let held = Held { count: items.len(), mark, first_id, last_id, body: &body, date };
+        let held = Held { count: items.len(), mark, first_id, last_id, response, body: &body, date };
         let next = listing::next(poll, cursor, *now, &held);
         if let Some(mark) = next.hidden {
             let shown =
@@ -187,6 +179,10 @@ impl Connector {
                     "the vendor's cursor of the listing from {shown} on stood still and said that more follows; the next \
                      listing begins at the same mark"
                 ),
+                PagePlan::Number { .. } if poll.sorting == Sorting::Descending => {
+                    "the vendor gives the same page under every number: what is behind it was not read"
+                        .to_owned()
+                }
                 _ => format!(
                     "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
                      snapshot"

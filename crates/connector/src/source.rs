@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod describe;
 mod listing;
+mod paging;
 mod scope;
 mod statement;
 #[cfg(test)]
@@ -34,8 +35,9 @@ pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
-    Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
+    Format, Handled, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use paging::PageSource;
 pub(crate) use scope::ScopesSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 
@@ -178,9 +180,13 @@ pub(crate) struct BucketSource {
     /// The header that says how many calls are left.
     #[serde(default)]
     pub(crate) remaining: Option<String>,
-    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
+    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`. The empty text: the
+    /// header is nothing but that, `18/5000`.
     #[serde(default)]
     pub(crate) used: Option<String>,
+    /// That header is a list such as `"default";r=50;t=30` or `limit=100, remaining=50`: the entry that says what is left.
+    #[serde(default)]
+    pub(crate) item: Option<String>,
     /// The header counts the whole window, for everybody who draws from it: the first answer after a start says what was
     /// spent before. Without it a window starts empty.
     #[serde(default)]

@@ -29,6 +29,14 @@ pub enum AuthKind {
         /// Which secret.
         secret: String,
     },
+    /// A parameter of each request's query, for vendors that know no header. Addresses end up in the logs of whoever stands
+    /// between; a header is better where the vendor takes one.
+    Query {
+        /// The parameter's name, such as `api_key`.
+        name: String,
+        /// Which secret.
+        secret: String,
+    },
     /// `Authorization: Bearer <secret>`.
     Bearer {
         /// Which secret.
@@ -219,7 +227,9 @@ impl AuthKind {
         let mut names = Vec::new();
         match self {
             Self::None => {}
-            Self::Header { secret, .. } | Self::Bearer { secret } => push(&mut names, [secret]),
+            Self::Header { secret, .. } | Self::Query { secret, .. } | Self::Bearer { secret } => {
+                push(&mut names, [secret]);
+            }
             Self::Basic { user_secret, secret, .. } => push(&mut names, user_secret.iter().chain([secret])),
             Self::Oauth2ClientCredentials { client_id, client_secret, assertion, .. } => {
                 push(&mut names, [client_id].into_iter().chain(client_secret));

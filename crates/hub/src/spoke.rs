@@ -357,6 +357,7 @@ pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
         | AuthKind::SessionJsonrpc { .. } => true,
         AuthKind::None
         | AuthKind::Header { .. }
+        | AuthKind::Query { .. }
         | AuthKind::Bearer { .. }
         | AuthKind::Basic { .. }
         | AuthKind::Oauth1 { .. }

@@ -48,8 +48,18 @@ impl Compiler<'_> {
     }
 
     pub(super) fn wait(&mut self, wait: &WaitSource) -> WaitPlan {
+        if let (Some(path), true) = (&wait.path, wait.header.is_some() || wait.item.is_some()) {
+            let what = "a wait stands in a header or in the body, and `header` or `item` is beside `path`";
+            self.error(
+                path.referenced,
+                what,
+                "write two rules, the one that the vendor uses more often first",
+            );
+        }
         WaitPlan {
             header: wait.header.as_ref().map(|name| name.to_ascii_lowercase().into()),
+            path: wait.path.as_ref().map(|path| self.path(path)),
+            item: wait.item.as_deref().map(Into::into),
             form: wait.form,
             default: wait.default.map(|span| span.0),
             max: wait.max.map_or(WAIT_MAX, |span| span.0),

@@ -171,10 +171,17 @@ pub(crate) struct ExistingSource {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitSource {
-    /// The header that says it.
+    /// The header that says it; `retry-after` where neither it nor `path` is named.
     #[serde(default)]
     pub(crate) header: Option<String>,
-    /// How the header says it.
+    /// The place in the body that says it.
+    #[serde(default)]
+    pub(crate) path: Option<Spanned<String>>,
+    /// The header is a list such as `"default";r=50;t=30` or `limit=100, reset=30`: the entry that says it. Of several
+    /// named lists `daily;t` is the entry `t` of the one called `daily`.
+    #[serde(default)]
+    pub(crate) item: Option<String>,
+    /// How it is written there.
     #[serde(default)]
     pub(crate) form: WaitForm,
     /// When nothing says it.
@@ -200,6 +207,12 @@ pub(crate) enum WaitForm {
     Epoch,
     /// Milliseconds since 1970.
     EpochMs,
+    /// Minutes, with or without fraction.
+    Minutes,
+    /// A number with its unit, or several: `30s`, `1m30s`, `500ms`, `PT30S`.
+    Duration,
+    /// A moment as RFC 3339 has it.
+    DateTime,
 }
 
 /// Why there is no answer.

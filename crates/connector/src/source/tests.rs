@@ -15,9 +15,9 @@ use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSo
 use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
 use super::listing::{
-    CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
-    TypeRule, WebhookSource,
+    Format, Handled, MarkSource, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+use super::paging::{CursorSource, EndSource, LinkHeaderSource, NumberSource, PageSource};
 use super::scope::ScopesSource;
 use super::{
     Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
@@ -118,6 +118,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
         ("cursor", keys::<CursorSource>()),
+        ("page_end", keys::<EndSource>()),
+        ("page_number", keys::<NumberSource>()),
+        ("link_header", keys::<LinkHeaderSource>()),
         ("describe", keys::<DescribeSource>()),
         ("values", keys::<ValuesSource>()),
         ("webhook", keys::<WebhookSource>()),
