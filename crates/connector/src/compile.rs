@@ -12,6 +12,7 @@ mod parameters;
 mod request;
 mod rules;
 mod scope;
+mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

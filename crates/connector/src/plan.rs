@@ -3,6 +3,7 @@
 mod gauge;
 mod paging;
 mod rule;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::xml::XmlPlan;
 pub(crate) use gauge::{Gauge, Left, item};
 pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
+pub(crate) use version::VersionPlan;
 
 /// The whole.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ pub(crate) struct Shape {
     pub(crate) id: Path,
     pub(crate) fields: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) deleted: Option<Test>,
     pub(crate) merged_into: Option<Path>,
     pub(crate) typed: bool,
@@ -338,6 +341,7 @@ impl BodyPlan {
 pub(crate) struct AnswerPlan {
     pub(crate) id: Option<IdPlan>,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) created: Option<CreatedPlan>,
     pub(crate) batch: Option<(Path, Path)>,
     pub(crate) needs: Vec<Path>,
@@ -351,6 +355,7 @@ impl ObjectPlan {
                 id: Path::default(),
                 fields: Path::default(),
                 order: None,
+                version: None,
                 deleted: None,
                 merged_into: None,
                 typed: false,
@@ -405,6 +410,7 @@ pub(crate) struct ProbePlan {
     pub(crate) found: Option<Path>,
     pub(crate) id: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
 }
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::listing::{self, Held};
 use crate::moment::read_text;
 use crate::observation::{Garbled, Observation, Page, Seen};
 use crate::path::Path;
-use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape};
+use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape, VersionPlan};
 use crate::source::{Absent, Format, Sorting};
 use crate::xml::XmlPlan;
 
@@ -242,6 +242,7 @@ impl Connector {
             external_id: external_id.clone(),
             seen: Seen::Deleted,
             order: None,
+            version: None,
             event_id: None,
             occurred_at: None,
             changed_at: None,
@@ -263,11 +264,19 @@ impl Connector {
             };
         };
         let mut observation = plan.read(object, found)?;
+        if let Some(version @ VersionPlan::Header(_)) = &plan.shape.version {
+            observation.version = version.read(response, &Value::Null);
+        }
         if observation.external_id != *external_id {
             let into = std::mem::replace(&mut observation.external_id, external_id.clone());
             // When the other one changed, and which place that has in its order, says nothing of this one's.
-            observation =
-                Observation { seen: Seen::Merged { into }, order: None, changed_at: None, ..observation };
+            observation = Observation {
+                seen: Seen::Merged { into },
+                order: None,
+                version: None,
+                changed_at: None,
+                ..observation
+            };
         }
         Ok(Some(observation))
     }
@@ -320,6 +329,7 @@ impl Shape {
         let external_id =
             self.id.text_at(&value).ok_or_else(|| garbled("there is no id", place(&self.id)))?;
         let order = self.order.as_ref().and_then(|order| order.read(&value));
+        let version = self.version.as_ref().and_then(|version| version.read_body(&value));
         let changed_at = self.order.as_ref().and_then(|order| order.moment(&value));
         // A vendor may show what was merged away as deleted, too: that it was merged says more.
         let seen = if let Some(into) = self.merged_into.as_ref().and_then(|path| path.text_at(&value)) {
@@ -334,6 +344,7 @@ impl Shape {
             external_id,
             seen,
             order,
+            version,
             event_id: None,
             occurred_at: None,
             changed_at,

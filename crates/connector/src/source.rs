@@ -29,7 +29,7 @@ use crate::typed::Typed;
 
 pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
-    WaitForm, WaitSource,
+    VersionFrom, WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
 pub(crate) use body::{AnswersSource, GraphQlSource};
@@ -338,6 +338,9 @@ pub(crate) struct ShapeSource {
     /// The order of its states.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// Its opaque version, such as an `ETag`: sent with changes as `{version}`.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
     /// It is deleted when this holds.
     #[serde(default)]
     pub(crate) deleted: Option<BodyTest>,

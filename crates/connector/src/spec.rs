@@ -362,6 +362,8 @@ pub struct WriteSpec {
     pub probe: bool,
     /// Whether it cannot be rendered without the vendor's id.
     pub linked: bool,
+    /// Whether it is sent with the opaque version that was last shown (`If-Match`): without one the object is read first.
+    pub versioned: bool,
     /// Whether its answer names the object, alone and in a batch: what was made is linked by that.
     pub names: bool,
     /// How long the target may go on working after the request's last possible arrival.

@@ -32,6 +32,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod token;
+mod version;
 mod wait;
 mod write;
 

@@ -118,6 +118,7 @@ impl Compiler<'_> {
                 IdFrom::Known(text) => IdPlan::Known(self.template(text, Place::Json, Allowed::Write)),
             }),
             order: source.order.as_ref().map(|order| self.order(order)),
+            version: self.version(source.version.as_ref()),
             created: source.created.as_ref().map(|from| match from {
                 CreatedFrom::Path(path) => CreatedPlan::Path(self.path(path)),
                 CreatedFrom::Status(status) => CreatedPlan::Status(*status),

@@ -18,6 +18,9 @@ pub(crate) struct AnswerSource {
     /// The version it now has.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// The opaque version it now has, such as an `ETag`: `{version}` of the next write.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
     /// Whether it was made anew.
     #[serde(default)]
     pub(crate) created: Option<CreatedFrom>,
@@ -39,6 +42,16 @@ pub(crate) enum IdFrom {
     Header(String),
     /// It is known before: a template over the call.
     Known(Spanned<String>),
+}
+
+/// Where an opaque version stands.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum VersionFrom {
+    /// A place in the body; of a shape, inside the object.
+    Path(Spanned<String>),
+    /// A header: of a shape, in the answer to `fetch`.
+    Header(Spanned<String>),
 }
 
 /// How an answer says that it made a new object.
@@ -71,6 +84,9 @@ pub(crate) struct ProbeAnswer {
     /// The version, inside what was found.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// The opaque version: inside what was found, or a header of the answer.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
 }
 
 /// Where refusals keep their parts; the first path that holds something counts.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answer::{
     AnswerSource, BatchAnswer, BodyTest, CallKind, CreatedFrom, ExistingSource, HeaderTest, IdFrom,
-    ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
+    ProbeAnswer, RefusalSource, RuleSource, Transport, VersionFrom, WaitForm, WaitSource, When,
 };
 use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
 use super::body::XmlSource;
@@ -157,6 +157,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),
         ("created_from", words::<CreatedFrom>()),
+        ("version_from", words::<VersionFrom>()),
         ("wait_form", words::<WaitForm>()),
         ("transport", words::<Transport>()),
         ("call_kind", words::<CallKind>()),

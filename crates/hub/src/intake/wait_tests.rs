@@ -37,6 +37,7 @@ impl Bench {
     fn read(&self, origin: &Origin, name: &str, version: i64) -> Vec<Op> {
         let fields: Fields = json!({"name": name, "account": "a9"}).as_object().unwrap().clone();
         let observation = Observation {
+            version: None,
             object: Object::new("deals").unwrap(),
             external_id: "d1".to_owned(),
             seen: Seen::State { fields },
