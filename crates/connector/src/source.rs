@@ -23,8 +23,9 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use crate::exchange::Request;
+use crate::handshake::Handshake;
 use crate::moment::Span;
-use crate::spec::{AuthKind, Handshake};
+use crate::spec::AuthKind;
 use crate::typed::Typed;
 
 pub(crate) use answer::{
@@ -539,4 +540,4 @@ pub(crate) struct ProbeSource {
 pub(crate) type SchemeSource = Spanned<Scheme>;
 
 /// Re-exported for the webhook's table.
-pub(crate) type HandshakeSource = Handshake;
+pub(crate) type HandshakeSource = Spanned<Handshake>;

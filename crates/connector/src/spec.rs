@@ -10,6 +10,7 @@ use guard::signature::Scheme;
 use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
+use crate::handshake::Handshake;
 use crate::proof::{Consent, Login, Signing};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
@@ -309,18 +310,6 @@ pub struct WebhookSpec {
     pub hint: bool,
     /// What it never reports; poll or snapshot covers it.
     pub blind: Vec<String>,
-}
-
-/// How a vendor checks that an address is ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Handshake {
-    /// Not at all.
-    #[default]
-    None,
-    /// It asks with GET and wants a 200.
-    #[serde(rename = "get_200")]
-    Get200,
 }
 
 /// How an object's changes are read.

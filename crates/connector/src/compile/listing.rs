@@ -90,10 +90,15 @@ impl Compiler<'_> {
                 "add `hint: true`, so that each is fetched before it is believed",
             );
         }
+        if let Some(handshake) = &source.handshake
+            && let Some((what, hint)) = handshake.value.flaw()
+        {
+            self.error(handshake.referenced, format!("webhook.handshake.{what}"), hint);
+        }
         WebhookPlan {
             spec: WebhookSpec {
                 scheme: source.scheme.value.clone(),
-                handshake: source.handshake,
+                handshake: source.handshake.as_ref().map(|it| it.value.clone()).unwrap_or_default(),
                 ack: source.ack,
                 hint: source.hint,
                 blind: source.blind.clone(),

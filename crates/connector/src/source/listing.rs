@@ -119,7 +119,7 @@ pub(crate) enum Sorting {
 pub(crate) struct WebhookSource {
     pub(crate) scheme: SchemeSource,
     #[serde(default)]
-    pub(crate) handshake: HandshakeSource,
+    pub(crate) handshake: Option<HandshakeSource>,
     /// The status that says "durable".
     #[serde(default = "ack_default")]
     pub(crate) ack: u16,

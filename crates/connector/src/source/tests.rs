@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use guard::signature::{Preset, Scheme};
+use guard::signature::{Algorithm, Encoding, Preset, Scheme, Separator};
 use ledger::{Class, Lane};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,11 +26,12 @@ use super::{
     SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
+use crate::handshake::{Echo, Handshake};
 use crate::moment::{Form, Unit};
 use crate::proof::{
     Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
 };
-use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
+use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, SignatureMethod};
 use crate::typed::Typed;
 
 type Names = BTreeSet<String>;
@@ -124,6 +125,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("describe", keys::<DescribeSource>()),
         ("values", keys::<ValuesSource>()),
         ("webhook", keys::<WebhookSource>()),
+        ("handshake_echo", keys::<Echo>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
         ("signing", keys::<Signing>()),
@@ -171,6 +173,9 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("typed", words::<Typed>()),
         ("scheme", words::<Scheme>()),
         ("preset", words::<Preset>()),
+        ("algorithm", words::<Algorithm>()),
+        ("encoding", words::<Encoding>()),
+        ("separator", words::<Separator>()),
         ("class", words::<Class>()),
         ("lane", words::<Lane>()),
     ] {

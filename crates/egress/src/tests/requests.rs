@@ -85,7 +85,7 @@ async fn a_key_goes_in_the_query_and_comes_back_from_nowhere() {
     egress.send(&crm(), anonymous).await.unwrap();
     assert_eq!(server.seen().pop().unwrap().line, "GET /v1/open HTTP/1.1");
     // What cannot be sent, and what does not answer, is told without it.
-    for bad in ["no-slash", "/../up", "/a#b"] {
+    for bad in ["no-slash", "/a#b"] {
         let failure = egress.send(&crm(), request("GET", bad, "")).await.unwrap_err();
         assert!(!format!("{failure:?}").contains("marker"), "{failure:?}");
     }
