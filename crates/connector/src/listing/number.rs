@@ -64,7 +64,7 @@ fn at(position: &Position, passed: usize, place: &Place) -> Position {
 pub(super) fn step(poll: &PollPlan, more: Option<&More>, position: &Position, held: &Held<'_>) -> Step {
     let mut kept = place(position);
     let behind = if let Some(behind) = kept.then.take() {
-        let moved = held.last_id.as_deref() != Some(&*kept.last);
+        let moved = held.last_id.as_deref().unwrap_or_default() != kept.last;
         if moved && position.restarts < RESTARTS_MAX {
             return Step::On(Position { restarts: position.restarts + 1, ..position.from(position.bound) });
         }
@@ -80,7 +80,7 @@ pub(super) fn step(poll: &PollPlan, more: Option<&More>, position: &Position, he
     if !behind.more {
         return Step::Ended;
     }
-    if position.passed > 0 && behind.last == kept.last {
+    if position.passed > 0 && !behind.last.is_empty() && behind.last == kept.last {
         return Step::Stuck;
     }
     let mark = behind.mark;
