@@ -5,6 +5,9 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod desk;
 
+#[path = "connector/attempt.rs"]
+mod attempt;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

@@ -235,6 +235,7 @@ fn schemas_are_written_for_files_and_kinds() {
         ("model/contact.yaml", "entity"),
         ("concord.yaml", "concord"),
         ("connectors/own.yaml", "connector"),
+        ("connectors/fixtures/own.yaml", "fixtures"),
     ] {
         assert_eq!(text(file), text(kind));
         assert!(text(kind)["$id"].as_str().unwrap().ends_with(&format!("/{kind}.schema.json")));

@@ -30,18 +30,19 @@ pub(crate) struct Found {
     pub(crate) fault: Fault,
 }
 
-/// The first ones in the order of [`Shape`]. Manifests have a reader of their own, in the room of connectors.
-const TEXTS: [(&str, &str); 6] = [
+/// The first ones in the order of [`Shape`]. Manifests and fixtures have readers of their own, in the room of connectors.
+const TEXTS: [(&str, &str); 7] = [
     ("concord", include_str!("../../../schemas/concord.schema.json")),
     ("entity", include_str!("../../../schemas/entity.schema.json")),
     ("mapping", include_str!("../../../schemas/mapping.schema.json")),
     ("routes", include_str!("../../../schemas/routes.schema.json")),
     ("system", include_str!("../../../schemas/system.schema.json")),
     ("connector", include_str!("../../../schemas/connector.schema.json")),
+    ("fixtures", include_str!("../../../schemas/fixtures.schema.json")),
 ];
 
 /// The published JSON Schemas of the files, by their names: `concord`, `entity`, `mapping`, `routes`, `system`,
-/// `connector`.
+/// `connector`, `fixtures`.
 #[must_use]
 pub fn schemas() -> &'static [(&'static str, &'static str)] {
     &TEXTS

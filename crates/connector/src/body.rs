@@ -2,7 +2,7 @@
 //!
 //! In a manifest: a text that is one slot keeps its value's type; any other text is a template. A key that ends
 //! in `?` goes when its value is missing. The key `...` spreads an object's entries; keys that are named beside it
-//! win, and `"name?": null` keeps that one out. A key may be a template, too. A text that starts with `sql:` is a SQL statement, in which
+//! win, and `"name?": null` keeps that one out. A key may be a template, too. A text that starts with `sql:` or `soql:` is a statement, in which
 //! every slot needs an encoder made for it.
 
 use canonical::Fields;
@@ -74,9 +74,10 @@ impl Node {
         if text == RECORDS && environment.allowed == Allowed::Batch {
             return Ok(Self::Records);
         }
-        let (place, text) = match text.strip_prefix("sql:") {
-            Some(statement) => (Place::Sql, statement.trim_start()),
-            None => (Place::Json, text),
+        let (place, text) = match (text.strip_prefix("sql:"), text.strip_prefix("soql:")) {
+            (Some(statement), _) => (Place::Sql, statement.trim_start()),
+            (_, Some(statement)) => (Place::Soql, statement.trim_start()),
+            (None, None) => (Place::Json, text),
         };
         let template = Template::parse(text, place, environment)?;
         Ok(match (template.fixed(), template.only_slot()) {

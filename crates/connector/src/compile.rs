@@ -14,7 +14,7 @@ mod rules;
 mod scope;
 mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use canonical::Object;
@@ -67,12 +67,15 @@ pub(crate) struct Compiler<'a> {
     pub(crate) parameters: BTreeMap<String, Value>,
     /// The constants of the object being resolved.
     pub(crate) values: BTreeMap<String, String>,
+    /// The keys that its paths lead through.
+    names: BTreeSet<String>,
     pub(crate) errors: Vec<ManifestError>,
 }
 
 impl<'a> Compiler<'a> {
     fn new(file: &'a str, source: &'a ManifestSource) -> Self {
-        Self { file, source, parameters: BTreeMap::new(), values: BTreeMap::new(), errors: Vec::new() }
+        let (parameters, values) = (BTreeMap::new(), BTreeMap::new());
+        Self { file, source, parameters, values, names: BTreeSet::new(), errors: Vec::new() }
     }
 
     /// Notes an error at a place.
@@ -107,10 +110,15 @@ impl<'a> Compiler<'a> {
         if filled.contains('{') {
             self.fill(&mut filled, text.referenced);
         }
-        Path::parse(&filled).unwrap_or_else(|why| {
+        let path = Path::parse(&filled).unwrap_or_else(|why| {
             self.error(text.referenced, format!("`{}` is not a path: {why}", text.value), "");
             Path::default()
-        })
+        });
+        self.names.extend(path.keys().map(str::to_owned));
+        match &self.source.answers {
+            AnswersSource::Json => path,
+            AnswersSource::Xml(xml) => path.in_xml(&xml.lists),
+        }
     }
 
     pub(crate) fn path_or_root(&mut self, text: Option<&Spanned<String>>) -> Path {
@@ -154,6 +162,7 @@ impl<'a> Compiler<'a> {
             any_object,
             refusal: self.refusal(&source.refusal),
             errors: self.rules(&source.errors),
+            names: std::mem::take(&mut self.names),
         }
     }
 

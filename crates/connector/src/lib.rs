@@ -63,3 +63,4 @@ pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, JobSpec, Limits, PollSpec,
     SignatureMethod, WebhookSpec, WriteSpec,
 };
+pub use xml::disguised_xml;

@@ -7,13 +7,18 @@
 mod document;
 mod resource;
 mod sample;
+mod sent;
+mod server;
 #[cfg(test)]
 mod tests;
 mod text;
+mod way;
 
 use serde_json::Value;
 
 use document::Document;
+use server::Server;
+use way::Ways;
 
 /// The largest document, in bytes.
 const BYTES_MAX: usize = 32 << 20;
@@ -82,7 +87,8 @@ pub fn scaffold(openapi: &str, name: Option<&str>, only: &[String]) -> Result<Sc
             .map_err(|error| ScaffoldError::Unreadable(error.without_snippet().render()))?,
     };
     let document = Document::new(root)?;
-    let (mut resources, left_out) = resource::all(&document);
+    let (server, ways) = (Server::of(&document), Ways::of(&document));
+    let (mut resources, left_out) = resource::all(&document, &ways);
     if let Some(name) = only.iter().find(|name| resources.iter().all(|one| one.object != **name)) {
         let known: Vec<&str> = resources.iter().map(|one| one.object.as_str()).collect();
         let hint = canonical::suggest::hint(name, known);
@@ -94,22 +100,27 @@ pub fn scaffold(openapi: &str, name: Option<&str>, only: &[String]) -> Result<Sc
     if resources.is_empty() {
         return Err(ScaffoldError::Empty);
     }
-    let name = name.map_or_else(|| slug(document.title()), str::to_owned);
-    let manifest = text::manifest(&name, &document, &resources);
+    let name = name.map_or_else(|| slug(document.title(), server.origin.as_deref()), str::to_owned);
+    let manifest = text::manifest(&name, &document, &server, &ways, &resources);
     let parsed = crate::Manifest::parse(&format!("{name}.yaml"), &manifest);
     let parsed = parsed.map_err(|errors| {
         ScaffoldError::Unsound(errors.first().map(ToString::to_string).unwrap_or_default())
     })?;
-    let fixtures = sample::fixtures(&parsed, &resources).unwrap_or_default();
+    let fixtures = sample::fixtures(&parsed, &server, &resources).unwrap_or_default();
     let objects = resources.iter().map(|one| (one.object.clone(), one.operations())).collect();
-    Ok(Scaffold { name, manifest, fixtures, base_url: document.origin(), objects, left_out })
+    Ok(Scaffold { name, manifest, fixtures, base_url: server.origin, objects, left_out })
 }
 
-/// A name that a file can have.
-fn slug(title: &str) -> String {
+/// A name that a file can have: of the title, else of the server's own domain.
+fn slug(title: &str, origin: Option<&str>) -> String {
     let kept: String =
         title.to_lowercase().chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '-' }).collect();
     let words: Vec<&str> =
         kept.split('-').filter(|word| !matches!(*word, "" | "api" | "rest" | "the")).collect();
-    if words.is_empty() { "system".to_owned() } else { words.join("-") }
+    if !words.is_empty() {
+        return words.join("-");
+    }
+    let url = origin.and_then(|origin| url::Url::parse(origin).ok());
+    let domain = url.as_ref().and_then(url::Url::domain).and_then(|domain| domain.rsplit('.').nth(1));
+    domain.unwrap_or("system").to_owned()
 }

@@ -9,17 +9,44 @@ use serde_json::Value;
 /// Deepest path.
 const SEGMENTS_MAX: usize = 32;
 
+/// What a list of XML is that has no element.
+static NOTHING: Value = Value::Array(Vec::new());
+
 /// A path, split once. The empty path is the whole.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Path {
     keys: Box<[Key]>,
     text: Box<str>,
+    /// What it leads through may have been XML: everything is a text there, and one thing is no list.
+    xml: bool,
+    /// It ends in elements that are a list even if there is none of them.
+    list: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Key {
     text: Box<str>,
     position: Option<usize>,
+}
+
+impl Key {
+    /// One step of the way. In XML, where nobody sees whether one element is a list, the first of one is itself.
+    fn step<'a>(&self, at: &'a Value, xml: bool) -> Option<&'a Value> {
+        match at {
+            _ if self.is_itself(at, xml) => Some(at),
+            Value::Object(map) => map.get(&*self.text),
+            Value::Array(items) => items.get(self.position?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+
+    fn is_itself(&self, at: &Value, xml: bool) -> bool {
+        xml && self.position == Some(0)
+            && match at {
+                Value::Object(map) => !map.contains_key(&*self.text),
+                other => other.is_string(),
+            }
+    }
 }
 
 impl Path {
@@ -30,7 +57,20 @@ impl Path {
         }
         let keys = split(text)?;
         let keys = keys.into_iter().map(|key| Key { position: position(&key), text: key.into() }).collect();
-        Ok(Self { keys, text: text.into() })
+        Ok(Self { keys, text: text.into(), xml: false, list: false })
+    }
+
+    /// The same into answers that are XML, where the elements of these names are lists.
+    pub(crate) fn in_xml(mut self, lists: &[String]) -> Self {
+        let last = self.keys.last().filter(|_| self.keys.len() > 1);
+        self.list = last.is_some_and(|last| lists.iter().any(|list| **list == *last.text));
+        self.xml = true;
+        self
+    }
+
+    /// Its keys, in their order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| &*key.text)
     }
 
     /// As it was written.
@@ -41,19 +81,41 @@ impl Path {
     /// What stands there; `None` also when something on the way is missing, null or holds no keys.
     pub(crate) fn find<'a>(&self, mut at: &'a Value) -> Option<&'a Value> {
         for key in &self.keys {
-            at = match at {
-                Value::Object(map) => map.get(&*key.text)?,
-                Value::Array(items) => items.get(key.position?)?,
-                _ => return None,
-            };
+            at = key.step(at, self.xml)?;
         }
         Some(at)
+    }
+
+    /// The list that stands there. In XML the one around it must be there, which may hold nothing.
+    pub(crate) fn find_list<'a>(&self, at: &'a Value) -> Option<&'a Value> {
+        self.find(at).or_else(|| {
+            let (_, way) = self.keys.split_last().filter(|_| self.list)?;
+            let around = way.iter().try_fold(at, |at, key| key.step(at, true))?;
+            let holds = around.is_object() || around.as_str().is_some_and(|text| text.trim().is_empty());
+            holds.then_some(&NOTHING)
+        })
+    }
+
+    /// The yes or no that stands there; in XML also as its texts (XML Schema, part 2, section 3.2.2).
+    pub(crate) fn flag(&self, at: &Value) -> Option<bool> {
+        match self.find(at)? {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) if self.xml => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Takes what stands there out of `at`; null stays in its place.
     pub(crate) fn take(&self, mut at: Value) -> Option<Value> {
         let mut place = &mut at;
         for key in &self.keys {
+            if key.is_itself(place, self.xml) {
+                continue;
+            }
             place = match place {
                 Value::Object(map) => map.get_mut(&*key.text)?,
                 Value::Array(items) => items.get_mut(key.position?)?,

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) any_object: Option<Arc<ObjectPlan>>,
     pub(crate) refusal: RefusalPlan,
     pub(crate) errors: Vec<Rule>,
+    /// The keys that its paths lead through.
+    pub(crate) names: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -173,7 +175,7 @@ impl PollPlan {
 
     /// The list in an answer; `None` when there is none, and nothing that says so.
     pub(crate) fn found<'a>(&self, body: &'a Value) -> Option<&'a [Value]> {
-        match (self.items.find(body), &self.empty) {
+        match (self.items.find_list(body), &self.empty) {
             (Some(Value::Array(items)), _) => Some(items),
             (None, Some(empty)) if empty.find(body).is_some() => Some(&[]),
             _ => None,
@@ -408,9 +410,18 @@ pub(crate) enum CreatedPlan {
 pub(crate) struct ProbePlan {
     pub(crate) request: RequestPlan,
     pub(crate) found: Option<Path>,
+    /// What stands in an answer that found nothing and so has no list.
+    pub(crate) empty: Option<Path>,
     pub(crate) id: Path,
     pub(crate) order: Option<Order>,
     pub(crate) version: Option<VersionPlan>,
+}
+
+impl ProbePlan {
+    /// Whether an answer without the list says that nothing was found.
+    pub(crate) fn says_nothing(&self, body: &Value) -> bool {
+        self.empty.as_ref().is_some_and(|empty| empty.find(body).is_some())
+    }
 }
 
 #[derive(Debug)]

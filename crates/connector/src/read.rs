@@ -51,7 +51,7 @@ impl Connector {
         }
         let query = form::parse(query.as_bytes());
         let messages = match &plan.items {
-            Some(path) => match path.find(&body) {
+            Some(path) => match path.find_list(&body) {
                 Some(Value::Array(items)) => items.clone(),
                 _ => return Err(garbled("there is no list of messages", path.as_str())),
             },

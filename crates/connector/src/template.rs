@@ -8,6 +8,7 @@
 mod encode;
 mod identifier;
 mod parse;
+mod soql;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,7 @@
 //! Read, an element is a text, or an object with its attributes as `@name`, its elements by their local names, and its text
 //! as `#text`; what stands several times is a list, and so is what the manifest says always is one.
 
+mod disguise;
 mod read;
 
 use serde_json::Value;
@@ -16,6 +17,7 @@ use crate::body::{Entry, Node};
 use crate::path::text_of;
 use crate::template::{Flaw, Scope};
 
+pub use disguise::disguised_xml;
 pub(crate) use read::XmlPlan;
 
 /// Deepest tree, written or read.

@@ -23,6 +23,7 @@ use crate::auth::Secrets;
 use crate::connection::Connection;
 use crate::door::Shared;
 use crate::failure::{Trouble, failure};
+use crate::veils::{Credentials, Veils};
 
 use dial::Dialler;
 use statement::Statement;
@@ -39,6 +40,7 @@ pub(crate) struct Database {
     dialler: Dialler,
     total: Duration,
     answer_bytes_max: usize,
+    veils: Veils,
     /// As many statements at once as there may be connections.
     turns: Semaphore,
     idle: Mutex<Vec<Session>>,
@@ -80,6 +82,7 @@ impl Database {
             dialler,
             total: connection.timeouts.total,
             answer_bytes_max: shared.answer_bytes_max,
+            veils: Credentials::of(connection).veils(&[], None),
             turns: Semaphore::new(connection.concurrency.max(1)),
             idle: Mutex::default(),
         })
@@ -90,6 +93,11 @@ impl Database {
     /// # Errors
     /// A [`Failure`] that says how far it reached.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, Failure> {
+        let answered = self.send_bare(request).await;
+        answered.map(|answer| self.veils.answer(answer)).map_err(|failure| self.veils.failure(failure))
+    }
+
+    async fn send_bare(&self, request: &Request) -> Result<Response, Failure> {
         if request.method != Request::SQL {
             let why = "the system's address is a database's, and this connector speaks HTTP";
             return Err(self.failure(&Trouble::Unbuildable(why.to_owned()), true));

@@ -2,7 +2,7 @@
 //!
 //! A request comes in relative to its system's base address and without a credential; it leaves with both. Every
 //! address is judged where it is resolved, every exchange ends at its time limit, every answer has a size bound,
-//! and a failure says whether anything can have reached the target.
+//! and a failure says whether anything can have reached the target. What a vendor repeats of a credential goes no further.
 
 mod auth;
 mod client;
@@ -14,6 +14,7 @@ mod failure;
 mod gate;
 mod line;
 mod resolve;
+mod veils;
 
 pub use auth::{Asked, Authorised, Consented};
 pub use client::operator;

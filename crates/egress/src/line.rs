@@ -19,6 +19,7 @@ use crate::connection::Connection;
 use crate::door::{Door, Outgoing, Shared};
 use crate::egress::AuthoriseError;
 use crate::failure::Trouble;
+use crate::veils::{Credentials, Veils};
 
 /// Headers that egress and its HTTP client own: a request that brings one would smuggle or impersonate.
 const OWN_HEADERS: [HeaderName; 9] = [
@@ -46,6 +47,7 @@ pub(crate) struct Line {
     token_door: Option<Door>,
     token_path: String,
     prover: Prover,
+    credentials: Credentials,
     /// See [`Authorised::scope`].
     scope: i64,
     state: Mutex<State>,
@@ -64,6 +66,8 @@ pub(crate) struct State {
     pub(crate) pending: Option<Authorised>,
     /// The newest refresh token that may be used.
     refresh: Option<Secret>,
+    /// What hides the credentials in use.
+    veils: Arc<Veils>,
     /// How many attempts have ended, and how the last one did.
     pub(crate) attempts: u64,
     pub(crate) last: Option<Result<Authorised, AuthoriseError>>,
@@ -95,13 +99,16 @@ impl Line {
             }
             token_door.as_ref().unwrap_or(&door).url(&token_path)?;
         }
-        let state = Mutex::new(State { refresh, ..State::default() });
+        let credentials = Credentials::of(connection);
+        let veils = Arc::new(credentials.veils(&[], None));
+        let state = Mutex::new(State { refresh, veils, ..State::default() });
         Ok(Self {
             system: system.clone(),
             door,
             token_door,
             token_path,
             prover,
+            credentials,
             scope,
             state,
             flight: Arc::default(),
@@ -117,8 +124,14 @@ impl Line {
         matches!(self.prover, Prover::Signed(_))
     }
 
-    /// Sends a request with what completes it.
+    /// Sends a request with what completes it. What is answered holds nothing of it.
     pub(crate) async fn send(&self, request: Request, moment: Option<Moment>) -> Result<Response, Failure> {
+        let answered = self.send_bare(request, moment).await;
+        let veils = Arc::clone(&self.state().veils);
+        answered.map(|answer| veils.answer(answer)).map_err(|failure| veils.failure(failure))
+    }
+
+    async fn send_bare(&self, request: Request, moment: Option<Moment>) -> Result<Response, Failure> {
         if request.method == Request::SQL {
             let why = "it is an SQL statement, and the system's address is no database's (`postgres://HOST/DATABASE`)";
             return Err(self.unbuildable(why.to_owned()));
@@ -189,7 +202,12 @@ impl Line {
         };
         let refresh = self.state().refresh.clone();
         let answer = self.ask(flow, refresh.as_ref(), moment).await?;
-        match flow.read(refresh.as_ref(), &answer) {
+        let read = match flow.read(refresh.as_ref(), &answer) {
+            granted @ TokenAnswer::Granted(_) => granted,
+            // Said once more, without what it repeats of the credentials.
+            _ => flow.read(refresh.as_ref(), &self.veiled(answer.clone())),
+        };
+        match read {
             TokenAnswer::Granted(grant) => Ok(self.grant(grant)),
             TokenAnswer::Refused(why) => Err(AuthoriseError::Refused(format!(
                 "system {}: its token endpoint refuses: {why}",
@@ -225,7 +243,11 @@ impl Line {
         let unbuildable = |why: String| AuthoriseError::Failed(self.unbuildable(why));
         let (flow, _) = self.consent().map_err(unbuildable)?;
         let answer = self.post(flow.code_request(asked, code).map_err(unbuildable)?).await?;
-        match flow.read_code(&answer) {
+        let read = match flow.read_code(&answer) {
+            granted @ TokenAnswer::Granted(_) => granted,
+            _ => flow.read_code(&self.veiled(answer.clone())),
+        };
+        match read {
             TokenAnswer::Granted(Grant { rotated: Some(refresh), scopes, .. }) => Ok(Consented { refresh, scopes }),
             TokenAnswer::Granted(_) => Err(AuthoriseError::Refused(
                 "it grants no refresh token; ask for access while nobody is there (`consent: {scopes: …, more: …}`)".to_owned(),
@@ -236,6 +258,11 @@ impl Line {
                 Err(AuthoriseError::Failed(Failure { wait, ..self.no_token(&why) }))
             }
         }
+    }
+
+    fn veiled(&self, answer: Response) -> Response {
+        let veils = Arc::clone(&self.state().veils);
+        veils.refusal(answer)
     }
 
     fn consent(&self) -> Result<(&Refresh, &Consent), String> {
@@ -293,6 +320,10 @@ impl Line {
         if state.pending.as_ref().is_some_and(|pending| pending.number == authorised.number) {
             state.pending = None;
             state.in_use = Some(authorised.grant.authorization.clone());
+            let refresh: Vec<Secret> =
+                authorised.grant.rotated.iter().chain(&state.refresh).cloned().collect();
+            let veils = self.credentials.veils(&refresh, Some(&authorised.grant.authorization));
+            state.veils = Arc::new(veils);
             state.scopes.clone_from(&authorised.grant.scopes);
             if let Some(rotated) = &authorised.grant.rotated {
                 state.refresh = Some(rotated.clone());

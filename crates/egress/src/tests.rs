@@ -2,6 +2,7 @@
 
 mod assertion;
 mod auth;
+mod echoes;
 mod failures;
 mod further;
 mod guard;

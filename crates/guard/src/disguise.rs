@@ -2,7 +2,8 @@
 //!
 //! Texts and numbers become others of the same form: a date stays a date, an address an address, letters stay letters
 //! and digits digits. The same value becomes the same again, and two values never become one, so that ids still meet.
-//! Words that the reader of the answer is known to look for are kept.
+//! Words and names that the reader of the answer is known to look for are kept; so are names that look like a field's. What
+//! else stands where a name does (an address as a table's key) is somebody's, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ const SOME_SECONDS: u64 = 1_795_348_800;
 #[derive(Debug, Default)]
 pub struct Disguise {
     kept: BTreeSet<String>,
+    names: BTreeSet<String>,
     known: BTreeMap<String, String>,
     /// Numbers that may be moments, each with the place at which it came.
     moments: BTreeMap<u64, u64>,
@@ -30,6 +32,13 @@ impl Disguise {
         Self { kept: words.into_iter().collect(), ..Self::default() }
     }
 
+    /// The same, which also keeps these names of fields, whatever they look like.
+    #[must_use]
+    pub fn naming(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.names.extend(names);
+        self
+    }
+
     /// A document with its names, its shape, and nobody's values.
     #[must_use]
     pub fn document(&mut self, value: &Value) -> Value {
@@ -38,15 +47,21 @@ impl Disguise {
             Value::Number(number) => self.number(number),
             Value::Array(items) => items.iter().map(|item| self.document(item)).collect(),
             Value::Object(entries) => Value::Object(
-                entries.iter().map(|(name, value)| (name.clone(), self.document(value))).collect(),
+                entries.iter().map(|(name, value)| (self.name(name), self.document(value))).collect(),
             ),
             Value::Null | Value::Bool(_) => value.clone(),
         }
     }
 
-    /// A text of the same form.
+    /// The name of a field as it is; what is none, as a text of the same form.
+    pub fn name(&mut self, name: &str) -> String {
+        if self.names.contains(name) || is_name(name) { name.to_owned() } else { self.text(name) }
+    }
+
+    /// A text of the same form. One that only says yes or no, or a small number, says nothing of anybody.
     pub fn text(&mut self, text: &str) -> String {
-        if text.is_empty() || self.kept.contains(text) {
+        let plain = matches!(text, "true" | "false") || text.parse::<u64>().is_ok_and(|whole| whole < SMALL);
+        if text.is_empty() || plain || self.kept.contains(text) {
             return text.to_owned();
         }
         if let Some(known) = self.known.get(text) {
@@ -81,6 +96,18 @@ impl Disguise {
         let next = self.moments.len() as u64;
         *self.moments.entry(number).or_insert(next)
     }
+}
+
+/// Whether a key looks like a field's name: no words, no address, and no number of anybody's.
+fn is_name(key: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:$#/+@[]()*".contains(&byte);
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    // OData says something about a field behind an `@`: `parentid@odata.bind`.
+    let is_address = key.split_once('@').is_some_and(|(local, domain)| {
+        let about = ["odata.", "OData.", "Microsoft."].iter().any(|prefix| domain.starts_with(prefix));
+        !local.is_empty() && !about
+    });
+    key.len() <= 64 && key.bytes().all(inside) && digits <= 5 && !is_address
 }
 
 /// The so-manieth text of the form of another.
@@ -169,6 +196,23 @@ mod tests {
                 "email": "person1@example.test", "mails": ["person2@example.test", "person1@example.test"],
                 "at": "2026-01-01T00:00:00.000Z", "then": "2026-01-01", "count": 12, "total": 1_111_111,
                 "ms": 1_795_348_800_000_u64, "name": "Aaa A'Aaaa", "zone": "AA", "zones": "AA-1",
+            })
+        );
+    }
+
+    #[test]
+    fn keys_that_are_somebodys_are_values() {
+        let mut disguise = Disguise::default().naming(["First Name".to_owned()]);
+        let seen = json!({
+            "by": { "ada@example.org": 1, "Jane Doe": { "First Name": "Jane Doe" }, "50177123": true, "Müller": null },
+            "@odata.etag": "W", "parentid@odata.bind": "x", "_links": [{ "a.b-c": 7 }], "+1": "7",
+        });
+        let shown = disguise.document(&seen);
+        assert_eq!(
+            shown,
+            json!({
+                "by": { "person1@example.test": 1, "Aaaa Aaa": { "First Name": "Aaaa Aaa" }, "11111111": true, "Aaaaaa": null },
+                "@odata.etag": "A", "parentid@odata.bind": "a", "_links": [{ "a.b-c": 7 }], "+1": "7",
             })
         );
     }

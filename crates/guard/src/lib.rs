@@ -1,4 +1,5 @@
-//! Trust and privacy decisions: webhook signatures, sealing, redaction, covered positions, address ranges, databases' addresses, size limits.
+//! Trust and privacy decisions: webhook signatures, sealing, redaction, veils over credentials, covered positions, address
+//! ranges, databases' addresses, size limits.
 //!
 //! Pure: bytes in, a decision out. Time, nonces and keys are arguments; nothing here does I/O.
 
@@ -11,5 +12,6 @@ pub mod redact;
 pub mod seal;
 pub mod secret;
 pub mod signature;
+pub mod veil;
 
 pub use secret::{Redacted, Secret};

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 #[command(
     after_help = "SYSTEM is one of the folder of --dir; its address, credential and limits of addresses are those of the hub. \
     No hub is asked, and nothing is kept.\n\nWhat the system answers is shown with everybody's values disguised: texts and \
-    numbers keep their form and nothing else (--values shows them as they are). What the manifest makes of it is told with \
+    numbers keep their form and nothing else, in JSON and in XML, and so do the words of a refusal (--values shows them as \
+    they are). What repeats a credential is never shown. What the manifest makes of it is told with \
     the rule that said so.\n\nA read is sent at once. A write is shown, and sent with --send. The command ends with 0 when the \
     answer is a success, with 1 when it is not, and with 7 when there is none."
 )]
@@ -20,7 +21,8 @@ pub(crate) struct ConnectorTry {
     /// Show values as they are
     #[arg(long, global = true)]
     pub(crate) values: bool,
-    /// Write what was seen to stdout as a case of fixtures, disguised, to be put under `cases:`
+    /// Write what was seen to stdout as a case of fixtures, disguised, to be put under `cases:`; refused where it would
+    /// mean something else without the values
     #[arg(long, global = true, conflicts_with = "values")]
     pub(crate) fixture: bool,
 }

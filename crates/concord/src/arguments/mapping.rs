@@ -72,7 +72,7 @@ pub(crate) struct Lineage {
     # yaml-language-server: $schema=mapping.schema.json\n\nFILE need not exist; its folder says what it is."
 )]
 pub(crate) struct Schema {
-    /// A configuration file, or a kind of file: concord, entity, mapping, routes, system, connector
+    /// A configuration file, or a kind of file: concord, entity, mapping, routes, system, connector, fixtures
     #[arg(value_name = "FILE|KIND")]
     pub(crate) of: String,
 }

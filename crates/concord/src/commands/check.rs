@@ -111,8 +111,8 @@ pub(crate) fn tell(problems: &[Problem], output: &Output) {
 pub(crate) fn document(problem: &Problem) -> Value {
     json!({
         "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
+        "line": Some(problem.line).filter(|line| *line > 0),
+        "column": Some(problem.column).filter(|column| *column > 0),
         "severity": if problem.is_error() { "error" } else { "warning" },
         "what": problem.what,
         "hint": problem.hint,

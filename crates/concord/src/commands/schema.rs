@@ -7,12 +7,13 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 /// Folders of a configuration, with the kind of their files.
-const FOLDERS: [(&str, &str); 5] = [
+const FOLDERS: [(&str, &str); 6] = [
     ("model", "entity"),
     ("mappings", "mapping"),
     ("routes", "routes"),
     ("systems", "system"),
     ("connectors", "connector"),
+    ("fixtures", "fixtures"),
 ];
 
 /// Writes a schema.
@@ -56,6 +57,7 @@ mod tests {
             ("a/b/concord.yaml", Some("concord")),
             ("mappings/contact.crm.yaml", Some("mapping")),
             ("./x/model/contact.yaml", Some("entity")),
+            ("connectors/fixtures/own.yaml", Some("fixtures")),
             ("mapping", None),
             ("contact.yaml", None),
             ("..", None),

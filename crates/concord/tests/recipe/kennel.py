@@ -21,7 +21,7 @@ INDEX_LAG_S = 1.0
 
 lock = threading.Lock()
 guests = {}
-numbers = {"guest": 0, "hook": 0, "adds": 0, "lose": 0}
+numbers = {"guest": 0, "touch": 0, "hook": 0, "adds": 0, "lose": 0}
 hooks_to = {"url": ""}
 desk = {}
 
@@ -34,6 +34,8 @@ def touch(guest):
     guest["rev"] += 1
     guest["touched"] = stamp()
     guest["_seen"] = time.time() + INDEX_LAG_S
+    numbers["touch"] += 1
+    guest["_touch"] = numbers["touch"]
 
 
 def shown(guest):
@@ -104,7 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             ("GET", "/v3/whoami"): lambda: {"ok": True, "house": "H-1"},
             ("GET", "/v3/guests.one"): lambda: self.one(query),
             ("GET", "/v3/guests.find"): lambda: self.find(query),
-            ("GET", "/v3/guests.touched"): lambda: self.touched(query),
+            ("GET", "/v3/changes.from"): lambda: self.changes_from(query),
+            ("GET", "/v3/changes"): lambda: self.changes(query),
             ("POST", "/v3/guests.add"): lambda: self.add(body),
             ("POST", "/v3/guests.change"): lambda: self.change(body),
         }.get((method, parts.path))
@@ -127,11 +130,20 @@ class Handler(BaseHTTPRequestHandler):
         found = [g for g in guests.values() if g.get("our_ref") == query.get("our_ref") and g["_seen"] <= now]
         return {"ok": True, "guests": [shown(guest) for guest in found]}
 
-    def touched(self, query):
+    def changes_from(self, query):
         since = query.get("since", "")
-        found = sorted((g for g in guests.values() if g["touched"] >= since), key=lambda g: (g["touched"], g["no"]))
-        skip = int(query.get("skip", "0"))
-        return {"ok": True, "guests": [shown(guest) for guest in found[skip : skip + 50]]}
+        # A cursor is the number of the last touch that was read, with a word before it that means nothing to others.
+        before = [g["_touch"] for g in guests.values() if g["touched"] < since]
+        return {"ok": True, "cursor": f"touch-{max(before, default=0)}"}
+
+    def changes(self, query):
+        word, number = (query.get("cursor") or "none-0").split("-")
+        if word != "touch":
+            return {"ok": False, "code": "BAD_CURSOR", "text": "that is no cursor"}
+        found = sorted((g for g in guests.values() if g["_touch"] > int(number)), key=lambda g: g["_touch"])
+        page = found[: int(query.get("take", "50"))]
+        last = page[-1]["_touch"] if page else int(number)
+        return {"ok": True, "guests": [shown(g) for g in page], "cursor": f"touch-{last}", "more": len(page) < len(found)}
 
     def add(self, body):
         fields = body.get("guest", {})

@@ -122,6 +122,20 @@ fn the_manifests_that_come_with_the_hub_are_as_their_schema_says() {
     assert!(names > 5);
 }
 
+#[test]
+fn the_fixtures_that_come_with_the_hub_are_as_their_schema_says() {
+    let (_, text) = crate::schemas().iter().find(|(name, _)| *name == "fixtures").unwrap();
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(text).unwrap()).unwrap();
+    for name in connector::Manifest::builtin_names() {
+        let text = connector::Fixtures::builtin(name).unwrap();
+        let fixtures = Node::parse(text).unwrap().to_json();
+        let errors: Vec<String> = schema.iter_errors(&fixtures).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+        let wrong = Node::parse(&text.replacen("name:", "nmae:", 1)).unwrap().to_json();
+        assert!(!schema.is_valid(&wrong), "{name}");
+    }
+}
+
 /// Every key of every table says what it is for: editors show it.
 fn described(schema: &Value, at: &str) {
     for (key, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {

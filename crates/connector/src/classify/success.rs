@@ -113,7 +113,7 @@ impl Connector {
         };
         let found = match &plan.found {
             None => body,
-            Some(path) => match path.find(body) {
+            Some(path) => match path.find_list(body) {
                 Some(Value::Array(items)) => match items.as_slice() {
                     [] => return Outcome::of(Class::Absent),
                     [one] => one,
@@ -123,6 +123,7 @@ impl Connector {
                     }
                 },
                 Some(Value::Null) => return Outcome::of(Class::Absent),
+                None if plan.says_nothing(body) => return Outcome::of(Class::Absent),
                 _ => {
                     let say = format!("the answer is a success without the list `{}`", path.as_str());
                     return self.refused(Class::Retryable, call, answer, Some(&say));
@@ -142,7 +143,7 @@ impl Connector {
 
 fn created(plan: &AnswerPlan, answer: &Answer<'_>, body: &Value) -> Option<bool> {
     match plan.created.as_ref()? {
-        CreatedPlan::Path(path) => path.find(body)?.as_bool(),
+        CreatedPlan::Path(path) => path.flag(body),
         CreatedPlan::Status(status) => Some(answer.response.status == *status),
     }
 }

@@ -216,6 +216,7 @@ impl Compiler<'_> {
         let probe = source.probe.as_ref().map(|probe| ProbePlan {
             request: self.request(&format!("{name}.probe"), &probe.request, Allowed::Write),
             found: probe.answer.found.as_ref().map(|path| self.path(path)),
+            empty: probe.answer.empty.as_ref().map(|path| self.path(path)),
             id: self.path(&probe.answer.id),
             order: probe.answer.order.as_ref().map(|order| self.order(order)),
             version: self.version(probe.answer.version.as_ref()),

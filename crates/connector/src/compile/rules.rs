@@ -10,10 +10,20 @@ use crate::plan::{
     WaitPlan,
 };
 use crate::source::{
-    AnswerSource, BodyTest, CreatedFrom, IdFrom, MomentSource, OrderSource, RefusalSource, RuleSource,
-    WaitSource,
+    AnswerSource, AnswersSource, BodyTest, CreatedFrom, IdFrom, MomentSource, OrderSource, RefusalSource,
+    RuleSource, WaitSource,
 };
 use crate::template::{Allowed, Place};
+
+/// How XML writes a value that is no text.
+fn texts(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Bool(true) => vec!["true".into(), "1".into()],
+        Value::Bool(false) => vec!["false".into(), "0".into()],
+        Value::Number(number) => vec![number.to_string().into()],
+        _ => Vec::new(),
+    }
+}
 
 /// The longest a target's wish to be left alone is believed, unless the manifest says otherwise.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
@@ -75,6 +85,11 @@ impl Compiler<'_> {
             {
                 self.fill(text, test.path.referenced);
             }
+        }
+        if matches!(self.source.answers, AnswersSource::Xml(_)) {
+            // In XML everything is a text.
+            let texts: Vec<Value> = among.iter().flat_map(texts).collect();
+            among.extend(texts);
         }
         Test {
             path: self.path(&test.path),

@@ -1,5 +1,7 @@
 //! An OpenAPI document, with its references followed.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::ScaffoldError;
@@ -39,27 +41,20 @@ impl Document {
         self.root["externalDocs"]["url"].as_str()
     }
 
-    /// The first server, without what varies.
-    fn server(&self) -> Option<url::Url> {
-        let text = self.root["servers"][0]["url"].as_str()?;
-        url::Url::parse(text).ok()
+    /// The first server.
+    pub(super) fn server(&self) -> &Value {
+        &self.root["servers"][0]
     }
 
-    /// The first server's origin.
-    pub(super) fn origin(&self) -> Option<String> {
-        self.server().map(|url| url.origin().ascii_serialization())
+    /// What an operation asks for, or all of them: alternatives, each a table of schemes with their scopes.
+    pub(super) fn security<'d>(&'d self, operation: Option<&'d Value>) -> Option<&'d Vec<Value>> {
+        let own = operation.and_then(|operation| operation["security"].as_array());
+        own.or_else(|| self.root["security"].as_array())
     }
 
-    /// What every path begins with: the path of the first server.
-    pub(super) fn prefix(&self) -> String {
-        let text = self.root["servers"][0]["url"].as_str().unwrap_or_default();
-        let path = match self.server() {
-            Some(url) => url.path().to_owned(),
-            // A server that is only a path.
-            None if text.starts_with('/') => text.to_owned(),
-            None => String::new(),
-        };
-        path.trim_end_matches('/').to_owned()
+    /// The names of the messages that it sends by itself (OpenAPI 3.1).
+    pub(super) fn webhooks(&self) -> impl Iterator<Item = &str> {
+        self.root["webhooks"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
@@ -88,52 +83,76 @@ impl Document {
         value
     }
 
-    /// The schema of an operation's JSON body.
-    pub(super) fn sent<'d>(&'d self, operation: &'d Value) -> Option<&'d Value> {
-        self.json_of(self.at(&operation["requestBody"]))
+    /// The media types of an operation's body, each with its schema as it is written.
+    pub(super) fn bodies<'d>(&'d self, operation: &'d Value) -> Vec<(&'d str, &'d Value)> {
+        let content = self.at(&operation["requestBody"])["content"].as_object();
+        content.into_iter().flatten().map(|(media, one)| (media.as_str(), &one["schema"])).collect()
+    }
+
+    /// An operation's first success, and its status where that is one number.
+    pub(super) fn success<'d>(&'d self, operation: &'d Value) -> Option<(Option<u16>, &'d Value)> {
+        let responses = operation["responses"].as_object()?;
+        let (status, answer) = responses.iter().find(|(status, _)| status.starts_with('2'))?;
+        Some((status.parse().ok(), self.at(answer)))
     }
 
     /// The schema of an operation's first success.
     pub(super) fn answered<'d>(&'d self, operation: &'d Value) -> Option<&'d Value> {
-        let responses = operation["responses"].as_object()?;
-        let success = responses.iter().find(|(status, _)| status.starts_with('2'))?;
-        self.json_of(self.at(success.1))
+        let content = self.success(operation)?.1["content"].as_object()?;
+        let json = content.iter().find(|(media, _)| media.contains("json") || *media == "*/*")?;
+        Some(self.at(&json.1["schema"]))
     }
 
-    fn json_of<'d>(&'d self, holder: &'d Value) -> Option<&'d Value> {
-        let content = holder["content"].as_object()?;
-        let json = content.iter().find(|(media, _)| media.contains("json"))?;
-        Some(self.at(&json.1["schema"]))
+    /// Whether a property of a schema is that schema again.
+    pub(super) fn leads_back(&self, schema: &Value, property: &str) -> bool {
+        let schema = self.at(schema);
+        std::ptr::eq(self.at(&schema["properties"][property]), schema)
     }
 
     /// The properties of an object's schema, those of its parts included.
     pub(super) fn properties(&self, schema: &Value) -> Map<String, Value> {
         let mut all = Map::new();
-        self.collect(schema, 0, &mut all);
+        self.collect(schema, 0, &mut BTreeSet::new(), &mut all);
         all
     }
 
-    fn collect(&self, schema: &Value, depth: usize, all: &mut Map<String, Value>) {
-        if depth > HOPS_MAX {
+    /// Each schema counts once, wherever it is named: they may lead back to themselves, and to each other many times.
+    fn collect(
+        &self,
+        schema: &Value,
+        depth: usize,
+        seen: &mut BTreeSet<*const Value>,
+        all: &mut Map<String, Value>,
+    ) {
+        let schema = self.at(schema);
+        if depth > HOPS_MAX || !seen.insert(std::ptr::from_ref(schema)) {
             return;
         }
-        let schema = self.at(schema);
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             all.insert(name.clone(), self.at(property).clone());
         }
         for part in ["allOf", "oneOf", "anyOf"] {
             for part in schema[part].as_array().into_iter().flatten() {
-                self.collect(part, depth + 1, all);
+                self.collect(part, depth + 1, seen, all);
             }
         }
     }
 
     /// The parameters of an operation that stand in the query.
     pub(super) fn query<'d>(&'d self, path: &'d Value, operation: &'d Value) -> Vec<(&'d str, &'d Value)> {
-        let lists = [&path["parameters"], &operation["parameters"]];
-        let all = lists.into_iter().filter_map(Value::as_array).flatten().map(|one| self.at(one));
-        let in_query = all.filter(|one| one["in"] == "query");
+        let in_query = self.parameters(path, operation).filter(|one| one["in"] == "query");
         in_query.filter_map(|one| Some((one["name"].as_str()?, self.at(&one["schema"])))).collect()
+    }
+
+    /// Its headers, and whether each must be there.
+    pub(super) fn headers<'d>(&'d self, path: &'d Value, operation: &'d Value) -> Vec<(&'d str, bool)> {
+        let in_headers = self.parameters(path, operation).filter(|one| one["in"] == "header");
+        in_headers.filter_map(|one| Some((one["name"].as_str()?, one["required"] == true))).collect()
+    }
+
+    fn parameters<'d>(&'d self, path: &'d Value, operation: &'d Value) -> impl Iterator<Item = &'d Value> {
+        let lists = [&path["parameters"], &operation["parameters"]];
+        lists.into_iter().filter_map(Value::as_array).flatten().map(|one| self.at(one))
     }
 }
 

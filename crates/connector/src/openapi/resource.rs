@@ -6,6 +6,8 @@ use canonical::Object;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, METHODS, is};
+use super::sent::Sent;
+use super::way::Ways;
 
 /// One kind of object.
 #[derive(Debug, Default)]
@@ -22,17 +24,47 @@ pub(super) struct Resource {
     pub(super) wrapped: Option<String>,
     /// What an item's fields are wrapped in when it is sent.
     pub(super) wraps: Option<String>,
-    pub(super) create: bool,
-    pub(super) create_status: Option<u16>,
+    pub(super) create: Option<Change>,
+    /// A header of the create that takes an idempotency key.
+    pub(super) once: Option<String>,
+    /// Whether the create's answer names what was made in a header only.
+    pub(super) located: bool,
     /// `PATCH` or `PUT`.
-    pub(super) update: Option<&'static str>,
-    pub(super) delete: bool,
+    pub(super) update: Option<(&'static str, Change)>,
+    pub(super) delete: Option<Change>,
     pub(super) fetch: bool,
     pub(super) list: Option<List>,
     /// When an item was changed last.
     pub(super) changed: Option<String>,
+    /// A number that counts its changes.
+    pub(super) version: Option<String>,
     /// Some of its fields, each with a value.
     pub(super) fields: Vec<(String, Value)>,
+    /// What its operations need, by their names.
+    pub(super) scopes: BTreeMap<&'static str, Vec<String>>,
+    /// Headers that must be there, and what they are is not known.
+    pub(super) headers: Vec<String>,
+}
+
+/// A request that changes something.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) sent: Sent,
+    /// The status of its success.
+    pub(super) status: Option<u16>,
+    /// Whether the success has a body that is known.
+    pub(super) answers: bool,
+}
+
+impl Change {
+    fn of(document: &Document, operation: &Value, object: &str) -> Self {
+        let success = document.success(operation);
+        Self {
+            sent: Sent::of(document, operation, object).0,
+            status: success.and_then(|(status, _)| status),
+            answers: document.answered(operation).is_some(),
+        }
+    }
 }
 
 /// How a collection is listed.
@@ -76,19 +108,25 @@ const CHANGED: [&str; 14] = [
     "lastModifiedDateTime",
     "date_modified",
 ];
-const SINCE: [&str; 12] = [
-    "updated_since",
-    "updatedSince",
-    "updated_after",
-    "updatedAfter",
-    "modified_since",
-    "modifiedSince",
-    "modified_after",
-    "changed_since",
-    "updated_at_min",
-    "updated_at[gte]",
-    "since",
-    "min_updated_at",
+/// What counts changes.
+const VERSIONS: [&str; 5] = ["version", "revision", "rev", "lock_version", "lockVersion"];
+/// What stands beside the one thing that an answer is about.
+const AROUND: [&str; 15] = [
+    "meta",
+    "metadata",
+    "links",
+    "_links",
+    "included",
+    "success",
+    "status",
+    "ok",
+    "code",
+    "message",
+    "error",
+    "errors",
+    "warnings",
+    "request_id",
+    "requestId",
 ];
 const TOKENS: [&str; 7] =
     ["cursor", "page_token", "pageToken", "next_token", "nextToken", "after", "continuation_token"];
@@ -108,24 +146,27 @@ const SIZES: [&str; 7] = ["limit", "per_page", "perPage", "page_size", "pageSize
 const FIELDS_MAX: usize = 8;
 
 /// All of a document, by their names; and the paths of which nothing was made.
-pub(super) fn all(document: &Document) -> (Vec<Resource>, Vec<String>) {
+pub(super) fn all(document: &Document, ways: &Ways<'_>) -> (Vec<Resource>, Vec<String>) {
     let paths: BTreeMap<&str, &Value> = document.paths().collect();
     let mut found: BTreeMap<String, Resource> = BTreeMap::new();
     let mut left_out = Vec::new();
     for (path, operations) in &paths {
         let Some((collection, parameter)) = item_of(path) else { continue };
-        let collection_operations = paths.get(collection).copied();
-        let mut resource = Resource { collection: collection.to_owned(), ..Resource::default() };
+        let slashed = format!("{collection}/");
+        let at_collection = paths.get_key_value(collection).or_else(|| paths.get_key_value(slashed.as_str()));
+        let Some(object) = name_of(collection, &found) else { continue };
+        let collection = at_collection.map_or(collection, |(path, _)| *path);
+        let mut resource =
+            Resource { object: object.clone(), collection: collection.to_owned(), ..Resource::default() };
         resource.item = Some(((*path).to_owned(), parameter.to_owned()));
         resource.look_at_item(document, operations, parameter);
-        if let Some(operations) = collection_operations {
+        if let Some((_, operations)) = at_collection {
             resource.look_at_collection(document, operations);
         }
         if resource.operations().is_empty() {
             continue;
         }
-        let Some(object) = name_of(collection, &found) else { continue };
-        resource.object.clone_from(&object);
+        resource.look_at_needs(document, ways, operations, at_collection.map(|(_, operations)| *operations));
         found.insert(object, resource);
     }
     let used: Vec<(String, Option<String>)> = found
@@ -173,9 +214,9 @@ impl Resource {
         [
             ("list", polls),
             ("fetch", self.fetch),
-            ("create", self.create),
+            ("create", self.create.is_some()),
             ("update", self.update.is_some()),
-            ("delete", self.delete),
+            ("delete", self.delete.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, there)| there.then_some(name))
@@ -184,10 +225,10 @@ impl Resource {
 
     fn look_at_item(&mut self, document: &Document, operations: &Value, parameter: &str) {
         self.fetch = operations.get("get").is_some();
-        self.update = [("patch", "PATCH"), ("put", "PUT")]
-            .into_iter()
-            .find_map(|(key, method)| operations.get(key).map(|_| method));
-        self.delete = operations.get("delete").is_some();
+        self.update = [("patch", "PATCH"), ("put", "PUT")].into_iter().find_map(|(key, method)| {
+            operations.get(key).map(|one| (method, Change::of(document, one, &self.object)))
+        });
+        self.delete = operations.get("delete").map(|one| Change::of(document, one, &self.object));
         let read =
             ["get", "patch", "put"].iter().find_map(|method| document.answered(operations.get(method)?));
         let (wrapped, properties) = unwrapped(document, read);
@@ -201,26 +242,37 @@ impl Resource {
             parameter.rsplit(|one: char| one == '_' || one.is_ascii_uppercase()).next().unwrap_or_default();
         let last = if last.len() < 2 || parameter.ends_with("Id") { "id" } else { last };
         let known = [parameter, last, "id", "uuid", "key", "code"];
-        let id = known.iter().find(|name| properties.contains_key(**name));
-        self.id = (id.map_or("id", |name| *name).to_owned(), id.is_some());
+        let id = known.iter().copied().find(|name| properties.contains_key(*name)).or_else(|| {
+            // `{keeper.id}` is its `keeperId`.
+            let names = properties.keys().map(String::as_str);
+            names.into_iter().find(|name| bare(name) == bare(parameter))
+        });
+        self.id = (id.unwrap_or("id").to_owned(), id.is_some());
+        let counts = |name: &&&str| properties.get(**name).is_some_and(|one| is(one, "integer"));
+        self.version = VERSIONS.iter().find(counts).map(|name| (*name).to_owned());
         let changed = CHANGED.iter().find(|name| properties.get(**name).is_some_and(|one| is(one, "string")));
         self.changed = changed.map(|name| (*name).to_owned());
         let plain = properties.iter().filter(|(name, schema)| {
             let own =
                 schema["readOnly"] != true && **name != self.id.0 && Some(*name) != self.changed.as_ref();
-            own && !is(schema, "object") && !is(schema, "array")
+            own && Some(*name) != self.version.as_ref() && !is(schema, "object") && !is(schema, "array")
         });
         self.fields = plain.map(|(name, schema)| (name.clone(), value_of(schema))).take(FIELDS_MAX).collect();
     }
 
     fn look_at_collection(&mut self, document: &Document, operations: &Value) {
         if let Some(create) = operations.get("post") {
-            self.create = true;
-            let statuses = create["responses"].as_object();
-            let success = statuses.into_iter().flatten().find_map(|(status, _)| status.parse::<u16>().ok());
-            self.create_status = success.filter(|status| (200..300).contains(status));
-            let sent = document.sent(create);
-            let (wraps, properties) = unwrapped(document, sent);
+            let change = Change::of(document, create, &self.object);
+            let headers = document.headers(operations, create);
+            let is_key = |name: &str| bare(name).contains("idempotency");
+            self.once = headers.iter().find(|(name, _)| is_key(name)).map(|(name, _)| name.to_lowercase());
+            let location = document.success(create).is_some_and(|(_, answer)| {
+                let names = answer["headers"].as_object().into_iter().flatten();
+                names.into_iter().any(|(name, _)| name.eq_ignore_ascii_case("location"))
+            });
+            self.located = location && !change.answers;
+            self.create = Some(change);
+            let (wraps, properties) = unwrapped(document, Sent::of(document, create, &self.object).1);
             self.wraps = wraps;
             if self.fields.is_empty() {
                 self.look_at(&properties, "id");
@@ -230,6 +282,53 @@ impl Resource {
             self.list = Some(list_of(document, operations, list));
         }
     }
+}
+
+impl Resource {
+    /// Which scopes its operations need, and which headers.
+    fn look_at_needs(
+        &mut self,
+        document: &Document,
+        ways: &Ways<'_>,
+        item: &Value,
+        collection: Option<&Value>,
+    ) {
+        let update = self
+            .update
+            .as_ref()
+            .map_or("put", |(method, _)| if *method == "PATCH" { "patch" } else { "put" });
+        let of = [
+            ("list", collection, "get"),
+            ("create", collection, "post"),
+            ("fetch", Some(item), "get"),
+            ("update", Some(item), update),
+            ("delete", Some(item), "delete"),
+        ];
+        let operations = self.operations();
+        for (name, path, method) in of {
+            let Some((path, operation)) = path.and_then(|path| Some((path, path.get(method)?))) else {
+                continue;
+            };
+            if !operations.contains(&name) {
+                continue;
+            }
+            let scopes = ways.scopes(operation);
+            if !scopes.is_empty() {
+                self.scopes.insert(name, scopes);
+            }
+            for (header, required) in document.headers(path, operation) {
+                let header = header.to_lowercase();
+                if required && self.once.as_ref() != Some(&header) && !self.headers.contains(&header) {
+                    self.headers.push(header);
+                }
+            }
+        }
+    }
+}
+
+/// A name without what writers of names differ in.
+fn bare(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|one| one.to_ascii_lowercase()).collect()
 }
 
 /// A value that a schema takes.
@@ -258,15 +357,34 @@ fn value_of(schema: &Value) -> Value {
 fn unwrapped(document: &Document, schema: Option<&Value>) -> (Option<String>, Map<String, Value>) {
     let Some(schema) = schema else { return (None, Map::new()) };
     let properties = document.properties(schema);
-    let objects: Vec<&String> =
-        properties.iter().filter(|(_, one)| is(one, "object")).map(|(name, _)| name).collect();
-    match (objects.as_slice(), properties.contains_key("id")) {
-        ([one], false) if properties.len() <= 3 => {
-            let inner = properties.get(*one).map(|inner| document.properties(inner)).unwrap_or_default();
-            (Some((*one).clone()), inner)
+    // One object among other things is a part of it, and what is of its own kind is another of them.
+    let own: Vec<(&String, &Value)> =
+        properties.iter().filter(|(name, _)| !AROUND.contains(&name.as_str())).collect();
+    match (own.as_slice(), properties.contains_key("id")) {
+        ([(one, inner)], false) if is(inner, "object") && !document.leads_back(schema, one) => {
+            let (name, inner) = ((*one).clone(), document.properties(inner));
+            (Some(name), inner)
         }
         _ => (None, properties),
     }
+}
+
+/// Whether a parameter asks for what changed since: `updated_since`, `filter[updated][gte]`.
+fn asks_since(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    lower == "since"
+        || holds(&["updated", "modified", "changed"])
+            && holds(&["since", "after", "gte", "[gt]", "_gt", "min", "from"])
+}
+
+/// Where an answer says what the next page is asked with: at its root, or in one of its objects.
+fn next_of(document: &Document, properties: &Map<String, Value>) -> Option<String> {
+    let at = |of: &Map<String, Value>| NEXT.iter().find(|name| of.contains_key(**name)).copied();
+    at(properties).map(str::to_owned).or_else(|| {
+        let objects = properties.iter().filter(|(_, one)| is(one, "object"));
+        objects.into_iter().find_map(|(name, one)| Some(format!("{name}.{}", at(&document.properties(one))?)))
+    })
 }
 
 fn list_of(document: &Document, path: &Value, operation: &Value) -> List {
@@ -276,12 +394,13 @@ fn list_of(document: &Document, path: &Value, operation: &Value) -> List {
     let schema = document.answered(operation);
     let properties = schema.map(|schema| document.properties(schema)).unwrap_or_default();
     let items = properties.iter().find(|(_, one)| is(one, "array")).map(|(name, _)| name.clone());
-    let since = named(&SINCE).map(|(name, schema)| (name.to_owned(), !is(schema, "integer")));
-    let next = NEXT.iter().find(|name| properties.contains_key(**name));
+    let since = query.iter().find(|(name, _)| asks_since(name));
+    let since = since.map(|(name, schema)| ((*name).to_owned(), !is(schema, "integer")));
+    let next = next_of(document, &properties);
     let page = if let Some((name, _)) = named(&["starting_after", "after_id", "startingAfter"]) {
         Paging::AfterId(name.to_owned())
     } else if let (Some((name, _)), Some(next)) = (named(&TOKENS), next) {
-        Paging::Token(name.to_owned(), (*next).to_owned())
+        Paging::Token(name.to_owned(), next)
     } else if let Some((name, _)) = named(&["offset", "skip", "start"]) {
         Paging::Offset(name.to_owned())
     } else if let Some((name, _)) = named(&["page", "page_number", "pageNumber"]) {

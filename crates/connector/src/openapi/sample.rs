@@ -6,9 +6,12 @@ use canonical::Object;
 use serde_json::{Map, Value, json};
 
 use super::resource::Resource;
+use super::server::Server;
 use super::text;
 use crate::{Call, Connector, Cursor, Manifest, Response, Write, case};
 
+/// What the case of a create is called.
+const MADE: &str = "one is made";
 /// The value of each parameter.
 const PARAMETER: &str = "17";
 /// The id of each object.
@@ -17,10 +20,10 @@ const ID: &str = "7";
 const CHANGED: &str = "2026-11-22T11:59:00Z";
 
 /// The fixtures, as YAML; `None` when the manifest can't be bound.
-pub(super) fn fixtures(manifest: &Manifest, resources: &[Resource]) -> Option<String> {
-    let names = text::parameters(resources);
-    let parameters: BTreeMap<String, Value> =
-        names.into_iter().map(|name| (name, json!(PARAMETER))).collect();
+pub(super) fn fixtures(manifest: &Manifest, server: &Server, resources: &[Resource]) -> Option<String> {
+    let of_server = server.parameters.iter().map(|(name, _)| name.clone());
+    let names = text::parameters(resources).into_iter().chain(of_server);
+    let parameters: BTreeMap<String, Value> = names.map(|name| (name, json!(PARAMETER))).collect();
     let connector = manifest.with_parameters(&parameters).ok()?;
     let mut page = "# Made from the OpenAPI document: what it says of requests and answers, and nothing of what was seen. Put real ones in\n\
                     # their place (`concord connector try … --fixture`), and add refusals: at least one answer each that is `rate_limited`,\n\
@@ -46,10 +49,12 @@ fn of(resource: &Resource, connector: &Connector) -> Vec<String> {
     let whole = resource.item_sample();
     let mut cases = Vec::new();
     let mut add = |name: &str, call: Call, status: u16, body: Option<Value>| {
+        let located = resource.located && body.is_none() && name == MADE;
+        let headers = located.then(|| ("location".to_owned(), format!("{}/{ID}", resource.collection)));
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let response = Response { status, headers: Vec::new(), body };
+        let response = Response { status, headers: headers.into_iter().collect(), body };
         let name = format!("{}: {name}", resource.object);
-        cases.extend(case(&name, connector, &call, &response));
+        cases.extend(case(&name, connector, &call, &response, None));
     };
     for operation in resource.operations() {
         match operation {
@@ -72,15 +77,21 @@ fn of(resource: &Resource, connector: &Connector) -> Vec<String> {
                 add("one is read", call, 200, Some(resource.wrap(&whole)));
             }
             "create" => {
-                let status = resource.create_status.unwrap_or(201);
+                let status = resource.create.as_ref().and_then(|change| change.status).unwrap_or(201);
                 let call = Call::Write(resource.write(&object, "create", None));
-                add("one is made", call, status, Some(resource.wrap(&whole)));
+                add(MADE, call, status, (!resource.located).then(|| resource.wrap(&whole)));
             }
             "update" => {
                 let call = Call::Write(resource.write(&object, "update", Some(ID)));
-                add("one is changed", call, 200, Some(resource.wrap(&whole)));
+                let change = resource.update.as_ref().map(|(_, change)| change);
+                let status = change.and_then(|change| change.status).unwrap_or(200);
+                let answers = change.is_some_and(|change| change.answers);
+                add("one is changed", call, status, answers.then(|| resource.wrap(&whole)));
             }
-            _ => add("one is deleted", Call::Write(resource.write(&object, "delete", Some(ID))), 204, None),
+            _ => {
+                let status = resource.delete.as_ref().and_then(|change| change.status).unwrap_or(204);
+                add("one is deleted", Call::Write(resource.write(&object, "delete", Some(ID))), status, None);
+            }
         }
     }
     cases
@@ -94,6 +105,7 @@ impl Resource {
     fn item_sample(&self) -> Value {
         let mut whole = self.sample_fields();
         whole.insert(self.id.0.clone(), json!(ID));
+        whole.extend(self.version.iter().map(|name| (name.clone(), json!(1))));
         whole.extend(self.changed.iter().map(|name| (name.clone(), json!(CHANGED))));
         Value::Object(whole)
     }

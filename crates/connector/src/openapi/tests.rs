@@ -1,5 +1,7 @@
 //! Manifests made from documents: they pass as they are, and say what is not known.
 
+mod said;
+
 use serde_json::json;
 
 use super::*;

@@ -6,26 +6,37 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::document::Document;
-use super::resource::{List, Paging, Resource};
+use super::resource::{Change, List, Paging, Resource};
+use super::sent::Sent;
+use super::server::Server;
+use super::way::Ways;
+
+/// The longest line of a request.
+const LINE_MAX: usize = 140;
 
 /// Text that is put together line by line; writing to memory does not fail.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn line(&mut self, indent: usize, text: &str) {
+    pub(super) fn line(&mut self, indent: usize, text: &str) {
         // A text takes whatever is written to it.
         let _written = writeln!(self.0, "{:indent$}{text}", "");
     }
 
-    fn blank(&mut self) {
+    pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
 }
 
 /// A text as YAML writes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
+}
+
+/// Texts as YAML writes a list of them.
+pub(super) fn list_of(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
 }
 
 /// The names of parameters in paths that are not an item's id, in order.
@@ -39,7 +50,7 @@ fn slots(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A parameter's name as manifests have them.
-fn word(name: &str) -> String {
+pub(super) fn word(name: &str) -> String {
     let mut word = String::new();
     for one in name.chars() {
         if one.is_ascii_uppercase() && !word.is_empty() && !word.ends_with('_') {
@@ -61,7 +72,13 @@ fn template(prefix: &str, path: &str, id: Option<&str>) -> String {
     format!("{prefix}{}", parts.collect::<Vec<_>>().join("/"))
 }
 
-pub(super) fn manifest(name: &str, document: &Document, resources: &[Resource]) -> String {
+pub(super) fn manifest(
+    name: &str,
+    document: &Document,
+    server: &Server,
+    ways: &Ways<'_>,
+    resources: &[Resource],
+) -> String {
     let mut page = Page::default();
     page.line(0, &format!("# {}, made from its OpenAPI document.", one_line(document.title(), name)));
     page.line(0, "#");
@@ -71,15 +88,40 @@ pub(super) fn manifest(name: &str, document: &Document, resources: &[Resource]) 
     page.line(0, "# `concord connector show` says what follows from the answers.");
     page.line(0, &format!("connector: {name}"));
     page.line(0, "version: \"0.1.0\"");
-    page.line(0, &format!("about: {}", quoted(&format!("{} {}", document.title(), document.version()))));
+    let about = format!(
+        "{} {}",
+        one_line(document.title(), "OPEN: what it is; the document says"),
+        document.version()
+    );
+    page.line(0, &format!("about: {}", quoted(about.trim())));
     if let Some(url) = document.page() {
         page.line(0, &format!("docs: [{}]", quoted(url)));
     }
+    if !server.varies.is_empty() {
+        page.line(
+            0,
+            &format!(
+                "# OPEN: the server's address varies ({}): a system's `base_url` says it.",
+                server.varies.join(", ")
+            ),
+        );
+    }
     let parameters = parameters(resources);
-    if !parameters.is_empty() {
+    if !parameters.is_empty() || !server.parameters.is_empty() {
         page.blank();
         page.line(0, "parameters:");
-        for parameter in parameters {
+        for (parameter, default) in &server.parameters {
+            page.line(2, &format!("{parameter}:"));
+            page.line(4, "about: \"OPEN: a part of every path; what it is\"");
+            page.line(4, "kind: text");
+            match default {
+                Some(default) => page.line(4, &format!("default: {}", quoted(default))),
+                None => page.line(4, "required: true"),
+            }
+        }
+        for parameter in
+            parameters.iter().filter(|one| server.parameters.iter().all(|(name, _)| name != *one))
+        {
             page.line(2, &format!("{parameter}:"));
             page.line(4, "about: \"OPEN: what it is, and where a person finds it\"");
             page.line(4, "kind: text");
@@ -87,7 +129,7 @@ pub(super) fn manifest(name: &str, document: &Document, resources: &[Resource]) 
         }
     }
     page.blank();
-    auth(&mut page, document);
+    ways.write(&mut page, resources);
     page.blank();
     page.line(0, "# OPEN: what the vendor allows, by whose count (account, token, endpoint), and which header says what is left. Until");
     page.line(0, "# then only its 429 is heard.");
@@ -102,6 +144,9 @@ pub(super) fn manifest(name: &str, document: &Document, resources: &[Resource]) 
     page.line(0, "# identity: {request: {method: GET, path: /me}, path: account.id}");
     page.blank();
     page.line(0, "# OPEN: signed webhooks, if there are any; see `concord schema connector` and the manifest of a vendor like this one.");
+    for webhook in document.webhooks().take(20) {
+        page.line(0, &format!("# The document names the message `{}`.", one_line(webhook, "")));
+    }
     page.blank();
     page.line(0, "# Where refusals name what is wrong: the first place that holds something counts.");
     page.line(0, "refusal:");
@@ -115,98 +160,67 @@ pub(super) fn manifest(name: &str, document: &Document, resources: &[Resource]) 
     page.blank();
     page.line(0, "objects:");
     for resource in resources {
-        object(&mut page, document, resource);
+        object(&mut page, &server.prefix, resource);
     }
     page.0
 }
 
-fn one_line(text: &str, or: &str) -> String {
+pub(super) fn one_line(text: &str, or: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() { or.to_owned() } else { text }
 }
 
-fn auth(page: &mut Page, document: &Document) {
-    page.line(0, "auth:");
-    let mut ways = 0;
-    for (name, scheme) in document.security_schemes() {
-        let way = if ways == 0 { "default".to_owned() } else { word(name) };
-        match kind_of(scheme) {
-            Some(kind) => {
-                page.line(2, &format!("# `{}` of the document.", one_line(name, "")));
-                page.line(2, &format!("{way}: {kind}"));
-                ways += 1;
-            }
-            None => page.line(
-                2,
-                &format!("# OPEN: `{}` of the document is a way that is not known here.", one_line(name, "")),
-            ),
-        }
+/// What a request needs, as its last part.
+fn scopes(resource: &Resource, operation: &str) -> Option<String> {
+    resource.scopes.get(operation).map(|needed| format!("scopes: {}", list_of(needed)))
+}
+
+/// A request of its parts, on as many lines as it takes.
+fn request(page: &mut Page, indent: usize, parts: impl IntoIterator<Item = Option<String>>) {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let line = format!("request: {{{}}}", parts.join(", "));
+    if indent + line.chars().count() <= LINE_MAX {
+        return page.line(indent, &line);
     }
-    if ways == 0 {
-        page.line(2, "# OPEN: the document names no way to authenticate.");
-        page.line(2, "default: none");
+    for (at, part) in parts.iter().enumerate() {
+        let end = if at + 1 == parts.len() { "}" } else { "," };
+        match at {
+            0 => page.line(indent, &format!("request: {{{part}{end}")),
+            _ => page.line(indent + 2, &format!("{part}{end}")),
+        }
     }
 }
 
-fn kind_of(scheme: &Value) -> Option<String> {
-    let token = |flow: &Value| flow["tokenUrl"].as_str().map(token_url);
-    match (scheme["type"].as_str()?, scheme["scheme"].as_str().unwrap_or_default()) {
-        ("apiKey", _) if scheme["in"] == "header" => {
-            let name = scheme["name"].as_str()?.to_lowercase();
-            Some(format!("{{header: {{name: {}, secret: key}}}}", quoted(&name)))
-        }
-        ("http", scheme) if scheme.eq_ignore_ascii_case("bearer") => {
-            Some("{bearer: {secret: token}}".to_owned())
-        }
-        ("http", scheme) if scheme.eq_ignore_ascii_case("basic") => {
-            Some("{basic: {user_secret: user, secret: password}}".to_owned())
-        }
-        ("oauth2", _) => {
-            let flows = &scheme["flows"];
-            if let Some(url) = token(&flows["clientCredentials"]) {
-                return Some(format!(
-                    "{{oauth2_client_credentials: {{token: {}, client_id: client_id, client_secret: client_secret}}}}",
-                    quoted(&url)
-                ));
-            }
-            let url = token(&flows["authorizationCode"])?;
-            Some(format!(
-                "{{oauth2_refresh: {{token: {}, client_id: client_id, client_secret: client_secret, refresh_token: refresh_token}}}}",
-                quoted(&url)
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// Only `https`, or a path of the server.
-fn token_url(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(parsed) if parsed.scheme() == "https" => url.to_owned(),
-        Ok(parsed) => parsed.path().to_owned(),
-        Err(_) => format!("/{}", url.trim_start_matches('/')),
-    }
-}
-
-fn object(page: &mut Page, document: &Document, resource: &Resource) {
-    let prefix = document.prefix();
+fn object(page: &mut Page, prefix: &str, resource: &Resource) {
     let inside = |path: &str| match &resource.wrapped {
         Some(wrapped) => format!("{wrapped}.{path}"),
         None => path.to_owned(),
     };
     page.line(2, &format!("{}:", resource.object));
+    for header in &resource.headers {
+        page.line(
+            4,
+            &format!("# OPEN: the header `{header}` must be there; add it to the requests (`headers`)."),
+        );
+    }
     page.line(4, "shape:");
     let (id, sure) = &resource.id;
     if !sure {
         page.line(6, "# OPEN: where the id stands; the document does not say.");
     }
     page.line(6, &format!("id: {}", quoted(id)));
-    match &resource.changed {
-        Some(changed) => {
+    match (&resource.changed, &resource.version) {
+        (None, Some(version)) => {
+            page.line(6, "# OPEN: does it grow with each change, and never fall? Then it tells old states from new ones.");
+            page.line(6, &format!("order: {{path: {}, form: number}}", quoted(version)));
+        }
+        (Some(changed), _) => {
             page.line(6, "# OPEN: does it move with each change, and never back? Then it tells old states from new ones.");
             page.line(6, &format!("order: {{path: {}}}", quoted(changed)));
         }
-        None => page.line(6, "# OPEN: what orders its states: `order: {path: updated_at}` or a version."),
+        (None, None) => {
+            page.line(6, "# OPEN: what orders its states: `order: {path: updated_at}` or a version.")
+        }
     }
     if !resource.fields.is_empty() {
         let names: Vec<String> = resource.fields.iter().map(|(name, _)| quoted(name)).collect();
@@ -214,17 +228,15 @@ fn object(page: &mut Page, document: &Document, resource: &Resource) {
     }
     if let (true, Some((item, parameter))) = (resource.fetch, &resource.item) {
         page.line(4, "fetch:");
-        page.line(
-            6,
-            &format!("request: {{method: GET, path: {}}}", quoted(&template(&prefix, item, Some(parameter)))),
-        );
+        let path = format!("method: GET, path: {}", quoted(&template(prefix, item, Some(parameter))));
+        request(page, 6, [Some(path), scopes(resource, "fetch")]);
         if let Some(wrapped) = &resource.wrapped {
             page.line(6, &format!("at: {}", quoted(wrapped)));
         }
     }
-    let collection = template(&prefix, &resource.collection, None);
+    let collection = template(prefix, &resource.collection, None);
     poll(page, resource, &collection);
-    writes(page, resource, &prefix, &collection, &inside(id));
+    writes(page, resource, prefix, &collection, &inside(id));
 }
 
 fn poll(page: &mut Page, resource: &Resource, collection: &str) {
@@ -259,6 +271,9 @@ fn poll(page: &mut Page, resource: &Resource, collection: &str) {
     };
     if let Some((parameter, slot)) = sent {
         page.line(10, &format!("{}: \"{slot}\"", quoted(&parameter)));
+    }
+    if let Some(needed) = resource.scopes.get("list") {
+        page.line(8, &format!("scopes: {}", list_of(needed)));
     }
     if let Some(items) = &list.items {
         page.line(6, &format!("items: {}", quoted(items)));
@@ -295,51 +310,90 @@ fn paging(page: &mut Page, list: &List) {
 }
 
 fn writes(page: &mut Page, resource: &Resource, prefix: &str, collection: &str, id: &str) {
-    if !resource.create && resource.update.is_none() && !resource.delete {
+    if resource.create.is_none() && resource.update.is_none() && resource.delete.is_none() {
         return;
     }
-    let body = match &resource.wraps {
-        Some(wraps) => format!("{{{}: \"{{fields}}\"}}", quoted(wraps)),
-        None => "\"{fields}\"".to_owned(),
-    };
     page.line(4, "writes:");
-    if resource.create {
-        page.line(6, "create:");
-        page.line(8, "for: [create]");
-        page.line(8, "# OPEN: what happens when it is sent twice? `none` leaves every lost answer to a person. Better, in this order:");
-        page.line(8, "# `upsert` by a key of ours; `native_key` with an Idempotency-Key header; `search_first` or `marker_field`");
-        page.line(8, "# with a `probe` that looks for Concord's id (`{key}`) in a field made for it.");
-        page.line(8, "idempotency: {class: none}");
-        processing(page);
-        page.line(8, &format!("request: {{method: POST, path: {}, json: {body}}}", quoted(collection)));
-        let created = resource.create_status.unwrap_or(201);
-        page.line(8, &format!("answer: {{id: {{path: {}}}, created: {{status: {created}}}}}", quoted(id)));
+    if let Some(change) = &resource.create {
+        create(page, resource, change, collection, id);
     }
     let Some((item, parameter)) = &resource.item else { return };
     let path = quoted(&template(prefix, item, Some(parameter)));
-    if let Some(method) = resource.update {
+    if let Some((method, change)) = &resource.update {
         page.line(6, "update:");
         page.line(8, "for: [update]");
         page.line(8, "idempotency: {class: upsert}");
-        if method == "PATCH" {
+        if *method == "PATCH" {
             page.line(8, "# Only what differs is sent. OPEN: does null clear a field?");
             page.line(8, "partial: true");
         }
-        processing(page);
-        page.line(8, &format!("request: {{method: {method}, path: {path}, json: {body}}}"));
+        processing(page, change);
+        let body = change.sent.written(resource.wraps.as_deref());
+        let needed = scopes(resource, "update");
+        request(page, 8, [Some(format!("method: {method}, path: {path}")), Some(body), needed]);
     }
-    if resource.delete {
+    if let Some(change) = &resource.delete {
         page.line(6, "delete:");
         page.line(8, "for: [delete]");
         page.line(8, "idempotency: {class: upsert}");
-        processing(page);
-        page.line(8, &format!("request: {{method: DELETE, path: {path}}}"));
+        processing(page, &Change { sent: Sent::Json(None), ..*change });
+        request(page, 8, [Some(format!("method: DELETE, path: {path}")), scopes(resource, "delete")]);
         page.line(8, "# Gone is gone.");
         page.line(8, "errors: [{when: {status: [404, 410]}, class: applied}]");
     }
 }
 
-fn processing(page: &mut Page) {
+fn create(page: &mut Page, resource: &Resource, change: &Change, collection: &str, id: &str) {
+    page.line(6, "create:");
+    page.line(8, "for: [create]");
+    let headers = match &resource.once {
+        Some(header) => {
+            page.line(8, &format!("# The document has the header `{header}`. OPEN: how long does the vendor keep a key (an hour is"));
+            page.line(
+                8,
+                "# a guess to the safe side), and what says that an answer was stored under it (`replayed`)?",
+            );
+            page.line(8, "idempotency: {class: native_key, ttl_s: 3600}");
+            Some(format!("headers: {{{}: \"{{intent}}\"}}", quoted(header)))
+        }
+        None => {
+            page.line(8, "# OPEN: what happens when it is sent twice? `none` leaves every lost answer to a person. Better, in this order:");
+            page.line(8, "# `upsert` by a key of ours; `native_key` with an Idempotency-Key header; `search_first` or `marker_field`");
+            page.line(8, "# with a `probe` that looks for Concord's id (`{key}`) in a field made for it.");
+            page.line(8, "idempotency: {class: none}");
+            None
+        }
+    };
+    processing(page, change);
+    let body = change.sent.written(resource.wraps.as_deref());
+    let needed = scopes(resource, "create");
+    request(
+        page,
+        8,
+        [Some(format!("method: POST, path: {}", quoted(collection))), headers, Some(body), needed],
+    );
+    let created = change.status.unwrap_or(201);
+    if resource.located {
+        page.line(8, "# Its `Location` names what was made.");
+        page.line(8, &format!("answer: {{id: {{header: location}}, created: {{status: {created}}}}}"));
+        return;
+    }
+    if !change.answers {
+        page.line(8, "# OPEN: where the answer names what was made; the document does not say.");
+    }
+    page.line(8, &format!("answer: {{id: {{path: {}}}, created: {{status: {created}}}}}", quoted(id)));
+}
+
+fn processing(page: &mut Page, change: &Change) {
+    if let Some(question) = change.sent.question() {
+        page.line(8, &format!("# OPEN: {question}"));
+    }
+    if change.status == Some(202) {
+        page.line(
+            8,
+            "# OPEN: its success is 202: it is accepted, and done later. What says that it was done?",
+        );
+    }
     page.line(8, "# OPEN: how long it may go on working after a request arrived, at most.");
     page.line(8, "processing_max: 60s");
 }

@@ -67,7 +67,7 @@ impl More {
 
 /// Whether something (but not `false`) stands there.
 fn said(path: &Path, body: &Value) -> bool {
-    path.find_filled(body).is_some_and(|value| *value != Value::Bool(false))
+    path.find_filled(body).is_some() && path.flag(body) != Some(false)
 }
 
 /// A cursor of the vendor's.

@@ -79,6 +79,9 @@ pub(crate) struct ProbeAnswer {
     /// The list of what was found; absent: the answer is the one object, and 404 means none.
     #[serde(default)]
     pub(crate) found: Option<Spanned<String>>,
+    /// What stands in an answer that found nothing and so has no list.
+    #[serde(default)]
+    pub(crate) empty: Option<Spanned<String>>,
     /// The id, inside what was found.
     pub(crate) id: Spanned<String>,
     /// The version, inside what was found.

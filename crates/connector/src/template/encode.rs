@@ -28,6 +28,8 @@ pub(crate) enum Encoder {
     Text,
     /// A quoted SQL text literal.
     Sql,
+    /// A quoted SOQL text literal: Salesforce escapes by a backslash.
+    Soql,
     /// A whole number and nothing else.
     Integer,
     /// Letters, digits, `_` and `-`: `NetSuite`'s external ids, SQL names.
@@ -83,8 +85,10 @@ pub(crate) enum Digits {
 /// The language of a statement, in which a value must not become more than a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Language {
-    /// SQL and what resembles it, such as SuiteQL and SOQL.
+    /// SQL and what has its literals, such as SuiteQL.
     Sql,
+    /// SOQL, in whose texts a backslash escapes.
+    Soql,
     /// OData: the keys of an address, the options of a query.
     Odata,
     /// A database's own statement, in which only names stand: values are bound.
@@ -97,11 +101,14 @@ impl Language {
         match place {
             Place::Sql => (Some(Self::Sql), text),
             Place::Statement => (Some(Self::Statement), text.trim()),
-            Place::Path | Place::Query => match (text.strip_prefix("sql:"), text.strip_prefix("odata:")) {
-                (Some(statement), _) => (Some(Self::Sql), statement.trim_start()),
-                (_, Some(statement)) => (Some(Self::Odata), statement.trim_start()),
-                (None, None) => (None, text),
-            },
+            Place::Soql => (Some(Self::Soql), text),
+            Place::Path | Place::Query => {
+                let named = [("sql:", Self::Sql), ("soql:", Self::Soql), ("odata:", Self::Odata)];
+                let found = named.into_iter().find_map(|(name, language)| {
+                    text.strip_prefix(name).map(|statement| (Some(language), statement.trim_start()))
+                });
+                found.unwrap_or((None, text))
+            }
             Place::Header | Place::Json => (None, text),
         }
     }
@@ -113,6 +120,9 @@ impl Language {
                 "SQL",
                 "end it with `|sql`, `|integer`, `|word`, `|names`, `|guid`, `|rfc3339` or `|date_time`",
             ),
+            Self::Soql => {
+                ("SOQL", "end it with `|soql`, `|integer`, `|from_one`, `|word`, `|names` or `|rfc3339`")
+            }
             Self::Odata => {
                 ("OData", "end it with `|odata`, `|integer`, `|word`, `|names`, `|guid` or `|rfc3339`")
             }
@@ -136,6 +146,7 @@ impl Encoder {
             ("base64", "") => Self::Base64,
             ("text", "") => Self::Text,
             ("sql", "") => Self::Sql,
+            ("soql", "") => Self::Soql,
             ("integer", "") => Self::Integer,
             ("word", "") => Self::Word,
             ("comma", "") => Self::Comma,
@@ -165,13 +176,14 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 29] = [
+    pub(crate) const NAMES: [&'static str; 30] = [
         "text",
         "lower",
         "md5_hex",
         "md5_lower_hex",
         "base64",
         "sql",
+        "soql",
         "integer",
         "word",
         "comma",
@@ -211,6 +223,7 @@ impl Encoder {
             | Self::Md5LowerHex => true,
             Self::Moment(form) => matches!(form, Form::Ms | Form::S | Form::Rfc3339),
             Self::Sql | Self::DateTime | Self::DateTimeUs => matches!(language, Language::Sql),
+            Self::Soql => matches!(language, Language::Soql),
             Self::Odata => matches!(language, Language::Odata),
             _ => false,
         }
@@ -261,6 +274,7 @@ impl Encoder {
             Self::Md5LowerHex => md5_hex(&text.trim().to_lowercase()),
             Self::Base64 => STANDARD.encode(text),
             Self::Sql => sql(&text)?,
+            Self::Soql => super::soql::literal(&text)?,
             Self::Integer => text.parse::<i64>().map_err(|_| "it is not a whole number")?.to_string(),
             Self::Word => word(text)?,
             Self::FromOne => {
@@ -442,6 +456,8 @@ pub(crate) enum Place {
     Json,
     /// In a SQL statement.
     Sql,
+    /// In a SOQL statement.
+    Soql,
     /// In a database's own statement, where values are bound.
     Statement,
 }
@@ -455,6 +471,7 @@ impl Place {
             Self::Header => "a header",
             Self::Json => "the body",
             Self::Sql | Self::Statement => "the SQL statement",
+            Self::Soql => "the SOQL statement",
         }
     }
 
@@ -477,7 +494,7 @@ impl Place {
             Self::Header if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) => {
                 Err("only printable ASCII can stand in a header")
             }
-            Self::Header | Self::Json | Self::Sql | Self::Statement => {
+            Self::Header | Self::Json | Self::Sql | Self::Soql | Self::Statement => {
                 out.push_str(text);
                 Ok(())
             }

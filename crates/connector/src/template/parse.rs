@@ -80,8 +80,8 @@ impl Allowed {
 }
 
 impl Template {
-    /// Reads a template for a place. In paths and queries, `sql:` and `odata:` before it say which language's statement it
-    /// is.
+    /// Reads a template for a place. In paths and queries, `sql:`, `soql:` and `odata:` before it say which
+    /// language's statement it is.
     pub(crate) fn parse(text: &str, place: Place, environment: &Environment<'_>) -> Result<Self, Fault> {
         let (language, text) = Language::of(text, place);
         let mut pieces = Vec::new();

@@ -118,6 +118,16 @@ fn values_stay_values_inside_statements() {
         ("{whole.relation|names}", Place::Query, "Account.Owner.Name"),
         ("sql:at = '{expected|date_time_us}'", Place::Query, "at%20%3D%20%272026-11-22%2010%3A00%3A00%27"),
         ("odata:n eq {fields.a.c|from_one}", Place::Query, "n%20eq%203"),
+        (
+            "soql:SELECT {fields.list|names} FROM T WHERE Name = {whole.quoted|soql}",
+            Place::Query,
+            "SELECT%20p%2Cq%20FROM%20T%20WHERE%20Name%20%3D%20%27O%5C%27Hara%5C%27%20or%201%20eq%201%27",
+        ),
+        (
+            "Name = {whole.lines|soql} AND At > {whole.when|rfc3339}",
+            Place::Soql,
+            "Name = 'a\\nb' AND At > 2026-11-22T10:00:00.5Z",
+        ),
     ] {
         assert_eq!(render(text, place).as_deref(), Ok(expected), "{text}");
     }
@@ -142,6 +152,17 @@ fn values_stay_values_inside_statements() {
             Place::Query,
             "`{key|odata}` in SQL has no encoder that keeps its value in place",
         ),
+        (
+            "soql:k = {key|sql}",
+            Place::Query,
+            "`{key|sql}` in SOQL has no encoder that keeps its value in place",
+        ),
+        (
+            "sql:k = {key|soql}",
+            Place::Query,
+            "`{key|soql}` in SQL has no encoder that keeps its value in place",
+        ),
+        ("k = {key}", Place::Soql, "`{key}` in SOQL has no encoder that keeps its value in place"),
         (
             "odata:at ge {expected|date_time_us}",
             Place::Query,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use canonical::{Fields, Object, RecordId, System};
-use config::{Configuration, SystemConfig};
+use config::{Configuration, Files, SystemConfig};
 use connector::{Call, Connector, Cursor, Failure, Request, Response, Write};
 use guard::disguise::Disguise;
 use ledger::{Class, Outcome};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::scopes;
 use crate::arguments::{ConnectorTry, TryCall, TryWrite};
-use crate::commands::check::tell as tell_problems;
+use crate::commands::check::{counted, tell as tell_problems};
 use crate::commands::mapping::sample;
 use crate::exit::Exit;
 use crate::output::{Output, Paint, shown};
@@ -39,7 +39,7 @@ const IDLE: [&str; 3] = ["content-type", "content-length", "date"];
 
 /// Sends one call, or shows the request of a write.
 pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::Result<Exit> {
-    let configuration = load(dir, output)?;
+    let configuration = load_systems(dir, output)?;
     let settings = system(&configuration, &given.system, dir)?;
     let clock = Clock::system();
     let (call, send) = call(&given.call, &settings.connector, clock)?;
@@ -66,14 +66,24 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
     let reading = answer.as_ref().ok().filter(|_| outcome.class == Class::Applied);
     let read = reading.and_then(|response| settings.connector.shown(&call, response));
     let mut disguise = disguise(&settings.connector, &outcome);
+    let message = if given.values {
+        outcome.refusal.message.clone()
+    } else {
+        message(&settings.connector, &call, &answer, &outcome, &mut disguise)
+    };
+    let of_answer = answer.as_ref().ok().map(|response| {
+        let shown =
+            if given.values { response.body.clone() } else { disguised_body(&response.body, &mut disguise) };
+        of_response(response, given.values, &body(&shown))
+    });
     let mut show = |value: &Value| if given.values { value.clone() } else { disguise.document(value) };
     let sheet = json!({
         "request": of_request(&request),
         "sent": true,
         "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "answer": answer.as_ref().ok().map(|response| of_response(response, given.values, &mut show)),
+        "answer": of_answer,
         "no_answer": answer.as_ref().err().map(|failure| failure.detail.clone()),
-        "outcome": of_outcome(&outcome, &mut show),
+        "outcome": of_outcome(&outcome, &message, &mut show),
         "judged_by": settings.connector.reason(&call, &answer).to_string(),
         "reads": read.as_ref().map(&mut show),
         "scopes": scopes,
@@ -93,6 +103,28 @@ pub(super) fn load(dir: &Path, output: &Output) -> anyhow::Result<Configuration>
         tell_problems(&problems, output);
         Exit::Failed.because(format!("{} cannot be used: see above", dir.display()))
     })
+}
+
+/// The same for a call to one system: faults of the model, the mappings and the routes are not in its way.
+pub(super) fn load_systems(dir: &Path, output: &Output) -> anyhow::Result<Configuration> {
+    let read = Files::read(dir).map(|files| (config::load(&files), files));
+    if let Ok((Err(problems), files)) = &read {
+        let mut systems = Files::new();
+        let needed = |path: &str| {
+            path == "concord.yaml" || path.starts_with("systems/") || path.starts_with("connectors/")
+        };
+        files.iter().filter(|(path, _)| needed(path)).for_each(|(path, text)| {
+            systems.put(path, text);
+        });
+        if let Ok(checked) = config::load(&systems) {
+            let errors = counted(problems.iter().filter(|problem| problem.is_error()).count(), "error");
+            output.warn(&format!(
+                "the folder has {errors} outside of its systems and connectors: see `concord check`"
+            ));
+            return Ok(checked.configuration);
+        }
+    }
+    load(dir, output)
 }
 
 /// The system of that name.
@@ -177,6 +209,24 @@ fn disguise(connector: &Connector, outcome: &Outcome) -> Disguise {
     let objects = connector.objects().map(|object| object.as_str().to_owned());
     let refusal = outcome.refusal.code.iter().chain(&outcome.refusal.field).cloned();
     Disguise::keeping(connector.words().into_iter().chain(seen).chain(objects).chain(refusal))
+        .naming(connector.names())
+}
+
+/// The vendor's words without anybody's values, and Concord's own as they are: what would be said of the disguised answer.
+fn message(
+    connector: &Connector,
+    call: &Call,
+    answer: &Result<Response, Failure>,
+    outcome: &Outcome,
+    disguise: &mut Disguise,
+) -> String {
+    let Ok(response) = answer else { return outcome.refusal.message.clone() };
+    let call = disguised_call(call, disguise);
+    let body = disguised_body(&response.body, disguise);
+    let answer = Ok(Response { body, ..response.clone() });
+    let again = connector.classify(&call, &answer, canonical::Wall(0));
+    // Where the disguise hides what the manifest looks for, nothing of what was said is told apart.
+    if again.class == outcome.class { again.refusal.message } else { disguise.text(&outcome.refusal.message) }
 }
 
 /// What was seen as a case of fixtures.
@@ -195,20 +245,26 @@ fn fixture(
     let call = disguised_call(call, &mut disguise);
     let response = disguised(response, &mut disguise);
     let name = format!("seen: {} {}", response.status, outcome.class.name());
-    let case = connector::case(&name, connector, &call, &response)?;
+    let case = connector::case(&name, connector, &call, &response, Some(outcome.class))
+        .map_err(|why| Exit::Failed.because(why.to_string()))?;
     output.data(case.trim_end());
     output.say("look whether anything in it is somebody's before you keep it");
     Ok(Exit::Done)
 }
 
 fn disguised(response: &Response, disguise: &mut Disguise) -> Response {
-    let body = match serde_json::from_slice::<Value>(&response.body) {
-        Ok(body) => disguise.document(&body).to_string().into_bytes(),
-        Err(_) => disguise.text(&String::from_utf8_lossy(&response.body)).into_bytes(),
-    };
+    let body = disguised_body(&response.body, disguise);
     let kept = response.headers.iter().filter(|(name, _)| tells(name) && !IDLE.contains(&name.as_str()));
     let headers = kept.cloned().collect();
     Response { status: response.status, headers, body }
+}
+
+fn disguised_body(body: &[u8], disguise: &mut Disguise) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(body) => disguise.document(&body).to_string().into_bytes(),
+        Err(_) => connector::disguised_xml(body, disguise)
+            .unwrap_or_else(|| disguise.text(&String::from_utf8_lossy(body)).into_bytes()),
+    }
 }
 
 fn disguised_call(call: &Call, disguise: &mut Disguise) -> Call {
@@ -251,18 +307,18 @@ fn of_request(request: &Request) -> Value {
     })
 }
 
-fn of_response(response: &Response, values: bool, show: &mut impl FnMut(&Value) -> Value) -> Value {
+fn of_response(response: &Response, values: bool, body: &Value) -> Value {
     let headers = response.headers.iter().map(|(name, value)| {
         let value = if values || tells(name) { json!(value) } else { json!("…") };
         (name.clone(), value)
     });
     json!({
         "status": response.status, "bytes": response.body.len(), "headers": headers.collect::<BTreeMap<_, _>>(),
-        "body": show(&body(&response.body)),
+        "body": body,
     })
 }
 
-fn of_outcome(outcome: &Outcome, show: &mut impl FnMut(&Value) -> Value) -> Value {
+fn of_outcome(outcome: &Outcome, message: &str, show: &mut impl FnMut(&Value) -> Value) -> Value {
     let left = outcome.remaining.as_ref().map(|(bucket, left, _)| json!({ "limit": bucket, "left": left }));
     json!({
         "class": outcome.class.name(),
@@ -275,7 +331,7 @@ fn of_outcome(outcome: &Outcome, show: &mut impl FnMut(&Value) -> Value) -> Valu
         }),
         "code": outcome.refusal.code,
         "field": outcome.refusal.field,
-        "message": Some(&outcome.refusal.message).filter(|message| !message.is_empty()),
+        "message": Some(message).filter(|message| !message.is_empty()),
         "replayed": outcome.replayed,
         "left": left,
     })

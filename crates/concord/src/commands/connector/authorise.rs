@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use runtime::clock::Clock;
 use serde_json::json;
 
-use super::attempt::{load, system};
+use super::attempt::{load_systems, system};
 use crate::arguments::ConnectorAuthorise;
 use crate::exit::Exit;
 use crate::output::{Output, Paint};
@@ -15,7 +15,7 @@ use crate::wiring::consent::Consenting;
 /// Asks, reads what came back, keeps.
 pub(super) fn run(given: &ConnectorAuthorise, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let dir = given.folder.as_ref().unwrap_or(&settings.dir);
-    let configuration = load(dir, output)?;
+    let configuration = load_systems(dir, output)?;
     let of = system(&configuration, &given.system, dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let consenting = Consenting::open(dir, &configuration, of, Clock::system())?;
