@@ -1,6 +1,8 @@
 //! Connectors on the command line: what is shown, what is found wrong and where, and calls to the sandbox.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end where it stands")]
 
+#[path = "connector/consented.rs"]
+mod consented;
 #[path = "support/desk.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod desk;

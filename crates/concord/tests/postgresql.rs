@@ -5,6 +5,8 @@
 
 #[path = "postgresql/both.rs"]
 mod both;
+#[path = "postgresql/described.rs"]
+mod described;
 #[path = "postgresql/door.rs"]
 mod door;
 #[path = "postgresql/lossy.rs"]

@@ -52,19 +52,27 @@ pub(crate) struct Answer<'a> {
     pub(crate) response: &'a Response,
     /// How its body is read where it is XML.
     xml: Option<&'a XmlPlan>,
+    /// What reads it before that.
+    code: Option<&'static dyn crate::Code>,
     json: OnceCell<Option<Value>>,
     text: OnceCell<String>,
 }
 
 impl<'a> Answer<'a> {
-    fn new(response: &'a Response, xml: Option<&'a XmlPlan>) -> Self {
-        Self { response, xml, json: OnceCell::new(), text: OnceCell::new() }
+    fn new(response: &'a Response, xml: Option<&'a XmlPlan>, code: Option<&'static dyn crate::Code>) -> Self {
+        Self { response, xml, code, json: OnceCell::new(), text: OnceCell::new() }
     }
 
     /// A part of an answer's body, judged by itself.
     fn of_part(response: &'a Response, part: &Value) -> Self {
         let text = part.to_string().to_lowercase();
-        Self { response, xml: None, json: OnceCell::from(Some(part.clone())), text: OnceCell::from(text) }
+        Self {
+            response,
+            xml: None,
+            code: None,
+            json: OnceCell::from(Some(part.clone())),
+            text: OnceCell::from(text),
+        }
     }
 
     /// The body as JSON, or as what stands for it.
@@ -72,6 +80,9 @@ impl<'a> Answer<'a> {
         self.json
             .get_or_init(|| {
                 let body = self.response.body.as_slice();
+                if let Some(read) = self.code.and_then(|code| code.document(body)) {
+                    return read.ok();
+                }
                 match self.xml.filter(|_| XmlPlan::is_for(body)) {
                     Some(plan) => plan.read(body).ok(),
                     None if body.is_empty() => None,
@@ -106,7 +117,7 @@ impl Call {
 impl Connector {
     /// An answer, read as the manifest says.
     pub(crate) fn answer<'a>(&'a self, response: &'a Response) -> Answer<'a> {
-        Answer::new(response, self.plan.xml.as_ref())
+        Answer::new(response, self.plan.xml.as_ref(), self.plan.code)
     }
 
     /// Says what came of a call. Total: any bytes have a meaning.

@@ -125,6 +125,23 @@ impl<'a> Compiler<'a> {
         text.map(|text| self.path(text)).unwrap_or_default()
     }
 
+    /// The code that it names; its requests each go by themselves, since parts of a batch are joined later.
+    fn code(&mut self) -> Option<&'static dyn crate::Code> {
+        let source = self.source;
+        let name = source.code.as_ref()?;
+        let kinds = source.kinds.values().chain(source.objects.values());
+        if kinds.flat_map(|kind| kind.writes.values()).any(|write| write.batch.is_some()) {
+            let what = format!("`{}` has `code`, and an operation of it a `batch`", source.connector.value);
+            self.error(name.referenced, what, "leave one of the two out: code sees each request by itself");
+        }
+        let found = crate::code::find(&name.value);
+        if found.is_none() {
+            let what = format!("this binary has no code `{}`", name.value);
+            self.error(name.referenced, what, canonical::suggest::hint(&name.value, crate::code::names()));
+        }
+        found
+    }
+
     fn plan(&mut self, paths: &BTreeMap<Object, Vec<String>>) -> Plan {
         let source = self.source;
         self.check_name();
@@ -152,6 +169,7 @@ impl<'a> Compiler<'a> {
             gauges,
             identity,
             webhook,
+            code: self.code(),
             xml: match &source.answers {
                 AnswersSource::Json => None,
                 AnswersSource::Xml(xml) => Some(XmlPlan { lists: xml.lists.clone() }),

@@ -79,6 +79,16 @@ pub enum RenderError {
         /// Why, without the value.
         why: String,
     },
+    /// The connector's code refuses the request.
+    #[error("the code `{code}` refuses the request of operation `{operation}`: {why}")]
+    Code {
+        /// The operation.
+        operation: String,
+        /// The code.
+        code: &'static str,
+        /// Why, without values.
+        why: String,
+    },
     /// Two target paths cannot both be written.
     #[error(
         "target paths `{one}` and `{other}` contradict each other: one lies inside the other; change the mapping"

@@ -7,17 +7,20 @@
 mod case;
 mod differ;
 mod run;
+mod shown;
 mod source;
 #[cfg(test)]
 mod tests;
 
 use canonical::Wall;
 
+use crate::connector::Connector;
 use crate::error::ManifestError;
 use crate::manifest::{self, Manifest};
 use source::Source;
 
 pub use case::{NoCase, case};
+pub use shown::Shown;
 pub(crate) use source::{intent, key};
 
 /// When the calls of fixtures are made and answered: 2026-11-22T12:00:00Z.
@@ -123,7 +126,23 @@ impl Fixtures {
     /// # Errors
     /// When the manifest can't be bound to their parameters.
     pub fn run(&self, manifest: &Manifest) -> Result<Report, Vec<ManifestError>> {
-        let connector = manifest.bind(&self.source.parameters, &self.source.paths)?;
+        let connector = self.connector(manifest)?;
         Ok(run::run(&self.source, &connector))
+    }
+
+    /// The connector that they are run against: the manifest bound to their parameters.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn connector(&self, manifest: &Manifest) -> Result<Connector, Vec<ManifestError>> {
+        manifest.bind(&self.source.parameters, &self.source.paths)
+    }
+
+    /// The requests that they make.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn requests(&self, manifest: &Manifest) -> Result<Vec<Shown>, Vec<ManifestError>> {
+        Ok(shown::all(&self.source, &self.connector(manifest)?))
     }
 }

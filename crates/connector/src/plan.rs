@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) identity: Option<IdentityPlan>,
     pub(crate) webhook: Option<WebhookPlan>,
     pub(crate) scopes: Option<ScopesPlan>,
+    /// What stands between it and the vendor.
+    pub(crate) code: Option<&'static dyn crate::Code>,
     /// How answers that are XML are read; `None`: they are JSON.
     pub(crate) xml: Option<XmlPlan>,
     pub(crate) cloud_events: Vec<Kind>,

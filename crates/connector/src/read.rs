@@ -101,6 +101,9 @@ impl Connector {
     }
 
     fn document(&self, raw: &[u8]) -> Result<Value, Garbled> {
+        if let Some(read) = self.plan.code.and_then(|code| code.document(raw)) {
+            return read.map_err(|why| garbled(why, "the body"));
+        }
         match self.plan.xml.as_ref().filter(|_| XmlPlan::is_for(raw)) {
             Some(plan) => plan.read(raw).map_err(|why| garbled(why, "the body")),
             None => json(raw),

@@ -34,7 +34,14 @@ impl Connector {
         {
             request.path = address;
         }
-        Ok(request)
+        match self.plan.code {
+            Some(code) => {
+                let operation = request.operation.clone();
+                let refused = |why| RenderError::Code { operation, code: code.name(), why };
+                crate::code::applied(code, request).map_err(refused)
+            }
+            None => Ok(request),
+        }
     }
 
     /// What a call offers to slots.

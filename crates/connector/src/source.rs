@@ -55,6 +55,9 @@ pub(crate) struct ManifestSource {
     /// Where the vendor documents it.
     #[serde(default)]
     pub(crate) docs: Vec<String>,
+    /// Code of the binary, for what the rest can't say.
+    #[serde(default)]
+    pub(crate) code: Option<Spanned<String>>,
     /// What each system must or may set.
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, ParameterSource>,

@@ -106,7 +106,8 @@ pub(crate) async fn get(
     let gauges = figures.get(&system).map(|(_, gauges, _)| *gauges).unwrap_or_default();
     let described = desk.described(&system, forecast).await?;
     let row = row(&desk, &system, state, &counts, gauges);
-    Ok(Json(sheet::Sheet::of(row, &described, forecast)))
+    let permits = desk.configuration.permits(&system);
+    Ok(Json(sheet::Sheet::of(row, &described, permits, forecast)))
 }
 
 const LANES: [&str; 3] = ["critical", "standard", "bulk"];

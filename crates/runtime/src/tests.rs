@@ -3,6 +3,7 @@
 mod answers;
 mod bounds;
 mod change;
+mod code;
 mod ending;
 mod shell;
 mod time;

@@ -46,5 +46,5 @@ pub use campaign::{
 pub use checks::{Verdict, judge};
 pub use driver::{Options, Simulation};
 pub use estate::{Mode, Violation};
-pub use scenario::{Class, batching, batching_in_turn, by_jobs, configuration, in_turn, sayings};
+pub use scenario::{Class, batching, batching_in_turn, by_jobs, coded, configuration, in_turn, sayings};
 pub use vendor::{Faults, Moods, Vendor};

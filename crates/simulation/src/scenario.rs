@@ -118,6 +118,15 @@ pub fn in_turn(class: Class) -> Arc<Configuration> {
     loaded(&files(&[class], &|class: Class| serial(class.manifest(false))))
 }
 
+/// The same, where the targets' manifests name a piece of code, which must have been provided.
+///
+/// # Panics
+/// As [`configuration`].
+#[must_use]
+pub fn coded(class: Class, code: &str) -> Arc<Configuration> {
+    loaded(&files(&[class], &|class: Class| format!("{}code: {code}\n", class.manifest(false))))
+}
+
 /// The same of another tenant.
 #[cfg(test)]
 pub(crate) fn configuration_of(tenant: &str, classes: &[Class]) -> Arc<Configuration> {

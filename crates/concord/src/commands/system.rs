@@ -56,6 +56,8 @@ const JOBS: [Column; 6] = [
     ("STATE", "/state"),
 ];
 
+const SCOPES: [Column; 3] = [("SCOPE", "/scope"), ("GRANTED", "/granted"), ("NEEDED BY", "/operations")];
+
 /// Lists, shows, orders.
 pub(crate) fn run(given: System, settings: &Settings, output: &Output) -> anyhow::Result<Exit> {
     let operator = Operator::of(settings)?;
@@ -234,6 +236,9 @@ fn told(sheet: &Value, output: &Output) -> String {
     if let Some(resting) = names("resting") {
         line(format!("not read until those who wait for it keep up: {resting}"));
     }
+    for scope in sheet["scopes"]["surplus"].as_array().into_iter().flatten() {
+        line(format!("the scope {} is listed, and nothing needs it", shown(scope)));
+    }
     if let Some(forecast) = sheet["forecast"].as_object() {
         let part = |name: &str| shown(forecast.get(name).unwrap_or(&Value::Null));
         line(format!(
@@ -259,5 +264,24 @@ fn told(sheet: &Value, output: &Output) -> String {
             said.push_str(&format!("\n{}\n", output.table(columns, rows)));
         }
     }
+    let scopes = scopes(&sheet["scopes"]);
+    if !scopes.is_empty() {
+        said.push_str(&format!("\n{}\n", output.table(&SCOPES, &scopes)));
+    }
     said.trim_end().to_owned()
+}
+
+/// What the system's vendor must permit, beside what its file says was granted.
+fn scopes(sheet: &Value) -> Vec<Value> {
+    let needed = sheet["needed"].as_array().into_iter().flatten();
+    let row = |one: &Value| {
+        let granted = match one["granted"].as_bool() {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not said",
+        };
+        let names = one["operations"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        json!({ "scope": one["scope"], "granted": granted, "operations": names.collect::<Vec<_>>().join(", ") })
+    };
+    needed.map(row).collect()
 }

@@ -21,6 +21,59 @@ use super::tenant::reached;
 use super::{open, secrets};
 use crate::exit::Exit;
 
+/// What is kept of a person's consent, for whoever calls a system without a hub.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// Nothing: no consent is asked for there, none was given, or what is configured was changed since.
+    Nothing,
+    /// The refresh token that was authorised, and the name of the secret in whose place it stands.
+    Token(String, Secret),
+    /// It can't be read, for this reason.
+    Unread(String),
+}
+
+/// Reads what is kept for one system. Nothing is made where there is no store yet, and the store is closed again.
+pub(crate) async fn kept(
+    dir: &Path,
+    configuration: &Configuration,
+    settings: &SystemConfig,
+    secrets: &BTreeMap<String, Secret>,
+) -> Kept {
+    let AuthKind::Oauth2Refresh { refresh_token, consent: Some(_), .. } = settings.connector.auth() else {
+        return Kept::Nothing;
+    };
+    let folder = dir.join(&configuration.settings.store.folder);
+    let Some(configured) = secrets.get(refresh_token).filter(|_| folder.exists()) else {
+        return Kept::Nothing;
+    };
+    match read(dir, configuration, &settings.system, configured).await {
+        Ok(Some(token)) => Kept::Token(refresh_token.clone(), token),
+        Ok(None) => Kept::Nothing,
+        Err(error) if Exit::of(&error) == Exit::Conflict => {
+            Kept::Unread("a hub runs on the store".to_owned())
+        }
+        Err(error) => Kept::Unread(format!("{error:#}")),
+    }
+}
+
+async fn read(
+    dir: &Path,
+    configuration: &Configuration,
+    system: &System,
+    configured: &Secret,
+) -> anyhow::Result<Option<Secret>> {
+    let store = &configuration.settings.store;
+    let reference = &store.root_key;
+    let root = secrets::resolve(dir, reference)
+        .map_err(|why| anyhow::anyhow!("the store's root key in {reference}: {why}"))?;
+    let root = RootKey::parse(&root).context("the store's root key cannot be used")?;
+    let store = open(&dir.join(&store.folder), root.clone(), None)?;
+    let keeper = Keeper::new(configuration.tenant.clone(), root);
+    let newest = keeper.newest(system, configured, &*store).await;
+    store.close();
+    newest
+}
+
 /// A system that consent is asked for. Its store is held until the end: no hub starts on it meanwhile.
 pub(crate) struct Consenting {
     egress: Egress,

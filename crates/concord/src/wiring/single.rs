@@ -1,4 +1,4 @@
-//! One system by itself, without a hub and without a store: for trying a connector.
+//! One system by itself, without a hub: for trying a connector. Of the store it only reads what a person's consent left there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +12,7 @@ use egress::Egress;
 use runtime::clock::Clock;
 use runtime::{AuthoriseError, Network as _, Wire};
 
+use super::consent::{self, Kept};
 use super::secrets;
 use super::tenant::reached;
 use crate::exit::Exit;
@@ -21,6 +22,7 @@ pub(crate) struct Single {
     egress: Arc<Egress>,
     wire: Arc<Wire>,
     system: System,
+    kept: Kept,
 }
 
 impl Single {
@@ -28,7 +30,7 @@ impl Single {
     ///
     /// # Errors
     /// When a secret is missing, or its credential dies when it is used.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         dir: &Path,
         configuration: &Configuration,
         settings: &SystemConfig,
@@ -48,6 +50,10 @@ impl Single {
             })?;
             values.insert(name.clone(), secret);
         }
+        let kept = consent::kept(dir, configuration, settings, &values).await;
+        if let Kept::Token(name, token) = &kept {
+            values.insert(name.clone(), token.clone());
+        }
         let connection = reached(settings, values, 1);
         let egress = Egress::new(configuration.tenant.clone(), egress::Options::default())?;
         egress.register(system.clone(), &connection)?;
@@ -55,7 +61,12 @@ impl Single {
         let seal = Arc::new(|_: &System, _: &guard::Secret| Vec::new());
         let egress = Arc::new(egress);
         let wire = Arc::new(Wire::new(Arc::clone(&egress), clock, seal));
-        Ok(Self { egress, wire, system: system.clone() })
+        Ok(Self { egress, wire, system: system.clone(), kept })
+    }
+
+    /// What was found of a person's consent. Where it is a token, that is used.
+    pub(crate) const fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The scopes that its token's answer named; `None`: it has no token, or the answer named none.

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canonical::{Object, System};
-use connector::{Connector, Needed, Surplus, Use};
-use ledger::RouteKind;
+use canonical::System;
+use connector::{Connector, Needed, Surplus};
 use mapping::suggest;
 
 use crate::check::Checks;
@@ -12,6 +11,7 @@ use crate::check::mapping::DeclaredMapping;
 use crate::check::route::DeclaredRoute;
 use crate::check::system::DeclaredSystem;
 use crate::document::Document;
+use crate::permits::{known, uses, with_describing};
 
 /// The list in a system's file.
 const LIST: [&str; 2] = ["connection", "scopes"];
@@ -63,9 +63,8 @@ impl Checks {
     }
 
     fn surplus(&mut self, document: &Document, connector: &Connector, granted: &[String], wants: &Wants) {
-        let mut needed: Vec<Needed> = wants.iter().map(|(needed, _)| needed.clone()).collect();
-        // Whoever asks which fields there are needs that, too.
-        needed.extend(connector.objects().flat_map(|object| connector.needed(Use::Describe(object))));
+        let needed = wants.iter().map(|(needed, _)| needed.clone()).collect();
+        let needed = with_describing(connector, needed);
         let known = known(connector, &needed);
         for (at, scope) in granted.iter().enumerate() {
             let Some(surplus) = connector.surplus(scope, granted, &needed, &known) else { continue };
@@ -100,59 +99,16 @@ fn wants(
     mappings: &BTreeMap<String, DeclaredMapping>,
     routes: &[DeclaredRoute],
 ) -> Wants {
-    let connector = &*declared.config.connector;
-    let mut wants = Wants::new();
-    let mut put = |of: Use<'_>, by: &str| {
-        wants.extend(connector.needed(of).into_iter().map(|needed| (needed, by.to_owned())));
-    };
     let whole = format!("the system `{system}` ({})", place(&declared.document, &["connector"]));
-    put(Use::Any, &whole);
-    put(Use::Identity, &whole);
-    for mapped in mappings.values().filter(|mapped| mapped.mapping.system() == system) {
-        if mapped.mapping.in_fields().next().is_none() {
-            continue;
-        }
-        let object = mapped.mapping.object();
-        let by = format!("the mapping `{}` ({})", mapped.mapping.id(), place(&mapped.document, &["mapping"]));
-        if declared.config.poll.contains_key(object) {
-            put(Use::List(object), &by);
-        }
-        if declared.config.webhook.is_some() {
-            put(Use::Webhook(object), &by);
-        }
-        put(Use::Fetch(object), &by);
-    }
-    for written in routes.iter().filter(|written| written.route.system == *system) {
-        let route = &written.route;
-        let by = format!("the route `{}` ({})", route.id, place(&written.document, &written.path("route")));
-        let mut operations: BTreeSet<&str> = route.operation.as_deref().into_iter().collect();
-        if route.kind == RouteKind::Sync {
-            let ends = [route.on_exit.operation(), route.on_delete.operation()];
-            let chosen =
-                [connector.choose(&route.object, false, None), connector.choose(&route.object, true, None)];
-            let ends = ends.into_iter().flatten().map(|end| connector.choose(&route.object, true, Some(end)));
-            operations.extend(chosen.into_iter().chain(ends).flatten().map(|spec| &*spec.name));
-            // What was restored, or is owned elsewhere, is read before it is written.
-            put(Use::Fetch(&route.object), &by);
-        }
-        operations.into_iter().for_each(|operation| put(Use::Write(&route.object, operation), &by));
-    }
-    wants
-}
-
-/// All that the connector could need, whatever the folder asks of it.
-fn known(connector: &Connector, needed: &[Needed]) -> Vec<Needed> {
-    let mut known = needed.to_vec();
-    let objects: Vec<&Object> = connector.objects().collect();
-    for object in objects {
-        for of in [Use::List(object), Use::Fetch(object), Use::Webhook(object)] {
-            known.extend(connector.needed(of));
-        }
-        for operation in connector.operations(object) {
-            known.extend(connector.needed(Use::Write(object, operation)));
-        }
-    }
-    known
+    let mappings = mappings.values().map(|one| {
+        let by = format!("the mapping `{}` ({})", one.mapping.id(), place(&one.document, &["mapping"]));
+        (&*one.mapping, by)
+    });
+    let routes = routes.iter().map(|one| {
+        let by = format!("the route `{}` ({})", one.route.id, place(&one.document, &one.path("route")));
+        (&one.route, by)
+    });
+    uses(&declared.config, mappings, routes, &whole)
 }
 
 /// Their names, each once.

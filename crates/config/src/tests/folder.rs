@@ -339,3 +339,36 @@ fn a_folder_on_disk_is_read_and_strays_are_named() {
     let nowhere = shown(&crate::load_folder(&folder.path().join("nowhere")).unwrap_err());
     assert!(nowhere.contains("cannot be read: "), "{nowhere}");
 }
+
+#[test]
+fn what_a_vendor_must_permit_stands_beside_what_it_granted() {
+    let permits = |crm: &str| {
+        let mut files = base();
+        files.put("systems/crm.yaml", crm);
+        let configuration =
+            load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems))).configuration;
+        assert_eq!(configuration.permits(&system("nobody")), None);
+        configuration.permits(&system("crm")).unwrap()
+    };
+    let of = |permits: &crate::Permits| -> Vec<(String, Vec<String>, Option<bool>)> {
+        let needed = permits.needed.iter();
+        needed.map(|one| (one.scope.clone(), one.operations.clone(), one.granted)).collect()
+    };
+    let unsaid = permits(CRM);
+    assert_eq!((unsaid.given.as_str(), unsaid.surplus.len()), ("Settings → API", 0));
+    let row = |scope: &str, operation: &str, granted| (scope.to_owned(), vec![operation.to_owned()], granted);
+    assert_eq!(
+        of(&unsaid),
+        [row("people:read", "people/fetch", None), row("people:write", "people/upsert", None),]
+    );
+    let said = CRM.replace("connection:\n", "connection:\n  scopes: [\"people:read\", \"events:write\"]\n");
+    assert_ne!(said, CRM);
+    let said = permits(&said);
+    assert_eq!(
+        of(&said),
+        [row("people:read", "people/fetch", Some(true)), row("people:write", "people/upsert", Some(false)),]
+    );
+    assert_eq!(said.surplus, ["events:write"]);
+    let wide = permits(&CRM.replace("connection:\n", "connection:\n  scopes: [\"people:admin\"]\n"));
+    assert!(wide.needed.iter().all(|one| one.granted == Some(true)), "{wide:?}");
+}

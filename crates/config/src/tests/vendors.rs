@@ -38,8 +38,9 @@ const PAGES: [Page; 6] = [
             "systems/marketing.yaml",
             "mappings/contact.marketing.yaml",
             "mappings/subscription.marketing.yaml",
+            "mappings/consent.marketing.yaml",
         ],
-        model: &[SUBSCRIBER, SUBSCRIPTION],
+        model: &[SUBSCRIBER, SUBSCRIPTION, CONSENT],
         routes: CONTACT_AND_EVENTS_ROUTES,
     },
     Page {
@@ -139,6 +140,22 @@ events:
 ",
 );
 
+const CONSENT: (&str, &str) = (
+    "model/consent.yaml",
+    "\
+entity: Consent
+version: 1
+schema:
+  type: object
+  properties:
+    email: {type: string, format: email}
+    list: {type: string}
+    given_at: {type: string, format: date-time}
+events:
+  - {event: ConsentGiven, when: [{field: given_at, present: true}], occurrence: [given_at], carries: [email, list, given_at]}
+",
+);
+
 const ACCOUNT_ROUTES: &str = "\
 routes:
   - {route: account, kind: sync, entity: Account, system: SYSTEM, mapping: account.SYSTEM, on_delete: delete}
@@ -155,6 +172,8 @@ routes:
   - {route: contact, kind: sync, entity: Contact, system: SYSTEM, mapping: contact.SYSTEM, on_delete: delete}
   - {route: plan, kind: notify, entity: Subscription, events: [PlanChanged], system: SYSTEM,
      mapping: subscription.SYSTEM, operation: event}
+  - {route: consent, kind: notify, entity: Consent, events: [ConsentGiven], system: SYSTEM,
+     mapping: consent.SYSTEM, operation: subscribe}
 ";
 
 /// The files that a page shows: blocks of YAML whose first line is a comment with their path.
@@ -235,15 +254,24 @@ fn page_loads(name: &str, page: &str, system: &str, entity: &str, writes: bool) 
     );
     let shows = files_of(page);
     let ways = shows.iter().filter(|(path, _)| path.starts_with("systems/")).count();
-    assert!(ways > 0 && shows.len() == ways + 1, "{name} shows {shows:?}");
+    let consents = shows.iter().filter(|(path, _)| path.starts_with("mappings/consent.")).count();
+    assert!(ways > 0 && shows.len() == ways + 1 + consents, "{name} shows {shows:?}");
     for way in 0..ways {
         let mut files = Files::new();
         files.put("concord.yaml", CONCORD.replace("system: crm", &format!("system: {system}")));
         files
             .put("model/account.yaml", model("Account", "name phone city business_id customer_number email"));
         files.put("model/contact.yaml", model("Contact", "first_name last_name email"));
+        let consent = format!(
+            "  - {{route: consent, kind: notify, entity: Consent, events: [ConsentGiven], system: {system}, mapping: \
+             consent.{system}, operation: subscribe}}\n"
+        );
+        if consents > 0 {
+            files.put(CONSENT.0, CONSENT.1);
+        }
         if writes {
-            files.put("routes/all.yaml", &route);
+            let more = if consents > 0 { consent.as_str() } else { "" };
+            files.put("routes/all.yaml", format!("{route}{more}"));
         }
         let systems = shows.iter().filter(|(path, _)| path.starts_with("systems/")).skip(way).take(1);
         let mappings = shows.iter().filter(|(path, _)| path.starts_with("mappings/"));

@@ -1,6 +1,7 @@
 //! One system as shown: what is held in memory, and why what waits, waits.
 
 use canonical::{Mono, Wall};
+use config::{Permit, Permits};
 use dispatch::{Binds, BreakerState, Snapshot};
 use hub::Description;
 use ledger::Lane;
@@ -40,8 +41,27 @@ pub(crate) struct Sheet {
     unlisted: Vec<String>,
     /// Why the last try to connect or to read failed; null once one got through.
     trouble: Option<String>,
+    /// What the vendor must permit for what the configuration does there; null where the connector does not say.
+    scopes: Option<ScopesRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<ForecastRow>,
+}
+
+#[derive(Serialize)]
+struct ScopesRow {
+    /// Where at the vendor they are given.
+    given: String,
+    needed: Vec<ScopeRow>,
+    /// Listed in the system's file, and needed by nothing.
+    surplus: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ScopeRow {
+    scope: String,
+    operations: Vec<String>,
+    /// Whether the system's file lists it, or one that covers it; null where it lists none.
+    granted: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +141,12 @@ struct ForecastRow {
 }
 
 impl Sheet {
-    pub(super) fn of(row: SystemRow, described: &Description, asked: Option<(u64, Lane)>) -> Self {
+    pub(super) fn of(
+        row: SystemRow,
+        described: &Description,
+        permits: Option<Permits>,
+        asked: Option<(u64, Lane)>,
+    ) -> Self {
         let now = described.now;
         let wall = |at: Mono| -> Wall { now.wall + now.mono.until(at) };
         let at = |at: Option<Mono>| at.map(|at| time(wall(at)));
@@ -151,7 +176,23 @@ impl Sheet {
             resting: described.resting.iter().map(ToString::to_string).collect(),
             unlisted: described.unlisted.iter().map(ToString::to_string).collect(),
             trouble: described.trouble.clone(),
+            scopes: permits.map(ScopesRow::of),
             forecast,
+        }
+    }
+}
+
+impl ScopesRow {
+    fn of(permits: Permits) -> Self {
+        let row = |permit: Permit| ScopeRow {
+            scope: permit.scope,
+            operations: permit.operations,
+            granted: permit.granted,
+        };
+        Self {
+            given: permits.given,
+            needed: permits.needed.into_iter().map(row).collect(),
+            surplus: permits.surplus,
         }
     }
 }

@@ -81,6 +81,7 @@ connector: target
 version: \"1\"
 about: A target.
 limits: {concurrency: 4}
+scopes: {given: Settings}
 objects:
   customer:
     shape: {id: id}
@@ -89,7 +90,7 @@ objects:
         for: [create, update]
         idempotency: {class: upsert}
         processing_max: 1s
-        request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\", timeout: 1s}
+        request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\", timeout: 1s, scopes: [\"customers:write\"]}
         answer: {id: {path: id}}
 errors:
   - {when: {status: [400, 422]}, class: validation}
@@ -113,7 +114,7 @@ pub(super) fn files() -> Files {
         ),
         (
             "systems/erp.yaml",
-            "system: erp\nconnector: connectors/target.yaml\nconnection: {base_url: \"https://erp.example.com\"}\n",
+            "system: erp\nconnector: connectors/target.yaml\nconnection: {base_url: \"https://erp.example.com\", scopes: [spare]}\n",
         ),
     ] {
         files.put(path, text);

@@ -20,6 +20,16 @@ async fn systems_are_listed_with_their_queues() {
 }
 
 #[tokio::test]
+async fn a_system_tells_which_scopes_it_lacks() {
+    let bench = Bench::new();
+    let erp = bench.get("/api/v1/systems/erp").await;
+    let needed = json!([{"scope": "customers:write", "operations": ["customer/put"], "granted": false}]);
+    assert_eq!(erp["scopes"], json!({"given": "Settings", "needed": needed, "surplus": ["spare"]}));
+    // Its connector says none.
+    assert_eq!(bench.get("/api/v1/systems/crm").await["scopes"], Value::Null);
+}
+
+#[tokio::test]
 async fn events_are_filtered_and_paged() {
     let bench = Bench::new();
     let all = bench.get("/api/v1/events").await;

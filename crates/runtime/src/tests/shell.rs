@@ -13,8 +13,9 @@ use store::browse::{DeliveryFilter, Look, Page};
 use super::*;
 
 /// A target that keeps what it is sent, by address: hangs, or cannot be reached, while it is told to.
-#[derive(Default)]
-struct Moody {
+pub(super) struct Moody {
+    /// What it answers.
+    answer: &'static [u8],
     /// Before the effect: the connection is refused.
     away: AtomicBool,
     /// After the effect: no answer, until it is told otherwise or the request has timed out.
@@ -43,7 +44,7 @@ impl Network for Moody {
                 waited += 10;
             }
             let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-            Ok(Response { status: 200, headers, body: b"{\"id\": \"1\"}".to_vec() })
+            Ok(Response { status: 200, headers, body: self.answer.to_vec() })
         })
     }
 
@@ -53,26 +54,39 @@ impl Network for Moody {
 }
 
 impl Moody {
-    fn writes(&self) -> Vec<Request> {
+    pub(super) fn answering(answer: &'static [u8]) -> Self {
+        let (away, hangs, calls, held) = Default::default();
+        Self { answer, away, hangs, calls, held }
+    }
+
+    pub(super) fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::Relaxed);
+    }
+
+    pub(super) fn writes(&self) -> Vec<Request> {
         let calls = self.calls.lock().expect("not poisoned");
         calls.iter().filter(|request| request.method != "GET").cloned().collect()
     }
 }
 
 /// A hub with one source and one target, which knows records by key.
-struct Shell {
+pub(super) struct Shell {
     config: Arc<Configuration>,
     store: Arc<Memory>,
-    network: Arc<Moody>,
+    pub(super) network: Arc<Moody>,
 }
 
 impl Shell {
     fn new() -> Self {
-        let config = simulation::configuration(&[Class::Upsert]);
-        Self { config, store: Arc::new(Memory::new()), network: Arc::default() }
+        let network = Moody::answering(b"{\"id\": \"1\"}");
+        Self::of(simulation::configuration(&[Class::Upsert]), Arc::new(network))
     }
 
-    fn start(&self) -> Handle {
+    pub(super) fn of(config: Arc<Configuration>, network: Arc<Moody>) -> Self {
+        Self { config, store: Arc::new(Memory::new()), network }
+    }
+
+    pub(super) fn start(&self) -> Handle {
         let intake: Box<dyn Machine> = Box::new(Intake::new(Arc::clone(&self.config)));
         let jobs: Box<dyn Machine> = Box::new(Jobs::new(Arc::clone(&self.config)));
         let mut machines = vec![(MachineId::Intake, intake), (MachineId::Jobs, jobs)];
@@ -96,7 +110,7 @@ impl Shell {
     }
 
     /// The source tells about one thing, for the so-manieth time.
-    async fn say(&self, hub: &Handle, times: usize) {
+    pub(super) async fn say(&self, hub: &Handle, times: usize) {
         let said = simulation::sayings(1, times, Duration::ZERO);
         let (_, newest) = said.last().expect("it says something");
         let source = System::new("src").expect("a name");
@@ -112,7 +126,7 @@ impl Shell {
         }
     }
 
-    async fn until(&self, hub: &Handle, state: &str) {
+    pub(super) async fn until(&self, hub: &Handle, state: &str) {
         for _ in 0..10_000 {
             if self.states(hub).await == [state] {
                 return;
@@ -122,7 +136,7 @@ impl Shell {
         panic!("it is never {state}: {:?}", self.states(hub).await);
     }
 
-    async fn sent(&self, count: usize) {
+    pub(super) async fn sent(&self, count: usize) {
         for _ in 0..10_000 {
             if self.network.writes().len() >= count {
                 return;

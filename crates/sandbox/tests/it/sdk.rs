@@ -13,11 +13,11 @@ const NEEDED: &str = "this test drives the vendor's own SDK: install Node.js 18 
 
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
 
-/// Runs `script` with the sandbox's URL and returns the JSON on its last line of output.
-pub(crate) fn run(script: &str, url: &str) -> Value {
+/// Runs `script` with what it is told, such as the sandbox's URL, and returns the JSON on its last line of output.
+pub(crate) fn run(script: &str, told: &str) -> Value {
     let packages = INSTALLED.get_or_init(install);
     let output =
-        finish(Command::new("node").arg(Path::new(SCRIPTS).join(script)).arg(packages).arg(url), "node");
+        finish(Command::new("node").arg(Path::new(SCRIPTS).join(script)).arg(packages).arg(told), "node");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = said.lines().last().unwrap_or_default();
     serde_json::from_str(last)
@@ -26,7 +26,9 @@ pub(crate) fn run(script: &str, url: &str) -> Value {
 
 /// `npm ci` beside the build's own output, skipped when the same lock was installed before.
 fn install() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("npm").join("sandbox-sdk");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .with_file_name("npm")
+        .join(concat!(env!("CARGO_PKG_NAME"), "-sdk"));
     let lock = fs::read_to_string(Path::new(SCRIPTS).join("package-lock.json")).unwrap();
     let done = folder.join("installed.lock");
     fs::create_dir_all(&folder).unwrap();

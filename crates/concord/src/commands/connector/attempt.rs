@@ -19,6 +19,7 @@ use crate::commands::check::{counted, tell as tell_problems};
 use crate::commands::mapping::sample;
 use crate::exit::Exit;
 use crate::output::{Output, Paint, shown};
+use crate::wiring::consent::Kept;
 use crate::wiring::single::Single;
 
 /// Headers that say nothing about anybody.
@@ -51,9 +52,10 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         output.say("not sent: look at it, then add --send");
         return Ok(Exit::Done);
     }
-    let single = Single::open(dir, &configuration, settings, clock)?;
-    let began = clock.now().mono;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let single = runtime.block_on(Single::open(dir, &configuration, settings, clock))?;
+    tell_credential(&single, &settings.system, output);
+    let began = clock.now().mono;
     let answer = runtime.block_on(single.send(request.clone()))?;
     let took = clock.now().mono.since(began);
     let scopes = scopes::told(&settings.connector, &call, &answer, single.scopes());
@@ -95,6 +97,18 @@ pub(super) fn run(given: &ConnectorTry, dir: &Path, output: &Output) -> anyhow::
         (Ok(_), Class::Applied | Class::Absent) => Exit::Done,
         (Ok(_), _) => Exit::Failed,
     })
+}
+
+/// Which credential is used, where a person's consent may have given another than what is configured.
+pub(super) fn tell_credential(single: &Single, system: &System, output: &Output) {
+    match single.kept() {
+        Kept::Nothing => {}
+        Kept::Token(..) => output.say(&format!("{system} is asked with what `concord connector authorise` kept")),
+        Kept::Unread(why) => output.warn(&format!(
+            "what `concord connector authorise` may have kept for {system} can't be read ({why}): the configured secret is \
+             used, and may be refused where the hub is not"
+        )),
+    }
 }
 
 /// Doubts about the folder are for `check`: what is being built has many.

@@ -7,7 +7,7 @@ use ledger::Class;
 use runtime::clock::Clock;
 use serde_json::{Value, json};
 
-use super::attempt::{known, load, system};
+use super::attempt::{known, load, system, tell_credential};
 use super::scopes;
 use crate::arguments::{ConnectorDescribe, Form};
 use crate::commands::check::{counted, document, tell};
@@ -86,8 +86,9 @@ fn ask(
     let clock = Clock::system();
     let call = Call::Describe { object: object.clone() };
     let request = of.connector.render(&call).map_err(|error| Exit::Failed.because(error.to_string()))?;
-    let single = Single::open(dir, configuration, of, clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let single = runtime.block_on(Single::open(dir, configuration, of, clock))?;
+    tell_credential(&single, &of.system, output);
     let answer = runtime.block_on(single.send(request))?;
     let outcome = of.connector.classify(&call, &answer, clock.others_wall());
     let response = match &answer {
