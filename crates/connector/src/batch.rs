@@ -170,6 +170,7 @@ impl Connector {
             whole: Arc::default(),
             known: Arc::default(),
             expected: None,
+            version: None,
             intent: batch.to_owned(),
         });
         let mut request = plan.request.render(&self.scope(&around, None, None))?;

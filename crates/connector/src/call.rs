@@ -25,6 +25,9 @@ pub struct Write {
     pub known: Arc<Fields>,
     /// The version expected at the target, where the operation has a precondition.
     pub expected: Option<String>,
+    /// The opaque version that was last shown there, for operations that are sent with it (`If-Match`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The intent's id: idempotency key and correlation id.
     pub intent: String,
 }

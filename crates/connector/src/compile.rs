@@ -1,14 +1,18 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod credential;
 mod describe;
+mod gauge;
 mod job;
 mod listing;
 mod object;
+mod paging;
 mod parameters;
 mod request;
 mod rules;
 mod scope;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -239,6 +243,10 @@ impl<'a> Compiler<'a> {
             }
             AuthKind::Session(login) => self.login(login, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
+            AuthKind::Query { name, .. } => {
+                self.fill(name, auth.referenced);
+                self.check_query_credential(name, auth.referenced);
+            }
             AuthKind::Oauth1 { realm, .. } => {
                 realm.iter_mut().for_each(|text| self.fill(text, auth.referenced));
             }
@@ -301,17 +309,7 @@ impl<'a> Compiler<'a> {
                 told: bucket.told,
                 every_call: source.every_call.iter().any(|every| every.value == *name),
             });
-            if let Some(header) = &bucket.remaining {
-                let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
-                let used = bucket.used.as_deref().map(Into::into);
-                gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
-            } else if bucket.used.is_some() || bucket.told {
-                let key = if bucket.told { "told" } else { "used" };
-                self.whole(
-                    format!("limits.buckets.{name}: `{key}` is about a header, and there is none"),
-                    "add `remaining: HEADER`",
-                );
-            }
+            gauges.extend(self.gauge(name, bucket));
         }
         (limits, gauges)
     }

@@ -21,6 +21,7 @@ mod error;
 mod exchange;
 mod fixture;
 mod graphql;
+mod handshake;
 mod listing;
 mod manifest;
 mod moment;
@@ -51,6 +52,7 @@ pub use describe::{Described, Drift, FieldKind, FieldSeen, Known};
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, Shown, case};
+pub use handshake::{Echo, Echoed, Handshake};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
@@ -61,7 +63,7 @@ pub use proof::{
 };
 pub use scope::{Needed, Surplus, Use};
 pub use spec::{
-    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
-    PollSpec, SignatureMethod, WebhookSpec, WriteSpec,
+    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, JobSpec, Limits, PollSpec,
+    SignatureMethod, WebhookSpec, WriteSpec,
 };
 pub use xml::disguised_xml;

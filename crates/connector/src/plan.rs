@@ -1,7 +1,10 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
 mod batch;
+mod gauge;
+mod paging;
 mod rule;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +29,10 @@ use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
 pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
+pub(crate) use gauge::{Gauge, Left, item};
+pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
+pub(crate) use version::VersionPlan;
 
 /// The whole.
 #[derive(Debug)]
@@ -51,30 +57,6 @@ pub(crate) struct Plan {
     pub(crate) errors: Vec<Rule>,
     /// The keys that its paths lead through.
     pub(crate) names: BTreeSet<String>,
-}
-
-/// A header that says how much of a limit is left.
-#[derive(Debug)]
-pub(crate) struct Gauge {
-    pub(crate) bucket: Arc<str>,
-    pub(crate) header: Box<str>,
-    /// The entry of the header that says `used/limit`; `None`: the header is the number that is left.
-    pub(crate) used: Option<Box<str>>,
-    pub(crate) reset: Option<WaitPlan>,
-}
-
-impl Gauge {
-    /// How many calls are left. `api-usage=18/5000; per-app=…` is a list of entries that say `used/limit`; more used than
-    /// there are leaves none.
-    pub(crate) fn left(&self, header: &str) -> Option<u64> {
-        let Some(name) = &self.used else { return header.trim().parse().ok() };
-        let of = |entry: &'_ str| -> Option<u64> {
-            let (_, said) = entry.trim().split_once('=').filter(|(key, _)| *key == &**name)?;
-            let (used, limit) = said.split_once('/')?;
-            Some(limit.trim().parse::<u64>().ok()?.saturating_sub(used.trim().parse().ok()?))
-        };
-        header.split([';', ',']).find_map(of)
-    }
 }
 
 #[derive(Debug)]
@@ -103,6 +85,7 @@ pub(crate) struct Shape {
     pub(crate) id: Path,
     pub(crate) fields: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) deleted: Option<Test>,
     pub(crate) merged_into: Option<Path>,
     pub(crate) typed: bool,
@@ -204,38 +187,6 @@ impl PollPlan {
             _ => None,
         }
     }
-}
-
-/// A cursor of the vendor's.
-#[derive(Debug)]
-pub(crate) struct CursorPlan {
-    /// Gives the first token.
-    pub(crate) start: RequestPlan,
-    pub(crate) token: Path,
-    pub(crate) more: Path,
-}
-
-#[derive(Debug)]
-pub(crate) enum PagePlan {
-    Token(Path),
-    /// `parameter`: what the address holds the token in.
-    LinkToken {
-        path: Path,
-        parameter: Box<str>,
-    },
-    Offset {
-        more: Option<Path>,
-    },
-    AfterId {
-        more: Option<Path>,
-    },
-    /// `start`: what the address' path must begin with.
-    Link {
-        path: Path,
-        start: Box<str>,
-    },
-    Cursor(Box<CursorPlan>),
-    None,
 }
 
 #[derive(Debug)]
@@ -374,6 +325,7 @@ impl BodyPlan {
 pub(crate) struct AnswerPlan {
     pub(crate) id: Option<IdPlan>,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) created: Option<CreatedPlan>,
     pub(crate) batch: Option<(Path, Path)>,
     pub(crate) needs: Vec<Path>,
@@ -387,6 +339,7 @@ impl ObjectPlan {
                 id: Path::default(),
                 fields: Path::default(),
                 order: None,
+                version: None,
                 deleted: None,
                 merged_into: None,
                 typed: false,
@@ -443,6 +396,7 @@ pub(crate) struct ProbePlan {
     pub(crate) empty: Option<Path>,
     pub(crate) id: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
 }
 
 impl ProbePlan {

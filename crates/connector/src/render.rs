@@ -32,8 +32,8 @@ impl Connector {
         let scope = self.scope(call, poll, token.as_deref());
         let mut request = plan.render(&scope)?;
         if let (Some((poll, ..)), Some(link)) = (poll, token)
-            && let PagePlan::Link { start, .. } = &poll.page
-            && let Some(address) = listing::address(&link, start)
+            && let PagePlan::Link(plan) = &poll.page
+            && let Some(address) = listing::address(&link, plan)
         {
             request.path = address;
         }

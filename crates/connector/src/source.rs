@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod describe;
 mod listing;
+mod paging;
 mod scope;
 mod statement;
 #[cfg(test)]
@@ -22,20 +23,22 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use crate::exchange::Request;
+use crate::handshake::Handshake;
 use crate::moment::Span;
-use crate::spec::{AuthKind, Handshake};
+use crate::spec::AuthKind;
 use crate::typed::Typed;
 
 pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
-    WaitForm, WaitSource,
+    VersionFrom, WaitForm, WaitSource,
 };
 pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
 pub(crate) use listing::{
-    Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
+    Format, Handled, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use paging::PageSource;
 pub(crate) use scope::ScopesSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 
@@ -181,9 +184,13 @@ pub(crate) struct BucketSource {
     /// The header that says how many calls are left.
     #[serde(default)]
     pub(crate) remaining: Option<String>,
-    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
+    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`. The empty text: the
+    /// header is nothing but that, `18/5000`.
     #[serde(default)]
     pub(crate) used: Option<String>,
+    /// That header is a list such as `"default";r=50;t=30` or `limit=100, remaining=50`: the entry that says what is left.
+    #[serde(default)]
+    pub(crate) item: Option<String>,
     /// The header counts the whole window, for everybody who draws from it: the first answer after a start says what was
     /// spent before. Without it a window starts empty.
     #[serde(default)]
@@ -338,6 +345,9 @@ pub(crate) struct ShapeSource {
     /// The order of its states.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// Its opaque version, such as an `ETag`: sent with changes as `{version}`.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
     /// It is deleted when this holds.
     #[serde(default)]
     pub(crate) deleted: Option<BodyTest>,
@@ -539,4 +549,4 @@ pub(crate) struct ProbeSource {
 pub(crate) type SchemeSource = Spanned<Scheme>;
 
 /// Re-exported for the webhook's table.
-pub(crate) type HandshakeSource = Handshake;
+pub(crate) type HandshakeSource = Spanned<Handshake>;

@@ -11,6 +11,7 @@ use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Together;
+use crate::handshake::Handshake;
 use crate::proof::{Consent, Login, Signing};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
@@ -27,6 +28,14 @@ pub enum AuthKind {
         /// What stands before the secret, such as `Token `.
         #[serde(default)]
         prefix: String,
+        /// Which secret.
+        secret: String,
+    },
+    /// A parameter of each request's query, for vendors that know no header. Addresses end up in the logs of whoever stands
+    /// between; a header is better where the vendor takes one.
+    Query {
+        /// The parameter's name, such as `api_key`.
+        name: String,
         /// Which secret.
         secret: String,
     },
@@ -220,7 +229,9 @@ impl AuthKind {
         let mut names = Vec::new();
         match self {
             Self::None => {}
-            Self::Header { secret, .. } | Self::Bearer { secret } => push(&mut names, [secret]),
+            Self::Header { secret, .. } | Self::Query { secret, .. } | Self::Bearer { secret } => {
+                push(&mut names, [secret]);
+            }
             Self::Basic { user_secret, secret, .. } => push(&mut names, user_secret.iter().chain([secret])),
             Self::Oauth2ClientCredentials { client_id, client_secret, assertion, .. } => {
                 push(&mut names, [client_id].into_iter().chain(client_secret));
@@ -302,18 +313,6 @@ pub struct WebhookSpec {
     pub blind: Vec<String>,
 }
 
-/// How a vendor checks that an address is ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Handshake {
-    /// Not at all.
-    #[default]
-    None,
-    /// It asks with GET and wants a 200.
-    #[serde(rename = "get_200")]
-    Get200,
-}
-
 /// How an object's changes are read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollSpec {
@@ -353,6 +352,8 @@ pub struct WriteSpec {
     pub probe: bool,
     /// Whether it cannot be rendered without the vendor's id.
     pub linked: bool,
+    /// Whether it is sent with the opaque version that was last shown (`If-Match`): without one the object is read first.
+    pub versioned: bool,
     /// Whether its answer names the object, alone and in a batch: what was made is linked by that.
     pub names: bool,
     /// How long the target may go on working after the request's last possible arrival.

@@ -6,6 +6,7 @@ mod hostile;
 mod job;
 mod listing;
 mod manifest;
+mod version;
 mod xml;
 
 use std::collections::BTreeMap;

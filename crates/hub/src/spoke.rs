@@ -33,6 +33,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod token;
+mod version;
 mod wait;
 mod write;
 
@@ -361,6 +362,7 @@ pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
         | AuthKind::SessionJsonrpc { .. } => true,
         AuthKind::None
         | AuthKind::Header { .. }
+        | AuthKind::Query { .. }
         | AuthKind::Bearer { .. }
         | AuthKind::Basic { .. }
         | AuthKind::Oauth1 { .. }

@@ -484,6 +484,10 @@ fn see(
     }
     shadow.external_id = Some(about.id.clone());
     shadow.token = shadow.token.max(incoming.version());
+    // What does not show it leaves the last one: where that is out of date by now, the target says so.
+    if incoming.etag.is_some() {
+        shadow.version.clone_from(&incoming.etag);
+    }
     shadow.seen_at = Some(incoming.as_of);
     let grave = Grave::seen(view, about);
     // Something else than what is being written: when the answer comes, it must be known that this was seen meanwhile.
@@ -500,6 +504,7 @@ fn see(
                 || old.fields != shadow.fields
                 || old.unknown != shadow.unknown
                 || old.token != shadow.token
+                || old.version != shadow.version
                 || old.external_id != shadow.external_id
         });
     if moved {

@@ -84,6 +84,7 @@ impl Connector {
             }
         }
         outcome.token = expected.order.as_ref().and_then(|order| order.read(body));
+        outcome.version = expected.version.as_ref().and_then(|version| version.read(answer.response, body));
         outcome.created = created(expected, answer, body);
         outcome
     }
@@ -135,6 +136,7 @@ impl Connector {
         let mut outcome = Outcome::of(Class::Applied);
         outcome.external_id = Some(id);
         outcome.token = plan.order.as_ref().and_then(|order| order.read(found));
+        outcome.version = plan.version.as_ref().and_then(|version| version.read(answer.response, found));
         outcome
     }
 }

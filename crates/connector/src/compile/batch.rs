@@ -56,6 +56,7 @@ impl Compiler<'_> {
             );
         }
         self.tells(name, source, at);
+        self.check_batch_version(source.answer.version.as_ref());
         let plan = BatchPlan {
             request,
             record,

@@ -128,7 +128,9 @@ impl Compiler<'_> {
                     );
                 }
             }
-            writes.push(self.write(operation, write));
+            let plan = self.write(operation, write);
+            self.check_version(&source, write, &plan);
+            writes.push(plan);
         }
         self.values.clear();
         ObjectPlan {
@@ -179,6 +181,7 @@ impl Compiler<'_> {
                 .as_ref()
                 .map(|order| self.order(order))
                 .filter(|order| !order.moment.path.as_str().is_empty()),
+            version: self.version(source.version.as_ref()),
             deleted: source
                 .deleted
                 .as_ref()
@@ -217,6 +220,7 @@ impl Compiler<'_> {
             empty: probe.answer.empty.as_ref().map(|path| self.path(path)),
             id: self.path(&probe.answer.id),
             order: probe.answer.order.as_ref().map(|order| self.order(order)),
+            version: self.version(probe.answer.version.as_ref()),
         });
         let class = source.idempotency.class();
         if matches!(class, IdempotencyClass::SearchFirst { .. }) && probe.is_none() {
@@ -238,6 +242,8 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            versioned: request.names_version()
+                || batch.as_ref().is_some_and(|(_, plan)| plan.record.names_version()),
             names: source.answer.id.is_some()
                 && source.batch.iter().chain(&source.bulk).all(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {

@@ -46,6 +46,7 @@ impl Compiler<'_> {
                 "write it from the connection's base address on",
             );
         }
+        self.check_query(source);
         let pairs = |compiler: &mut Self, from: &BTreeMap<String, Spanned<String>>, place| {
             from.iter().map(|(name, value)| compiler.pair(name, value, place, allowed)).collect::<Vec<_>>()
         };

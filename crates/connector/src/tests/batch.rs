@@ -66,6 +66,7 @@ fn refused(class: &str, batch: &str) -> Vec<String> {
 fn write(number: u32, name: &str) -> Call {
     let fields: Fields = [("name".to_owned(), json!(name))].into_iter().collect();
     Call::Write(Write {
+        version: None,
         object: Object::new("things").unwrap(),
         operation: "put".to_owned(),
         key: format!("rec_{number}"),

@@ -61,6 +61,7 @@ fn refused(job: &str, more: &str) -> String {
 fn write(number: u32) -> Call {
     let fields: Fields = [("name".to_owned(), json!(format!("Name {number}")))].into_iter().collect();
     Call::Write(Write {
+        version: None,
         object: Object::new("things").unwrap(),
         operation: "put".to_owned(),
         key: format!("rec_{number}"),

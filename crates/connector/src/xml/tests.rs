@@ -50,6 +50,7 @@ fn connector(manifest: &str) -> Connector {
 fn write_of(fields: &Fields) -> Call {
     let fields = Arc::new(fields.clone());
     Call::Write(Write {
+        version: None,
         object: Object::new("people").unwrap(),
         operation: "put".to_owned(),
         key: "rec_1".to_owned(),

@@ -244,6 +244,10 @@ impl Spoke {
                     shadow.remember(&self.forms(intent, &intent.fields), now);
                 }
                 shadow.token = settlement.outcome.token.max(old.token);
+                // Without a new one the old one is out of date: the next change is refused there, and the object read again.
+                if settlement.outcome.version.is_some() {
+                    shadow.version.clone_from(&settlement.outcome.version);
+                }
                 if shadow.token != old.token {
                     shadow.meanwhile.clear();
                 }
@@ -268,6 +272,7 @@ impl Spoke {
                 // What an earlier send of it left there.
                 shadow.remember(&self.forms(intent, &intent.fields), now);
                 shadow.external_id.clone_from(&external_id);
+                shadow.version.clone_from(&settlement.outcome.version);
                 if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }

@@ -442,6 +442,7 @@ fn fetch_call(external: &ExternalRef) -> Call {
 /// An object that is not there.
 fn gone(external: &ExternalRef) -> Observation {
     Observation {
+        version: None,
         object: external.object.clone(),
         external_id: external.id.clone(),
         seen: Seen::Deleted,

@@ -58,6 +58,7 @@ fn i3_an_id_is_as_old_as_it_says_whenever_its_record_was_heard_of() {
         partial: false,
         probe: true,
         linked: false,
+        versioned: false,
         names: true,
         processing_max: Duration::ZERO,
         timeout: Duration::ZERO,

@@ -34,6 +34,7 @@ objects:
 /// What is written of a customer.
 pub(super) fn write() -> connector::Write {
     connector::Write {
+        version: None,
         object: Object::new("customer").unwrap(),
         operation: "put".to_owned(),
         key: "k".to_owned(),
