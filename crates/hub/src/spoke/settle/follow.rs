@@ -57,6 +57,7 @@ impl Spoke {
     ) {
         match result {
             Ok(receipts) => {
+                self.hold_until = None;
                 for (after, receipt) in after.into_iter().zip(receipts) {
                     match receipt {
                         Receipt::Done(woken) => {
