@@ -46,7 +46,7 @@ impl Spoke {
     }
 
     /// Until when, at least, the target is not read.
-    fn unreadable_until(&self, call: &Call, now: Mono) -> Option<Mono> {
+    pub(super) fn unreadable_until(&self, call: &Call, now: Mono) -> Option<Mono> {
         let dispatcher = self.dispatcher.as_ref()?;
         let quiet = dispatcher.quiet_until(self.draw_of(call).buckets, now);
         let opens = dispatcher.opens_at(READ).unwrap_or(now + SHUT_WAIT);

@@ -140,6 +140,8 @@ impl Spoke {
                 self.raised_again.insert(head.key.clone());
                 continue;
             }
+            // Also where there is no room for it just now.
+            self.call_back(&head);
             let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
             let waits = self.waits_to_deliver();
             let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
@@ -191,7 +193,7 @@ impl Spoke {
 
     /// Events of a record go one after the other (I4). One that is back in its line, because a person had it tried again, goes
     /// before the later ones that wait in memory: those are the store's again, which hands them out in order.
-    fn call_back(&mut self, head: &Head) {
+    pub(crate) fn call_back(&mut self, head: &Head) {
         let is_event = |head: &Head| matches!(head.key.subject, Subject::Event(_));
         if !is_event(head) || head.seq > self.newest_event {
             if is_event(head) {

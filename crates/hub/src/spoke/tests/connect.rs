@@ -202,3 +202,23 @@ fn i12_after_a_full_disk_nothing_goes_before_a_commit_did() {
     let said = turn_at(&mut spoke, 8, Input::Committed(commit, Ok(vec![done; units])));
     assert!(judges(&said), "there is room: {said:?}");
 }
+
+/// I12: nor is an object read, which an answer says is there already or no more, while reads are held back: its write waits.
+#[test]
+fn i12_what_an_answer_named_is_not_read_through_an_open_breaker() {
+    let config = configuration(None);
+    let (mut spoke, _) = start(&config, SystemState::blank(config.tenant.clone(), erp()), 0);
+    let object = Object::new("customer").unwrap();
+    let call = connector::Call::Fetch { object, external_id: "7".to_owned() };
+    let until = |spoke: &Spoke, seconds: u64| {
+        let until = spoke.unreadable_until(&call, Mono(seconds * 1_000_000));
+        until.map(|until| until.0 / 1_000_000)
+    };
+    assert_eq!(until(&spoke, 1), None);
+    order(&mut spoke, 1, Order::Force { operation: None, forced: Some(Forced::Open), reason: reason() });
+    assert_eq!(until(&spoke, 1), Some(31), "it is looked again, however long that lasts");
+    spoke.dispatcher.as_mut().unwrap().close_until(None, Mono(90_000_000));
+    assert_eq!(until(&spoke, 1), Some(90), "it asked for longer");
+    order(&mut spoke, 91, Order::Force { operation: None, forced: None, reason: reason() });
+    assert_eq!(until(&spoke, 91), None);
+}
