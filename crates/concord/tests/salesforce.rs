@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end where it stands")]
 
+#[path = "salesforce/beside.rs"]
+mod beside;
 #[path = "salesforce/estate.rs"]
 mod estate;
 mod support;

@@ -265,6 +265,8 @@ impl Of {
             link: None,
             links: BTreeMap::new(),
             bringers: BTreeMap::new(),
+            // It never had one there.
+            next: None,
             intent: intents.find(|intent| intent.object == ask.object).map(|intent| Intent::clone(intent)),
         })
     }

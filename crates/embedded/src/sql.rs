@@ -96,10 +96,24 @@ statements! {
         WHERE id = ?1";
     /// Those that need a person for want of that link.
     WaitingQuarantined = "SELECT id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 \
-        AND wait_id = ?4 AND state = 1 AND state IN (1, 2) AND wait_id IS NOT NULL ORDER BY seq";
+        AND wait_id = ?4 AND state = 1 AND state IN (1, 2, 3) AND wait_id IS NOT NULL ORDER BY seq";
+    /// Those among them that are duplicates beside the object.
+    Duplicates = "SELECT id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 \
+        AND wait_id = ?4 AND state = 1 AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 ORDER BY seq";
+    /// What waits, as a duplicate beside it, for an object to be gone that is no record's any more.
+    NextObject = "SELECT about_id FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 \
+        AND state IN (1, 3) AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 \
+        AND NOT EXISTS (SELECT 1 FROM link WHERE tenant = ?1 AND system = ?2 AND external_id = ?4 AND object = ?3) \
+        ORDER BY seq LIMIT 1";
+    /// Whether anything waits so for an object.
+    AnyBeside = "SELECT 1 FROM message WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 \
+        AND state IN (1, 3) AND state IN (1, 2, 3) AND wait_id IS NOT NULL AND deadline IS NULL \
+        AND about_system = ?2 AND about_object = ?3 AND about_id <> ?4 LIMIT 1";
     WakeMessages = "UPDATE message SET state = 3 \
         WHERE tenant = ?1 AND wait_system = ?2 AND wait_object = ?3 AND wait_id = ?4 AND state = 2 \
-        AND state IN (1, 2) AND wait_id IS NOT NULL";
+        AND state IN (1, 2, 3) AND wait_id IS NOT NULL";
     Message = message!(), "WHERE id = ?1 AND tenant = ?2";
     ReadyMessages = message!(), "WHERE tenant = ?1 AND state = 3 AND state > 0 ORDER BY seq LIMIT ?2";
     LateMessages = message!(), "WHERE tenant = ?1 AND state = 2 AND deadline IS NOT NULL AND deadline <= ?2 \
@@ -173,7 +187,7 @@ statements! {
     /// Whether anything waits for a link at all.
     AnyWaiting = "SELECT EXISTS (SELECT 1 FROM obligation INDEXED BY obligation_wait \
         WHERE state IN (2, 4) AND wait_record IS NOT NULL), \
-        EXISTS (SELECT 1 FROM message INDEXED BY message_wait WHERE state IN (1, 2) AND wait_id IS NOT NULL)";
+        EXISTS (SELECT 1 FROM message INDEXED BY message_wait WHERE state IN (1, 2, 3) AND wait_id IS NOT NULL)";
     WaitingObligations = "SELECT ", obligation!(), " FROM obligation WHERE wait_record = ?1 AND wait_object = ?2 \
         AND system = ?3 AND tenant = ?4 AND state IN (2, 4) AND wait_record IS NOT NULL ORDER BY seq";
     Claim = "SELECT ", head!(), " FROM obligation INDEXED BY obligation_claim \

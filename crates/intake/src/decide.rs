@@ -39,12 +39,18 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
             }
             return verdict;
         }
+        Identity::Next { record, link } => {
+            let accepted = second::goes_on(context, view, incoming, record, link);
+            apply(view, incoming, &accepted);
+            return Verdict::Accept(Box::new(accepted));
+        }
         Identity::Nobody => return nobody(view, incoming),
         Identity::Look => {
             return Verdict::Accept(Box::new(Accepted { refetch: true, ..Accepted::default() }));
         }
         Identity::Wait => return Verdict::Wait,
         Identity::Quarantine(reason) => return Verdict::Quarantine(reason),
+        Identity::Duplicate(reason, first) => return Verdict::Duplicate { reason, first },
     };
     let references = match identity::references(view, incoming) {
         Ok(references) => references,
@@ -229,12 +235,18 @@ fn delete(
     }
     let marks: &mut Marks = record.marks.entry(source.clone()).or_default();
     marks.object = marks.object.max(incoming.order);
+    let beside = view.beside.contains(&incoming.about);
     let counts = context.schema.deleters.contains(source)
-        && context.schema.on_delete == canonical::schema::OnDelete::Archive;
+        && context.schema.on_delete == canonical::schema::OnDelete::Archive
+        && !beside;
     if !counts {
         accepted.unlink = Some(link.clone());
         let entity = &context.schema.entity;
-        let rule = if context.schema.deleters.contains(source) {
+        let rule = if beside {
+            // A person was asked to merge the two, or to delete one of them.
+            "one of two objects of the record there is gone: the other one is judged, the record stays"
+                .to_owned()
+        } else if context.schema.deleters.contains(source) {
             format!("a deletion of a {entity} only unlinks: the record stays")
         } else {
             format!("{source} may not delete a {entity}: the object is unlinked, the record stays")

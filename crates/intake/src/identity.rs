@@ -25,6 +25,8 @@ pub(crate) enum Identity {
     Again { record: RecordId, link: Link },
     /// A further object of this record, which has another one there: it came with a record that was merged into it.
     Second { record: RecordId, link: Link, first: String },
+    /// This record, whose object there is gone: this one, which was a duplicate beside it, goes on as its own.
+    Next { record: RecordId, link: Link },
     /// Nobody: a deletion of something never linked, or a late sight of what is no longer linked.
     Nobody,
     /// Only a look at the object can tell.
@@ -33,6 +35,8 @@ pub(crate) enum Identity {
     Wait,
     /// A person must say.
     Quarantine(Reason),
+    /// A person must say: the record has this object there already.
+    Duplicate(Reason, ExternalRef),
 }
 
 fn quarantine(class: &str, message: String) -> Identity {
@@ -57,6 +61,10 @@ pub(crate) fn resolve(context: Context<'_>, view: &View, incoming: &Incoming) ->
                     link.instance, about.system, incoming.instance
                 ),
             );
+        }
+        // What it said when it came is old by now.
+        if incoming.waited && incoming.fetchable && !incoming.deleted {
+            return Identity::Look;
         }
         return linked(context, view, incoming, link);
     }
@@ -91,6 +99,8 @@ fn unlinked(context: Context<'_>, view: &View, incoming: &Incoming) -> Identity 
     let revives = context.schema.on_recreate == OnRecreate::Revive;
     let last = ended.into_iter().filter(|_| revives).max_by_key(|id| (ended_at(view, *id), *id));
     match (found.as_slice(), last) {
+        // What it said when it came is old by now.
+        ([] | [_, _, ..], _) if incoming.waited && incoming.fetchable => Identity::Look,
         ([], Some(record)) => again(context, view, incoming, record),
         ([], None) => create(context, view, incoming),
         ([record], _) => matched(context, view, incoming, *record),
@@ -174,15 +184,21 @@ fn matched(context: Context<'_>, view: &View, incoming: &Incoming, record: Recor
         if !incoming.read && incoming.fetchable {
             return Identity::Look;
         }
-        return between(
-            "duplicate_there",
-            format!(
-                "{about} has the match key of record {record}, which is linked to {}/{other} there: \
-                 one of the two objects is a duplicate; merge them in {}",
-                about.object, about.system
-            ),
-            vec![record],
+        let message = format!(
+            "{about} has the match key of record {record}, which is linked to {}/{other} there: one of the two objects is a \
+             duplicate; merge them in {}, or delete one (this goes on by itself if {other} is gone; discard it if {} is)",
+            about.object, about.system, about.id
         );
+        let candidates = vec![record];
+        let reason = Reason { class: "duplicate_there".to_owned(), message, candidates, ..Reason::default() };
+        return Identity::Duplicate(reason, ExternalRef { id: other.clone(), ..about.clone() });
+    }
+    if incoming.waited {
+        let link = link_for(context, incoming, record);
+        return match incoming.fetchable {
+            true => Identity::Next { record, link },
+            false => Identity::Record { record, link: Some(link), former: None },
+        };
     }
     // A sight from before our last write there: it was ours, and is no longer (it was archived).
     if superseded(view, incoming, record) {

@@ -66,7 +66,7 @@ pub struct Message {
     pub lacking: bool,
     /// Why it stands where it stands; no values.
     pub reason: Option<ledger::Reason>,
-    /// The object whose link it waits for.
+    /// The object whose link it waits for; of a duplicate, the object that is to be gone first.
     pub waiting: Option<ExternalRef>,
     /// When waiting becomes quarantine.
     pub deadline: Option<Wall>,
@@ -76,4 +76,21 @@ pub struct Message {
     pub as_of: Wall,
     /// Follows the change across systems.
     pub trace: String,
+}
+
+impl Message {
+    /// Whether it was told apart from the object that its record had there, and waits for that one to be gone. What waits for a
+    /// link does so until a deadline.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        let beside = |about: &ExternalRef, first: &ExternalRef| {
+            about.system == first.system && about.object == first.object && about.id != first.id
+        };
+        self.deadline.is_none()
+            && self
+                .about
+                .as_ref()
+                .zip(self.waiting.as_ref())
+                .is_some_and(|(about, first)| beside(about, first))
+    }
 }

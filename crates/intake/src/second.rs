@@ -9,6 +9,7 @@ use crate::decide::decision;
 use crate::grave::Grave;
 use crate::identity::survivor;
 use crate::link::Link;
+use crate::raise;
 use crate::verdict::{Accepted, Context, DecisionKind, Incoming, Verdict};
 use crate::view::View;
 
@@ -119,6 +120,36 @@ fn known_of(view: &View, record: RecordId, object: &ExternalRef) -> Option<(Shad
     let own = view.shadows.get(&(record, object.system.clone(), object.object.clone()));
     let (revision, edits) = own.map(|own| (own.revision, own.edits.clone())).unwrap_or_default();
     Some((Shadow { record, revision, edits, ..theirs }, revision))
+}
+
+/// The record's object there is gone, and this one was told apart from it as a duplicate: it is the record's own from now on. It
+/// is read anew, since what it said then is old, and is told what the record says.
+pub(crate) fn goes_on(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    id: RecordId,
+    link: Link,
+) -> Accepted {
+    let wanted = Some(incoming.about.clone());
+    let mut accepted = Accepted {
+        about: Some(id),
+        link: Some(link),
+        alone: true,
+        wanted,
+        untold: true,
+        ..Accepted::default()
+    };
+    if let Some(known) = view.records.get(&id) {
+        let rule = "its object there is gone: the one that was a duplicate beside it goes on as its own";
+        accepted.decisions.push(decision(context, incoming, known, DecisionKind::Repointed, rule));
+        let mut record = known.clone();
+        // Another object, another order.
+        record.marks.remove(&incoming.about.system);
+        accepted.record = Some((record, known.version));
+        raise::revert(context, incoming, known, &mut accepted);
+    }
+    accepted
 }
 
 /// An object that was linked to a record that was merged into this one is this one's own from now on.

@@ -197,6 +197,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         complete: true,
         fetchable: true,
         patient: false,
+        waited: false,
         mapping: 1,
         known: Fields::new(),
         writing: Fields::new(),
@@ -337,10 +338,12 @@ fn identity_links_by_match_key_and_quarantines_two_matches() {
     assert!(matched.link.is_some());
     assert_eq!(world.view.records.len(), 1);
     // A second object with the same key in the same system is a duplicate there.
-    let Verdict::Quarantine(reason) = world.decide(&said("erp", "10", 2, json!({"email": "a@x.org"}))) else {
-        panic!("not quarantined")
+    let Verdict::Duplicate { reason, first } =
+        world.decide(&said("erp", "10", 2, json!({"email": "a@x.org"})))
+    else {
+        panic!("not a duplicate")
     };
-    assert_eq!(reason.class, "duplicate_there");
+    assert_eq!((reason.class.as_str(), first.id.as_str()), ("duplicate_there", "9"));
     world.accept(&said("crm", "2", 3, json!({"email": "b@x.org"})));
     let key = (schema().entity, "email".to_owned(), "a@x.org\u{1f}".to_owned());
     let both: Vec<RecordId> = world.view.records.keys().copied().collect();

@@ -208,6 +208,9 @@ pub struct Incoming {
     pub fetchable: bool,
     /// It has waited long enough for an open create: decide now.
     pub patient: bool,
+    /// It was told apart from the object that its record had there, and has waited since. Once that one is gone, this one is
+    /// the record's own, however old what it said is.
+    pub waited: bool,
     /// The mapping's version.
     pub mapping: u32,
     /// Match keys in comparing form.
@@ -265,6 +268,7 @@ impl Incoming {
             complete: false,
             fetchable: false,
             patient: false,
+            waited: false,
             mapping: 0,
             matches: Vec::new(),
             known: Fields::new(),
@@ -343,6 +347,8 @@ pub struct Accepted {
     pub replaced: Option<(ExternalRef, Grave)>,
     /// The record it is about, changed or not.
     pub about: Option<RecordId>,
+    /// Its link counts only as long as the record has no object there.
+    pub alone: bool,
     /// The first object that a late reference leads to and that is not linked yet.
     pub awaited: Option<ExternalRef>,
 }
@@ -361,4 +367,11 @@ pub enum Verdict {
     Wait,
     /// Needs a person.
     Quarantine(Reason),
+    /// It is one of two that stand for one record there: a person is told, and it waits until the record's object is gone.
+    Duplicate {
+        /// What the person is told.
+        reason: Reason,
+        /// The record's object there.
+        first: ExternalRef,
+    },
 }

@@ -1,6 +1,6 @@
 //! The view: what intake must know to decide a batch. It carries the batch: each decision updates it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Entity, ExternalRef, Object, Record, RecordId, System, Tenant, Wall};
 use ledger::{Intent, Shadow};
@@ -26,6 +26,8 @@ pub struct Ask {
     /// Systems and objects that the record would be sent to and that the source shares: an open create there makes
     /// an unlinked inbound object wait.
     pub creating: Option<(Entity, System, Object)>,
+    /// An object that ends: asks whether another one waits, as a duplicate beside it, for that.
+    pub ending: Option<ExternalRef>,
 }
 
 /// What the store knows of a batch's asks, kept up to date by the decisions already made in it.
@@ -47,6 +49,8 @@ pub struct View {
     pub intents: BTreeMap<(RecordId, System, Object), Intent>,
     /// Creates not yet closed in the source's system, per (tenant, entity, system, object): how many.
     pub creates_open: BTreeMap<(Entity, System, Object), u64>,
+    /// Objects that end, and beside which another one waits as a duplicate.
+    pub beside: BTreeSet<ExternalRef>,
     /// Whose.
     pub tenant: Option<Tenant>,
     /// When the store was last restored from a backup: what was known before may not hold any more.

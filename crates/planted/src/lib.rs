@@ -65,6 +65,8 @@ bugs! {
     SecondObjectSpeaks = "second_object_speaks", "I5";
     /// The second object of a record does not go on in place of the first one that is merged into it.
     SecondStaysSecond = "second_stays_second", "I5";
+    /// A second object that fits a record is forgotten once a person was told: when the first is gone, it waits, and a third is made.
+    TwinIsForgotten = "twin_is_forgotten", "I1";
     /// An object that is told of before the answer to its own create comes makes a new record.
     OvertakenIsNew = "overtaken_is_new", "I3";
     /// What a source says is taken in the order of its arrival.

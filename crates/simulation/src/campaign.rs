@@ -227,7 +227,7 @@ fn hunted(bug: Bug, seed: u64) -> Option<Violation> {
     if bug == Bug::NewOwnerIsNotAsked {
         return ownership::moved(seed).1;
     }
-    if bug == Bug::MergedLinkStays {
+    if matches!(bug, Bug::MergedLinkStays | Bug::TwinIsForgotten) {
         return ownership::existence::broken(seed);
     }
     let of_two = [Bug::AbsorbedIsNew, Bug::SecondObjectSpeaks, Bug::SecondStaysSecond, Bug::LostIsReplaced];

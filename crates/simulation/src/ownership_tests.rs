@@ -31,6 +31,7 @@ fn planted_bugs_about_owners_are_caught_as_what_they_are() {
         Bug::AbsorbedIsNew,
         Bug::SecondObjectSpeaks,
         Bug::SecondStaysSecond,
+        Bug::TwinIsForgotten,
     ];
     for bug in bugs {
         let hunt = crate::hunt(bug);

@@ -123,7 +123,7 @@ macro_rules! conformance_suite {
                 backlogs_are_counted_and_dated;
             questions: intents_keep_their_bytes, unfinished_intents_oldest_first, fetches_keep_the_newest_hint,
                 systems_keep_state_and_cursors, systems_keep_a_journal, messages_wait_for_links_and_deadlines,
-                links_make_quarantined_messages_ready, tenants_see_their_own_only;
+                links_make_quarantined_messages_ready, duplicates_wait_for_an_end, tenants_see_their_own_only;
             views: intake_sees_links_records_and_surroundings, intake_follows_aliases, intake_counts_open_creates,
                 intake_finds_by_match_key, spoke_sees_everything_of_its_rows, spoke_follows_references_and_aliases,
                 spoke_sees_what_brings_a_reference,

@@ -87,6 +87,15 @@ pub enum Op {
     PutLink(Link),
     /// Unlink.
     DropLink(Link),
+    /// Messages that are quarantined, and wait for this object to be no record's any more, become `ready`.
+    WakeMessages {
+        /// Whose.
+        tenant: Tenant,
+        /// The object.
+        external: ExternalRef,
+        /// When.
+        at: Wall,
+    },
     /// The record has a match key (stored as a keyed hash).
     PutMatch {
         /// Whose.

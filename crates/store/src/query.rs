@@ -195,6 +195,9 @@ pub struct SpokeRow {
     pub bringers: BTreeMap<(RecordId, Object), Obligation>,
     /// An open or doubtful intent of this record and object.
     pub intent: Option<Intent>,
+    /// Where the record has no link there, and had one: an object of that kind that is about to be judged, since it waited for
+    /// the former one to be gone.
+    pub next: Option<String>,
 }
 
 /// The head of an obligation: what admission needs.

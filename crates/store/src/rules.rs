@@ -410,6 +410,7 @@ fn op_urgency(op: &Op) -> Urgency {
         | Op::PutRecord(_)
         | Op::PutLink(_)
         | Op::DropLink(_)
+        | Op::WakeMessages { .. }
         | Op::PutMatch { .. }
         | Op::DropMatch { .. }
         | Op::DropMatches(_)

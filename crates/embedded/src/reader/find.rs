@@ -94,6 +94,12 @@ impl Reader<'_> {
                 break;
             }
         }
+        if let (None, Some(former)) =
+            (&found.link, found.shadow.as_ref().and_then(|known| known.external_id.as_ref()))
+        {
+            let key = (number, there, object, former);
+            found.next = self.book.one(Sql::NextObject, key, |row, _| Ok(row.get(0)?))?;
+        }
         for (field, object) in &ask.references {
             for referred in referred(field, found.record.as_deref(), found.fact.as_ref()) {
                 self.add_reference(number, there, (referred, object), &mut found)?;

@@ -31,6 +31,7 @@ impl Reader<'_> {
                 }
                 self.add_matches(&tenant, number, ask, &mut view)?;
                 self.add_creates(&tenant, number, ask, &mut view)?;
+                self.add_beside(number, ask, &mut view)?;
             }
             self.add_surroundings(&tenant, number, &systems, &mut view)?;
         }
@@ -53,6 +54,20 @@ impl Reader<'_> {
             if let Some(hash) = hash {
                 view.seen.insert((source.clone(), event_id.clone()), hash);
             }
+        }
+        Ok(())
+    }
+
+    fn add_beside(&mut self, tenant: i64, ask: &Ask, view: &mut View) -> Outcome<()> {
+        let Some(ending) = &ask.ending else { return Ok(()) };
+        let (Some(system), Some(object)) =
+            (self.name(ending.system.as_str())?, self.name(ending.object.as_str())?)
+        else {
+            return Ok(());
+        };
+        let key = (tenant, system, object, &ending.id);
+        if self.book.one(Sql::AnyBeside, key, |_, _| Ok(()))?.is_some() {
+            view.beside.insert(ending.clone());
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_rest ON message (tenant, state, seq) WHERE state > 0;
 CREATE INDEX message_late ON message (tenant, deadline, seq) WHERE state = 2 AND deadline IS NOT NULL;
-CREATE INDEX message_wait ON message (tenant, wait_system, wait_object, wait_id) WHERE state IN (1, 2) AND wait_id IS NOT NULL;
+CREATE INDEX message_wait ON message (tenant, wait_system, wait_object, wait_id) WHERE state IN (1, 2, 3) AND wait_id IS NOT NULL;
 
 CREATE TABLE record (
     seq         INTEGER PRIMARY KEY,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use canonical::{ExternalRef, Fact, Record, RecordId};
+use canonical::{ExternalRef, Fact, Record, RecordId, Tenant, Wall};
 use intake::{Link, Message, MessageState};
 use ledger::{Intent, IntentState, Shadow, Subject};
 use store::standing::CHANGES_KEPT;
@@ -93,6 +93,7 @@ impl Desk<'_, '_> {
             Op::PutRecord(record) => self.put_record(record),
             Op::PutLink(link) => self.put_link(link, heads),
             Op::DropLink(link) => self.drop_link(link),
+            Op::WakeMessages { tenant, external, at } => self.wake_messages(tenant, external, *at),
             Op::PutMatch { tenant, entity, key, value, record } => {
                 let hash = self.book.desk.keys.vault.match_hash(tenant, [entity.as_str(), key], value)?;
                 let params = (self.name(tenant.as_str())?, hash, record.as_bytes());
@@ -280,12 +281,31 @@ impl Desk<'_, '_> {
         }
         if messages {
             let params = (tenant, system, object, &link.external_id);
-            let given_up = self.book.all(Sql::WaitingQuarantined, params, |row, _| rows::uuid(row, 0))?;
             self.book.run(Sql::WakeMessages, params)?;
-            for id in given_up {
-                let id = canonical::MessageId(id);
-                self.move_message(&link.tenant, id, MessageState::Ready, None, link.created_at)?;
-            }
+            self.wake_quarantined(Sql::WaitingQuarantined, &link.tenant, params, link.created_at)?;
+        }
+        Ok(())
+    }
+
+    /// What is quarantined as a duplicate beside this object goes on.
+    fn wake_messages(&mut self, tenant: &Tenant, external: &ExternalRef, at: Wall) -> Outcome<()> {
+        if !self.waiting()?.1 {
+            return Ok(());
+        }
+        let (system, object) = (self.name(external.system.as_str())?, self.name(external.object.as_str())?);
+        let params = (self.name(tenant.as_str())?, system, object, &external.id);
+        self.wake_quarantined(Sql::Duplicates, tenant, params, at)
+    }
+
+    fn wake_quarantined(
+        &mut self,
+        which: Sql,
+        tenant: &Tenant,
+        params: (i64, i64, i64, &String),
+        at: Wall,
+    ) -> Outcome<()> {
+        for id in self.book.all(which, params, |row, _| rows::uuid(row, 0))? {
+            self.move_message(tenant, canonical::MessageId(id), MessageState::Ready, None, at)?;
         }
         Ok(())
     }

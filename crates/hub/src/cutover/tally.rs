@@ -159,8 +159,8 @@ impl Tally {
         match message.state {
             MessageState::Quarantined => self.quarantined(&message, about, entity),
             MessageState::Parked | MessageState::Ready => {
-                let why =
-                    message.waiting.as_ref().map(|on| format!("it refers to {on}, which was not found"));
+                let on = message.waiting.as_ref().filter(|_| !message.is_duplicate());
+                let why = on.map(|on| format!("it refers to {on}, which was not found"));
                 self.at(&about, |side| &mut side.waiting);
                 self.hold(&about, "missing_link", None);
                 let why = why.unwrap_or_else(|| "it waits".to_owned());

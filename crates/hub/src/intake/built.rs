@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use canonical::{EventId, ExternalRef, RouteId, System, Wall};
 use config::Configuration;
-use intake::{Accepted, Incoming, Link, MessageState, Raise};
+use intake::{Accepted, Incoming, Link, Message, MessageState, Raise};
 use ledger::{Reason, Subject};
+use planted::Bug;
 use store::{Fetch, Op, Require};
 
 use super::item::{Item, Task};
-use super::prepare::{MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY};
+use super::prepare::{DUPLICATE, MISSING_LINK, PARK_FOR, PARK_FOR_HISTORY};
 use crate::mark::Mark;
 use crate::turn::{Origin, Taken, TakenAs, Turn};
 
@@ -74,7 +75,11 @@ impl Built {
                 self.ops.push(Op::PutMatch { tenant, entity, key, value, record: id });
             }
         }
-        self.link(accepted.link, accepted.unlink);
+        if let Some(link) = accepted.link.as_ref().filter(|_| accepted.alone) {
+            let (record, system, object) = (link.record, link.system.clone(), link.object.clone());
+            self.require.push(Require::NotYetLinked { record, system, object });
+        }
+        self.link(accepted.link, accepted.unlink, now);
         if let Some(link) = accepted.rehomed {
             // It was linked to a record that was merged into this one: that goes by the record's version.
             self.ops.push(Op::PutLink(link));
@@ -121,6 +126,9 @@ impl Built {
         if let Some((former, grave)) = &accepted.replaced {
             let (system, name) = (former.system.clone(), intake::Grave::name(former));
             self.ops.push(Op::Bury { tenant: tenant.clone(), system, name, grave: grave.bytes(), at: now });
+            // Another object takes its place, without an end of its link.
+            self.ops.push(Op::WakeMessages { tenant: tenant.clone(), external: former.clone(), at: now });
+            self.linked = true;
         }
         let again = accepted.refetch.then_some(&incoming.about);
         for external in again.into_iter().chain(&accepted.wanted) {
@@ -128,10 +136,16 @@ impl Built {
         }
     }
 
-    pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>) {
+    pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>, now: Wall) {
         if let Some(link) = unlink {
-            self.dropped.insert(link.external());
+            let (tenant, external) = (link.tenant.clone(), link.external());
+            self.dropped.insert(external.clone());
             self.ops.push(Op::DropLink(link));
+            // What was a duplicate beside it may be the record's own now.
+            if !planted::is(Bug::TwinIsForgotten) {
+                self.ops.push(Op::WakeMessages { tenant, external, at: now });
+                self.linked = true;
+            }
         }
         if let Some(link) = link {
             // What this unit itself unlinks was linked before it, and is free by then.
@@ -170,6 +184,16 @@ impl Built {
         item.message.waiting = Some(waiting);
         self.marks.push(Mark::MessageParked { source: item.source.clone() });
         item
+    }
+
+    /// The item's message waits for its record's object to be gone: it is a duplicate beside that one.
+    pub(super) fn await_end(&mut self, item: &mut Item, reason: &Reason, first: ExternalRef) {
+        // An end that comes before this is kept would wake nobody.
+        let external = first.clone();
+        self.require
+            .extend(reason.candidates.first().map(|record| Require::LinkedTo { record: *record, external }));
+        item.message.deadline = None;
+        item.message.waiting = Some(first);
     }
 
     pub(super) fn want_fetch(&mut self, item: &Item, external: ExternalRef, now: Wall) {
@@ -221,16 +245,15 @@ impl Built {
         mut item: Item,
         state: MessageState,
         why: Option<Reason>,
+        seen: &mut BTreeMap<(System, String), [u8; 32]>,
         turn: &mut Turn<'_>,
     ) {
         let now = turn.now.wall;
         self.origin(&item, now);
         let mut how = TakenAs::Accepted;
-        if why.as_ref().is_some_and(|why| why.class != MISSING_LINK) {
+        let waits = why.as_ref().is_none_or(|why| [MISSING_LINK, DUPLICATE].contains(&why.class.as_str()));
+        if !waits {
             item.message.waiting = None;
-        }
-        if item.message.event_id.is_none() {
-            item.message.event_id = name_of_what_waits(state, &item);
         }
         if let Some(why) = &why {
             how = TakenAs::Quarantined(why.message.clone());
@@ -240,36 +263,74 @@ impl Built {
                 message: why.message.clone(),
             });
         }
-        if let (Some(event_id), false) = (&item.message.event_id, item.stored) {
-            let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
-            self.require.push(Require::Unseen {
-                tenant: tenant.clone(),
-                source: source.clone(),
-                event_id: event_id.clone(),
-            });
-            self.ops.push(Op::Seen { tenant, source, event_id: event_id.clone(), hash: item.hash, at: now });
-        }
+        let waits_as = item.message.event_id.is_none().then(|| name_of_what_waits(state, &item)).flatten();
+        self.name(&item, waits_as.as_deref(), seen, now);
         let id = item.message.id;
-        item.message.state = state;
-        item.message.reason.clone_from(&why);
         // A read that was merged needs no message of its own: the source still has it. Everything pushed, and
         // everything that waits or needs a person, is kept. Of what is read for a cutover all is, until it is reported.
         let told = item.history && matches!(item.task, Task::Merge(_));
         let keep = state != MessageState::Accepted || item.pushed || told;
         if item.stored && state == MessageState::Accepted {
             let tenant = item.message.tenant.clone();
-            self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: turn.now.wall });
-            // It waits no more: the same read again, which may have been asked for, is judged by itself.
-            self.ops.extend(item.read_key.clone().map(|event_id| Op::Unsee {
-                tenant: item.message.tenant.clone(),
-                source: item.source.clone(),
-                event_id,
-            }));
+            self.ops.push(Op::MessageState { tenant, id, state, reason: None, at: now });
+            self.waits_no_more(&item, seen);
         } else if keep {
-            self.ops.push(Op::PutMessage(item.message.clone()));
+            // The item stays as it is: it may have to be decided again.
+            let event_id = item.message.event_id.clone().or(waits_as);
+            self.ops.push(Op::PutMessage(Message { event_id, state, reason: why, ..item.message.clone() }));
         }
         let taken = Taken { message: keep.then_some(id), how, raised: Vec::new() };
         self.items.push((item, taken));
+    }
+
+    /// By what the item is known again: its source's own id, or as what it waits. An object's name stands for what was read of it
+    /// last, and for nothing once that does not wait.
+    fn name(
+        &mut self,
+        item: &Item,
+        waits_as: Option<&str>,
+        seen: &mut BTreeMap<(System, String), [u8; 32]>,
+        at: Wall,
+    ) {
+        if item.stored {
+            return;
+        }
+        let (tenant, source, hash) = (&item.message.tenant, &item.source, item.hash);
+        let known_as = |event_id: &str| (tenant.clone(), source.clone(), event_id.to_owned());
+        let mut seen_as = item.message.event_id.as_deref();
+        if item.moves {
+            for name in item.read_key.iter().cloned().chain(item.late_key()) {
+                let key = (source.clone(), name.clone());
+                if seen.get(&key).is_some_and(|known| *known != hash) {
+                    seen.remove(&key);
+                    let (tenant, source, event_id) = known_as(&name);
+                    self.ops.push(Op::Unsee { tenant, source, event_id });
+                }
+            }
+        } else {
+            seen_as = seen_as.or(waits_as);
+        }
+        if let Some(name) = seen_as {
+            let (tenant, source, event_id) = known_as(name);
+            self.require.push(Require::Unseen { tenant, source, event_id });
+        }
+        if let Some(name) = seen_as.or(waits_as) {
+            let (tenant, source, event_id) = known_as(name);
+            seen.insert((source.clone(), event_id.clone()), hash);
+            self.ops.push(Op::Seen { tenant, source, event_id, hash, at });
+        }
+    }
+
+    /// The same read again, which may have been asked for, is judged by itself. Where something newer of the object waits by its
+    /// name, that does so still.
+    fn waits_no_more(&mut self, item: &Item, seen: &mut BTreeMap<(System, String), [u8; 32]>) {
+        let Some(event_id) = item.read_key.clone() else { return };
+        let key = (item.source.clone(), event_id.clone());
+        if seen.get(&key).is_none_or(|hash| *hash == item.hash) {
+            seen.remove(&key);
+            let (tenant, source) = (item.message.tenant.clone(), item.source.clone());
+            self.ops.push(Op::Unsee { tenant, source, event_id });
+        }
     }
 }
 

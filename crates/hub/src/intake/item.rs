@@ -43,6 +43,8 @@ pub(super) struct Item {
     pub(super) watched: bool,
     /// It tells what was so before the hub began: no event comes of it, and what it said is kept for the report.
     pub(super) history: bool,
+    /// It was read, and has no order: what waits of its object has the object's name, which stands for what was read last.
+    pub(super) moves: bool,
 }
 
 /// What to do with an arrival.
@@ -122,6 +124,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
+            moves: false,
         }
     }
 
@@ -144,6 +147,7 @@ impl Item {
             tries: 0,
             watched: false,
             history: false,
+            moves: false,
         }
     }
 }

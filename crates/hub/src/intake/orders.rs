@@ -41,7 +41,8 @@ pub(super) fn order(
         Order::Unlink { link, version, reason } => {
             let decision = by_hand(&link, version, DecisionKind::Unlinked, &reason, now);
             let require = vec![Require::RecordAt { record: link.record, version }];
-            return Ok((Unit { require, ops: vec![Op::DropLink(*link), decision] }, None));
+            let wake = Op::WakeMessages { tenant, external: link.external(), at: now };
+            return Ok((Unit { require, ops: vec![Op::DropLink(*link), decision, wake] }, None));
         }
         other => return Err(format!("intake does not take this order: {other:?}")),
     };

@@ -25,6 +25,9 @@ const CREATE_PATIENCE: Duration = Duration::from_secs(60);
 /// The class of what waited for a link in vain: it goes on by itself when the link comes.
 pub(super) const MISSING_LINK: &str = "missing_link";
 
+/// Why a message is quarantined that is about a second object of a record.
+pub(super) const DUPLICATE: &str = "duplicate_there";
+
 /// How long an unlinked object of that kind waits for an open create there, in all: longer than a create whose answer was
 /// lost can stay in doubt. What it made is there, and would be taken for something new.
 pub(super) fn patience(config: &Configuration, system: &System, object: &Object) -> Duration {
@@ -75,6 +78,7 @@ pub(super) fn prepare(
         tries: 0,
         watched: false,
         history: false,
+        moves: false,
     };
     match arrival {
         Arrival::Read(observation) => {
@@ -84,9 +88,9 @@ pub(super) fn prepare(
             item.message.event_id = observation.event_id.clone();
             item.hash = content_hash(&observation);
             let read = *origin != Origin::Pushed;
-            // Without an order a state may come back as it was: then it is news.
-            if read && observation.order.is_some() {
-                item.read_key = Some(name_of_read(&observation, item.hash));
+            if read {
+                item.read_key = name_of_read(&observation, item.hash);
+                item.moves = item.read_key.is_some() && observation.order.is_none();
             }
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
@@ -117,8 +121,15 @@ fn read_key(what: &str, hash: [u8; 32]) -> String {
     format!("read/{what}/{}", &hex[..16])
 }
 
-fn name_of_read(observation: &Observation, hash: [u8; 32]) -> String {
-    read_key(&format!("{}/{}", observation.object, observation.external_id), hash)
+/// Without an order a state may come back as it was, and then it is news: the name is the object's, and stands for what was read
+/// of it last. That an object is gone says nothing of when: it has none.
+fn name_of_read(observation: &Observation, hash: [u8; 32]) -> Option<String> {
+    let object = format!("{}/{}", observation.object, observation.external_id);
+    match (&observation.order, &observation.seen) {
+        (Some(_), _) => Some(read_key(&object, hash)),
+        (None, Seen::State { .. }) => Some(format!("read/{object}")),
+        (None, _) => None,
+    }
 }
 
 /// A kept message is taken in again: its link came, its deadline passed, or a person asked.
@@ -144,6 +155,7 @@ pub(super) fn again(
         tries: 0,
         watched: false,
         history: false,
+        moves: false,
     };
     let late = message.deadline.is_some_and(|deadline| deadline <= turn.now.wall);
     if message.state == MessageState::Parked
@@ -167,13 +179,15 @@ pub(super) fn again(
             let as_of = message.as_of;
             // Pushed without an order of its own, it would have been fetched; parked, it was read. So was what is known by the
             // name of a read: the same read again would be its repetition, and tell nothing.
-            item.read_key = Some(name_of_read(&observation, content_hash(&observation)));
-            let named = message.event_id == item.read_key;
-            if message.event_id == item.late_key() {
+            item.hash = content_hash(&observation);
+            item.read_key = name_of_read(&observation, item.hash);
+            let named = item.read_key.is_some() && message.event_id == item.read_key;
+            if item.read_key.is_some() && message.event_id == item.late_key() {
                 item.read_key = message.event_id;
             } else if !named {
                 item.read_key = None;
             }
+            item.ask.event = item.read_key.clone().map(|name| (item.source.clone(), name));
             let read = named || message.state == MessageState::Parked && observation.order.is_none();
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
@@ -241,6 +255,7 @@ fn fill(
         _ => None,
     };
     item.ask.objects.extend(merged_into.clone());
+    item.ask.ending = (gone && merged_into.is_none()).then(|| about.clone());
     let patch = match if gone { Ok(mapping::Patch::default()) } else { mapping.normalise(fields) } {
         Ok(patch) => patch,
         Err(misfit) => {
@@ -259,7 +274,7 @@ fn fill(
         (field.clone(), external)
     });
     let references: Vec<_> = references.collect();
-    let late_key = item.late_key().filter(|_| !late.is_empty() && !item.stored);
+    let late_key = item.late_key().filter(|_| (item.moves || !late.is_empty()) && !item.stored);
     item.ask.late = late_key.map(|name| (item.source.clone(), name));
     item.ask.objects.extend(references.iter().map(|(_, object)| object.clone()));
     let matches = ask_for_matches(item, schema, &patch.fields);
@@ -288,6 +303,7 @@ fn fill(
         read,
         complete: read,
         fetchable,
+        waited: item.message.is_duplicate(),
         patient: now.since(item.message.received_at) >= patience(config, &item.source, &observation.object),
         matches,
         ..said(item, about, instance, mapping)
@@ -393,6 +409,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         read: false,
         complete: false,
         fetchable: false,
+        waited: false,
         patient: false,
         mapping: mapping.version(),
         matches: Vec::new(),

@@ -100,6 +100,10 @@ fn decide_item(
     by_record: &mut BTreeMap<RecordId, usize>,
     turn: &mut Turn<'_>,
 ) {
+    if !item.stored {
+        // Decided before, and in vain.
+        (item.message.lacking, item.message.waiting, item.message.deadline) = (false, None, None);
+    }
     let known = item.message.event_id.as_ref().and_then(|event| {
         view.seen
             .get(&(item.source.clone(), event.clone()))
@@ -125,7 +129,7 @@ fn decide_item(
         Task::Fetch(external) => {
             let mut built = Built::default();
             built.want_fetch(&item, external, turn.now.wall);
-            built.keep(item, MessageState::Accepted, None, turn);
+            built.keep(item, MessageState::Accepted, None, &mut view.seen, turn);
             batch.built.push(built);
             return;
         }
@@ -162,15 +166,25 @@ fn decide_item(
                     return accept(config, view, entity, item, &incoming, *accepted, batch, by_record, turn);
                 }
                 Verdict::Park { waiting } => {
-                    return park(config, item, Some(waiting), batch, turn);
+                    return park(config, view, item, Some(waiting), batch, turn);
                 }
-                Verdict::Wait => return park(config, item, None, batch, turn),
-                Verdict::Quarantine(why) => (MessageState::Quarantined, Some(why)),
+                Verdict::Wait => return park(config, view, item, None, batch, turn),
+                Verdict::Quarantine(why) => {
+                    item.message.waiting = None;
+                    (MessageState::Quarantined, Some(why))
+                }
+                Verdict::Duplicate { reason, first } => {
+                    let mut built = Built::default();
+                    built.await_end(&mut item, &reason, first);
+                    built.keep(item, MessageState::Quarantined, Some(reason), &mut view.seen, turn);
+                    batch.built.push(built);
+                    return;
+                }
             }
         }
     };
     let mut built = Built::default();
-    built.keep(item, state, why, turn);
+    built.keep(item, state, why, &mut view.seen, turn);
     batch.built.push(built);
 }
 
@@ -221,6 +235,7 @@ fn settle(
 /// A message that waits: for a link, or for an open create.
 fn park(
     config: &Configuration,
+    view: &mut View,
     mut item: Item,
     waiting: Option<ExternalRef>,
     batch: &mut Batch,
@@ -237,14 +252,14 @@ fn park(
         item.message.waiting = None;
         built.marks.push(Mark::MessageParked { source: item.source.clone() });
     }
-    built.keep(item, MessageState::Parked, None, turn);
+    built.keep(item, MessageState::Parked, None, &mut view.seen, turn);
     batch.built.push(built);
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is a different fact about the message")]
 fn accept(
     config: &Configuration,
-    view: &View,
+    view: &mut View,
     entity: &canonical::Entity,
     item: Item,
     incoming: &Incoming,
@@ -265,16 +280,16 @@ fn accept(
     }
     let Some(built) = batch.built.get_mut(index) else { return };
     let raised = if item.watched { raised(&accepted) } else { Vec::new() };
-    let waits = |name: &(System, String)| view.seen.contains_key(name);
+    let waits = |name: &(System, String)| view.seen.get(name) == Some(&item.hash);
     let awaited =
         accepted.awaited.clone().filter(|_| item.stored || !item.ask.late.as_ref().is_some_and(waits));
     built.merge(config, entity, Some(incoming), accepted, turn.now.wall);
     match awaited {
-        None => built.keep(item, MessageState::Accepted, None, turn),
+        None => built.keep(item, MessageState::Accepted, None, &mut view.seen, turn),
         Some(awaited) => {
             let mut item = built.await_link(config, item, awaited, turn.now.wall);
             item.message.lacking = true;
-            built.keep(item, MessageState::Parked, None, turn);
+            built.keep(item, MessageState::Parked, None, &mut view.seen, turn);
         }
     }
     if let Some((_, taken)) = built.items.last_mut() {

@@ -9,6 +9,7 @@ use canonical::{Alive, EntitySchema, ExternalRef, Fields, Object, Record, Record
 use dispatch::Permit;
 use ledger::{Lane, Obligation, ObligationKey, OnExit, Reason, Route, RouteKind, Shadow, State, Waiting};
 use mapping::Mapping;
+use planted::Bug;
 use store::{Head, Require, SpokeRow};
 
 use crate::mark::Mark;
@@ -25,10 +26,20 @@ pub(crate) enum Plan {
     Unfinished(Box<ledger::Intent>),
     /// Its object is read first.
     Reread,
+    /// Its object there is gone, and another one was a duplicate beside it: whether that is its own now is judged first.
+    Next(Beside),
     /// It rests without a call.
     Rest(Rest),
     /// It is to be written.
     Write(Box<Wanted>),
+}
+
+/// Two objects of one record, of which one is gone.
+pub(crate) struct Beside {
+    /// The one that the record had.
+    pub(crate) gone: String,
+    /// The other one.
+    pub(crate) next: String,
 }
 
 /// An obligation that comes to rest, or waits, without a call.
@@ -134,6 +145,10 @@ impl Spoke {
                 self.unused(permit, turn);
                 self.reread(head, &obligation, turn);
             }
+            Plan::Next(beside) => {
+                self.unused(permit, turn);
+                self.let_next_be_judged(head, &obligation, beside, turn);
+            }
             Plan::Rest(resting) => {
                 self.unused(permit, turn);
                 if let (State::Uncertain, Some(why)) = (resting.state, &resting.reason) {
@@ -175,6 +190,8 @@ impl Spoke {
         let Some(record) = row.record else {
             return skip("erased", "the record is gone");
         };
+        let gone = row.shadow.as_ref().and_then(|shadow| shadow.external_id.clone());
+        let beside = gone.zip(row.next).map(|(gone, next)| Beside { gone, next });
         let link = row.link.as_deref();
         let shadow = self.fitting_shadow(obligation.record, &obligation.object, row.shadow, |shadow| {
             shadow.external_id.as_deref() == link
@@ -232,6 +249,7 @@ impl Spoke {
                 row.link,
                 &links,
                 &row.bringers,
+                beside,
                 now,
                 look_first,
             ),
@@ -250,6 +268,7 @@ impl Spoke {
         link: Option<String>,
         links: &dyn Fn(&canonical::Entity, &canonical::Object, &canonical::RecordId) -> Option<String>,
         bringers: &Bringers,
+        beside: Option<Beside>,
         now: Wall,
         look_first: bool,
     ) -> Plan {
@@ -275,6 +294,9 @@ impl Spoke {
             schema.required.iter().find(|field| record.fields.get(field.as_str()).is_none_or(is_empty));
         if let Some(field) = lacking {
             return skip("incomplete", format!("the record has no {field} yet, which its schema requires"));
+        }
+        if let Some(beside) = beside.filter(|_| link.is_none() && !planted::is(Bug::TwinIsForgotten)) {
+            return Plan::Next(beside);
         }
         let mut projection = match mapping.project(&record.said_to(&self.system, schema), links) {
             Ok(projection) => projection,

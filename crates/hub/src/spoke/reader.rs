@@ -106,7 +106,9 @@ impl Spoke {
         let class = |reason: Option<ledger::Reason>| reason.map(|reason| reason.class).unwrap_or_default();
         match self.judge(obligation, row, now) {
             Plan::Gone => Foreseen::Nothing("gone".to_owned()),
-            Plan::Unfinished(_) | Plan::Reread => Foreseen::Nothing("looked_at_first".to_owned()),
+            Plan::Unfinished(_) | Plan::Reread | Plan::Next(_) => {
+                Foreseen::Nothing("looked_at_first".to_owned())
+            }
             Plan::Rest(rest) => match (rest.state, rest.waiting) {
                 (State::Parked, Some(Waiting::Link { object, .. })) => {
                     Foreseen::Waits { on: self.entity_of(obligation, &object), creates: !linked }

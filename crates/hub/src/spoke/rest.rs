@@ -1,6 +1,7 @@
 //! A delivery that comes to rest, or waits, without a call.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use canonical::{EntitySchema, ExternalRef, Field, Record, Wall};
 use ledger::{Level, Obligation, State, Waiting};
@@ -9,9 +10,12 @@ use store::{Fetch, Head, Op, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
-use crate::spoke::plan::{Plan, Rest, paths_of, reason};
+use crate::spoke::plan::{Beside, Plan, Rest, paths_of, reason};
 use crate::spoke::settle::After;
 use crate::turn::Turn;
+
+/// When to look again whether intake has judged.
+const JUDGED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Spoke {
     /// The target has it already. Where that is what another system proposes to it as the owner, its own word is the answer:
@@ -37,6 +41,42 @@ impl Spoke {
         let why = Some(reason("no_change", "the target has it already"));
         let (waiting, require, hasten) = (None, Vec::new(), None);
         Plan::Rest(Rest { state: State::Skipped, reached: true, reason: why, waiting, require, hasten, look })
+    }
+
+    /// The record's object there is gone, and intake judges whether the one that was a duplicate beside it is its own now: until
+    /// that is known, nothing is made, since it would be a third one.
+    pub(super) fn let_next_be_judged(
+        &mut self,
+        head: Head,
+        obligation: &Obligation,
+        beside: Beside,
+        turn: &Turn<'_>,
+    ) {
+        let at = turn.now.wall;
+        let due = at + JUDGED_WITHIN;
+        let (system, object) = (self.system.clone(), obligation.object.clone());
+        let text = format!(
+            "its object there is gone, and {} was a duplicate beside it: whether that goes on as its own is judged first",
+            beside.next
+        );
+        let wake = Op::WakeMessages {
+            tenant: obligation.key.tenant.clone(),
+            external: ExternalRef { system, object, id: beside.gone },
+            at,
+        };
+        let wait = Op::Settle {
+            key: obligation.key.clone(),
+            level: obligation.wanted,
+            reached: false,
+            state: State::Pending,
+            attempts: obligation.attempts,
+            due,
+            waiting: super::wait::still(obligation),
+            reason: Some(reason("duplicate_there", text)),
+            at,
+        };
+        let unit = Unit { require: Vec::new(), ops: vec![wake, wait] };
+        self.outbox.push((unit, After::Judging { head, due }));
     }
 
     /// Writes down that an obligation rests or waits.

@@ -151,6 +151,7 @@ fn edits_of_deliveries_that_have_gone_make_room() {
         link: None,
         links: BTreeMap::<(RecordId, Object), String>::new(),
         bringers: Default::default(),
+        next: None,
         intent: None,
     };
     let order = |spoke: &mut Spoke, rows| {

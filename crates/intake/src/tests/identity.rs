@@ -117,10 +117,76 @@ fn a_second_object_of_a_record_is_looked_at_before_it_is_a_duplicate() {
     let late = world.accept(&pushed("erp", "8", 2, json!({"email": "a@x.org"})));
     assert!(late.refetch && late.link.is_none());
     assert!(world.accept(&gone("erp", "8", 3)).buried.is_some());
-    let Verdict::Quarantine(why) = world.decide(&said("erp", "7", 4, json!({"email": "a@x.org"}))) else {
-        panic!("not quarantined")
+    let Verdict::Duplicate { reason, .. } = world.decide(&said("erp", "7", 4, json!({"email": "a@x.org"})))
+    else {
+        panic!("not a duplicate")
     };
-    assert_eq!(why.class, "duplicate_there");
+    assert_eq!(reason.class, "duplicate_there");
+}
+
+/// Two objects of one record: when the one that it had is gone, the other one goes on in its place, and is read, since what it
+/// said is old. Nothing of that is merged.
+#[test]
+fn a_duplicate_goes_on_when_the_object_beside_it_is_gone() {
+    let duplicate = said("erp", "10", 2, json!({"email": "a@x.org", "consent": "yes"}));
+    let left_alone = || {
+        let mut world = World::new();
+        world.accept(&said("crm", "1", 1, json!({"name": "Ada", "email": "a@x.org"})));
+        world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+        world.remember("erp", "9", json!({"email": "a@x.org"}));
+        assert!(matches!(world.decide(&duplicate), Verdict::Duplicate { .. }));
+        let unlinked = world.accept(&gone("erp", "9", 3)).unlink.unwrap();
+        assert_eq!(unlinked.external_id, "9");
+        // A write of ours there is younger than what the duplicate said.
+        world.view.shadows.values_mut().for_each(|shadow| shadow.written_at = Some(Wall(9_000_000)));
+        (world, unlinked.record)
+    };
+    let woken = Incoming { waited: true, fetchable: true, ..duplicate.clone() };
+    let (mut world, record) = left_alone();
+    let accepted = world.accept(&woken);
+    let link = accepted.link.unwrap();
+    assert_eq!((link.external_id.as_str(), link.record), ("10", record));
+    assert_eq!(accepted.wanted.as_ref(), Some(&woken.about));
+    assert_eq!(accepted.record.unwrap().0.fields.get("consent"), None);
+    assert!(accepted.raises.iter().any(|raise| raise.system == system("erp") && raise.again), "it is told");
+    // Where nothing can be read by its id, what it said is all there is.
+    let (mut world, _) = left_alone();
+    let accepted = world.accept(&Incoming { fetchable: false, ..woken });
+    assert_eq!(accepted.record.unwrap().0.fields["consent"], "yes");
+    assert_eq!(accepted.link.unwrap().external_id, "10");
+}
+
+/// A person was asked to delete one of the two: that ends no record, whoever may delete. And where the other one is linked by
+/// then, what it said is old.
+#[test]
+fn of_two_objects_of_a_record_one_may_go_and_the_record_stays() {
+    let mut world = World::new();
+    world.schema.deleters = [system("crm")].into();
+    world.schema.on_delete = canonical::schema::OnDelete::Archive;
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    let duplicate = said("crm", "2", 2, json!({"email": "a@x.org", "name": "Ada"}));
+    assert!(matches!(world.decide(&duplicate), Verdict::Duplicate { .. }));
+    world.view.beside.insert(external("crm", "1"));
+    let gone = world.accept(&gone("crm", "1", 3));
+    assert!(gone.record.is_none() && gone.unlink.is_some(), "{gone:?}");
+    assert!(gone.decisions[0].rule.contains("one of two objects"), "{:?}", gone.decisions);
+    let woken = Incoming { waited: true, fetchable: true, ..duplicate };
+    assert!(world.accept(&woken).alone);
+    let again = world.accept(&woken);
+    assert!(again.refetch && again.record.is_none(), "{again:?}");
+}
+
+/// The record has another key by now: what an old word would make of it, a look tells better.
+#[test]
+fn a_duplicate_of_nothing_any_more_is_looked_at() {
+    let mut world = World::new();
+    world.accept(&said("crm", "1", 1, json!({"email": "a@x.org"})));
+    world.accept(&said("erp", "9", 1, json!({"email": "a@x.org"})));
+    let duplicate = said("erp", "10", 2, json!({"email": "a@x.org"}));
+    assert!(matches!(world.decide(&duplicate), Verdict::Duplicate { .. }));
+    world.accept(&said("crm", "1", 3, json!({"email": "b@x.org"})));
+    let looked = world.accept(&Incoming { waited: true, fetchable: true, ..duplicate });
+    assert!(looked.refetch && looked.link.is_none());
 }
 
 /// A record that comes back is found by its keys again.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::Tenant;
-use intake::{Message, MessageState};
-use ledger::{Class, Intent, IntentState};
+use intake::{Ask, Message, MessageState};
+use ledger::{Class, Intent, IntentState, Shadow};
 
 use super::Backend;
 use super::make::*;
@@ -14,7 +14,7 @@ use crate::browse::{Look, Page};
 use crate::op::Fetch;
 use crate::standing::{CHANGES_KEPT, Change, ForcedBreaker, HeldPart, Hold, StandingOrders};
 use crate::system::{FirstListing, SystemState};
-use crate::{Op, Query, Rows};
+use crate::{Op, Query, Rows, SpokeAsk};
 
 fn unfinished(backend: &Backend, tenant: Tenant, name: &str) -> Vec<Intent> {
     match backend.find(Query::Intents { tenant, system: system(name) }) {
@@ -47,6 +47,82 @@ pub fn links_make_quarantined_messages_ready(backend: &Backend) {
     };
     let found: Vec<_> = found.iter().map(|message| (message.id, message.lacking)).collect();
     assert_eq!(found, [(msg(1), true)]);
+}
+
+/// What is a duplicate beside an object waits until that is no record's any more; who would make another one there sees it.
+pub fn duplicates_wait_for_an_end(backend: &Backend) {
+    let first = || external("erp", "contacts", "a");
+    let beside = |number, id: &str, state| {
+        Op::PutMessage(Message {
+            about: Some(external("erp", "contacts", id)),
+            state,
+            reason: Some(reason("fp1_q")),
+            waiting: Some(first()),
+            ..message(number)
+        })
+    };
+    let next = || {
+        let asks = vec![SpokeAsk { object: object("contacts"), ..spoke_ask("r", 1) }];
+        let query = Query::Spoke { tenant: acme(), system: system("erp"), asks };
+        let Rows::Spoke(mut rows) = backend.find(query) else { panic!("not rows of a spoke") };
+        rows.remove(0).next
+    };
+    let ready = || {
+        let Rows::Ready(found, _) = backend.find(Query::Ready { tenant: acme(), now: at(100), limit: 9 })
+        else {
+            panic!("not messages")
+        };
+        found.iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    let wake = |tenant, external| Op::WakeMessages { tenant, external, at: at(40) };
+    let shadow = Shadow { external_id: Some("a".to_owned()), ..shadow(1, "erp", "contacts") };
+    backend.apply(vec![
+        Op::PutRecord(record(1, 1)),
+        Op::PutLink(link(1, "erp", "a")),
+        Op::PutShadow(shadow),
+        beside(1, "b", MessageState::Discarded),
+        beside(2, "c", MessageState::Quarantined),
+        beside(4, "e", MessageState::Quarantined),
+    ]);
+    let asked = |id: &str| {
+        let ending = Some(external("erp", "contacts", id));
+        let query = Query::Intake { tenant: acme(), asks: vec![Ask { ending, ..Ask::default() }] };
+        let Rows::Intake(view) = backend.find(query) else { panic!("not a view") };
+        view.beside.len()
+    };
+    assert_eq!([asked("a"), asked("c")], [1, 0]);
+    // One that refers to it, and whose link did not come in time, is none.
+    let Op::PutMessage(refers) = beside(5, "b", MessageState::Quarantined) else { return };
+    let waiting = Some(external("erp", "contacts", "m"));
+    backend.apply(vec![Op::PutMessage(Message { waiting, deadline: Some(at(9)), ..refers })]);
+    backend.apply(vec![wake(acme(), external("erp", "contacts", "m"))]);
+    assert_eq!((asked("m"), ready()), (0, vec![]));
+    assert_eq!((next(), ready()), (None, vec![]), "the record has it still");
+    backend.apply(vec![Op::DropLink(link(1, "erp", "a")), Op::PutLink(link(2, "erp", "a"))]);
+    assert_eq!(next(), None, "another one has it");
+    backend.apply(vec![Op::MessageState {
+        tenant: acme(),
+        id: msg(2),
+        state: MessageState::Quarantined,
+        reason: Some(reason("fp1_q")),
+        at: at(30),
+    }]);
+    backend.apply(vec![Op::DropLink(link(2, "erp", "a")), beside(3, "d", MessageState::Parked)]);
+    assert_eq!(next().as_deref(), Some("c"));
+    let other = canonical::Tenant::new("globex").unwrap();
+    backend.apply(vec![wake(other, first()), wake(acme(), external("erp", "contacts", "z"))]);
+    assert_eq!(next().as_deref(), Some("c"));
+    backend.apply(vec![wake(acme(), first())]);
+    assert_eq!((next().as_deref(), ready()), (Some("c"), vec![msg(2), msg(4)]), "it is not judged yet");
+    let judged = |number| Op::MessageState {
+        tenant: acme(),
+        id: msg(number),
+        state: MessageState::Accepted,
+        reason: None,
+        at: at(50),
+    };
+    backend.apply(vec![judged(2), judged(4)]);
+    assert_eq!((next(), ready()), (None, vec![]));
 }
 
 /// Same key, same bytes: what is put again keeps its call and request, and its place in a batch; the bytes go with the

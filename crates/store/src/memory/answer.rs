@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use canonical::{Alive, Entity, Field, Object, Record, RecordId, System, Tenant, Wall};
-use intake::{Ask, Message, View, Whole};
+use canonical::{Alive, Entity, ExternalRef, Field, Object, Record, RecordId, System, Tenant, Wall};
+use intake::{Ask, Message, MessageState, View, Whole};
 use ledger::{Intent, Lane, Obligation, Subject, Waiting};
 
 use super::tables::Tables;
@@ -90,6 +90,11 @@ impl Tables {
                     having.iter().for_each(|record| self.add_record(&tenant, *record, &mut view));
                 }
             }
+            if let Some(ending) = &ask.ending
+                && self.beside(&tenant, ending).is_some()
+            {
+                view.beside.insert(ending.clone());
+            }
             if let Some(create) = &ask.creating {
                 let count = self.creates_open(&tenant, create);
                 if count > 0 {
@@ -170,14 +175,18 @@ impl Tables {
         if let (Subject::Event(_), Some(record)) = (&ask.key.subject, &record) {
             look_for(record.id, &ask.object);
         }
+        let shadow =
+            self.shadows.get(ask.record, system, &ask.object).filter(|shadow| shadow.tenant == *tenant);
+        let link = self.link_of_reference(tenant, ask.record, system, &ask.object);
+        let former = shadow.and_then(|shadow| shadow.external_id.as_ref()).filter(|_| link.is_none());
+        let next = former.and_then(|id| {
+            let (system, object) = (system.clone(), ask.object.clone());
+            self.next_object(tenant, ExternalRef { system, object, id: id.clone() })
+        });
         SpokeRow {
             obligation: self.obligations.get(&ask.key).filter(|row| row.key.tenant == *tenant).cloned(),
-            shadow: self
-                .shadows
-                .get(ask.record, system, &ask.object)
-                .filter(|shadow| shadow.tenant == *tenant)
-                .cloned(),
-            link: self.link_of_reference(tenant, ask.record, system, &ask.object),
+            shadow: shadow.cloned(),
+            link,
             intent: self
                 .intent(ask.record, system, &ask.object)
                 .filter(|intent| intent.tenant() == tenant)
@@ -186,7 +195,23 @@ impl Tables {
             fact,
             links,
             bringers,
+            next,
         }
+    }
+
+    /// What waits for an object to be gone that is no record's any more.
+    fn next_object(&self, tenant: &Tenant, former: ExternalRef) -> Option<String> {
+        self.beside(tenant, &former).filter(|_| self.link(tenant, &former).is_none())
+    }
+
+    /// What waits, as a duplicate beside it, for an object to be gone.
+    fn beside(&self, tenant: &Tenant, first: &ExternalRef) -> Option<String> {
+        let waits = self.await_link.get(&(tenant.clone(), first.clone()))?;
+        let messages = waits.iter().filter_map(|at| self.messages.rows.get(at));
+        let mut beside = messages
+            .filter(|message| message.state != MessageState::Parked && message.is_duplicate())
+            .filter_map(|message| message.about.as_ref());
+        beside.next().map(|about| about.id.clone())
     }
 
     /// The delivery that brings a record, or the one that stands for it, there.

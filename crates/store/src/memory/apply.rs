@@ -1,6 +1,6 @@
 //! Applies units: what is required first, then the operations in order.
 
-use canonical::{Object, RecordId, System, Wall};
+use canonical::{ExternalRef, Object, RecordId, System, Tenant, Wall};
 use intake::{Link, MessageState, Raise};
 use ledger::{JobState, ObligationKey, Subject};
 use planted::Bug;
@@ -93,6 +93,7 @@ impl Tables {
                 self.wake(&link, heads);
             }
             Op::DropLink(link) => self.drop_link(&link),
+            Op::WakeMessages { tenant, external, at } => self.wake_messages(tenant, external, at),
             Op::PutMatch { tenant, entity, key, value, record } => {
                 self.matches.entry((tenant, entity, key, value)).or_default().insert(record);
             }
@@ -355,10 +356,24 @@ impl Tables {
         }
         let awaited = (link.tenant.clone(), link.external());
         for at in self.await_link.get(&awaited).cloned().unwrap_or_default() {
-            let Some(message) = self.messages.rows.get(&at) else { continue };
+            let waits = |known: &&intake::Message| known.state != MessageState::Ready;
+            let Some(message) = self.messages.rows.get(&at).filter(waits) else { continue };
             let reason = message.reason.clone().filter(|_| message.state == MessageState::Parked);
             let message = intake::Message { state: MessageState::Ready, reason, ..message.clone() };
             self.put_message(message, link.created_at);
+        }
+    }
+
+    /// Wakes what is quarantined until an object is no record's any more.
+    fn wake_messages(&mut self, tenant: Tenant, external: ExternalRef, at: Wall) {
+        for number in self.await_link.get(&(tenant, external)).cloned().unwrap_or_default() {
+            let message = self.messages.rows.get(&number);
+            if let Some(message) =
+                message.filter(|known| known.state == MessageState::Quarantined && known.is_duplicate())
+            {
+                let woken = intake::Message { state: MessageState::Ready, reason: None, ..message.clone() };
+                self.put_message(woken, at);
+            }
         }
     }
 

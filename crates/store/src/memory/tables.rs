@@ -246,7 +246,7 @@ impl Tables {
                 waiting.remove(&at);
             }
         }
-        let held = matches!(state, MessageState::Parked | MessageState::Quarantined);
+        let held = matches!(state, MessageState::Parked | MessageState::Quarantined | MessageState::Ready);
         if let Some(awaited) = waits.filter(|_| held) {
             self.await_link.entry((tenant.clone(), awaited)).or_default().insert(at);
         }

@@ -22,7 +22,7 @@ fn the_same_seed_gives_the_same_answers() {
 #[test]
 fn every_operation_comes_up_at_random() {
     let counts = random::coverage(1, 2000);
-    assert_eq!(counts.len(), 38, "{counts:?}");
+    assert_eq!(counts.len(), 39, "{counts:?}");
 }
 
 fn put(number: u64) -> Vec<Unit> {

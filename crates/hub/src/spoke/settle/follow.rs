@@ -37,6 +37,8 @@ pub(crate) enum After {
     Rested { head: Head, due: Option<Wall>, again: bool, looks: bool },
     /// What an obligation's record is linked to is durably wanted, and the obligation waits for it.
     Rereading { head: Head, due: Wall },
+    /// What may be the record's own object is to be judged, and the obligation waits for that.
+    Judging { head: Head, due: Wall },
     /// An intent is durable: send it.
     Launch(Box<Flight>),
     /// The intents of a batch are durable: send them together.
@@ -110,6 +112,13 @@ impl Spoke {
                 self.rereading(turn);
                 self.set_aside(head, due, turn.now);
             }
+            After::Judging { head, due } => {
+                turn.effect(crate::turn::Effect::Tell(
+                    crate::turn::MachineId::Intake,
+                    crate::turn::Notice::Linked,
+                ));
+                self.settled(head, Some(due), turn.now);
+            }
             After::Launch(flight) => self.launch(*flight, turn),
             After::LaunchBatch(flights) => self.launch_batch(flights, turn),
             After::Doubt(doubt, due) => self.doubt(*doubt, due, turn.now),
@@ -154,6 +163,10 @@ impl Spoke {
                 trace: intent.trace.clone(),
             }),
             Ending::Refetch { .. } => self.fetch_wanted = true,
+            Ending::LinkRot => turn.effect(crate::turn::Effect::Tell(
+                crate::turn::MachineId::Intake,
+                crate::turn::Notice::Linked,
+            )),
             Ending::Converge if settlement.looks_for_ended(&self.connector) => self.fetch_wanted = true,
             _ => {}
         }
@@ -196,6 +209,7 @@ impl Spoke {
             After::Rested { head, again: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Rereading { head, due } => self.set_aside(head, due, turn.now),
+            After::Judging { head, due } => self.settled(head, Some(due), turn.now),
             // Its record was merged, or its object linked, since it was judged: judged anew, and nothing was sent.
             After::Launch(flight) => self.not_begun(*flight, turn),
             After::LaunchBatch(flights) => {
@@ -243,7 +257,7 @@ impl Spoke {
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
-            After::Rested { head, .. } | After::Rereading { head, .. } => {
+            After::Rested { head, .. } | After::Rereading { head, .. } | After::Judging { head, .. } => {
                 self.settled(head, Some(turn.now.wall), turn.now);
             }
             // It keeps its permit and its record's lock: nothing else of the record goes before it.

@@ -59,6 +59,7 @@ fn rests(fetch: &str, open: Option<OpenKind>) -> (Spoke, ledger::Obligation, Res
         link: Some("77".to_owned()),
         links: BTreeMap::new(),
         bringers: BTreeMap::new(),
+        next: None,
         intent: None,
     };
     let delivery = store::rules::first(&make::raise("r", 1, 1));
@@ -98,4 +99,43 @@ fn what_is_proposed_and_there_already_is_read() {
         spoke.committed(after, Ok(vec![store::Receipt::Done(Vec::new())]), &mut then);
         assert_eq!(spoke.fetch_wanted, looks, "{what}");
     }
+}
+
+/// I3: a record whose object there is gone, with a duplicate beside it that is not judged yet, gets no third one meanwhile: what
+/// waits is woken, and intake told.
+#[test]
+fn i3_nothing_is_made_while_a_duplicate_may_be_the_records_own() {
+    let (mut spoke, delivery, _) = rests("", None);
+    let named: Fields = [("name".to_owned(), "Ada L.".into())].into_iter().collect();
+    let row = |next: Option<&str>| SpokeRow {
+        record: Some(Arc::new(Record { fields: named.clone(), ..make::record(1, 1) })),
+        shadow: Some(Shadow { external_id: Some("77".to_owned()), ..make::shadow(1, "erp", "customer") }),
+        next: next.map(str::to_owned),
+        ..SpokeRow::default()
+    };
+    assert!(matches!(spoke.judge(&delivery, row(None), Wall(5)), Plan::Write(_)));
+    let linked = SpokeRow { link: Some("78".to_owned()), ..row(Some("78")) };
+    assert!(!matches!(spoke.judge(&delivery, linked, Wall(5)), Plan::Next(_)));
+    let ended = canonical::Alive::Deleted { by: make::system("crm"), at: Wall(1) };
+    let ended = Record { fields: named.clone(), alive: ended, ..make::record(1, 1) };
+    let ended = SpokeRow { record: Some(Arc::new(ended)), ..row(Some("78")) };
+    assert!(matches!(spoke.judge(&delivery, ended, Wall(5)), Plan::Rest(_)), "nothing would be made");
+    let Plan::Next(beside) = spoke.judge(&delivery, row(Some("78")), Wall(5)) else {
+        panic!("it does not wait")
+    };
+    let mut effects = Vec::new();
+    let mut then = Turn::new(Now::default(), 1, &mut effects);
+    spoke.let_next_be_judged(store::rules::head(&delivery), &delivery, beside, &then);
+    let (units, after): (Vec<_>, Vec<_>) = std::mem::take(&mut spoke.outbox).into_iter().unzip();
+    let [Op::WakeMessages { external, .. }, Op::Settle { state, attempts, reason: Some(why), .. }] =
+        &units[0].ops[..]
+    else {
+        panic!("{:?}", units[0].ops)
+    };
+    assert_eq!((external.id.as_str(), *state, *attempts), ("77", State::Pending, delivery.attempts));
+    assert!(why.message.contains("78 was a duplicate beside it"), "{}", why.message);
+    spoke.committed(after, Ok(vec![store::Receipt::Done(Vec::new())]), &mut then);
+    let told =
+        |effect: &Effect| matches!(effect, Effect::Tell(crate::turn::MachineId::Intake, Notice::Linked));
+    assert!(effects.iter().any(told), "{effects:?}");
 }

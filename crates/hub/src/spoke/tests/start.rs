@@ -67,6 +67,7 @@ fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeR
         link: None,
         links: BTreeMap::new(),
         bringers: Default::default(),
+        next: None,
         intent: Some(intent),
     }
 }

@@ -15,6 +15,9 @@ use crate::estate::system;
 /// What is done in the same moment is done within so many microseconds.
 const MOMENT: u64 = 1_500_000;
 
+/// Within so many microseconds a second object has been heard of.
+const TWIN_HEARD: u64 = 12_000_000;
+
 /// What somebody does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Act {
@@ -23,6 +26,10 @@ pub(super) enum Act {
     /// A field of it is edited: its value by its owner, else its note.
     Touch(&'static str),
     Delete,
+    /// A second object of it is made there.
+    Twin,
+    /// The first of the two is deleted.
+    DeleteFirst,
     /// It comes out of the bin.
     Restore,
     /// Another object is made there, which stands for nothing.
@@ -88,6 +95,15 @@ pub(super) fn plan(rules: &Rules, things: &[(Vec<Round>, Vec<Ending>)], dice: &m
                     let after = if dice.in_hundred(50) { 100_000 } else { 5_000_000 };
                     deed(at + 1 + dice.below(after), *place, Act::Merge { into_stray: *into_stray });
                 }
+                Round::Twin { at: place, touches } => {
+                    deed(at, *place, Act::Twin);
+                    // It was heard of by then.
+                    let later = at + TWIN_HEARD;
+                    deed(later + soon(dice), *place, Act::DeleteFirst);
+                    if let Some(touches) = touches {
+                        deed(later + soon(dice), *touches, Act::Touch(field(*touches, dice)));
+                    }
+                }
                 Round::Restore(place) => deed(at, *place, Act::Restore),
                 Round::Flicker(place) => {
                     deed(at, *place, Act::Delete);
@@ -113,7 +129,7 @@ impl Simulation {
             };
             existence.done.iter().rev().find(of_it).map(|done| done.id)
         };
-        let (deleted, stray) = (before(Act::Delete), before(Act::Stray));
+        let (deleted, stray, twin) = (before(Act::Delete), before(Act::Stray), before(Act::Twin));
         let name = system(SYSTEMS.get(deed.place).copied().unwrap_or_default());
         let now = self.now;
         let Some(vendor) = self.targets.get_mut(&name) else { return };
@@ -142,6 +158,19 @@ impl Simulation {
                 })
             }
             Act::Delete => stands.inspect(|id| vendor.remove(*id, now)),
+            Act::Twin => stands.map(|first| {
+                let id = vendor.insert("items", format!("twin-{}", deed.number), now);
+                let mut made = fields(&[("key", json!(key(deed.thing))), ("note", note)]);
+                // Of its owner it would be its word that there is none.
+                let copied = vendor.value(first, "value").filter(|_| deed.place == owner);
+                made.extend(copied.map(|value| ("value".to_owned(), value)));
+                vendor.change(id, &made, now);
+                id
+            }),
+            // The first that was made; the other one stays.
+            Act::DeleteFirst => {
+                stands.filter(|id| twin.is_some_and(|twin| twin != *id)).inspect(|id| vendor.remove(*id, now))
+            }
             Act::Restore => deleted.inspect(|id| vendor.restore(*id, now)),
             Act::Stray => {
                 let id = vendor.insert("items", format!("stray-{}", deed.number), now);

@@ -151,6 +151,7 @@ impl Simulation {
         let missing = existence.done.iter().find(|done| {
             let (place, at) = (done.deed.place, START.0 + done.at.cast_signed());
             let wanted = match done.deed.act {
+                Act::DeleteFirst => DecisionKind::Rejected,
                 Act::Delete if !existence.rules.ends_record(place) => DecisionKind::Rejected,
                 Act::Merge { into_stray: true } => DecisionKind::Repointed,
                 _ => return false,

@@ -19,6 +19,8 @@ pub(super) enum Round {
     Race { deletes: usize, touches: usize },
     /// A second object that somebody made there, and that stands for nothing, is merged with it: into it, or it into that.
     Merge { at: usize, into_stray: bool },
+    /// Somebody makes a second object of it there, and later deletes the first; in that moment it is edited elsewhere, perhaps.
+    Twin { at: usize, touches: Option<usize> },
     /// It is taken out of the bin where it was deleted.
     Restore(usize),
     /// It is deleted, and out of the bin again right after that.
@@ -114,6 +116,9 @@ impl Ending {
                 vec![after]
             }
             Round::Merge { .. } => vec![self.clone()],
+            // The second one goes on as its own.
+            Round::Twin { touches: Some(_), .. } => vec![Self::EVERYWHERE],
+            Round::Twin { touches: None, .. } => vec![self.perhaps()],
         }
     }
 }
@@ -156,7 +161,8 @@ fn next(now: &Ending, rules: &Rules, dice: &mut Dice) -> Option<Round> {
     let others: Vec<usize> = has.iter().copied().filter(|place| *place != one).collect();
     let other = others.first().map(|_| dice.one_of(&others, 0));
     let outsider = !rules.may_create(one);
-    Some(match (dice.below(10), other) {
+    Some(match (dice.below(12), other) {
+        (10.., _) => Round::Twin { at: one, touches: other.filter(|_| dice.in_hundred(70)) },
         (0..2, _) => Round::Touch(one),
         (2..4, _) => Round::Delete { at: one, touched: false },
         (4, _) => Round::Delete { at: one, touched: true },

@@ -41,6 +41,8 @@ impl Dice {
 
     fn ask(&mut self) -> Ask {
         let event = (system(self.system()), self.id().to_owned());
+        let ending = external(self.system(), self.object(), self.id());
+        let ending = self.some(ending);
         let creating = (entity("Contact"), system("erp"), object("customer"));
         let matched = (entity("Contact"), "email".to_owned(), self.id().to_owned());
         Ask {
@@ -51,6 +53,7 @@ impl Dice {
             objects: (0..self.below(3)).map(|_| external(self.system(), self.object(), self.id())).collect(),
             matches: self.some(matched).into_iter().collect(),
             creating: self.some(creating),
+            ending,
         }
     }
 

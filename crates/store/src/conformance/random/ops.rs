@@ -224,7 +224,12 @@ impl Dice {
     }
 
     fn small(&mut self) -> Op {
-        match self.below(9) {
+        match self.below(10) {
+            9 => Op::WakeMessages {
+                tenant: acme(),
+                external: external(self.system(), self.object(), self.id()),
+                at: self.time(),
+            },
             8 => Op::Unsee { tenant: acme(), source: system(self.system()), event_id: self.id().to_owned() },
             7 => Op::PutVersion(crate::Version {
                 meaning: serde_json::json!({ "fields": self.number(3) }),
