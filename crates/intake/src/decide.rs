@@ -68,7 +68,7 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         accepted.record = Some((record.clone(), record.version));
         accepted.unlink = Some(former.clone());
         // It has what its former record said.
-        accepted.untold = true;
+        accepted.untold = !planted::is(Bug::SecondStaysSecond);
     }
     if revives {
         comes_back(view, incoming, &mut record, &mut accepted);
