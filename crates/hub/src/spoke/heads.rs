@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
 use dispatch::Wanted;
-use ledger::{Lane, ObligationKey, State};
+use ledger::{Lane, ObligationKey, State, Subject};
 use store::{Claimed, Head, Query, SpokeAsk};
 
 use crate::spoke::batch::{Sort, is_half};
@@ -142,6 +142,8 @@ impl Spoke {
                 self.raised_again.insert(head.key.clone());
                 continue;
             }
+            // Also where there is no room for it just now.
+            self.call_back(&head);
             let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
             let waits = self.waits_to_deliver();
             let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
@@ -161,6 +163,7 @@ impl Spoke {
         if self.reads_only || self.active.contains(&head.key) || self.holds_back(&head, now.wall) {
             return;
         }
+        self.call_back(&head);
         let due = now.mono_of(head.due);
         if now.mono.until(due) > HOLD_AHEAD {
             if let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) {
@@ -224,6 +227,35 @@ impl Spoke {
             self.gathering.remove(&key);
             if let Some(dispatcher) = &mut self.dispatcher {
                 dispatcher.reopen(&key);
+            }
+        }
+    }
+
+    /// Events of a record go one after the other (I4). One that is back in its line, because a person had it tried again, goes
+    /// before the later ones that wait in memory: those are the store's again, which hands them out in order.
+    pub(crate) fn call_back(&mut self, head: &Head) {
+        let is_event = |head: &Head| matches!(head.key.subject, Subject::Event(_));
+        if !is_event(head) || head.seq > self.newest_event {
+            if is_event(head) {
+                self.newest_event = head.seq;
+            }
+            return;
+        }
+        let later = |other: &&Head| {
+            is_event(other)
+                && other.seq > head.seq
+                && other.record == head.record
+                && other.key.route == head.key.route
+        };
+        let later: Vec<_> = self.heads.values().filter(later).map(|other| other.key.clone()).collect();
+        if !later.is_empty() {
+            self.look_in_store();
+        }
+        for key in later {
+            self.heads.remove(&key);
+            self.forget(&key);
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.withdraw(&Token::Deliver(key));
             }
         }
     }

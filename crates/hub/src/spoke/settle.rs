@@ -1,6 +1,8 @@
 //! Settling: the unit that ends an intent.
 
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -232,7 +234,9 @@ impl Spoke {
         let mut shadow = old.clone();
         match &settlement.ending {
             Ending::Delivered if sync => {
-                shadow.confirm(&intent.fields);
+                if !(may_be_replayed(intent) && self.was_read_since(intent, old)) {
+                    shadow.confirm(&intent.fields);
+                }
                 let crossed = settlement.may_be_overwritten() && self.connector.can_fetch(&intent.object);
                 if crossed || may_be_replayed(intent) {
                     shadow.doubt(&intent.fields);

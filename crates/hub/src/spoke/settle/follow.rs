@@ -2,7 +2,7 @@
 //! kept while the disk is full.
 
 use canonical::Wall;
-use ledger::{Intent, ObligationKey, Reason};
+use ledger::{Intent, Reason};
 use store::{Change, Head, Receipt, StoreError};
 
 use super::{Ending, Settlement};
@@ -27,7 +27,7 @@ pub(crate) enum After {
     /// A person is durably asked to look at an intent.
     Person(Box<(Intent, Reason)>),
     /// What an operator decided about a delivery is durable.
-    Ordered(Ticket, Decision, ObligationKey),
+    Ordered(Ticket, Decision, Box<Head>),
     /// A delivery is held back.
     Held(Box<Head>),
     /// A page of what was held is back in line; from there the walk goes on.
@@ -61,6 +61,7 @@ impl Spoke {
     ) {
         match result {
             Ok(receipts) => {
+                self.hold_until = None;
                 for (after, receipt) in after.into_iter().zip(receipts) {
                     match receipt {
                         Receipt::Done(woken) => {
@@ -102,8 +103,8 @@ impl Spoke {
             After::Held(head) => self.held_back(&head),
             After::Released(next) => self.released(next),
             After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 Self::answer(outside, Ok(()), turn);
             }
             After::Rested { head, due, looks, .. } => {
@@ -217,8 +218,8 @@ impl Spoke {
             After::LaunchBatch(flights) => {
                 flights.into_iter().for_each(|flight| self.not_begun(flight, turn))
             }
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 let text = "the delivery moved while this was decided: look at it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
@@ -256,8 +257,8 @@ impl Spoke {
             }
             After::Released(_) => self.not_released(),
             After::Changed(change) => self.write_down(*change),
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
