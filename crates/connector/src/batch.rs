@@ -1,8 +1,8 @@
-//! Batches: several records of one operation in one request.
+//! Batches: several records of one operation in one request or job.
 //!
 //! Each record has a [`Part`]: its own bytes, and what stands around the list. Parts of one batch, put together in
 //! their order, are the request; each can be kept by itself, and the request made again to the byte as long as all are
-//! there.
+//! there. Of a job that is filled by a request of its own, they are what that one holds.
 
 use std::sync::Arc;
 
@@ -11,10 +11,34 @@ use serde::{Deserialize, Serialize};
 use crate::body::HOLE;
 use crate::call::{Call, Write};
 use crate::connector::Connector;
+use crate::csv::Cells;
 use crate::error::RenderError;
 use crate::exchange::Request;
+use crate::plan::JobPlan;
 
 pub use crate::classify::Verdicts;
+
+/// How several records of an operation go together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Together {
+    /// In one request, whose answer says what came of each.
+    #[default]
+    Batch,
+    /// In a job.
+    Bulk,
+}
+
+impl Together {
+    /// Its name, as in the names of operations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Bulk => "bulk",
+        }
+    }
+}
 
 /// What stands around a batch's records.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -25,6 +49,12 @@ struct Frame {
     before: String,
     /// …and behind the last.
     after: String,
+    /// How they go together.
+    #[serde(default)]
+    form: Together,
+    /// The records do not stand in this request: a job is filled with them by another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    apart: bool,
 }
 
 /// One record's part of a batch's request.
@@ -64,7 +94,7 @@ impl Part {
         let records: usize = parts.iter().map(|part| part.record.len() + 1).sum();
         let mut body = Vec::with_capacity(frame.before.len() + records + frame.after.len());
         body.extend_from_slice(frame.before.as_bytes());
-        for (index, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter().enumerate().filter(|_| !frame.apart) {
             if index > 0 {
                 body.push(b',');
             }
@@ -72,6 +102,18 @@ impl Part {
         }
         body.extend_from_slice(frame.after.as_bytes());
         Some(Request { body, ..frame.request.clone() })
+    }
+
+    /// How the record of these bytes went with others, without reading all of them.
+    #[must_use]
+    pub fn form_of(bytes: &[u8]) -> Together {
+        #[derive(Deserialize)]
+        struct Peek {
+            #[serde(default)]
+            form: Together,
+        }
+        let head = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        serde_json::from_slice::<Peek>(head).map_or(Together::Batch, |peek| peek.form)
     }
 
     /// The bytes of the record in the body.
@@ -102,14 +144,21 @@ impl Connector {
     /// Renders one record's part of the batch with that id. The same call always gives the same bytes.
     ///
     /// # Errors
-    /// As [`Self::render`]; also when the operation has no batch form.
-    pub fn render_part(&self, call: &Call, batch: &str) -> Result<Part, RenderError> {
-        let plan = self.batch_plan(call).ok_or_else(|| self.unknown(call))?;
+    /// As [`Self::render`]; also when the operation has no such form, or a value has no form in CSV, where that is how
+    /// the records go.
+    pub fn render_part(&self, call: &Call, batch: &str, form: Together) -> Result<Part, RenderError> {
+        let plan = self.batch_plan(call, form).ok_or_else(|| self.unknown(call))?;
         let mut record = Vec::with_capacity(512);
         let scope = self.scope(call, None, None);
         plan.record
             .write(&scope, &mut record)
             .map_err(|flaw| plan.request.refused(flaw, "a record of the batch"))?;
+        let csv = plan.job.as_ref().and_then(JobPlan::csv_body);
+        if let Some(csv) = csv {
+            let read = serde_json::from_slice(&record).unwrap_or_default();
+            let cells = csv.cells(&read).map_err(|flaw| plan.request.refused(flaw, "a record of the job"))?;
+            record = serde_json::to_vec(&cells).unwrap_or_default();
+        }
         let Call::Write(write) = call else { return Err(self.unknown(call)) };
         // Nothing of a record stands around the list: the batch's own id is the only one there.
         let around = Call::Write(Write {
@@ -121,6 +170,7 @@ impl Connector {
             whole: Arc::default(),
             known: Arc::default(),
             expected: None,
+            version: None,
             intent: batch.to_owned(),
         });
         let mut request = plan.request.render(&self.scope(&around, None, None))?;
@@ -128,6 +178,32 @@ impl Connector {
         let at = body.iter().position(|byte| *byte == HOLE).unwrap_or(body.len());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (before, after) = (text(&body[..at]), text(body.get(at + 1..).unwrap_or_default()));
-        Ok(Part { frame: Frame { request, before, after }, record })
+        Ok(Part { frame: Frame { request, before, after, form, apart: csv.is_some() }, record })
+    }
+
+    /// The request that fills a job with these parts; `call` is about it, with [`crate::JobStep::Upload`].
+    ///
+    /// # Errors
+    /// As [`Self::render`]; also when these are no parts of a job that is filled.
+    pub fn render_upload(&self, call: &Call, parts: &[Part]) -> Result<Request, RenderError> {
+        let job = self.job_plan(call).ok_or_else(|| self.unknown(call))?;
+        let csv = job.csv_body().ok_or_else(|| self.unknown(call))?;
+        let cells: Option<Vec<Cells>> =
+            parts.iter().map(|part| serde_json::from_slice(&part.record).ok()).collect();
+        let body = cells.and_then(|cells| csv.write(&cells).ok());
+        let body = body.ok_or_else(|| RenderError::Unfit {
+            operation: format!("{}.upload", self.operation_of(call)),
+            slot: "records".to_owned(),
+            place: "the CSV".to_owned(),
+            why: "they are no parts of a job".to_owned(),
+        })?;
+        Ok(Request { body, ..self.render(call)? })
+    }
+
+    fn operation_of<'c>(&self, call: &'c Call) -> &'c str {
+        match call {
+            Call::Job { operation, .. } => operation,
+            _ => "",
+        }
     }
 }

@@ -184,6 +184,17 @@ impl Node {
         }
     }
 
+    /// Whether the opaque version stands in it.
+    pub(crate) fn names_version(&self) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Records => false,
+            Self::Slot(slot) => slot.names_version(),
+            Self::Text(template) => template.names_version(),
+            Self::List(nodes) => nodes.iter().any(Self::names_version),
+            Self::Object { entries, .. } => entries.iter().any(|entry| entry.node.names_version()),
+        }
+    }
+
     /// Whether a slot in it mentions such a source.
     pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
         match self {

@@ -25,6 +25,9 @@ pub struct Write {
     pub known: Arc<Fields>,
     /// The version expected at the target, where the operation has a precondition.
     pub expected: Option<String>,
+    /// The opaque version that was last shown there, for operations that are sent with it (`If-Match`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The intent's id: idempotency key and correlation id.
     pub intent: String,
 }
@@ -74,7 +77,7 @@ pub enum Call {
         /// The kind of object.
         object: Object,
     },
-    /// How a job stands that a batch began, or what came of its records.
+    /// A request about a job: it is filled, it is asked how it stands, or what came of its records.
     Job {
         /// The kind of object.
         object: Object,
@@ -82,17 +85,43 @@ pub enum Call {
         operation: String,
         /// The vendor's id of it.
         job: String,
-        /// What is read.
+        /// What is done or read.
         step: JobStep,
     },
 }
 
-/// What is read of a job.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// What is done about a job, or read of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStep {
+    /// Its records go into it.
+    Upload,
+    /// It is filled: from now on the vendor works on it.
+    Close,
+    /// It is given up.
+    Abort,
     /// How it stands.
     Status,
-    /// What came of each of its records.
+    /// What came of each of its records, or of those that were taken.
     Results,
+    /// Those that were refused.
+    Errors,
+    /// Those that it did not come to.
+    Unprocessed,
+}
+
+impl JobStep {
+    /// Its name, as in the names of operations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Close => "close",
+            Self::Abort => "abort",
+            Self::Status => "job",
+            Self::Results => "results",
+            Self::Errors => "errors",
+            Self::Unprocessed => "unprocessed",
+        }
+    }
 }

@@ -209,7 +209,7 @@ impl Connector {
         outcome.external_id =
             rule.existing_id.as_ref().zip(answer.json()).and_then(|(plan, body)| plan.read(body));
         outcome.wait = match &rule.wait {
-            Some(plan) => plan.read(answer.response, now),
+            Some(plan) => plan.read(answer, now),
             None => self.asked_wait(rule.class, answer, now),
         };
         outcome
@@ -249,7 +249,7 @@ impl Connector {
                 continue;
             };
             if scarcest.as_ref().is_none_or(|(_, least, _)| left < *least) {
-                let reset = gauge.reset.as_ref().and_then(|plan| plan.read(response, now));
+                let reset = gauge.reset.as_ref().and_then(|plan| plan.read_header(response, now));
                 scarcest = Some((gauge.bucket.to_string(), left, reset));
             }
         }

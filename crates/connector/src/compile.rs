@@ -1,17 +1,21 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
 mod batch;
+mod credential;
 mod describe;
+mod gauge;
 mod job;
 mod listing;
 mod object;
 mod order;
+mod paging;
 mod parameters;
 mod proof;
 mod repeat;
 mod request;
 mod rules;
 mod scope;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -139,8 +143,14 @@ impl<'a> Compiler<'a> {
         let source = self.source;
         let name = source.code.as_ref()?;
         let kinds = source.kinds.values().chain(source.objects.values());
-        if kinds.flat_map(|kind| kind.writes.values()).any(|write| write.batch.is_some()) {
-            let what = format!("`{}` has `code`, and an operation of it a `batch`", source.connector.value);
+        if kinds
+            .flat_map(|kind| kind.writes.values())
+            .any(|write| write.batch.is_some() || write.bulk.is_some())
+        {
+            let what = format!(
+                "`{}` has `code`, and an operation of it a `batch` or `bulk`",
+                source.connector.value
+            );
             self.error(name.referenced, what, "leave one of the two out: code sees each request by itself");
         }
         let found = crate::code::find(&name.value);
@@ -201,7 +211,7 @@ impl<'a> Compiler<'a> {
             self.check_order(&object.errors);
             for write in object.writes.values() {
                 self.check_order(&write.errors);
-                write.batch.iter().for_each(|batch| self.check_order(&batch.rules));
+                write.batch.iter().chain(&write.bulk).for_each(|batch| self.check_order(&batch.rules));
             }
         }
         self.rules(&source.errors)
@@ -265,6 +275,10 @@ impl<'a> Compiler<'a> {
             }
             AuthKind::Session(login) => self.login(login, auth.referenced),
             AuthKind::Header { name, .. } => self.fill(name, auth.referenced),
+            AuthKind::Query { name, .. } => {
+                self.fill(name, auth.referenced);
+                self.check_query_credential(name, auth.referenced);
+            }
             AuthKind::Oauth1 { realm, .. } => {
                 realm.iter_mut().for_each(|text| self.fill(text, auth.referenced));
             }
@@ -329,18 +343,7 @@ impl<'a> Compiler<'a> {
                 told: bucket.told,
                 every_call: source.every_call.iter().any(|every| every.value == *name),
             });
-            if let Some(header) = &bucket.remaining {
-                let reset = bucket.reset.as_ref().map(|reset| self.wait(reset));
-                let used = bucket.used.as_deref().map(Into::into);
-                gauges.push(Gauge { bucket: name, header: header.to_ascii_lowercase().into(), used, reset });
-            } else if bucket.used.is_some() || bucket.told {
-                let key = if bucket.told { "told" } else { "used" };
-                self.error(
-                    at,
-                    format!("limits.buckets.{name}: `{key}` is about a header, and there is none"),
-                    "add `remaining: HEADER`",
-                );
-            }
+            gauges.extend(self.gauge(name, at, bucket));
         }
         (limits, gauges)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use canonical::{Object, OrderToken, Wall};
 
+use crate::batch::Together;
 use crate::call::{Call, JobStep};
 use crate::plan::{BatchPlan, JobPlan, ObjectPlan, Plan, RequestPlan, WritePlan};
 use crate::source::Serves;
@@ -155,6 +156,15 @@ impl Connector {
         plans.map(|plan| (&plan.spec, plan.serves.iter().map(Serves::name).collect()))
     }
 
+    /// The most records that go in one job, of any operation; 0: none has one.
+    #[must_use]
+    pub fn job_max(&self) -> usize {
+        let objects = self.plan.objects.values().chain(self.plan.any_object.as_ref());
+        let specs =
+            objects.flat_map(|object| object.writes.iter().filter_map(|write| write.spec.bulk.as_ref()));
+        specs.map(|bulk| bulk.records_max).max().unwrap_or(0)
+    }
+
     /// Whether its requests are statements for a database, and not HTTP.
     #[must_use]
     pub fn asks_database(&self) -> bool {
@@ -186,10 +196,10 @@ impl Connector {
         self.object(&write.object)?.write(&write.operation)
     }
 
-    /// The batch form of a write's operation.
-    pub(crate) fn batch_plan(&self, call: &Call) -> Option<&BatchPlan> {
+    /// A batch form of a write's operation.
+    pub(crate) fn batch_plan(&self, call: &Call, form: Together) -> Option<&BatchPlan> {
         match call {
-            Call::Write(_) => self.write_plan(call)?.batch.as_ref(),
+            Call::Write(_) => self.write_plan(call)?.form(form),
             _ => None,
         }
     }
@@ -197,7 +207,7 @@ impl Connector {
     /// The batch form that began the job of a call about one.
     pub(crate) fn batch_of_job(&self, call: &Call) -> Option<&BatchPlan> {
         let Call::Job { object, operation, .. } = call else { return None };
-        self.object(object)?.write(operation)?.batch.as_ref()
+        self.object(object)?.write(operation)?.bulk.as_ref()
     }
 
     pub(crate) fn job_plan(&self, call: &Call) -> Option<&JobPlan> {
@@ -218,8 +228,13 @@ impl Connector {
             Call::Job { step, .. } => {
                 let job = self.job_plan(call)?;
                 match step {
+                    JobStep::Upload => job.upload.as_ref()?,
+                    JobStep::Close => job.close.as_ref()?,
+                    JobStep::Abort => job.abort.as_ref()?,
                     JobStep::Status => &job.status,
                     JobStep::Results => job.results.as_ref()?,
+                    JobStep::Errors => job.errors.as_ref()?,
+                    JobStep::Unprocessed => job.unprocessed.as_ref()?,
                 }
             }
         })

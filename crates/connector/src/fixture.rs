@@ -6,6 +6,7 @@
 
 mod case;
 mod differ;
+mod job;
 mod lacking;
 mod run;
 mod shown;
@@ -43,6 +44,8 @@ pub enum CaseKind {
     Call,
     /// Several records in one call.
     Batch,
+    /// Several records in a job.
+    Job,
     /// A message that a webhook takes.
     Message,
     /// A `CloudEvent`.
@@ -56,6 +59,7 @@ impl CaseKind {
         match self {
             Self::Call => "call",
             Self::Batch => "batch",
+            Self::Job => "job",
             Self::Message => "message",
             Self::Event => "event",
         }
@@ -84,7 +88,7 @@ pub struct CaseReport {
 /// What became of all of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// Each case, in the order of the file: calls, batches, messages, events.
+    /// Each case, in the order of the file: calls, batches, jobs, messages, events.
     pub cases: Vec<CaseReport>,
     /// Operations that no case shows, such as `contacts/upsert`; of objects that share one, the first.
     pub unshown_operations: Vec<String>,

@@ -15,11 +15,13 @@ mod classify;
 mod code;
 mod compile;
 mod connector;
+mod csv;
 mod describe;
 mod error;
 mod exchange;
 mod fixture;
 mod graphql;
+mod handshake;
 mod listing;
 mod manifest;
 mod moment;
@@ -41,7 +43,7 @@ mod tests;
 mod typed;
 mod xml;
 
-pub use batch::{Part, Verdicts};
+pub use batch::{Part, Together, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};
 pub use code::{Code, provide};
@@ -50,6 +52,7 @@ pub use describe::{Described, Drift, FieldKind, FieldSeen, Known};
 pub use error::{ManifestError, RenderError};
 pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response};
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, Shown, case};
+pub use handshake::{Echo, Echoed, Handshake};
 pub use manifest::Manifest;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
@@ -60,7 +63,7 @@ pub use proof::{
 };
 pub use scope::{Needed, Surplus, Use};
 pub use spec::{
-    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, Handshake, JobSpec, Limits,
-    PollSpec, SignatureMethod, WebhookSpec, WriteSpec,
+    Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, JobSpec, Limits, PollSpec,
+    SignatureMethod, WebhookSpec, WriteSpec,
 };
 pub use xml::disguised_xml;

@@ -8,26 +8,27 @@
 //!
 //! | sorting | within a listing |
 //! |---|---|
-//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it. A cursor of the vendor's keeps the place by itself |
-//! | descending | an event feed, newest first, by token, id or link |
+//! | ascending | each page asks anew from the highest mark seen, so that an object which changes while it is listed only moves to a later page and pushes none out of sight; offsets, numbers, ids, tokens and links only pass objects that share one mark. With offsets each page overlaps the last by one object, and starts again when that one has moved; with numbers the page before is looked at again ([`number`]); the vendor's cap on results is never reached otherwise. By id the vendor is asked for what has the bound's mark and a greater id, or a later mark: nothing moves under it. A cursor of the vendor's keeps the place by itself |
+//! | descending | an event feed, newest first, by token, number, id or link |
 //! | id | by id, for vendors that cannot sort by the mark |
 
 use canonical::Wall;
 use serde_json::Value;
 
 use crate::call::Cursor;
+use crate::exchange::Response;
 use crate::moment::{Form, read_text};
-use crate::path::Path;
-use crate::plan::{CursorPlan, PagePlan, PollPlan};
+use crate::plan::{CursorPlan, More, PagePlan, PollPlan};
 use crate::source::Sorting;
-use crate::template::percent;
+
+mod link;
+mod number;
+
+pub(crate) use link::{address, lost};
 
 /// How often offsets start again when objects move under them, before they go on regardless: a vendor that sorts
 /// objects of one mark differently each time would never be read otherwise.
 const RESTARTS_MAX: u8 = 5;
-
-/// The longest address of a next page.
-const ADDRESS_BYTES_MAX: usize = 8 * 1024;
 
 /// What stands in a cursor's `page`: the position inside a listing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -78,6 +79,8 @@ pub(crate) struct Held<'a> {
     /// The id of its last item.
     pub(crate) last_id: Option<String>,
     /// The answer.
+    pub(crate) response: &'a Response,
+    /// Its body.
     pub(crate) body: &'a Value,
     /// The server's clock.
     pub(crate) date: Option<i64>,
@@ -98,7 +101,7 @@ pub(crate) fn since(poll: &PollPlan, cursor: &Cursor, now: Wall) -> i64 {
     asked.max(0)
 }
 
-/// The vendor's token to ask for, or how many items to pass.
+/// The vendor's token to ask for, how many items to pass, or the number of the page.
 pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
     let position = cursor.page.as_deref().and_then(Position::read);
     match poll.page {
@@ -106,10 +109,11 @@ pub(crate) fn token(poll: &PollPlan, cursor: &Cursor) -> Option<String> {
         PagePlan::Offset { .. } => {
             Some(position.map_or(0, |position| position.passed.saturating_sub(1)).to_string())
         }
+        PagePlan::Number { first, .. } => Some(number::asked(position.as_ref(), first).to_string()),
         PagePlan::Token(_)
         | PagePlan::LinkToken { .. }
         | PagePlan::AfterId { .. }
-        | PagePlan::Link { .. }
+        | PagePlan::Link(_)
         | PagePlan::Cursor(_) => position.map(|position| position.token).filter(|token| !token.is_empty()),
         PagePlan::None => None,
     }
@@ -160,6 +164,38 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         more: true,
         hidden,
     };
+    let highest = |mark: Option<i64>, position: &Position| {
+        let mark = mark.map(|mark| mark - mark.rem_euclid(poll.step));
+        mark.filter(|mark| poll.sorting == Sorting::Ascending && *mark > position.bound)
+    };
+    // The same page again, because the vendor tells marks apart more finely than it shows them, say: it would never end.
+    let leap = |position: &Position| {
+        let leap = if form.is_time() { poll.step.max(1_000_000) } else { poll.step };
+        on(&position.from(position.bound.saturating_add(leap)), Some(position.bound))
+    };
+    let end = |position: &Position, hidden| Next {
+        cursor: ended(poll, cursor, position, seen),
+        more: false,
+        hidden,
+    };
+    if let PagePlan::Number { more, .. } = &poll.page {
+        return match number::step(poll, more.as_ref(), &position, held) {
+            number::Step::Ended => end(&position, None),
+            number::Step::On(next) => on(&next, None),
+            number::Step::Stuck if poll.sorting == Sorting::Descending => {
+                end(&position, Some(position.bound))
+            }
+            number::Step::Stuck => leap(&position),
+            number::Step::Passed(next, mark) => match highest(mark, &position) {
+                Some(bound) => on(&position.from(bound), None),
+                None if poll.sorting == Sorting::Ascending && number::capped(poll, &next) => {
+                    let past = position.bound.saturating_add(poll.step);
+                    on(&position.from(past), Some(position.bound))
+                }
+                None => on(&next, None),
+            },
+        };
+    }
     let offset = matches!(poll.page, PagePlan::Offset { .. });
     let overlapped = offset && position.passed > 0;
     if overlapped && position.restarts < RESTARTS_MAX && held.first_id.as_deref() != Some(&*position.token) {
@@ -167,7 +203,7 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         return on(&Position { restarts, ..position.from(position.bound) }, None);
     }
     let Some(token) = goes_on(poll, held, starting(poll, cursor).is_some()) else {
-        return Next { cursor: ended(poll, cursor, &position, seen), more: false, hidden: None };
+        return end(&position, None);
     };
     if matches!(poll.page, PagePlan::Cursor(_)) {
         if token == position.token {
@@ -179,16 +215,11 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         position.token = token;
         return on(&position, None);
     }
-    let highest = held.mark.map(|mark| mark - mark.rem_euclid(poll.step));
-    if let Some(highest) = highest.filter(|mark| poll.sorting == Sorting::Ascending && *mark > position.bound)
-    {
+    if let Some(highest) = highest(held.mark, &position) {
         return on(&position.from(highest), None);
     }
     if poll.sorting == Sorting::Ascending && !offset && !token.is_empty() && token == position.token {
-        // The same page again, because the vendor tells marks apart more finely than it shows them, say: it would never end.
-        let leap = if form.is_time() { poll.step.max(1_000_000) } else { poll.step };
-        let hidden = Some(position.bound);
-        return on(&position.from(position.bound.saturating_add(leap)), hidden);
+        return leap(&position);
     }
     position.passed = position.passed.saturating_add(held.count).saturating_sub(usize::from(overlapped));
     position.token = token;
@@ -205,12 +236,16 @@ fn goes_on(poll: &PollPlan, held: &Held<'_>, starting: bool) -> Option<String> {
     match &poll.page {
         PagePlan::None => None,
         PagePlan::Cursor(plan) => {
-            let more = starting || said(&plan.more, held.body);
+            let more = starting || plan.more.follows(held.body);
             plan.token.text_at(held.body).filter(|_| more)
         }
         PagePlan::Token(path) => path.text_at(held.body),
-        PagePlan::LinkToken { path, parameter } => of_link(&path.text_at(held.body)?, parameter),
-        PagePlan::Link { path, start } => path.text_at(held.body).and_then(|text| address(&text, start)),
+        PagePlan::LinkToken { path, parameter } => link::token(&path.text_at(held.body)?, parameter),
+        PagePlan::Link(plan) => {
+            link::named(plan, held.response, held.body).and_then(|text| address(&text, plan))
+        }
+        // It has its own way: see `number`.
+        PagePlan::Number { .. } => None,
         PagePlan::Offset { more } => {
             is_more(more.as_ref(), poll, held).then(|| held.last_id.clone().unwrap_or_default())
         }
@@ -218,56 +253,12 @@ fn goes_on(poll: &PollPlan, held: &Held<'_>, starting: bool) -> Option<String> {
     }
 }
 
-/// The parameter of an address that is the token; absolute or not, only its query is looked at.
-fn of_link(link: &str, parameter: &str) -> Option<String> {
-    let query = link.split('#').next()?.split_once('?')?.1;
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs.find(|(name, value)| name == parameter && !value.is_empty()).map(|(_, value)| value.into_owned())
-}
-
-/// What is missing in an answer that names a next page without its token: to stop there would leave the rest unread.
-pub(crate) fn lost_token(poll: &PollPlan, body: &Value) -> Option<String> {
-    let PagePlan::LinkToken { path, parameter } = &poll.page else { return None };
-    let link = path.text_at(body)?;
-    of_link(&link, parameter)
-        .is_none()
-        .then(|| format!("the address of the next page has no parameter `{parameter}`"))
-}
-
-/// The path and query of the address that an answer names for its next page: as they are, if they lie below `start`. Nothing
-/// of it leads to another host: what stands before the path is left away. What no address can carry is escaped.
-pub(crate) fn address(text: &str, start: &str) -> Option<String> {
-    let path = match text.split_once("://") {
-        Some((scheme, rest)) if !scheme.contains(['/', '?']) => rest.find('/').map(|at| &rest[at..])?,
-        _ => text,
-    };
-    let (before, _) = path.split_once('?').unwrap_or((path, ""));
-    let climbs = before.split('/').any(|part| matches!(part, "." | "..")) || before.contains(['%', '\\']);
-    let fits = path.len() <= ADDRESS_BYTES_MAX && !path.bytes().any(|b| b.is_ascii_control() || b == b'#');
-    if climbs || !fits || start.is_empty() || !path.starts_with(start) {
-        return None;
-    }
-    let mut address = String::with_capacity(path.len());
-    for c in path.chars() {
-        match c {
-            '!'..='~' => address.push(c),
-            other => percent(other.encode_utf8(&mut [0; 4]), &mut address),
-        }
-    }
-    Some(address)
-}
-
 /// Whether more follows. An empty page is an end whatever the answer says.
-fn is_more(more: Option<&Path>, poll: &PollPlan, held: &Held<'_>) -> bool {
+fn is_more(more: Option<&More>, poll: &PollPlan, held: &Held<'_>) -> bool {
     match more {
-        Some(path) => held.count > 0 && said(path, held.body),
+        Some(more) => held.count > 0 && more.follows(held.body),
         None => held.count >= poll.size,
     }
-}
-
-/// Whether something (but not `false`) stands there.
-fn said(path: &Path, body: &Value) -> bool {
-    path.find_filled(body).is_some() && path.flag(body) != Some(false)
 }
 
 /// The cursor at the end of a listing: the mark moves, and never backwards.

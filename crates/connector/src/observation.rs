@@ -34,6 +34,9 @@ pub struct Observation {
     pub seen: Seen,
     /// The source's own order of this object's states.
     pub order: Option<OrderToken>,
+    /// The object's opaque version, such as an `ETag`: it orders nothing, and is shown again with a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The source's id of the message: with the source it is the key of deduplication.
     pub event_id: Option<String>,
     /// When it happened, as the source says.

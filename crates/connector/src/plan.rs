@@ -1,7 +1,11 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
+mod batch;
+mod gauge;
+mod paging;
 mod rule;
 mod slots;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +15,9 @@ use canonical::{Object, OrderToken, Wall};
 use serde_json::Value;
 use serde_saphyr::Location;
 
+use crate::batch::Together;
 use crate::body::Node;
+use crate::csv::CsvBody;
 use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
@@ -24,8 +30,12 @@ use crate::template::Template;
 use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
+pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
+pub(crate) use gauge::{Gauge, Left, item};
+pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 pub(crate) use slots::Parts;
+pub(crate) use version::VersionPlan;
 
 /// The whole.
 #[derive(Debug)]
@@ -50,30 +60,6 @@ pub(crate) struct Plan {
     pub(crate) errors: Vec<Rule>,
     /// The keys that its paths lead through.
     pub(crate) names: BTreeSet<String>,
-}
-
-/// A header that says how much of a limit is left.
-#[derive(Debug)]
-pub(crate) struct Gauge {
-    pub(crate) bucket: Arc<str>,
-    pub(crate) header: Box<str>,
-    /// The entry of the header that says `used/limit`; `None`: the header is the number that is left.
-    pub(crate) used: Option<Box<str>>,
-    pub(crate) reset: Option<WaitPlan>,
-}
-
-impl Gauge {
-    /// How many calls are left. `api-usage=18/5000; per-app=…` is a list of entries that say `used/limit`; more used than
-    /// there are leaves none.
-    pub(crate) fn left(&self, header: &str) -> Option<u64> {
-        let Some(name) = &self.used else { return header.trim().parse().ok() };
-        let of = |entry: &'_ str| -> Option<u64> {
-            let (_, said) = entry.trim().split_once('=').filter(|(key, _)| *key == &**name)?;
-            let (used, limit) = said.split_once('/')?;
-            Some(limit.trim().parse::<u64>().ok()?.saturating_sub(used.trim().parse().ok()?))
-        };
-        header.split([';', ',']).find_map(of)
-    }
 }
 
 #[derive(Debug)]
@@ -102,6 +88,7 @@ pub(crate) struct Shape {
     pub(crate) id: Path,
     pub(crate) fields: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) deleted: Option<Test>,
     pub(crate) merged_into: Option<Path>,
     pub(crate) typed: bool,
@@ -205,38 +192,6 @@ impl PollPlan {
     }
 }
 
-/// A cursor of the vendor's.
-#[derive(Debug)]
-pub(crate) struct CursorPlan {
-    /// Gives the first token.
-    pub(crate) start: RequestPlan,
-    pub(crate) token: Path,
-    pub(crate) more: Path,
-}
-
-#[derive(Debug)]
-pub(crate) enum PagePlan {
-    Token(Path),
-    /// `parameter`: what the address holds the token in.
-    LinkToken {
-        path: Path,
-        parameter: Box<str>,
-    },
-    Offset {
-        more: Option<Path>,
-    },
-    AfterId {
-        more: Option<Path>,
-    },
-    /// `start`: what the address' path must begin with.
-    Link {
-        path: Path,
-        start: Box<str>,
-    },
-    Cursor(Box<CursorPlan>),
-    None,
-}
-
 #[derive(Debug)]
 pub(crate) struct WritePlan {
     pub(crate) spec: WriteSpec,
@@ -248,57 +203,26 @@ pub(crate) struct WritePlan {
     pub(crate) probe: Option<ProbePlan>,
     pub(crate) errors: Vec<Rule>,
     pub(crate) batch: Option<BatchPlan>,
+    /// Its batch that begins a job.
+    pub(crate) bulk: Option<BatchPlan>,
 }
 
 impl WritePlan {
-    /// All requests that belong to it: itself, looking for its effect, its batch, that one's job.
+    /// All requests that belong to it: itself, looking for its effect, its batches, its job.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
         let probe = self.probe.iter().map(|probe| &probe.request);
-        let batch = self.batch.iter().map(|batch| &batch.request);
-        let jobs = self.batch.iter().filter_map(|batch| batch.job.as_ref());
-        let jobs = jobs.flat_map(|job| [&job.status].into_iter().chain(&job.results));
-        [&self.request].into_iter().chain(probe).chain(batch).chain(jobs)
+        let batches = self.batch.iter().chain(&self.bulk).map(|batch| &batch.request);
+        let jobs = self.bulk.iter().filter_map(|batch| batch.job.as_ref());
+        [&self.request].into_iter().chain(probe).chain(batches).chain(jobs.flat_map(JobPlan::requests))
     }
-}
 
-/// Several records of an operation in one request.
-#[derive(Debug)]
-pub(crate) struct BatchPlan {
-    pub(crate) request: RequestPlan,
-    pub(crate) record: Node,
-    pub(crate) results: Option<Path>,
-    pub(crate) errors: Option<Path>,
-    pub(crate) correlate: Correlate,
-    pub(crate) answer: AnswerPlan,
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) rejects: Vec<u16>,
-    /// A 2xx in which this holds is a refusal of the whole.
-    pub(crate) refused: Option<Test>,
-    pub(crate) job: Option<JobPlan>,
-}
-
-/// A job that a batch's request begins.
-#[derive(Debug)]
-pub(crate) struct JobPlan {
-    /// Its id in the answer.
-    pub(crate) id: Path,
-    pub(crate) status: RequestPlan,
-    /// Its state in the answer to that.
-    pub(crate) state: Path,
-    pub(crate) done: Vec<String>,
-    pub(crate) rejected: Vec<String>,
-    pub(crate) failed: Vec<String>,
-    /// `None`: the answer about its state holds what came of each.
-    pub(crate) results: Option<RequestPlan>,
-}
-
-/// How a result or error finds its record.
-#[derive(Debug)]
-pub(crate) enum Correlate {
-    /// By its place.
-    Position,
-    /// By what comes back of what was sent.
-    Echo { sent: Template, result: Option<Path>, error: Option<Path> },
+    /// The plan of a form. What went in a batch before the operation had two is of the one that it has.
+    pub(crate) fn form(&self, form: Together) -> Option<&BatchPlan> {
+        match form {
+            Together::Batch => self.batch.as_ref().or(self.bulk.as_ref()),
+            Together::Bulk => self.bulk.as_ref(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -327,7 +251,7 @@ impl RequestPlan {
     /// Whether it addresses the object by the vendor's id.
     pub(crate) fn needs_id(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.needs_id()
             }
@@ -345,7 +269,7 @@ impl RequestPlan {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.names_key()
             }
@@ -382,6 +306,8 @@ pub(crate) enum BodyPlan {
         variables: Node,
     },
     Sql(Statement),
+    /// The records of a job: they are put in when all are known.
+    Csv(CsvBody),
 }
 
 impl BodyPlan {
@@ -390,7 +316,12 @@ impl BodyPlan {
         match self {
             Self::Json { node, .. } => node.holes(),
             // Of these no parts are joined.
-            Self::None | Self::Form(_) | Self::Xml { .. } | Self::GraphQl { .. } | Self::Sql(_) => 0,
+            Self::None
+            | Self::Form(_)
+            | Self::Xml { .. }
+            | Self::GraphQl { .. }
+            | Self::Sql(_)
+            | Self::Csv(_) => 0,
         }
     }
 }
@@ -399,6 +330,7 @@ impl BodyPlan {
 pub(crate) struct AnswerPlan {
     pub(crate) id: Option<IdPlan>,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
     pub(crate) created: Option<CreatedPlan>,
     pub(crate) batch: Option<(Path, Path)>,
     pub(crate) needs: Vec<Path>,
@@ -412,6 +344,7 @@ impl ObjectPlan {
                 id: Path::default(),
                 fields: Path::default(),
                 order: None,
+                version: None,
                 deleted: None,
                 merged_into: None,
                 typed: false,
@@ -468,6 +401,7 @@ pub(crate) struct ProbePlan {
     pub(crate) empty: Option<Path>,
     pub(crate) id: Path,
     pub(crate) order: Option<Order>,
+    pub(crate) version: Option<VersionPlan>,
 }
 
 impl ProbePlan {

@@ -16,7 +16,7 @@ use crate::listing::{self, Held};
 use crate::moment::read_text;
 use crate::observation::{Garbled, Observation, Page, Seen};
 use crate::path::Path;
-use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape};
+use crate::plan::{ObjectPlan, PagePlan, PollPlan, Shape, VersionPlan};
 use crate::source::{Absent, Format, Sorting};
 use crate::xml::XmlPlan;
 
@@ -147,8 +147,8 @@ impl Connector {
             Some(items) => items,
             None => return Err(garbled("there is no list", place(&poll.items))),
         };
-        if let Some(what) = listing::lost_token(poll, &body) {
-            return Err(garbled(what, "the next page"));
+        if let Some((what, place)) = listing::lost(poll, response, &body) {
+            return Err(garbled(what, place));
         }
         let mut page = Page::default();
         let (mut mark, mut oldest) = (None, None);
@@ -168,16 +168,8 @@ impl Connector {
                 Err(why) => page.garbled.push((index, why.to_string(), item.to_string().into_bytes())),
             }
         }
-        if let PagePlan::Link { path, start } = &poll.page
-            && path.text_at(&body).is_some_and(|text| listing::address(&text, start).is_none())
-        {
-            return Err(garbled(
-                format!("the next page's address does not lie below {start}"),
-                path.as_str(),
-            ));
-        }
         let date = response.header("date").and_then(http_date);
-        let held = Held { count: items.len(), mark, first_id, last_id, body: &body, date };
+        let held = Held { count: items.len(), mark, first_id, last_id, response, body: &body, date };
         let next = listing::next(poll, cursor, *now, &held);
         if let Some(mark) = next.hidden {
             let shown =
@@ -187,6 +179,10 @@ impl Connector {
                     "the vendor's cursor of the listing from {shown} on stood still and said that more follows; the next \
                      listing begins at the same mark"
                 ),
+                PagePlan::Number { .. } if poll.sorting == Sorting::Descending => {
+                    "the vendor gives the same page under every number: what is behind it was not read"
+                        .to_owned()
+                }
                 _ => format!(
                     "more objects share the mark {shown} than the vendor lists; the rest of them was not read: run a \
                      snapshot"
@@ -246,6 +242,7 @@ impl Connector {
             external_id: external_id.clone(),
             seen: Seen::Deleted,
             order: None,
+            version: None,
             event_id: None,
             occurred_at: None,
             changed_at: None,
@@ -267,11 +264,19 @@ impl Connector {
             };
         };
         let mut observation = plan.read(object, found)?;
+        if let Some(version @ VersionPlan::Header(_)) = &plan.shape.version {
+            observation.version = version.read(response, &Value::Null);
+        }
         if observation.external_id != *external_id {
             let into = std::mem::replace(&mut observation.external_id, external_id.clone());
             // When the other one changed, and which place that has in its order, says nothing of this one's.
-            observation =
-                Observation { seen: Seen::Merged { into }, order: None, changed_at: None, ..observation };
+            observation = Observation {
+                seen: Seen::Merged { into },
+                order: None,
+                version: None,
+                changed_at: None,
+                ..observation
+            };
         }
         Ok(Some(observation))
     }
@@ -324,6 +329,7 @@ impl Shape {
         let external_id =
             self.id.text_at(&value).ok_or_else(|| garbled("there is no id", place(&self.id)))?;
         let order = self.order.as_ref().and_then(|order| order.read(&value));
+        let version = self.version.as_ref().and_then(|version| version.read_body(&value));
         let changed_at = self.order.as_ref().and_then(|order| order.moment(&value));
         // A vendor may show what was merged away as deleted, too: that it was merged says more.
         let seen = if let Some(into) = self.merged_into.as_ref().and_then(|path| path.text_at(&value)) {
@@ -338,6 +344,7 @@ impl Shape {
             external_id,
             seen,
             order,
+            version,
             event_id: None,
             occurred_at: None,
             changed_at,

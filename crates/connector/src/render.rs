@@ -10,6 +10,9 @@ use crate::listing;
 use crate::plan::{BodyPlan, PagePlan, Pair, PollPlan, RequestPlan};
 use crate::template::{Flaw, Scope};
 
+/// The media type of CSV; UTF-8 unless said (RFC 7111).
+const CSV: &str = "text/csv";
+
 impl Connector {
     /// Renders a call. The same call always gives the same bytes.
     ///
@@ -29,8 +32,8 @@ impl Connector {
         let scope = self.scope(call, poll, token.as_deref());
         let mut request = plan.render(&scope)?;
         if let (Some((poll, ..)), Some(link)) = (poll, token)
-            && let PagePlan::Link { start, .. } = &poll.page
-            && let Some(address) = listing::address(&link, start)
+            && let PagePlan::Link(plan) = &poll.page
+            && let Some(address) = listing::address(&link, plan)
         {
             request.path = address;
         }
@@ -143,6 +146,8 @@ impl RequestPlan {
         }
         match &self.body {
             BodyPlan::None | BodyPlan::Xml { .. } | BodyPlan::GraphQl { .. } | BodyPlan::Sql(_) => {}
+            // Its lines are put in when all of them are known.
+            BodyPlan::Csv(_) => headers.push(("content-type".to_owned(), CSV.to_owned())),
             BodyPlan::Json { node, content_type } => {
                 node.write(scope, &mut body).map_err(|flaw| self.refused(flaw, "the body"))?;
                 headers.push(("content-type".to_owned(), content_type.to_string()));
@@ -196,7 +201,7 @@ impl RequestPlan {
                 let written = statement.write(scope, body);
                 return written.map_err(|flaw| self.refused(flaw, "the statement"));
             }
-            BodyPlan::None | BodyPlan::Json { .. } | BodyPlan::Form(_) => Ok(()),
+            BodyPlan::None | BodyPlan::Json { .. } | BodyPlan::Form(_) | BodyPlan::Csv(_) => Ok(()),
         };
         written.map_err(|flaw| self.refused(flaw, "the body"))
     }

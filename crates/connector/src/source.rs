@@ -8,6 +8,7 @@ mod body;
 mod describe;
 mod idempotency;
 mod listing;
+mod paging;
 mod scope;
 mod statement;
 #[cfg(test)]
@@ -23,21 +24,23 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use crate::exchange::Request;
+use crate::handshake::Handshake;
 use crate::moment::Span;
-use crate::spec::{AuthKind, Handshake};
+use crate::spec::AuthKind;
 use crate::typed::Typed;
 
 pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
-    WaitForm, WaitSource, When,
+    VersionFrom, WaitForm, WaitSource, When,
 };
-pub(crate) use batch::{BatchSource, CorrelateSource, JobSource};
+pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
 pub(crate) use idempotency::IdempotencySource;
 pub(crate) use listing::{
-    Format, Handled, MomentSource, OrderSource, PageSource, PollSource, Sorting, TypeRule, WebhookSource,
+    Format, Handled, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+pub(crate) use paging::PageSource;
 pub(crate) use scope::ScopesSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 pub(crate) use tree::Tree;
@@ -184,9 +187,13 @@ pub(crate) struct BucketSource {
     /// The header that says how many calls are left.
     #[serde(default)]
     pub(crate) remaining: Option<String>,
-    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`.
+    /// That header is a list such as `api-usage=18/5000; other=1/9`: the entry that says `used/limit`. The empty text: the
+    /// header is nothing but that, `18/5000`.
     #[serde(default)]
     pub(crate) used: Option<String>,
+    /// That header is a list such as `"default";r=50;t=30` or `limit=100, remaining=50`: the entry that says what is left.
+    #[serde(default)]
+    pub(crate) item: Option<String>,
     /// The header counts the whole window, for everybody who draws from it: the first answer after a start says what was
     /// spent before. Without it a window starts empty.
     #[serde(default)]
@@ -230,6 +237,9 @@ pub(crate) struct RequestSource {
     /// A GraphQL request.
     #[serde(default)]
     pub(crate) graphql: Option<Spanned<GraphQlSource>>,
+    /// The records of a job, as CSV: only its `upload` has it.
+    #[serde(default)]
+    pub(crate) csv: Option<Spanned<CsvSource>>,
     /// Sent without credential.
     #[serde(default)]
     pub(crate) anonymous: bool,
@@ -338,6 +348,9 @@ pub(crate) struct ShapeSource {
     /// The order of its states.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// Its opaque version, such as an `ETag`: sent with changes as `{version}`.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
     /// It is deleted when this holds.
     #[serde(default)]
     pub(crate) deleted: Option<BodyTest>,
@@ -428,6 +441,9 @@ pub(crate) struct WriteSource {
     /// How several go in one request.
     #[serde(default)]
     pub(crate) batch: Option<BatchSource>,
+    /// How very many go: in a job.
+    #[serde(default)]
+    pub(crate) bulk: Option<BatchSource>,
     /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row. Constants are
     /// filled in; empty, it names none.
     #[serde(default)]
@@ -478,4 +494,4 @@ pub(crate) struct ProbeSource {
 pub(crate) type SchemeSource = Spanned<Scheme>;
 
 /// Re-exported for the webhook's table.
-pub(crate) type HandshakeSource = Handshake;
+pub(crate) type HandshakeSource = Spanned<Handshake>;

@@ -10,6 +10,8 @@ use guard::signature::Scheme;
 use ledger::{IdempotencyClass, Lane};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Together;
+use crate::handshake::Handshake;
 use crate::proof::{Consent, Login, Signing};
 
 /// How requests to the system prove who sends them. Secrets are named as in the system's `secrets`, never held.
@@ -26,6 +28,14 @@ pub enum AuthKind {
         /// What stands before the secret, such as `Token `.
         #[serde(default)]
         prefix: String,
+        /// Which secret.
+        secret: String,
+    },
+    /// A parameter of each request's query, for vendors that know no header. Addresses end up in the logs of whoever stands
+    /// between; a header is better where the vendor takes one.
+    Query {
+        /// The parameter's name, such as `api_key`.
+        name: String,
         /// Which secret.
         secret: String,
     },
@@ -219,7 +229,9 @@ impl AuthKind {
         let mut names = Vec::new();
         match self {
             Self::None => {}
-            Self::Header { secret, .. } | Self::Bearer { secret } => push(&mut names, [secret]),
+            Self::Header { secret, .. } | Self::Query { secret, .. } | Self::Bearer { secret } => {
+                push(&mut names, [secret]);
+            }
             Self::Basic { user_secret, secret, .. } => push(&mut names, user_secret.iter().chain([secret])),
             Self::Oauth2ClientCredentials { client_id, client_secret, assertion, .. } => {
                 push(&mut names, [client_id].into_iter().chain(client_secret));
@@ -301,18 +313,6 @@ pub struct WebhookSpec {
     pub blind: Vec<String>,
 }
 
-/// How a vendor checks that an address is ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Handshake {
-    /// Not at all.
-    #[default]
-    None,
-    /// It asks with GET and wants a 200.
-    #[serde(rename = "get_200")]
-    Get200,
-}
-
 /// How an object's changes are read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollSpec {
@@ -352,6 +352,8 @@ pub struct WriteSpec {
     pub probe: bool,
     /// Whether it cannot be rendered without the vendor's id.
     pub linked: bool,
+    /// Whether it is sent with the opaque version that was last shown (`If-Match`): without one the object is read first.
+    pub versioned: bool,
     /// Whether its answer names the object, alone and in a batch: what was made is linked by that.
     pub names: bool,
     /// How long the target may go on working after the request's last possible arrival.
@@ -365,10 +367,24 @@ pub struct WriteSpec {
     pub by_key: bool,
     /// Whether it may be the first call of a breaker that tries again: repeating it does no harm.
     pub safe: bool,
-    /// How several records go in one request; `None`: each goes alone.
+    /// How several records go in one request; `None`: they don't.
     pub batch: Option<BatchSpec>,
+    /// How very many go, in a job; `None`: they don't.
+    pub bulk: Option<BatchSpec>,
     /// The target path whose value no two calls may have at once: the parent, where the vendor locks its row.
     pub serial_by: Option<Arc<str>>,
+}
+
+impl WriteSpec {
+    /// How several of its records go together in that form.
+    #[must_use]
+    pub fn form(&self, form: Together) -> Option<&BatchSpec> {
+        match form {
+            // What went in a batch before the operation had two forms is of the one that it has.
+            Together::Batch => self.batch.as_ref().or(self.bulk.as_ref()),
+            Together::Bulk => self.bulk.as_ref(),
+        }
+    }
 }
 
 /// Several records of an operation in one request.
@@ -380,19 +396,25 @@ pub struct BatchSpec {
     pub bytes_max: usize,
     /// What the request costs, whatever it holds.
     pub charge: Charge,
-    /// The request only begins a job; `None`: its answer says what came of each.
+    /// Of `bulk`: the request only begins a job.
     pub job: Option<JobSpec>,
 }
 
 /// A job that a batch's request begins: the vendor works on it for minutes, and it is asked how it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JobSpec {
-    /// Fewer records go each alone; from 2 on.
+    /// Fewer records go in batches, or each alone; from 2 on.
     pub records_min: usize,
     /// Only what is on these lanes goes this way.
     pub lanes: Vec<Lane>,
-    /// Between two looks.
+    /// Whether its records go into it by a request of their own. Before it is closed, nothing of it is worked on.
+    pub filled: bool,
+    /// Between the begin and the first look.
     pub every: Duration,
+    /// Longest between two looks: the time doubles from one to the next.
+    pub every_max: Duration,
+    /// Fewest calls that one takes, from its begin to what came of its records.
+    pub calls_min: u64,
     /// No job works longer than that after it was begun.
     pub lasts_max: Duration,
     /// Most jobs of the operation at once, from 1 on.

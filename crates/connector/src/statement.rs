@@ -63,6 +63,11 @@ impl Statement {
     pub(crate) fn names_key(&self) -> bool {
         self.binds.iter().any(|bind| bind.node.names_key())
     }
+
+    /// Whether the opaque version is bound to it.
+    pub(crate) fn names_version(&self) -> bool {
+        self.binds.iter().any(|bind| bind.node.names_version())
+    }
 }
 
 impl Bind {

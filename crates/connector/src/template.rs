@@ -40,6 +40,8 @@ pub(crate) enum Source {
     Intent,
     /// The version expected at the target.
     Expected,
+    /// The opaque version that was last shown there.
+    Version,
     /// The fields to write, or one of them.
     Fields(Option<Box<str>>),
     /// The whole projection, or one field of it.
@@ -227,6 +229,11 @@ impl Slot {
         self.alternatives.iter().any(|one| one.source == Source::Key)
     }
 
+    /// Whether any of its alternatives is the opaque version.
+    pub(crate) fn names_version(&self) -> bool {
+        self.alternatives.iter().any(|one| one.source == Source::Version)
+    }
+
     /// Whether one of its alternatives is such a source.
     pub(crate) fn mentions(&self, of: &dyn Fn(&Source) -> bool) -> bool {
         self.alternatives.iter().any(|one| of(&one.source))
@@ -265,6 +272,7 @@ impl Source {
             Self::Id => scope.id.and_then(text),
             Self::Intent => scope.write.and_then(|write| text(&write.intent)),
             Self::Expected => scope.write.and_then(|write| text(write.expected.as_deref()?)),
+            Self::Version => scope.write.and_then(|write| text(write.version.as_deref()?)),
             Self::Fields(path) => of_fields(scope.write.map(|write| &*write.fields), path.as_deref())?,
             Self::Whole(path) => of_fields(scope.write.map(|write| &*write.whole), path.as_deref())?,
             Self::Known(path) => of_fields(scope.write.map(|write| &*write.known), path.as_deref())?,
@@ -350,6 +358,11 @@ impl Template {
     /// Whether Concord's own id stands in it.
     pub(crate) fn names_key(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_key()))
+    }
+
+    /// Whether the opaque version stands in it.
+    pub(crate) fn names_version(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.names_version()))
     }
 
     /// Whether a slot in it mentions such a source.

@@ -7,6 +7,7 @@ mod job;
 mod listing;
 mod manifest;
 mod strict;
+mod version;
 mod xml;
 
 use std::collections::BTreeMap;

@@ -253,6 +253,7 @@ fn foreign_key(tenant: &Tenant) -> ObligationKey {
 fn quarantined(number: u64) -> Message {
     let fields = json!({"id": "c-9", "name": "Nine", "mail": "nine@example.com"});
     let observation = connector::Observation {
+        version: None,
         object: make::object("contacts"),
         external_id: "c-9".to_owned(),
         seen: connector::Seen::State { fields: fields.as_object().expect("an object").clone() },

@@ -19,6 +19,7 @@ mod consent;
 mod hmac;
 mod oauth;
 mod oauth1;
+mod query;
 mod session;
 
 pub use consent::{Asked, Consented};
@@ -33,6 +34,8 @@ pub(crate) enum Prover {
     Nothing,
     /// The same header on every request.
     Fixed(HeaderName, HeaderValue),
+    /// The same parameter in the query of every request.
+    Query(query::Parameter),
     /// A signature over each request.
     Signed(Signer),
     /// A token that has to be asked for.
@@ -183,6 +186,9 @@ impl Prover {
                 let header = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| format!("{name:?} is not a header's name"))?;
                 fixed(header, header_value(&format!("{prefix}{}", secrets.text(secret)?), secret))
+            }
+            AuthKind::Query { name, secret } => {
+                Ok(Self::Query(query::Parameter::new(name, &secrets.text(secret)?)))
             }
             AuthKind::Bearer { secret } => {
                 fixed(AUTHORIZATION, header_value(&format!("Bearer {}", secrets.text(secret)?), secret))

@@ -153,9 +153,14 @@ impl Line {
             }
         }
         let timeout = Duration::from_millis(request.timeout_ms);
-        self.door
-            .exchange(Outgoing { method, path: request.path, headers, body: request.body, timeout })
-            .await
+        let outgoing = |path| Outgoing { method, path, headers, body: request.body, timeout };
+        match &self.prover {
+            Prover::Query(parameter) if request.credential == Credential::Connection => {
+                let answer = self.door.exchange(outgoing(parameter.put(&request.path))).await;
+                answer.map(|answer| parameter.clean(answer))
+            }
+            _ => self.door.exchange(outgoing(request.path)).await,
+        }
     }
 
     fn headers(&self, given: Vec<(String, String)>) -> Result<HeaderMap, Failure> {
@@ -176,7 +181,8 @@ impl Line {
     fn prove(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
         match &self.prover {
             // A signature is made last, over all of the request.
-            Prover::Nothing | Prover::Signed(_) => {}
+            // A parameter goes into the address.
+            Prover::Nothing | Prover::Signed(_) | Prover::Query(_) => {}
             Prover::Fixed(name, value) => {
                 headers.insert(name, value.clone());
             }

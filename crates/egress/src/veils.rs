@@ -94,9 +94,11 @@ fn parts(value: &HeaderValue) -> Vec<String> {
 /// The secrets that say who calls, and prove nothing.
 fn names(auth: &AuthKind) -> Vec<&str> {
     match auth {
-        AuthKind::None | AuthKind::Header { .. } | AuthKind::Bearer { .. } | AuthKind::Oauth1 { .. } => {
-            Vec::new()
-        }
+        AuthKind::None
+        | AuthKind::Header { .. }
+        | AuthKind::Query { .. }
+        | AuthKind::Bearer { .. }
+        | AuthKind::Oauth1 { .. } => Vec::new(),
         AuthKind::Basic { user_secret, .. } => user_secret.iter().map(String::as_str).collect(),
         AuthKind::Oauth2ClientCredentials { client_id, assertion, .. } => {
             let assertion = assertion.iter().flat_map(|one| one.key_id.iter().chain(&one.certificate));

@@ -23,7 +23,9 @@ mod template;
 mod time;
 
 pub use preset::Preset;
-pub use scheme::{Algorithm, Encoding, Form, KeyForm, Scheme, SchemeError, Signed, TimeSource, TimeUnit};
+pub use scheme::{
+    Algorithm, Encoding, Form, KeyForm, Scheme, SchemeError, Separator, Signed, TimeSource, TimeUnit,
+};
 pub use template::{Part, Template, TemplateError};
 
 use candidates::{Candidates, STAMPS_MAX};
@@ -161,7 +163,7 @@ fn verify_signed(
             let expected = signed.compute(&key, &Inputs { request, uri: &reading, stamp: stamps, id });
             let mut equal = Choice::from(0);
             for candidate in candidates.digests() {
-                equal |= candidate.ct_eq(&expected);
+                equal |= candidate.ct_eq(expected.as_slice());
             }
             // All secrets are tried whatever matched before: the time taken says nothing of which it was.
             if bool::from(equal) && matched.is_none() {
@@ -250,19 +252,27 @@ struct Inputs<'a> {
 }
 
 impl Signed {
-    /// The signature's 32 bytes, streamed: the body is not copied.
-    fn compute(&self, key: &[u8], inputs: &Inputs<'_>) -> [u8; 32] {
+    /// The signature's bytes, streamed: the body is not copied.
+    fn compute(&self, key: &[u8], inputs: &Inputs<'_>) -> Vec<u8> {
+        use ring::hmac::{Context, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA512, Key};
+        let by = |algorithm| {
+            let mut context = Context::with_key(&Key::new(algorithm, key));
+            self.template.feed(key, inputs, |bytes| context.update(bytes));
+            context.sign().as_ref().to_vec()
+        };
         match self.algorithm {
+            Algorithm::HmacSha512 => by(HMAC_SHA512),
+            Algorithm::HmacSha1 => by(HMAC_SHA1_FOR_LEGACY_USE_ONLY),
             Algorithm::HmacSha256 => {
                 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
                 let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
                 self.template.feed(key, inputs, |bytes| mac.update(bytes));
-                mac.finalize().into_bytes().into()
+                mac.finalize().into_bytes().to_vec()
             }
             Algorithm::Sha256 => {
                 let mut hash = Sha256::new();
                 self.template.feed(key, inputs, |bytes| hash.update(bytes));
-                hash.finalize().into()
+                hash.finalize().to_vec()
             }
         }
     }

@@ -13,6 +13,7 @@ mod batch;
 mod bulk;
 mod draw;
 mod edit;
+mod fill;
 mod first;
 mod flight;
 mod gauges;
@@ -32,6 +33,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod token;
+mod version;
 mod wait;
 mod write;
 
@@ -58,6 +60,9 @@ use heads::Claim;
 use renew::Renewal;
 use settle::After;
 use source::Poll;
+
+/// The group of calls that a breaker knows reads by.
+pub(crate) const READ: &str = "read";
 
 /// By what the dispatcher's wishes are found again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -87,6 +92,8 @@ pub(crate) enum Phase {
     Running,
     /// Could not connect: tries again then.
     Waiting(Mono),
+    /// The breaker of reads lets nothing go, not even the question whose account it is: connects when it does.
+    Shut,
 }
 
 /// Talks to one system.
@@ -105,6 +112,8 @@ pub struct Spoke {
     pub(crate) awaiting: BTreeMap<Ticket, Await>,
     /// Offered to the dispatcher, not admitted yet.
     pub(crate) heads: BTreeMap<ObligationKey, Head>,
+    /// The place of the newest event that was ever offered.
+    pub(crate) newest_event: i64,
     /// Admitted and not settled.
     pub(crate) active: BTreeSet<ObligationKey>,
     /// Raised again while active: offered when settled.
@@ -126,6 +135,8 @@ pub struct Spoke {
     pub(crate) bulks: BTreeMap<u64, bulk::Bulk>,
     /// Jobs so far.
     pub(crate) bulk_number: u64,
+    /// What is kept shut while a lane is read, so that all of it that goes in jobs is judged together.
+    pub(crate) gathering: BTreeMap<Arc<str>, ledger::Lane>,
     /// Sends that met a stale token: they go on with the fresh one.
     pub(crate) unauthorised: Vec<Flight>,
     /// How often in a row the target refused a token, and when last.
@@ -192,6 +203,7 @@ impl Spoke {
             next_ticket: 0,
             awaiting: BTreeMap::new(),
             heads: BTreeMap::new(),
+            newest_event: 0,
             active: BTreeSet::new(),
             raised_again: BTreeSet::new(),
             admitted: Vec::new(),
@@ -203,6 +215,7 @@ impl Spoke {
             doubts: BTreeMap::new(),
             bulks: BTreeMap::new(),
             bulk_number: 0,
+            gathering: BTreeMap::new(),
             unauthorised: Vec::new(),
             refusals: 0,
             refused_at: None,
@@ -280,9 +293,19 @@ impl Spoke {
         turn.effect(Effect::Commit(ticket, units));
     }
 
+    /// Whether the disk was full, and is not known to have room again: the next commit tells. Nothing is asked of the target
+    /// before, or what it answers, that it wants to be left alone say, would be forgotten by an end (I12).
+    fn waits_for_disk(&self, now: Mono) -> bool {
+        let tries = || self.awaiting.values().any(|what| matches!(what, Await::Commit(_)));
+        self.hold_until.is_some_and(|until| until > now || !self.outbox.is_empty() || tries())
+    }
+
     /// Lets go whatever may go now.
     fn pump(&mut self, turn: &mut Turn<'_>) {
-        let held = self.hold_until.is_some_and(|until| until > turn.now.mono);
+        let held = self.waits_for_disk(turn.now.mono);
+        if self.phase == Phase::Shut && !self.draining && !self.is_shut(turn.now.mono) {
+            self.connect(turn);
+        }
         if self.phase == Phase::Running && !held && !self.draining {
             self.hold_until = None;
             self.keep_hours(turn.now);
@@ -357,6 +380,7 @@ pub(crate) const fn needs_token(auth: &connector::AuthKind) -> bool {
         | AuthKind::SessionJsonrpc { .. } => true,
         AuthKind::None
         | AuthKind::Header { .. }
+        | AuthKind::Query { .. }
         | AuthKind::Bearer { .. }
         | AuthKind::Basic { .. }
         | AuthKind::Oauth1 { .. }
@@ -396,13 +420,15 @@ impl Machine for Spoke {
         }
         match self.phase {
             Phase::Waiting(until) => return Some(until),
+            Phase::Shut => return self.dispatcher.as_ref()?.opens_at(READ),
             Phase::Running => {}
             _ => return None,
         }
-        let mut due: Option<Mono> = self.hold_until.filter(|until| *until > now.mono);
-        if due.is_some() {
-            return due;
+        if self.waits_for_disk(now.mono) {
+            // Until the commit that tries it is answered, there is nothing to wake up for.
+            return self.hold_until.filter(|until| *until > now.mono);
         }
+        let mut due: Option<Mono> = None;
         let mut at = |time: Option<Mono>| {
             if let Some(time) = time {
                 due = Some(due.map_or(time, |due: Mono| due.min(time)));

@@ -1,6 +1,7 @@
 //! The real router before the real intake machine, on the in-memory store.
 
 mod bad_input;
+mod challenges;
 mod events;
 mod front;
 mod pressure;
@@ -176,6 +177,8 @@ fn secrets() -> Secrets {
             (system("crm"), webhook(&["crm-secret", "crm-old-secret"])),
             (system("mail"), webhook(&["mail-secret"])),
             (system("feed"), webhook(&[])),
+            (system("chat"), webhook(&["chat-secret"])),
+            (system("graph"), webhook(&["graph-secret"])),
         ]
         .into(),
         clients: [
@@ -188,7 +191,7 @@ fn secrets() -> Secrets {
 
 fn configuration() -> Configuration {
     let mut files = Files::new();
-    for (path, text) in FILES {
+    for (path, text) in FILES.iter().chain(challenges::FILES) {
         files.put(path, *text);
     }
     match config::load(&files) {

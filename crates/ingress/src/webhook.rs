@@ -7,11 +7,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use connector::{Garbled, Handshake, WebhookSpec};
+use connector::{Echoed, Garbled, Handshake, WebhookSpec};
 use guard::Secret;
 use guard::signature::{RawRequest, Refusal, Scheme, Verified, verify};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use hub::Arrival;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -51,27 +51,41 @@ pub(crate) async fn secret(
 }
 
 /// `GET` of the same address: vendors that check it want a 200.
-pub(crate) async fn greet(State(app): State<Arc<App>>, path: Address<String>) -> Result<StatusCode, Problem> {
+pub(crate) async fn greet(
+    State(app): State<Arc<App>>,
+    path: Address<String>,
+    request: Request,
+) -> Result<Response, Problem> {
     let path = app.address(path)?;
-    greeting(&app, &path, None)
+    greeting(&app, &path, None, &request)
 }
 
 /// The same with a secret.
 pub(crate) async fn greet_secret(
     State(app): State<Arc<App>>,
     parts: Address<(String, String)>,
-) -> Result<StatusCode, Problem> {
+    request: Request,
+) -> Result<Response, Problem> {
     let (path, secret) = app.address(parts)?;
-    greeting(&app, &path, Some(&secret))
+    greeting(&app, &path, Some(&secret), &request)
 }
 
-fn greeting(app: &App, path: &str, secret: Option<&str>) -> Result<StatusCode, Problem> {
+fn greeting(app: &App, path: &str, secret: Option<&str>, request: &Request) -> Result<Response, Problem> {
     let (pusher, spec) = app.pusher(path)?;
     pusher.address(spec, secret)?;
-    match spec.handshake {
-        Handshake::Get200 => Ok(StatusCode::OK),
-        Handshake::None => Err(Problem::new(kinds::METHOD, "this source only posts")),
+    let echoed = spec.handshake.of_query(request.uri().query().unwrap_or_default());
+    match &spec.handshake {
+        Handshake::Get200 => Ok(StatusCode::OK.into_response()),
+        Handshake::None | Handshake::Echo(_) => {
+            echoed.map(echo).ok_or_else(|| Problem::new(kinds::METHOD, "this source only posts"))
+        }
     }
+}
+
+/// A challenge comes back as it was. No browser makes a page of it.
+fn echo(echoed: Echoed) -> Response {
+    let headers = [(CONTENT_TYPE, echoed.content_type), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (StatusCode::OK, headers, echoed.body).into_response()
 }
 
 async fn take(
@@ -84,7 +98,14 @@ async fn take(
     let (pusher, spec) = app.pusher(path)?;
     app.paced(&pusher.system, &pusher.pace)?;
     let (parts, raw) = request.into_parts();
+    let challenge = spec.handshake.of_query(parts.uri.query().unwrap_or_default());
+    if let Some(challenge) = challenge {
+        return pusher.address(spec, secret).map(|()| echo(challenge));
+    }
     let (raw, _room) = app.body(&pusher.system, &parts, raw).await?;
+    if let Some(challenge) = spec.handshake.of_body(&raw) {
+        return pusher.address(spec, secret).map(|()| echo(challenge));
+    }
     let verified = pusher
         .address(spec, secret)
         .and_then(|()| app.authentic(pusher, spec, &parts, &raw))

@@ -67,6 +67,8 @@ pub fn decide(context: Context<'_>, view: &mut View, incoming: &Incoming) -> Ver
         // Written down even if nothing else of it is.
         accepted.record = Some((record.clone(), record.version));
         accepted.unlink = Some(former.clone());
+        // It has what its former record said.
+        accepted.untold = !planted::is(Bug::SecondStaysSecond);
     }
     if revives {
         comes_back(view, incoming, &mut record, &mut accepted);
@@ -211,7 +213,7 @@ fn delete(
     if record.alive == Alive::Live
         && let Some(next) = next_object(&record, &incoming.about)
     {
-        second::takes_over(context, incoming, record, link, &next, accepted);
+        second::takes_over(context, view, incoming, record, link, &next, accepted);
         return None;
     }
     let grave = Grave { at: incoming.as_of, order: incoming.version() };

@@ -32,7 +32,7 @@ pub(crate) fn merge(
     let mut changed =
         fresh || lives(&record) && view.records.get(&record.id).is_some_and(|known| !lives(known));
     if !revive(context, view, incoming, &mut record, &mut changed, accepted) {
-        unheard(view, incoming, record.id, accepted);
+        unheard(context, view, incoming, record.id, accepted);
         return None;
     }
     if see(context, view, incoming, &record, accepted) {
@@ -143,12 +143,8 @@ fn age(order: Option<OrderToken>, mark: Option<OrderToken>, read: bool) -> Age {
 
 /// Whether our own last write there may have come after the state that this message shows.
 pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> bool {
-    let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
-    let about = |shadow: &&Shadow| shadow.is_of(&incoming.about.id);
-    let Some(shadow) = view.shadows.get(&key).filter(about).filter(|_| !planted::is(Bug::LateEchoIsEdit))
-    else {
-        return false;
-    };
+    let shadow = view.shadow_of(record, &incoming.about);
+    let Some(shadow) = shadow.filter(|_| !planted::is(Bug::LateEchoIsEdit)) else { return false };
     match incoming.version().zip(shadow.token) {
         Some((order, token)) => order < token,
         None => incoming.read && shadow.written_at.is_some_and(|written| incoming.as_of <= written),
@@ -157,9 +153,7 @@ pub(crate) fn superseded(view: &View, incoming: &Incoming, record: RecordId) -> 
 
 /// Whether it is a read that began before our own last write there was settled: the next one will show what stands there.
 fn crossed(view: &View, incoming: &Incoming, record: RecordId) -> bool {
-    let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
-    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
-    let written = shadow.and_then(|shadow| shadow.written_at);
+    let written = view.shadow_of(record, &incoming.about).and_then(|shadow| shadow.written_at);
     incoming.read && written.is_some_and(|written| incoming.as_of <= written)
 }
 
@@ -439,10 +433,12 @@ fn see(
         || Shadow::blank(context.tenant.clone(), record.id, about.system.clone(), about.object.clone());
     let mut shadow = match old {
         Some(old) if old.is_of(&about.id) => old.clone(),
-        // Another object stood there: of its row only the revision goes on, and what persons ordered to be said here.
+        // Another object stood there: of its row only the revision goes on, and what persons ordered to be said here. What is
+        // known of this one may be another's row, of a record that was merged into it.
         _ => {
             let (revision, edits) = old.map(|old| (old.revision, old.edits.clone())).unwrap_or_default();
-            Shadow { revision, edits, ..blank() }
+            let theirs = view.shadow_of(record.id, about).cloned().unwrap_or_else(blank);
+            Shadow { record: record.id, revision, edits, ..theirs }
         }
     };
     let differs = incoming
@@ -484,15 +480,13 @@ fn see(
     }
     shadow.external_id = Some(about.id.clone());
     shadow.token = shadow.token.max(incoming.version());
+    // What does not show it leaves the last one: where that is out of date by now, the target says so.
+    if incoming.etag.is_some() {
+        shadow.version.clone_from(&incoming.etag);
+    }
     shadow.seen_at = Some(incoming.as_of);
     let grave = Grave::seen(view, about);
-    // Something else than what is being written: when the answer comes, it must be known that this was seen meanwhile.
-    let crossing = writing.is_some_and(|intent| {
-        let other =
-            |(path, value): (&String, &Value)| intent.fields.get(path).is_some_and(|ours| ours != value);
-        incoming.seen_paths.iter().any(other)
-    });
-    let moved = crossing
+    let moved = view.crosses_a_write(incoming, record.id)
         || old.is_none_or(|old| {
             // It was gone meanwhile: from now on it is known to be there.
             grave.is_some_and(|grave| old.seen_at.is_none_or(|seen| seen <= grave.at))
@@ -500,6 +494,7 @@ fn see(
                 || old.fields != shadow.fields
                 || old.unknown != shadow.unknown
                 || old.token != shadow.token
+                || old.version != shadow.version
                 || old.external_id != shadow.external_id
         });
     if moved {

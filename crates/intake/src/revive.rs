@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::decide::decision;
 use crate::grave::{Grave, Risen};
 use crate::merge::{heard_to, is_ours, said};
+use crate::restored;
 use crate::verdict::{Accepted, Context, DecisionKind, Incoming};
 use crate::view::View;
 
@@ -78,16 +79,36 @@ pub(crate) fn revive(
 
 /// Nobody hears what is said of a record that is deleted; but what stands there is not what is known any more, and is put right
 /// if the record comes back.
-pub(crate) fn unheard(view: &View, incoming: &Incoming, record: RecordId, accepted: &mut Accepted) {
+pub(crate) fn unheard(
+    context: Context<'_>,
+    view: &View,
+    incoming: &Incoming,
+    record: RecordId,
+    accepted: &mut Accepted,
+) {
     let about = &incoming.about;
     let key = (record, about.system.clone(), about.object.clone());
     let Some(known) = view.shadows.get(&key).filter(|shadow| shadow.is_of(&about.id)) else { return };
+    if incoming.seen_paths.is_empty() {
+        return;
+    }
     let seen = incoming.seen_paths.iter();
     let differing =
         seen.filter(|(path, value)| known.fields.get(*path) != Some(*value)).map(|(path, _)| path);
     let mut shadow = known.clone();
     shadow.unknown.extend(differing.cloned());
-    accepted.shadow = (shadow.unknown != known.unknown).then_some((shadow, known.revision));
+    // That it was seen counts, too: for a write on its way, whose answer would make it known again, and for a restore, since
+    // which only what was read there is known. Of what is known to be gone, it may be a late word.
+    let unverified = restored::unverified(known, context.restored_at);
+    if Grave::seen(view, about).is_none() && (incoming.read || !unverified) {
+        shadow.seen_at = shadow.seen_at.max(Some(incoming.as_of));
+        shadow.token = shadow.token.max(incoming.version());
+    }
+    let moved = unverified != restored::unverified(&shadow, context.restored_at)
+        || shadow.unknown != known.unknown
+        || shadow.token != known.token
+        || view.crosses_a_write(incoming, record);
+    accepted.shadow = moved.then_some((shadow, known.revision));
 }
 
 /// Whether it says more of a record that is deleted than that an object of it is still there, which another system's deletion

@@ -2,7 +2,7 @@
 //! one speaks. What the other says is nobody's word: it changes nothing, and a person is told, until one of the two is gone.
 
 use canonical::{ExternalRef, Marks, NoSecond, Record, RecordId};
-use ledger::Reason;
+use ledger::{Reason, Shadow};
 use planted::Bug;
 
 use crate::decide::decision;
@@ -87,6 +87,7 @@ fn gone(context: Context<'_>, view: &View, incoming: &Incoming, record: RecordId
 /// The first object there is gone: the second one is the record's own from now on, and is told what the record says.
 pub(crate) fn takes_over(
     context: Context<'_>,
+    view: &View,
     incoming: &Incoming,
     mut record: Record,
     link: &Link,
@@ -105,10 +106,20 @@ pub(crate) fn takes_over(
     });
     accepted.wanted = incoming.fetchable.then(|| next.clone());
     accepted.untold = true;
+    accepted.shadow = known_of(view, record.id, next);
     record.not_second(next, NoSecond::FirstDeleted(&incoming.about));
     // Another object, another order.
     record.marks.remove(&next.system);
     accepted.record = Some((record.clone(), record.version));
+}
+
+/// What is known of a second object that is its record's own from now on: what its former record wrote there is nobody's edit
+/// (I6). Of the row that the record has there only the revision goes on, and what persons ordered to be said.
+fn known_of(view: &View, record: RecordId, object: &ExternalRef) -> Option<(Shadow, i64)> {
+    let theirs = view.shadow_of(record, object)?.clone();
+    let own = view.shadows.get(&(record, object.system.clone(), object.object.clone()));
+    let (revision, edits) = own.map(|own| (own.revision, own.edits.clone())).unwrap_or_default();
+    Some((Shadow { record, revision, edits, ..theirs }, revision))
 }
 
 /// The record's object there is gone, and this one was told apart from it as a duplicate: it is the record's own from now on. It
@@ -171,6 +182,7 @@ pub(crate) fn repointed(
             return;
         }
         comes_home(view, link, &mut record);
+        accepted.shadow = known_of(view, record.id, into);
         accepted.rehomed = Some(Link { record: record.id, created_at: context.now, ..link.clone() });
         moved = true;
     }

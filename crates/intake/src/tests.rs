@@ -190,6 +190,7 @@ fn said(from: &str, id: &str, order: i64, values: Value) -> Incoming {
         extensions: Fields::new(),
         order: Some(OrderToken(order)),
         stamped: false,
+        etag: None,
         as_of: Wall(order * 1_000),
         occurred_at: None,
         changed_at: None,

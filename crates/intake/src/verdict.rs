@@ -194,6 +194,8 @@ pub struct Incoming {
     pub order: Option<OrderToken>,
     /// The source has none: `order` is when the state was read.
     pub stamped: bool,
+    /// The object's opaque version there (its `ETag`), to be shown again with a change.
+    pub etag: Option<String>,
     /// When this state was read there (fetch or poll start; receipt for pushed ones).
     pub as_of: Wall,
     /// When it happened there.
@@ -261,6 +263,7 @@ impl Incoming {
             written: Arc::default(),
             order: None,
             stamped: false,
+            etag: None,
             as_of: now,
             occurred_at: Some(now),
             changed_at: Some(now),

@@ -6,6 +6,7 @@ use canonical::{Entity, ExternalRef, Object, Record, RecordId, System, Tenant, W
 use ledger::{Intent, Shadow};
 
 use crate::link::Link;
+use crate::verdict::Incoming;
 
 /// What one message needs to be decided.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -54,4 +55,26 @@ pub struct View {
     pub tenant: Option<Tenant>,
     /// When the store was last restored from a backup: what was known before may not hold any more.
     pub restored_at: Option<Wall>,
+}
+
+impl View {
+    /// What is known of an object of a record: by the record, or still by the one that was merged into it and left the object.
+    #[must_use]
+    pub fn shadow_of(&self, record: RecordId, about: &ExternalRef) -> Option<&Shadow> {
+        let of = |record: RecordId| {
+            let shadow = self.shadows.get(&(record, about.system.clone(), about.object.clone()));
+            shadow.filter(|shadow| shadow.is_of(&about.id))
+        };
+        of(record).or_else(|| of(self.links.get(about)?.record))
+    }
+
+    /// Whether something else is seen of a record's object than what is being written to it: when the answer comes, it must be
+    /// known that this was seen meanwhile.
+    pub(crate) fn crosses_a_write(&self, incoming: &Incoming, record: RecordId) -> bool {
+        let key = (record, incoming.about.system.clone(), incoming.about.object.clone());
+        self.intents.get(&key).is_some_and(|intent| {
+            let mut seen = incoming.seen_paths.iter();
+            seen.any(|(path, value)| intent.fields.get(path).is_some_and(|ours| ours != value))
+        })
+    }
 }

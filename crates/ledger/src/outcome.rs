@@ -131,6 +131,9 @@ pub struct Outcome {
     pub external_id: Option<String>,
     /// The version token the target returned.
     pub token: Option<OrderToken>,
+    /// The opaque version that the object now has, such as an `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Whether the target says that it made a new object.
     pub created: Option<bool>,
     /// How long it asked to be left alone.
@@ -157,6 +160,7 @@ impl Outcome {
             class,
             external_id: None,
             token: None,
+            version: None,
             created: None,
             wait: None,
             refusal: Refusal::default(),

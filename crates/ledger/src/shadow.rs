@@ -89,6 +89,10 @@ pub struct Shadow {
     pub meanwhile: Fields,
     /// The version token the last write returned, or the newest seen: at or below it is an echo.
     pub token: Option<OrderToken>,
+    /// The opaque version last shown there, such as an `ETag`: what a change is sent with. One that is out of date is refused
+    /// there, and then the object is read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// When the last write was settled.
     pub written_at: Option<Wall>,
     /// The last writes that brought no token, oldest first.
@@ -119,6 +123,7 @@ impl Shadow {
             unknown: BTreeSet::new(),
             meanwhile: Fields::new(),
             token: None,
+            version: None,
             written_at: None,
             recent: Vec::new(),
             seen_at: None,

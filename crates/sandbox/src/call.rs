@@ -15,6 +15,8 @@ pub(crate) struct Call<'r> {
     pub(crate) now_ms: u64,
     /// Probability with which each record of a batch fails.
     pub(crate) partial: Option<f64>,
+    /// A job ends before its time, after this share of its records.
+    pub(crate) failed_job: Option<f64>,
     /// Rules of the customer's own that refuse records.
     pub(crate) rules: &'r [Rule],
     /// A late effect: authentication and quotas were passed when it was sent.

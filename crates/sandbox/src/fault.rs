@@ -100,6 +100,12 @@ pub enum FaultKind {
         #[serde(default = "half")]
         share: f64,
     },
+    /// A job that is closed ends before its time (the Salesforce-shaped CRM).
+    FailedJob {
+        /// After this share of its records, 0 to 1.
+        #[serde(default = "half")]
+        share: f64,
+    },
     /// A rule of the customer's own refuses each record that holds the fault's `body`, with these words; other records
     /// of a collection take effect. The Salesforce-shaped CRM has such rules.
     Rule {
@@ -138,6 +144,7 @@ pub(crate) struct Plan {
     pub(crate) delay_ms: u64,
     pub(crate) drip: Option<(usize, u64)>,
     pub(crate) partial: Option<f64>,
+    pub(crate) failed_job: Option<f64>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) expire: bool,
     pub(crate) end: Option<End>,
@@ -241,6 +248,7 @@ impl Fault {
             && self.body.as_deref().is_none_or(holds)
             // Only a batch can fail in part.
             && (!matches!(self.kind, FaultKind::PartialBatch { .. }) || path.contains("/batch") || path.contains("/composite/"))
+            && (!matches!(self.kind, FaultKind::FailedJob { .. }) || closes_job(method, body))
     }
 }
 
@@ -260,6 +268,7 @@ impl FaultKind {
             Self::LostAnswer => "lost_answer",
             Self::LateEffect { .. } => "late_effect",
             Self::PartialBatch { .. } => "partial_batch",
+            Self::FailedJob { .. } => "failed_job",
             Self::Rule { .. } => "rule",
             Self::ExpireTokens => "expire_tokens",
             Self::WebhookDuplicate { .. } => "webhook_duplicate",
@@ -344,6 +353,7 @@ impl Faults {
                 FaultKind::Slow { ms } => plan.delay_ms += ms,
                 FaultKind::Drip { chunk, every_ms } => plan.drip = Some(((*chunk).max(1), *every_ms)),
                 FaultKind::PartialBatch { share } => plan.partial = Some(*share),
+                FaultKind::FailedJob { share } => plan.failed_job = Some(*share),
                 FaultKind::Rule { message } => plan
                     .rules
                     .push(Rule { holds: fault.body.clone().unwrap_or_default(), message: message.clone() }),
@@ -374,6 +384,11 @@ impl Faults {
         }
         parcel
     }
+}
+
+/// Whether a request closes a job.
+fn closes_job(method: &str, body: &[u8]) -> bool {
+    method == "PATCH" && body.windows(14).any(|part| part == b"UploadComplete")
 }
 
 fn always() -> f64 {

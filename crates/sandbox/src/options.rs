@@ -82,6 +82,9 @@ pub struct Limits {
     pub concurrency: u64,
     /// How long every request stays in service before its answer.
     pub service_ms: u64,
+    /// How long a job takes after it was closed (Salesforce).
+    #[serde(default)]
+    pub job_ms: u64,
     /// Life of an issued access token.
     pub token_life_ms: u64,
     /// How long events are gathered before a webhook is sent.
@@ -203,6 +206,7 @@ impl Limits {
             index_lag_ms: 0,
             concurrency: 0,
             service_ms: 0,
+            job_ms: 0,
             token_life_ms: 3_600_000,
             webhook_delay_ms: 0,
             webhook_backoff_ms: 500,
@@ -219,9 +223,14 @@ impl Limits {
                 ..none
             },
             // The day of a small Enterprise edition, and a session of two hours [seen].
-            Kind::Salesforce => {
-                Self { daily: 100_000, concurrency: 25, service_ms: 20, token_life_ms: 7_200_000, ..none }
-            }
+            Kind::Salesforce => Self {
+                daily: 100_000,
+                concurrency: 25,
+                service_ms: 20,
+                job_ms: 1_000,
+                token_life_ms: 7_200_000,
+                ..none
+            },
             Kind::NetSuite => Self { concurrency: 5, service_ms: 10, ..none },
             Kind::Mailchimp => Self { concurrency: 10, ..none },
             Kind::Sink => none,

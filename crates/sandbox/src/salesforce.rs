@@ -1,10 +1,11 @@
 //! A Salesforce-shaped CRM: sessions by OAuth, records by id or external id, collections with a result for each record,
-//! SOQL over what lives and what lies in the recycle bin, merges, row locks, duplicate rules, and calls per day.
+//! SOQL over what lives and what lies in the recycle bin, bulk jobs, merges, row locks, duplicate rules, and calls per day.
 //!
 //! Marks behind facts: [doc] read in the vendor's documents, [seen] seen in third-party code or notes that cite the
 //! vendor, [unverified] from memory. What is simpler here than there: a row that somebody holds is refused at once and
 //! not after ten seconds; a call's transaction ends when its answer is sent; `allOrNone: true` is not played.
 
+mod bulk;
 mod collection;
 mod describe;
 mod grant;
@@ -49,6 +50,7 @@ pub(crate) struct Salesforce {
     schema: schema::Schema,
     quota: quota::Quota,
     cursors: query::Cursors,
+    jobs: bulk::Jobs,
     /// Rows that a transaction holds, with its end; `None` while its caller waits for ever.
     locks: BTreeMap<String, Lock>,
     /// Rows that the request in hand has changed.
@@ -156,6 +158,7 @@ impl Salesforce {
             schema,
             quota: quota::Quota::default(),
             cursors: query::Cursors::default(),
+            jobs: bulk::Jobs::default(),
             locks: BTreeMap::new(),
             touched: BTreeSet::new(),
             user,
@@ -185,6 +188,7 @@ impl Salesforce {
                 self.sobject(desk, call, &kind, rest)
             }
             (_, ["composite", "sobjects", rest @ ..]) => self.collection(desk, call, rest),
+            (_, ["jobs", "ingest", rest @ ..]) => self.bulk(desk, call, rest),
             _ => Err(Refused::missing()),
         }
     }
@@ -221,6 +225,10 @@ impl System for Salesforce {
         match method {
             _ if path.starts_with("/services/oauth2/") || path.starts_with("/id/") => "token",
             _ if path.contains("/query") => "query",
+            "POST" if path.contains("/jobs/") => "job",
+            "PUT" if path.contains("/jobs/") => "job_upload",
+            "PATCH" if path.contains("/jobs/") => "job_change",
+            _ if path.contains("/jobs/") => "job_read",
             "PATCH" if path.contains("/composite/sobjects/") => "collection_upsert",
             "PATCH" if path.contains("/composite/") => "collection_update",
             _ if path.contains("/composite/") => "collection",

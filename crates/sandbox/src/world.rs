@@ -88,7 +88,15 @@ impl World {
         let plan = self.desk.faults.plan(about, now_ms, &mut self.desk.entropy);
         let expired = plan.expire && !self.system.expire_tokens();
         let rules = &plan.rules;
-        let call = Call { request, now_ms, partial: plan.partial, rules, late: false, expired };
+        let call = Call {
+            request,
+            now_ms,
+            partial: plan.partial,
+            failed_job: plan.failed_job,
+            rules,
+            late: false,
+            expired,
+        };
         let operation = self.system.operation(&call);
         let decided = self.decide(&call, &plan);
         let stay = self.stay(decided.manner, decided.response.body().len(), now_ms);
@@ -126,6 +134,7 @@ impl World {
                 request: &request,
                 now_ms: due_ms,
                 partial: None,
+                failed_job: None,
                 rules: &[],
                 late: true,
                 expired: false,

@@ -143,6 +143,7 @@ fn saying(object: &str, id: &str, value: i64, (field, to): (&str, &str)) -> Obse
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     Observation {
+        version: None,
         object: Object::new(object).unwrap(),
         external_id: id.to_owned(),
         seen: Seen::State { fields },

@@ -97,6 +97,10 @@ pub(crate) struct Estate {
     /// When the hub died.
     crashed_at: Vec<u64>,
     full: bool,
+    /// When the disk was full last: from when on, and until when.
+    was_full: (u64, u64),
+    /// When the hub died last before it could write down what it had heard with a full disk: since when that is, and until when.
+    unwritten: (u64, u64),
     fail_sync: bool,
     /// What operators ordered that stands.
     standing: BTreeSet<(System, Standing)>,
@@ -215,6 +219,8 @@ pub(crate) fn build(seed: u64, mode: Mode, span: Duration, diary: bool) -> Simul
         unfair_until: 3 * CALM,
         crashed_at: Vec::new(),
         full: false,
+        was_full: (0, 0),
+        unwritten: (0, 0),
         fail_sync: false,
         standing: BTreeSet::new(),
         backup: None,

@@ -59,6 +59,7 @@ pub(crate) fn broken(seed: u64) -> Option<Violation> {
 #[expect(clippy::expect_used, reason = "a literal that is a name")]
 fn hint(id: u64, value: u64) -> Observation {
     Observation {
+        version: None,
         object: Object::new("things").expect("a name"),
         external_id: id.to_string(),
         seen: Seen::Hint,

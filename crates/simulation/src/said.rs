@@ -132,6 +132,7 @@ impl Simulation {
         #[expect(clippy::expect_used, reason = "a literal that is a name")]
         let object = Object::new("items").expect("a name");
         let observation = Observation {
+            version: None,
             object,
             external_id: id.to_string(),
             seen: Seen::State {

@@ -303,6 +303,7 @@ pub fn sayings(records: usize, updates: usize, gap: Duration) -> Vec<(Duration, 
             out.push((
                 at,
                 Observation {
+                    version: None,
                     #[expect(clippy::expect_used, reason = "a literal that is a name")]
                     object: Object::new("things").expect("a name"),
                     external_id: id.clone(),

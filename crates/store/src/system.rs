@@ -75,11 +75,19 @@ pub struct BulkJob {
     pub job: String,
     /// When the target answered that it began.
     pub since: Wall,
+    /// What it holds may be at work. Before, it waits to be filled and closed, and nothing of it is applied.
+    #[serde(default = "yes")]
+    pub at_work: bool,
     /// How many records it was given.
     pub of: u32,
     /// Their places in the batch, in their order, which is the one in which they were sent; empty: all, from 0 on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<u32>,
+}
+
+/// Jobs that were kept before they could be filled are at work from their begin.
+const fn yes() -> bool {
+    true
 }
 
 impl BulkJob {

@@ -13,6 +13,14 @@ pub(crate) struct Asked {
 
 /// Serves for as long as the test lives; gives the address, `127.0.0.1:PORT`.
 pub(crate) fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> String {
+    serve_with(move |asked| {
+        let (status, body) = answer(asked);
+        (status, String::new(), body)
+    })
+}
+
+/// The same, with headers in its answers: lines that end in CR LF.
+pub(crate) fn serve_with(answer: impl Fn(&Asked) -> (u16, String, String) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -40,9 +48,9 @@ pub(crate) fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -
             let body = String::from_utf8(body).unwrap();
             let line =
                 line.trim_end_matches(|c: char| c.is_whitespace()).trim_end_matches(" HTTP/1.1").to_owned();
-            let (status, said) = answer(&Asked { line, headers, body });
+            let (status, more, said) = answer(&Asked { line, headers, body });
             let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n",
                 said.len()
             );
             drop(stream.write_all(format!("{head}{said}").as_bytes()));

@@ -19,8 +19,13 @@ const WINDOW: usize = 1_024;
 /// What is wrong with limits: where, what, and a hint.
 type Flaw = (Vec<String>, String, String);
 
-/// The limits in force.
-pub(super) fn limits(source: &SystemSource, own: &connector::Limits, lanes: LaneWeights) -> dispatch::Limits {
+/// The limits in force. `job_max`: the most records that go in one job there.
+pub(super) fn limits(
+    source: &SystemSource,
+    own: &connector::Limits,
+    job_max: usize,
+    lanes: LaneWeights,
+) -> dispatch::Limits {
     let changes = &source.limits;
     let mut buckets: Vec<BucketSpec> = own.buckets.iter().map(bucket).collect();
     for (name, change) in &changes.buckets {
@@ -48,7 +53,8 @@ pub(super) fn limits(source: &SystemSource, own: &connector::Limits, lanes: Lane
         buckets,
         lane_weights: source.lanes.unwrap_or(lanes).array(),
         reserve_critical_pct: changes.reserve_critical_pct.unwrap_or(RESERVE_CRITICAL_PCT),
-        window: changes.window.unwrap_or(WINDOW),
+        // What goes in jobs is gathered here first.
+        window: changes.window.unwrap_or_else(|| WINDOW.max(job_max * 2)),
         breaker: breaker(&source.breaker, source.connection.timeouts.request.0),
     }
 }

@@ -94,7 +94,7 @@ impl Checks {
         }
         let webhook = self.webhook(document, &source, &connector);
         let poll = self.poll(document, &source, &connector, paths);
-        let limits = limits::limits(&source, connector.limits(), lanes);
+        let limits = limits::limits(&source, connector.limits(), connector.job_max(), lanes);
         for (path, what, hint) in limits::flaws(&source, connector.limits(), &limits) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.problems.push(document.problem(&path, what).hint(hint));

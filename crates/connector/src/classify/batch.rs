@@ -1,4 +1,4 @@
-//! What the answer to a batch means for each of its records.
+//! What the answer to a batch means for each of its records, and what came of a job.
 //!
 //! Every batch adds up: each record has one outcome, so that sent = applied + refused + unknown. What an answer does
 //! not say of a record is unknown, and an answer that says nothing is no success.
@@ -12,6 +12,10 @@
 //! | another refusal | uncertain |
 //! | 2xx in which `refused` holds | as another status |
 //! | another 2xx | by its own result or error; uncertain without one, with two, or when places do not add up; where it begins a job: not known yet, uncertain without the job's id |
+//!
+//! A request that begins a job which another request fills holds no record: whatever it answers, nothing was applied.
+//! Then what is uncertain above is `retryable`, and a refusal is `batch_rejected`, whatever its status. What a job ended
+//! before it came to is `batch_rejected`, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +24,7 @@ use ledger::{Class, Outcome};
 use serde_json::Value;
 
 use super::{Answer, refusal};
+use crate::batch::Together;
 use crate::call::Call;
 use crate::connector::Connector;
 use crate::exchange::{Failure, Response};
@@ -51,12 +56,29 @@ impl Seats {
     }
 }
 
+/// In what stand those that were taken, those that were refused, and those that a job did not come to: one answer, or
+/// several.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Lists<'a> {
+    pub(super) results: Option<&'a Value>,
+    pub(super) errors: Option<&'a Value>,
+    pub(super) unprocessed: Option<&'a Value>,
+}
+
+impl<'a> Lists<'a> {
+    const fn of(body: Option<&'a Value>) -> Self {
+        Self { results: body, errors: body, unprocessed: None }
+    }
+}
+
 /// What an answer says about one record.
 #[derive(Clone, Copy)]
 enum Said<'a> {
     Nothing,
     Result(&'a Value),
     Error(&'a Value),
+    /// The job ended before it came to it.
+    Unprocessed,
     /// More than one thing.
     Contradiction,
 }
@@ -64,8 +86,34 @@ enum Said<'a> {
 impl Connector {
     /// Says what came of a batch of these writes, sent in this order. Total: any bytes have a meaning.
     #[must_use]
-    pub fn classify_batch(&self, calls: &[Call], answer: &Result<Response, Failure>, now: Wall) -> Verdicts {
-        let Some((first, plan)) = calls.first().and_then(|call| Some((call, self.batch_plan(call)?))) else {
+    pub fn classify_batch(
+        &self,
+        calls: &[Call],
+        form: Together,
+        answer: &Result<Response, Failure>,
+        now: Wall,
+    ) -> Verdicts {
+        let mut verdicts = self.judge_batch(calls, form, answer, now);
+        let plan = calls.first().and_then(|call| self.batch_plan(call, form));
+        let empty = plan.and_then(|plan| plan.job.as_ref()).is_some_and(|job| job.upload.is_some());
+        if empty && verdicts.job.is_none() {
+            // Nothing of them was sent.
+            for class in verdicts.each.iter_mut().chain([&mut verdicts.call]).map(|one| &mut one.class) {
+                *class = if *class == Class::Uncertain { Class::Retryable } else { *class };
+            }
+        }
+        verdicts
+    }
+
+    fn judge_batch(
+        &self,
+        calls: &[Call],
+        form: Together,
+        answer: &Result<Response, Failure>,
+        now: Wall,
+    ) -> Verdicts {
+        let plan = calls.first().and_then(|call| Some((call, self.batch_plan(call, form)?)));
+        let Some((first, plan)) = plan else {
             // What was sent may have been applied.
             let call = Outcome::because(Class::Uncertain, "the connector has no such batch any more");
             return Verdicts { job: None, each: vec![call.clone(); calls.len()], call };
@@ -95,7 +143,14 @@ impl Connector {
                     // It answered. That the answer says nothing of some is no illness; and under a key it may be a
                     // stored one.
                     call: Outcome::of(Class::Applied),
-                    each: self.each(plan, calls, &Seats::all(calls.len()), &whole, now),
+                    each: self.each(
+                        plan,
+                        calls,
+                        &Seats::all(calls.len()),
+                        &Lists::of(whole.json()),
+                        &whole,
+                        now,
+                    ),
                 },
             },
         };
@@ -139,15 +194,19 @@ impl Connector {
         plan: &BatchPlan,
         calls: &[Call],
         seats: &Seats,
+        lists: &Lists<'_>,
         answer: &Answer<'_>,
         now: Wall,
     ) -> Vec<Outcome> {
-        let said = self.correlate(plan, calls, seats, answer.json());
+        let said = self.correlate(plan, calls, seats, lists);
         let judge = |(call, said): (&Call, Said<'_>)| match said {
             Said::Result(result) => {
                 self.of_result(plan, call, &Answer::of_part(answer.response, result), now)
             }
             Said::Error(error) => self.of_error(plan, call, &Answer::of_part(answer.response, error), now),
+            Said::Unprocessed => {
+                Outcome::because(Class::BatchRejected, "its job ended before it came to this record")
+            }
             Said::Nothing => self.unsaid(answer, "the batch's answer says nothing of this record"),
             Said::Contradiction => {
                 self.unsaid(answer, "the batch's answer says more than one thing of this record")
@@ -182,10 +241,12 @@ impl Connector {
         plan: &BatchPlan,
         calls: &[Call],
         seats: &Seats,
-        body: Option<&'a Value>,
+        lists: &Lists<'a>,
     ) -> Vec<Said<'a>> {
-        let list = |path: &Option<Path>| -> Option<&'a Vec<Value>> { path.as_ref()?.find(body?)?.as_array() };
-        let (results, errors) = (list(&plan.results), list(&plan.errors));
+        let list = |path: &Option<Path>, body: Option<&'a Value>| path.as_ref()?.find(body?)?.as_array();
+        let (results, errors) = (list(&plan.results, lists.results), list(&plan.errors, lists.errors));
+        let none = if plan.results.is_some() { &plan.results } else { &plan.errors };
+        let unprocessed = list(none, lists.unprocessed);
         match &plan.correlate {
             Correlate::Position => match results {
                 Some(results) if results.len() == seats.of => {
@@ -201,9 +262,12 @@ impl Connector {
                 let mut echoes = Echoes { accounted: known.len() == calls.len(), ..Echoes::default() };
                 echoes.note(&known, results, result.as_ref(), Said::Result);
                 echoes.note(&known, errors, error.as_ref(), Said::Error);
+                let path = error.as_ref().or(result.as_ref());
+                echoes.note(&known, unprocessed, path, |_| Said::Unprocessed);
                 // Without a list of results, whoever is in no error was taken: where the list of errors is there, and
                 // each error is somebody's.
-                let all = body.filter(|_| plan.results.is_none() && errors.is_some() && echoes.accounted);
+                let missing = plan.results.is_none() && errors.is_some() && echoes.accounted;
+                let all = lists.results.filter(|_| missing);
                 let twice = |name: &str| sent.iter().flatten().filter(|other| *other == name).count() > 1;
                 let of = |name: &Option<String>| match name {
                     None => Said::Nothing,
@@ -252,7 +316,8 @@ fn of_each(plan: &BatchPlan, calls: &[Call], class: Class, status: u16) -> Class
     if calls.len() < 2 {
         return class;
     }
-    match (class, plan.rejects.contains(&status)) {
+    let empty = plan.job.as_ref().is_some_and(|job| job.upload.is_some());
+    match (class, empty || plan.rejects.contains(&status)) {
         (class, true) if is_definite(class) => Class::BatchRejected,
         (class, false) if is_definite(class) => Class::Uncertain,
         (Class::Locked | Class::Retryable, false) => Class::Uncertain,

@@ -84,6 +84,7 @@ impl Connector {
             }
         }
         outcome.token = expected.order.as_ref().and_then(|order| order.read(body));
+        outcome.version = expected.version.as_ref().and_then(|version| version.read(answer.response, body));
         outcome.created = created(expected, answer, body);
         outcome
     }
@@ -135,13 +136,15 @@ impl Connector {
         let mut outcome = Outcome::of(Class::Applied);
         outcome.external_id = Some(id);
         outcome.token = plan.order.as_ref().and_then(|order| order.read(found));
+        outcome.version = plan.version.as_ref().and_then(|version| version.read(answer.response, found));
         outcome
     }
 }
 
 fn created(plan: &AnswerPlan, answer: &Answer<'_>, body: &Value) -> Option<bool> {
     match plan.created.as_ref()? {
-        CreatedPlan::Path(path) => path.flag(body),
+        // In CSV all values are texts.
+        CreatedPlan::Path(path) => path.flag(body).or_else(|| path.find(body)?.as_str()?.parse().ok()),
         CreatedPlan::Status(status) => Some(answer.response.status == *status),
     }
 }

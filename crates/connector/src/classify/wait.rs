@@ -5,8 +5,9 @@ use std::time::Duration;
 use canonical::{Wall, jiff};
 use ledger::Wait;
 
+use super::Answer;
 use crate::exchange::Response;
-use crate::plan::WaitPlan;
+use crate::plan::{WaitPlan, item};
 use crate::source::WaitForm;
 
 /// The longest a `Retry-After` is believed when the manifest does not say.
@@ -14,11 +15,28 @@ const MAX: Duration = Duration::from_secs(3600);
 
 impl WaitPlan {
     /// The wait that the answer or the manifest states.
-    pub(crate) fn read(&self, response: &Response, now: Wall) -> Option<Wait> {
-        let header = self.header.as_deref().unwrap_or("retry-after");
-        let stated =
-            response.header(header).and_then(|text| read(self.form, text.trim(), said_at(response, now)));
+    pub(crate) fn read(&self, answer: &Answer<'_>, now: Wall) -> Option<Wait> {
+        let text = match &self.path {
+            Some(path) => answer.json().and_then(|body| path.text_at(body)),
+            None => self.said(answer.response).map(str::to_owned),
+        };
+        let stated = text.and_then(|text| read(self.form, text.trim(), said_at(answer.response, now)));
         stated.or(self.default).map(|wait| Wait::For(wait.min(self.max)))
+    }
+
+    /// The same, of headers alone.
+    pub(crate) fn read_header(&self, response: &Response, now: Wall) -> Option<Wait> {
+        let stated =
+            self.said(response).and_then(|text| read(self.form, text.trim(), said_at(response, now)));
+        stated.or(self.default).map(|wait| Wait::For(wait.min(self.max)))
+    }
+
+    fn said<'a>(&self, response: &'a Response) -> Option<&'a str> {
+        let header = response.header(self.header.as_deref().unwrap_or("retry-after"))?;
+        match &self.item {
+            Some(name) => item(header, name),
+            None => Some(header),
+        }
     }
 }
 
@@ -43,6 +61,9 @@ fn read(form: WaitForm, text: &str, now: Wall) -> Option<Duration> {
         },
         WaitForm::Seconds => number().map(Duration::from_secs_f64),
         WaitForm::Ms => number().map(|ms| Duration::from_secs_f64(ms / 1e3)),
+        WaitForm::Minutes => number().map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
+        WaitForm::Duration => text.parse::<jiff::SignedDuration>().ok()?.try_into().ok(),
+        WaitForm::DateTime => crate::moment::read_text(text).map(until),
         WaitForm::Epoch => text.parse::<i64>().ok()?.checked_mul(1_000_000).map(until),
         WaitForm::EpochMs => text.parse::<i64>().ok()?.checked_mul(1_000).map(until),
     }

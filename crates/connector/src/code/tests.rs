@@ -67,6 +67,7 @@ fn write(name: &str) -> Call {
         whole: fields,
         known: Arc::default(),
         expected: None,
+        version: None,
         intent: "int_1".to_owned(),
     })
 }

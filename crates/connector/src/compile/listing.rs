@@ -8,9 +8,8 @@ use canonical::Object;
 use serde_saphyr::Spanned;
 
 use super::Compiler;
-use crate::plan::{
-    CursorPlan, Kind, ObjectPlan, PagePlan, Parts, Pattern, PollPlan, RequestPlan, WebhookPlan,
-};
+use super::paging::fits;
+use crate::plan::{Kind, ObjectPlan, Parts, Pattern, PollPlan, RequestPlan, WebhookPlan};
 use crate::source::{
     Format, Handled, PageSource, PollSource, RequestSource, Sorting, TypeRule, WebhookSource,
 };
@@ -32,18 +31,13 @@ impl Compiler<'_> {
             let what = format!("objects.{object}.poll: a page of {} items gets nowhere", source.size);
             self.error(at, what, "pages overlap by one: use 2 or more");
         }
-        let fits = match source.sorting {
-            Sorting::Ascending => true,
-            Sorting::Descending => !matches!(source.page, PageSource::Offset { .. } | PageSource::Cursor(_)),
-            Sorting::Id => matches!(source.page, PageSource::AfterId { .. }),
-        };
-        if !fits {
+        if !fits(source.sorting, &source.page) {
             let at = source.request.path.referenced;
             self.error(
                 at,
                 format!("objects.{object}.poll: `page` does not go with `sorting: {}`", source.sorting.name()),
-                "ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, \
-                 `after_id`, `link` or `link_token`, id by `after_id`",
+                "ascending pages by `offset`, `number`, `after_id`, `token`, `link`, `link_header`, `link_token` or `cursor`, descending \
+                 by `token`, `number`, `after_id`, `link`, `link_header` or `link_token`, id by `after_id`",
             );
         }
         let step = match mark.granularity {
@@ -81,25 +75,7 @@ impl Compiler<'_> {
             lookback: if time { micros(lookback) } else { 0 },
             first: source.first.map(|span| micros(span.0)),
             sorting: source.sorting,
-            page: match &source.page {
-                PageSource::Token(path) => PagePlan::Token(self.path(path)),
-                PageSource::LinkToken { path, parameter } => {
-                    PagePlan::LinkToken { path: self.path(path), parameter: parameter.value.as_str().into() }
-                }
-                PageSource::Offset { more } => {
-                    PagePlan::Offset { more: more.as_ref().map(|path| self.path(path)) }
-                }
-                PageSource::AfterId { more } => {
-                    PagePlan::AfterId { more: more.as_ref().map(|path| self.path(path)) }
-                }
-                PageSource::Link(path) => PagePlan::Link { path: self.path(path), start },
-                PageSource::Cursor(cursor) => PagePlan::Cursor(Box::new(CursorPlan {
-                    start: self.start(object, &cursor.start),
-                    token: self.path(&cursor.token),
-                    more: self.path(&cursor.more),
-                })),
-                PageSource::None => PagePlan::None,
-            },
+            page: self.page(object, source, &start),
             size: usize::try_from(source.size).unwrap_or(usize::MAX),
             cap: source.cap.map(|cap| usize::try_from(cap).unwrap_or(usize::MAX)),
             events: source.events,
@@ -114,13 +90,15 @@ impl Compiler<'_> {
             return request;
         }
         let at = super::repeat::place(&source.request);
-        let goes_on = !matches!(source.page, PageSource::Link(_) | PageSource::None);
+        let goes_on =
+            !matches!(source.page, PageSource::Link(_) | PageSource::LinkHeader(_) | PageSource::None);
         let is_page = |one: &Source| *one == Source::Page;
         if goes_on && !request.mentions(Parts::All, &is_page) {
             let what = format!("objects.{object}.poll: nothing says which page is asked for");
             self.error(at, what, "put `{page}` where the vendor takes it, or choose `page: none`");
         }
-        let empty_first = !matches!(source.page, PageSource::Offset { .. } | PageSource::Cursor(_));
+        let empty_first =
+            !matches!(source.page, PageSource::Offset(_) | PageSource::Number(_) | PageSource::Cursor(_));
         if empty_first && request.rests_on(&is_page) {
             let what =
                 format!("objects.{object}.poll: the first page has no `{{page}}`, and the request needs one");
@@ -138,7 +116,7 @@ impl Compiler<'_> {
     }
 
     /// The request that gives a cursor's first token.
-    fn start(&mut self, object: &str, source: &RequestSource) -> RequestPlan {
+    pub(super) fn start(&mut self, object: &str, source: &RequestSource) -> RequestPlan {
         let before = self.faults;
         let request = self.request("list", source, Allowed::List);
         let at = super::repeat::place(source);
@@ -174,10 +152,15 @@ impl Compiler<'_> {
                 "add `hint: true`, so that each is fetched before it is believed",
             );
         }
+        if let Some(handshake) = &source.handshake
+            && let Some((what, hint)) = handshake.value.flaw()
+        {
+            self.error(handshake.referenced, format!("webhook.handshake.{what}"), hint);
+        }
         WebhookPlan {
             spec: WebhookSpec {
                 scheme: source.scheme.value.clone(),
-                handshake: source.handshake,
+                handshake: source.handshake.as_ref().map(|it| it.value.clone()).unwrap_or_default(),
                 ack: source.ack,
                 hint: source.hint,
                 blind: source.blind.clone(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
+use crate::batch::Together;
 use crate::plan::{FetchPlan, HeaderPlan, ObjectPlan, Parts, ProbePlan, RequestPlan, Shape, WritePlan};
 use crate::source::{FalseSource, ObjectSource, RequestSource, Serves, ShapeSource, WriteSource};
 use crate::spec::WriteSpec;
@@ -130,7 +131,9 @@ impl Compiler<'_> {
                     );
                 }
             }
-            writes.push(self.write(operation, write));
+            let plan = self.write(operation, write);
+            self.check_version(&source, write, &plan);
+            writes.push(plan);
         }
         self.values.clear();
         ObjectPlan {
@@ -192,6 +195,7 @@ impl Compiler<'_> {
                 .as_ref()
                 .map(|order| self.order(order))
                 .filter(|order| !order.moment.path.as_str().is_empty()),
+            version: self.version(source.version.as_ref()),
             deleted: source
                 .deleted
                 .as_ref()
@@ -231,13 +235,15 @@ impl Compiler<'_> {
             empty: probe.answer.empty.as_ref().map(|path| self.path(path)),
             id: self.path(&probe.answer.id),
             order: probe.answer.order.as_ref().map(|order| self.order(order)),
+            version: self.version(probe.answer.version.as_ref()),
         });
         let class = source.idempotency.value.class();
         // What could not be read says nothing of what it would have meant.
         if self.faults == before {
             self.check_repeat(name, source, &request, probe.as_ref());
         }
-        let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch));
+        let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch, Together::Batch));
+        let bulk = source.bulk.as_ref().map(|bulk| self.batch(name, source, bulk, Together::Bulk));
         let keyed = matches!(class, IdempotencyClass::NativeKey { .. } | IdempotencyClass::Upsert);
         let spec = WriteSpec {
             name: Arc::from(name),
@@ -245,8 +251,10 @@ impl Compiler<'_> {
             partial: source.partial,
             probe: probe.is_some(),
             linked: request.needs_id(),
+            versioned: request.names_version()
+                || batch.as_ref().is_some_and(|(_, plan)| plan.record.names_version()),
             names: source.answer.id.is_some()
-                && source.batch.as_ref().is_none_or(|batch| batch.answer.id.is_some()),
+                && source.batch.iter().chain(&source.bulk).all(|batch| batch.answer.id.is_some()),
             by_key: match (&class, &probe) {
                 (_, Some(probe)) => probe.request.names_key(),
                 (IdempotencyClass::Upsert, None) => request.names_key(),
@@ -260,6 +268,7 @@ impl Compiler<'_> {
             charge: request.charge.clone(),
             safe: source.safe.unwrap_or(keyed),
             batch: batch.as_ref().and_then(|(spec, _)| spec.clone()),
+            bulk: bulk.as_ref().and_then(|(spec, _)| spec.clone()),
             serial_by: source.serial_by.as_ref().and_then(|path| self.serial_by(path)),
         };
         WritePlan {
@@ -275,6 +284,7 @@ impl Compiler<'_> {
             probe,
             errors: self.rules(&source.errors),
             batch: batch.map(|(_, plan)| plan),
+            bulk: bulk.map(|(_, plan)| plan),
         }
     }
 }

@@ -39,7 +39,10 @@ impl Compiler<'_> {
         for (name, way) in &source.auth {
             let at = way.referenced;
             match &way.value {
-                AuthKind::None | AuthKind::Bearer { .. } | AuthKind::Oauth1 { .. } => {}
+                AuthKind::None
+                | AuthKind::Bearer { .. }
+                | AuthKind::Query { .. }
+                | AuthKind::Oauth1 { .. } => {}
                 AuthKind::Basic { user, user_secret, .. } if user.is_none() && user_secret.is_none() => {
                     self.error(
                         at,

@@ -9,10 +9,11 @@ use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
 use crate::body::Node;
+use crate::csv::CsvBody;
 use crate::exchange::Credential;
 use crate::graphql::{self, Mismatch};
 use crate::plan::{BodyPlan, Pair, RequestPlan};
-use crate::source::{BindSource, GraphQlSource, Method, RequestSource, SqlSource, Tree};
+use crate::source::{BindSource, CsvSource, GraphQlSource, LineEnd, Method, RequestSource, SqlSource, Tree};
 use crate::spec::Charge;
 use crate::statement::{Bind, Statement};
 use crate::template::{Allowed, Environment, Place, Template};
@@ -39,6 +40,7 @@ impl Compiler<'_> {
         let path = self.template(&source.path, Place::Path, allowed);
         let written = source.path.value.strip_prefix("odata:").unwrap_or(&source.path.value);
         self.check_path(source, written, &path);
+        self.check_query(source);
         let pairs = |compiler: &mut Self, from: &BTreeMap<String, Spanned<String>>, place| {
             from.iter().map(|(name, value)| compiler.pair(name, value, place, allowed)).collect::<Vec<_>>()
         };
@@ -75,7 +77,8 @@ impl Compiler<'_> {
             && source.json.is_none()
             && source.form.is_none()
             && source.xml.is_none()
-            && source.graphql.is_none();
+            && source.graphql.is_none()
+            && source.csv.is_none();
         let at = sql.statement.referenced;
         if !plain {
             let hint = "remove `method`, `path`, `query`, `headers`, `json` and `form`";
@@ -143,16 +146,24 @@ impl Compiler<'_> {
             source.form.as_ref().map(|body| body.referenced),
             source.xml.as_ref().map(|body| body.referenced),
             source.graphql.as_ref().map(|body| body.referenced),
+            source.csv.as_ref().map(|body| body.referenced),
         ];
         let mut written = places.into_iter().flatten();
         let Some(first) = written.next() else { return BodyPlan::None };
         if let Some(other) = written.next() {
-            self.error(other, "a request has one body: `json`, `form`, `xml` or `graphql`", "remove one");
+            self.error(
+                other,
+                "a request has one body: `json`, `form`, `xml`, `graphql` or `csv`",
+                "remove one",
+            );
         }
         if source.method == Method::Get {
             self.error(first, "a GET has no body", "put the values into `query`");
         }
         let content_type = |usual: &str| source.content_type.as_deref().unwrap_or(usual).into();
+        if let Some(csv) = &source.csv {
+            return self.csv(csv, allowed);
+        }
         match (&source.json, &source.form, &source.xml, &source.graphql) {
             (Some(json), ..) => {
                 let content_type = content_type("application/json");
@@ -163,6 +174,21 @@ impl Compiler<'_> {
             (_, _, _, Some(graphql)) => self.graphql(graphql, allowed),
             (None, None, None, None) => BodyPlan::None,
         }
+    }
+
+    fn csv(&mut self, source: &Spanned<CsvSource>, allowed: Allowed) -> BodyPlan {
+        if allowed != Allowed::Job {
+            self.error(
+                source.referenced,
+                "`csv` is the records of a job",
+                "only the `upload` of a `job` has it; write `json` or `form` here",
+            );
+        }
+        let source = &source.value;
+        BodyPlan::Csv(CsvBody {
+            null: source.null_as.as_str().into(),
+            crlf: source.line_end == LineEnd::Crlf,
+        })
     }
 
     fn xml(&mut self, body: &Spanned<Tree>, content_type: Box<str>, allowed: Allowed) -> BodyPlan {

@@ -59,8 +59,18 @@ impl Compiler<'_> {
     }
 
     pub(super) fn wait(&mut self, wait: &WaitSource) -> WaitPlan {
+        if let (Some(path), true) = (&wait.path, wait.header.is_some() || wait.item.is_some()) {
+            let what = "a wait stands in a header or in the body, and `header` or `item` is beside `path`";
+            self.error(
+                path.referenced,
+                what,
+                "write two rules, the one that the vendor uses more often first",
+            );
+        }
         WaitPlan {
             header: wait.header.as_ref().map(|name| name.to_ascii_lowercase().into()),
+            path: wait.path.as_ref().map(|path| self.path(path)),
+            item: wait.item.as_deref().map(Into::into),
             form: wait.form,
             default: wait.default.map(|span| span.0),
             max: wait.max.map_or(WAIT_MAX, |span| span.0),
@@ -124,6 +134,7 @@ impl Compiler<'_> {
                 IdFrom::Known(text) => IdPlan::Known(self.template(text, Place::Json, Allowed::Write)),
             }),
             order: source.order.as_ref().map(|order| self.order(order)),
+            version: self.version(source.version.as_ref()),
             created: source.created.as_ref().map(|from| match from {
                 CreatedFrom::Path(path) => CreatedPlan::Path(self.path(path)),
                 CreatedFrom::Status(status) => CreatedPlan::Status(*status),

@@ -53,6 +53,7 @@ fn write_of(fields: Value) -> Call {
     let Value::Object(fields) = fields else { panic!("fields are an object") };
     let fields = Arc::new(fields);
     Call::Write(Write {
+        version: None,
         object: Object::new("people").unwrap(),
         operation: "put".to_owned(),
         key: "rec_1".to_owned(),

@@ -128,6 +128,7 @@ impl Resource {
             fields,
             known: std::sync::Arc::default(),
             expected: None,
+            version: None,
             intent: crate::fixture::intent(),
         }
     }

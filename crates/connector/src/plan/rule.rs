@@ -85,6 +85,8 @@ impl ExistingPlan {
 #[derive(Debug, Clone)]
 pub(crate) struct WaitPlan {
     pub(crate) header: Option<Box<str>>,
+    pub(crate) path: Option<Path>,
+    pub(crate) item: Option<Box<str>>,
     pub(crate) form: WaitForm,
     pub(crate) default: Option<Duration>,
     pub(crate) max: Duration,

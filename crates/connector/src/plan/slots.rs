@@ -41,7 +41,7 @@ impl RequestPlan {
         match &self.body {
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => Some(node),
             BodyPlan::GraphQl { variables, .. } => Some(variables),
-            BodyPlan::None | BodyPlan::Sql(_) => None,
+            BodyPlan::None | BodyPlan::Sql(_) | BodyPlan::Csv(_) => None,
         }
     }
 }

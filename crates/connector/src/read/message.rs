@@ -35,6 +35,7 @@ impl WebhookPlan {
             external_id,
             seen,
             order,
+            version: None,
             changed_at,
             event_id: self.event_id(message),
             occurred_at: self.occurred_at.as_ref().and_then(|moment| moment.read(message)).map(Wall),
@@ -201,6 +202,7 @@ pub(super) fn cloud_event(rules: &[Kind], event: &CloudEvent) -> Result<Option<O
             Seen::Hint => None,
             _ => sequence.or(time).map(OrderToken),
         },
+        version: None,
         seen,
         // Unique together (CloudEvents 1.0, section 3.1.1).
         event_id: Some(format!("{}#{}", event.source, event.id)),

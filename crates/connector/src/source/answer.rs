@@ -18,6 +18,9 @@ pub(crate) struct AnswerSource {
     /// The version it now has.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// The opaque version it now has, such as an `ETag`: `{version}` of the next write.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
     /// Whether it was made anew.
     #[serde(default)]
     pub(crate) created: Option<CreatedFrom>,
@@ -39,6 +42,16 @@ pub(crate) enum IdFrom {
     Header(String),
     /// It is known before: a template over the call.
     Known(Spanned<String>),
+}
+
+/// Where an opaque version stands.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum VersionFrom {
+    /// A place in the body; of a shape, inside the object.
+    Path(Spanned<String>),
+    /// A header: of a shape, in the answer to `fetch`.
+    Header(Spanned<String>),
 }
 
 /// How an answer says that it made a new object.
@@ -74,6 +87,9 @@ pub(crate) struct ProbeAnswer {
     /// The version, inside what was found.
     #[serde(default)]
     pub(crate) order: Option<OrderSource>,
+    /// The opaque version: inside what was found, or a header of the answer.
+    #[serde(default)]
+    pub(crate) version: Option<VersionFrom>,
 }
 
 /// Where refusals keep their parts; the first path that holds something counts.
@@ -174,10 +190,17 @@ pub(crate) struct ExistingSource {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitSource {
-    /// The header that says it.
+    /// The header that says it; `retry-after` where neither it nor `path` is named.
     #[serde(default)]
     pub(crate) header: Option<String>,
-    /// How the header says it.
+    /// The place in the body that says it.
+    #[serde(default)]
+    pub(crate) path: Option<Spanned<String>>,
+    /// The header is a list such as `"default";r=50;t=30` or `limit=100, reset=30`: the entry that says it. Of several
+    /// named lists `daily;t` is the entry `t` of the one called `daily`.
+    #[serde(default)]
+    pub(crate) item: Option<String>,
+    /// How it is written there.
     #[serde(default)]
     pub(crate) form: WaitForm,
     /// When nothing says it.
@@ -203,6 +226,12 @@ pub(crate) enum WaitForm {
     Epoch,
     /// Milliseconds since 1970.
     EpochMs,
+    /// Minutes, with or without fraction.
+    Minutes,
+    /// A number with its unit, or several: `30s`, `1m30s`, `500ms`, `PT30S`.
+    Duration,
+    /// A moment as RFC 3339 has it.
+    DateTime,
 }
 
 /// Why there is no answer.

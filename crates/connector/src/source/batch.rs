@@ -1,4 +1,6 @@
-//! How several records of one operation go in one request, and how each gets its own answer.
+//! How several records of one operation go in one request or job, and how each gets its own answer.
+
+use std::collections::BTreeMap;
 
 use ledger::Lane;
 use serde::Deserialize;
@@ -41,7 +43,7 @@ pub(crate) struct BatchSource {
     /// A 2xx in which this holds is no success: the whole was refused, as with another status.
     #[serde(default)]
     pub(crate) refused: Option<BodyTest>,
-    /// The request only begins a job at the vendor; what came of each record is read when that is done.
+    /// Of `bulk`: the request only begins a job at the vendor; what came of each record is read when that is done.
     #[serde(default)]
     pub(crate) job: Option<JobSource>,
 }
@@ -50,7 +52,7 @@ pub(crate) struct BatchSource {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobSource {
-    /// Fewer records go each alone.
+    /// Fewer records go in batches, or each alone.
     #[serde(default = "records_min_default")]
     pub(crate) records_min: u32,
     /// Only what is on these lanes goes this way.
@@ -58,11 +60,23 @@ pub(crate) struct JobSource {
     pub(crate) lanes: Vec<Lane>,
     /// The job's id in the answer to the request.
     pub(crate) id: Spanned<String>,
+    /// What fills it, as CSV; absent: the request that begins it holds the records.
+    #[serde(default)]
+    pub(crate) upload: Option<RequestSource>,
+    /// Says that it is filled. Before that the vendor works on nothing of it.
+    #[serde(default)]
+    pub(crate) close: Option<RequestSource>,
+    /// Gives it up.
+    #[serde(default)]
+    pub(crate) abort: Option<RequestSource>,
     /// How it is asked how the job stands.
     pub(crate) status: StatusSource,
-    /// Between two looks.
+    /// Between the begin and the first look, and between two looks.
     #[serde(default = "every_default")]
     pub(crate) every: Span,
+    /// The time between two looks doubles up to this one; absent: it stays the same.
+    #[serde(default)]
+    pub(crate) every_max: Option<Span>,
     /// No job works longer than that.
     pub(crate) lasts_max: Span,
     /// Jobs of this operation at once.
@@ -71,6 +85,54 @@ pub(crate) struct JobSource {
     /// Where what came of each is read; absent: in the last answer about its state.
     #[serde(default)]
     pub(crate) results: Option<RequestSource>,
+    /// Where those are read that were refused; absent: in the same answer.
+    #[serde(default)]
+    pub(crate) errors: Option<RequestSource>,
+    /// Where those are read that the job did not come to before it ended: nothing of them was applied.
+    #[serde(default)]
+    pub(crate) unprocessed: Option<RequestSource>,
+    /// These answers are CSV.
+    #[serde(default)]
+    pub(crate) csv: Option<CsvAnswerSource>,
+}
+
+/// Answers that are CSV: a list of tables, with the first line as their keys and texts as values.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CsvAnswerSource {
+    /// Columns that hold several things, and how they are told apart.
+    #[serde(default)]
+    pub(crate) split: BTreeMap<String, SplitSource>,
+}
+
+/// A column that holds several things.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SplitSource {
+    /// What stands between them.
+    pub(crate) at: String,
+    /// What they are called, in their order; the last one is all that is left.
+    pub(crate) into: Vec<String>,
+}
+
+/// A body of CSV that holds a job's records: the first line names the columns.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CsvSource {
+    /// What stands for null, and for an empty text, which CSV can't tell from what is not there.
+    pub(crate) null_as: String,
+    /// How lines end.
+    #[serde(default)]
+    pub(crate) line_end: LineEnd,
+}
+
+/// How lines of CSV end.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LineEnd {
+    #[default]
+    Lf,
+    Crlf,
 }
 
 /// How a job stands.
@@ -80,6 +142,9 @@ pub(crate) struct StatusSource {
     pub(crate) request: RequestSource,
     /// Where its state stands in the answer. What is in none of these lists still runs.
     pub(crate) state: Spanned<String>,
+    /// It waits to be closed.
+    #[serde(default)]
+    pub(crate) open: Vec<String>,
     /// Over: what came of each can be read.
     pub(crate) done: Vec<String>,
     /// Refused whole: nothing of it was applied.

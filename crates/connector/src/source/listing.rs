@@ -6,7 +6,7 @@ use canonical::Object;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{BodyTest, HandshakeSource, RequestSource, SchemeSource};
+use super::{BodyTest, HandshakeSource, PageSource, RequestSource, SchemeSource};
 use crate::moment::{Form, Span, Unit};
 use crate::spec::Deletes;
 
@@ -124,54 +124,13 @@ impl Sorting {
     }
 }
 
-/// How a listing goes on. `more`: while something (but not `false`) stands at that place of the answer; without it,
-/// while pages are full.
-#[derive(Deserialize, Debug, Clone)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum PageSource {
-    /// The answer holds a token.
-    Token(Spanned<String>),
-    /// The answer holds the address of the next page, and a parameter of that is the token.
-    LinkToken { path: Spanned<String>, parameter: Spanned<String> },
-    /// Items to pass.
-    Offset {
-        #[serde(default)]
-        more: Option<Spanned<String>>,
-    },
-    /// The id of the last item.
-    AfterId {
-        #[serde(default)]
-        more: Option<Spanned<String>>,
-    },
-    /// The answer holds the address of the next page, absolute or from the host on. Its path and query are asked as they are;
-    /// it must lie below what stands before the first slot of the request's path.
-    Link(Spanned<String>),
-    /// The vendor's own cursor, which a first request gives for the bound and each page then carries on. It keeps the place
-    /// by itself: no page asks anew.
-    Cursor(Box<CursorSource>),
-    /// One page is all there is.
-    None,
-}
-
-/// A cursor of the vendor's.
-#[derive(Deserialize, Debug, Clone)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CursorSource {
-    /// The request that gives the first token.
-    pub(crate) start: RequestSource,
-    /// Where the token stands, in its answer and in each page.
-    pub(crate) token: Spanned<String>,
-    /// More follows while something (but not `false`) stands there, even behind an empty page.
-    pub(crate) more: Spanned<String>,
-}
-
 /// How the system pushes changes.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebhookSource {
     pub(crate) scheme: SchemeSource,
     #[serde(default)]
-    pub(crate) handshake: HandshakeSource,
+    pub(crate) handshake: Option<HandshakeSource>,
     /// The status that says "durable".
     #[serde(default = "ack_default")]
     pub(crate) ack: u16,

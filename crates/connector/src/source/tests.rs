@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use guard::signature::{Preset, Scheme};
+use guard::signature::{Algorithm, Encoding, Preset, Scheme, Separator};
 use ledger::{Class, Lane};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::{
     AnswerSource, BatchAnswer, BodyTest, CallKind, CreatedFrom, ExistingSource, HeaderTest, IdFrom,
-    ProbeAnswer, RefusalSource, RuleSource, Transport, WaitForm, WaitSource, When,
+    ProbeAnswer, RefusalSource, RuleSource, Transport, VersionFrom, WaitForm, WaitSource, When,
 };
-use super::batch::{BatchSource, CorrelateSource, EchoSource, JobSource, StatusSource};
+use super::batch::{
+    BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, EchoSource, JobSource, LineEnd, SplitSource,
+    StatusSource,
+};
 use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
 use super::idempotency::{ClassName, ReplayedSource};
 use super::listing::{
-    CursorSource, Format, Handled, MarkSource, MomentSource, OrderSource, PageSource, PollSource, Sorting,
-    TypeRule, WebhookSource,
+    Format, Handled, MarkSource, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
 };
+use super::paging::{CursorSource, EndSource, LinkHeaderSource, NumberSource, PageSource};
 use super::scope::ScopesSource;
 use super::{
     Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
@@ -26,11 +29,12 @@ use super::{
     ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
+use crate::handshake::{Echo, Handshake};
 use crate::moment::{Form, Unit};
 use crate::proof::{
     Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
 };
-use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, Handshake, SignatureMethod};
+use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, SignatureMethod};
 use crate::typed::Typed;
 
 type Names = BTreeSet<String>;
@@ -112,6 +116,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("wait", keys::<WaitSource>()),
         ("batch", keys::<BatchSource>()),
         ("job", keys::<JobSource>()),
+        ("csv", keys::<CsvSource>()),
+        ("csv_answer", keys::<CsvAnswerSource>()),
+        ("split", keys::<SplitSource>()),
         ("status", keys::<StatusSource>()),
         ("echo", keys::<EchoSource>()),
         ("moment", keys::<MomentSource>()),
@@ -119,9 +126,13 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
         ("cursor", keys::<CursorSource>()),
+        ("page_end", keys::<EndSource>()),
+        ("page_number", keys::<NumberSource>()),
+        ("link_header", keys::<LinkHeaderSource>()),
         ("describe", keys::<DescribeSource>()),
         ("values", keys::<ValuesSource>()),
         ("webhook", keys::<WebhookSource>()),
+        ("handshake_echo", keys::<Echo>()),
         ("type_rule", keys::<TypeRule>()),
         ("assertion", keys::<Assertion>()),
         ("signing", keys::<Signing>()),
@@ -155,6 +166,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),
         ("created_from", words::<CreatedFrom>()),
+        ("version_from", words::<VersionFrom>()),
         ("wait_form", words::<WaitForm>()),
         ("transport", words::<Transport>()),
         ("call_kind", words::<CallKind>()),
@@ -168,8 +180,12 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("typed", words::<Typed>()),
         ("scheme", words::<Scheme>()),
         ("preset", words::<Preset>()),
+        ("algorithm", words::<Algorithm>()),
+        ("encoding", words::<Encoding>()),
+        ("separator", words::<Separator>()),
         ("class", words::<Class>()),
         ("lane", words::<Lane>()),
+        ("line_end", words::<LineEnd>()),
     ] {
         assert_eq!(published(&schema, name), known, "{name}");
     }

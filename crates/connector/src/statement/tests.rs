@@ -42,6 +42,7 @@ fn bound(manifest: &Manifest, tables: &Value) -> Result<Connector, Vec<crate::Ma
 fn rendered(connector: &Connector, object: &str, fields: &Value) -> Result<Value, String> {
     let fields: Arc<Fields> = Arc::new(fields.as_object().unwrap().clone());
     let write = Write {
+        version: None,
         object: canonical::Object::new(object).unwrap(),
         operation: "put".to_owned(),
         key: "rec_1".to_owned(),

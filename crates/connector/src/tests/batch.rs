@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use canonical::{Fields, Object, Wall};
 use serde_json::{Value, json};
 
-use crate::{Call, Connector, Manifest, Part, Response, Write};
+use crate::{Call, Connector, Manifest, Part, Response, Together, Write};
 
 const NOW: Wall = Wall(1_795_348_800_000_000);
 
@@ -66,6 +66,7 @@ fn refused(class: &str, batch: &str) -> Vec<String> {
 fn write(number: u32, name: &str) -> Call {
     let fields: Fields = [("name".to_owned(), json!(name))].into_iter().collect();
     Call::Write(Write {
+        version: None,
         object: Object::new("things").unwrap(),
         operation: "put".to_owned(),
         key: format!("rec_{number}"),
@@ -85,7 +86,7 @@ fn three() -> Vec<Call> {
 fn said(connector: &Connector, status: u16, body: &Value) -> (String, Vec<(String, Option<String>)>) {
     let answer =
         Response { status, headers: vec![("x-left".into(), "4".into())], body: body.to_string().into() };
-    let verdicts = connector.classify_batch(&three(), &Ok(answer), NOW);
+    let verdicts = connector.classify_batch(&three(), Together::Batch, &Ok(answer), NOW);
     // Every batch adds up.
     assert_eq!(verdicts.each.len(), 3);
     assert_eq!(verdicts.call.remaining, Some(("calls".to_owned(), 4, None)));
@@ -100,7 +101,8 @@ fn classes(connector: &Connector, status: u16, body: &Value) -> Vec<String> {
 #[test]
 fn parts_make_the_request_in_their_order_and_only_with_their_like() {
     let connector = bound("upsert", POSITION);
-    let parts: Vec<Part> = three().iter().map(|call| connector.render_part(call, "int_b").unwrap()).collect();
+    let parts: Vec<Part> =
+        three().iter().map(|call| connector.render_part(call, "int_b", Together::Batch).unwrap()).collect();
     let request = Part::join(&parts).unwrap();
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/things/batch"));
     assert!(request.headers.contains(&("x-batch".to_owned(), "int_b".to_owned())));
@@ -114,7 +116,7 @@ fn parts_make_the_request_in_their_order_and_only_with_their_like() {
     // A part by itself is a batch of one.
     let one = Part::join(&kept[1..2]).unwrap();
     assert_eq!(one.body, br#"{"all":[{"mark":"rec_2","name":"Bob Baker"}],"or":"none"}"#);
-    let other = connector.render_part(&write(4, "Dot"), "int_c").unwrap();
+    let other = connector.render_part(&write(4, "Dot"), "int_c", Together::Batch).unwrap();
     assert_eq!(Part::join(&[kept[0].clone(), other]), None);
     assert_eq!(Part::join(&[]), None);
     assert_eq!(Part::from_bytes(b"{}"), None);
@@ -126,8 +128,8 @@ fn one_record_that_cannot_be_rendered_is_no_other_ones() {
     let connector = bound("upsert", POSITION);
     let Call::Write(nameless) = write(2, "x") else { unreachable!() };
     let nameless = Call::Write(Write { fields: Fields::new().into(), ..nameless });
-    assert!(connector.render_part(&write(1, "Ann"), "int_b").is_ok());
-    let error = connector.render_part(&nameless, "int_b").unwrap_err();
+    assert!(connector.render_part(&write(1, "Ann"), "int_b", Together::Batch).is_ok());
+    let error = connector.render_part(&nameless, "int_b", Together::Batch).unwrap_err();
     assert!(error.to_string().contains("fields.name") && error.to_string().contains("a record"), "{error}");
 }
 
@@ -200,7 +202,12 @@ fn equal_echoes_tell_of_neither() {
     let calls = vec![write(1, "Ann"), write(1, "Ann again"), write(2, "Bob")];
     let said = |body: Value| -> Vec<&'static str> {
         let answer = Response { status: 200, headers: Vec::new(), body: body.to_string().into() };
-        connector.classify_batch(&calls, &Ok(answer), NOW).each.iter().map(|one| one.class.name()).collect()
+        connector
+            .classify_batch(&calls, Together::Batch, &Ok(answer), NOW)
+            .each
+            .iter()
+            .map(|one| one.class.name())
+            .collect()
     };
     assert_eq!(said(json!({"errors": [{"marks": "rec_1"}]})), ["uncertain"; 3]);
     assert_eq!(said(json!({"errors": []})), ["uncertain"; 3]);
@@ -216,7 +223,7 @@ fn what_is_not_understood_any_more_is_uncertain() {
     };
     let calls: Vec<Call> = three().into_iter().map(gone).collect();
     let answer = Response { status: 200, headers: Vec::new(), body: b"[]".to_vec() };
-    for outcome in bound("upsert", POSITION).classify_batch(&calls, &Ok(answer), NOW).each {
+    for outcome in bound("upsert", POSITION).classify_batch(&calls, Together::Batch, &Ok(answer), NOW).each {
         assert_eq!(outcome.class.name(), "uncertain");
     }
 }
@@ -252,8 +259,12 @@ fn i3_only_a_declared_refusal_means_that_nothing_was_applied() {
         assert_eq!(classes(&connector, 423, &json!({})), [told; 3], "{class} {rejects}");
     }
     // Alone it is what the refusal says.
-    let one =
-        connector.classify_batch(&three()[..1], &Ok(Response { status: 400, ..Response::default() }), NOW);
+    let one = connector.classify_batch(
+        &three()[..1],
+        Together::Batch,
+        &Ok(Response { status: 400, ..Response::default() }),
+        NOW,
+    );
     assert_eq!(one.each[0].class.name(), "validation");
 }
 
@@ -263,7 +274,7 @@ fn an_answer_that_a_batch_was_given_before_says_so_of_each() {
     let replayed = |class: &str, status: u16, header: &str| {
         let headers = vec![(header.to_owned(), "true".to_owned())];
         let answer = Response { status, headers, body: json!([{"id": 1}]).to_string().into() };
-        let verdicts = bound(class, POSITION).classify_batch(&three(), &Ok(answer), NOW);
+        let verdicts = bound(class, POSITION).classify_batch(&three(), Together::Batch, &Ok(answer), NOW);
         let mut each = verdicts.each.iter().map(|outcome| outcome.replayed);
         assert!(each.all(|each| each == verdicts.call.replayed), "{verdicts:?}");
         verdicts.call.replayed
@@ -280,7 +291,7 @@ fn i15_what_is_said_of_all_shows_a_value_of_none() {
     let connector = Manifest::parse("toy.yaml", &yaml).unwrap().with_parameters(&BTreeMap::new()).unwrap();
     let body = json!({"message": "Bob Baker clashes with Cid Cook", "code": "Bob_Baker"});
     let answer = Response { status: 400, headers: Vec::new(), body: body.to_string().into() };
-    for outcome in connector.classify_batch(&three(), &Ok(answer), NOW).each {
+    for outcome in connector.classify_batch(&three(), Together::Batch, &Ok(answer), NOW).each {
         assert_eq!(outcome.refusal.message, "[value] clashes with [value]");
     }
 }
@@ -292,7 +303,7 @@ fn mistakes_in_a_batch_are_named() {
             "upsert",
             "records_max: 3",
             "records_max: 1",
-            "`put.batch`: `records_max` is 1; a batch has two records or more; leave `batch` out where each goes alone",
+            "`put.batch`: `records_max` is 1; a batch has two records or more; leave it out where each goes alone",
         ),
         (
             "upsert",

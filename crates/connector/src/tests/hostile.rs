@@ -76,6 +76,7 @@ fn write(key: &str, id: &str, text: &str) -> Write {
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     Write {
+        version: None,
         object: object("things"),
         operation: String::new(),
         key: key.to_owned(),

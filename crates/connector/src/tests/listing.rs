@@ -32,6 +32,11 @@ enum Kind {
     AscendingLinkToken,
     /// …or by that token alone.
     AscendingToken,
+    /// …or by such addresses in a `Link` header.
+    AscendingLinkHeader,
+    /// …or by pages with numbers; whether there are more is told by full pages, or by a flag.
+    AscendingByNumber,
+    AscendingByNumberUntilDone,
     ById,
     /// The log of changes, by the vendor's own cursor, which is a place in it.
     ByCursor,
@@ -48,6 +53,9 @@ impl Kind {
                 ("ascending", "{link_token: {path: links.next, parameter: 'page[cursor]'}}", true)
             }
             Self::AscendingToken => ("ascending", "{token: token}", true),
+            Self::AscendingLinkHeader => ("ascending", "{link_header: {}}", false),
+            Self::AscendingByNumber => ("ascending", "{number: {first: 0}}", false),
+            Self::AscendingByNumberUntilDone => ("ascending", "{number: {done: done}}", true),
             Self::ById => ("id", "{after_id: {}}", false),
             Self::ByCursor => (
                 "ascending",
@@ -74,13 +82,13 @@ impl Kind {
             .objects
             .iter()
             .filter(|(id, (at, _))| match self {
-                Self::AscendingExclusive => *at > since,
+                Self::AscendingExclusive | Self::AscendingByNumberUntilDone => *at > since,
                 Self::AscendingLinkToken | Self::AscendingToken => {
                     *at > since && (*at, i64::try_from(**id).unwrap()) > token
                 }
                 Self::ById => *at >= since && **id > page,
                 Self::AscendingById => *at > since || (*at == since && **id > page),
-                Self::AscendingByLink => *at >= since && place(*at, **id) > page,
+                Self::AscendingByLink | Self::AscendingLinkHeader => *at >= since && place(*at, **id) > page,
                 _ => *at >= since,
             })
             .map(|(id, (at, n))| (*id, *at, *n))
@@ -89,10 +97,17 @@ impl Kind {
             found.sort_by_key(|(id, at, _)| (*at, *id));
         }
         let by_offset = matches!(self, Self::Ascending | Self::AscendingExclusive);
-        let skip = if by_offset { usize::try_from(page).unwrap() } else { 0 };
+        let skip = usize::try_from(match self {
+            Self::AscendingByNumber => page * 3,
+            Self::AscendingByNumberUntilDone => (page - 1) * 3,
+            _ if by_offset => page,
+            _ => 0,
+        })
+        .unwrap();
         let items: Vec<Value> =
             found.iter().skip(skip).take(3).map(|(id, at, n)| json!({"id": id, "at": at, "n": n})).collect();
-        let mut body = json!({ "items": items });
+        let mut body = json!({ "items": items, "done": found.len() <= skip + 3 });
+        let mut link = None;
         if let (Some((id, at, _)), true) = (found.get(2), found.len() > 3) {
             let page = place(*at, *id);
             match self {
@@ -103,11 +118,18 @@ impl Kind {
                     let next = format!("https://x.test/things?size=3&page%5Bcursor%5D={at}%2F{id}");
                     body["links"] = json!({ "next": next });
                 }
+                Self::AscendingLinkHeader => {
+                    link = Some(format!(
+                        "</things>; rel=first, <https://x.test/things?since={since}&page={page}>; title=\"a, b\"; rel=\"last next\""
+                    ));
+                }
                 Self::AscendingToken => body["token"] = json!(format!("{at}/{id}")),
                 _ => {}
             }
         }
-        vendor.answer(&body)
+        let mut response = vendor.answer(&body);
+        response.headers.extend(link.map(|link| ("link".to_owned(), link)));
+        response
     }
 }
 
@@ -269,7 +291,8 @@ proptest! {
         kind in prop_oneof![
             Just(Kind::Ascending), Just(Kind::AscendingExclusive), Just(Kind::AscendingById),
             Just(Kind::AscendingByLink), Just(Kind::AscendingLinkToken), Just(Kind::AscendingToken),
-            Just(Kind::ById), Just(Kind::ByCursor)
+            Just(Kind::ById), Just(Kind::ByCursor), Just(Kind::AscendingLinkHeader), Just(Kind::AscendingByNumber),
+            Just(Kind::AscendingByNumberUntilDone)
         ],
         before in proptest::collection::vec((1_u64..24, prop_oneof![3 => Just(0_i64), 1 => 1_i64..4]), 0..30),
         during in proptest::collection::vec(changes(), 0..20),
@@ -315,4 +338,95 @@ fn a_next_page_without_its_token_is_no_end() {
     // Relative, and unescaped.
     assert_eq!(read("?page[cursor]=a%2Fb"), Ok(true));
     assert_eq!(read(""), Ok(false));
+}
+
+#[test]
+fn a_page_that_moved_under_its_numbers_is_read_again() {
+    let manifest = Manifest::parse("model", &Kind::AscendingByNumber.manifest()).unwrap();
+    let connector = manifest.with_parameters(&BTreeMap::new()).unwrap();
+    let item = |id: u64| json!({"id": id, "at": START_S, "n": 1});
+    let mut cursor = Cursor::default();
+    let mut asked = Vec::new();
+    // Seven of one second, in pages of three. While the second page is asked for, object 1 goes elsewhere: 4 is now on the
+    // first page, and would never be seen.
+    let pages: [(u64, &[u64]); 9] = [
+        (0, &[1, 2, 3]),
+        (0, &[1, 2, 3]),
+        (1, &[5, 6, 7]),
+        (0, &[2, 3, 4]),
+        (0, &[2, 3, 4]),
+        (1, &[5, 6, 7]),
+        (0, &[2, 3, 4]),
+        (2, &[]),
+        (1, &[5, 6, 7]),
+    ];
+    let mut seen = Vec::new();
+    for (expected, ids) in pages {
+        let call = Call::List { object: Object::new("things").unwrap(), cursor, now: Wall(0) };
+        let path = connector.render(&call).unwrap().path;
+        let number = path.split_once("page=").and_then(|(_, rest)| rest.split('&').next());
+        asked.push(number.unwrap().parse::<u64>().unwrap());
+        let items: Vec<Value> = ids.iter().map(|id| item(*id)).collect();
+        let body = json!({ "items": items }).to_string().into_bytes();
+        let page = connector.read_page(&call, &Response { status: 200, headers: Vec::new(), body }).unwrap();
+        assert_eq!(asked.last(), Some(&expected), "{asked:?}");
+        seen.extend(page.observations.into_iter().map(|one| one.external_id));
+        cursor = page.cursor;
+        if !page.more {
+            break;
+        }
+    }
+    assert!(cursor.page.is_none() && asked.len() == pages.len(), "{asked:?}");
+    assert!(seen.contains(&"4".to_owned()));
+}
+
+#[test]
+fn a_vendor_that_knows_no_numbers_is_told_and_passed() {
+    for (sorting, calls_max) in [("ascending", 40), ("descending", 3)] {
+        let yaml =
+            Kind::AscendingByNumber.manifest().replace("sorting: ascending", &format!("sorting: {sorting}"));
+        let connector = Manifest::parse("model", &yaml).unwrap().with_parameters(&BTreeMap::new()).unwrap();
+        let (mut cursor, mut told) = (Cursor::default(), Vec::new());
+        let items: Vec<Value> = (1..=3).map(|id| json!({"id": id, "at": START_S, "n": 1})).collect();
+        let mut calls = 0;
+        loop {
+            calls += 1;
+            assert!(calls <= calls_max, "{sorting} does not end");
+            let call = Call::List { object: Object::new("things").unwrap(), cursor, now: Wall(0) };
+            let path = connector.render(&call).unwrap().path;
+            let past = path.contains(&format!("since={}", START_S + 1));
+            let body = json!({ "items": if past { Vec::new() } else { items.clone() } });
+            let response = Response { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+            let page = connector.read_page(&call, &response).unwrap();
+            told.extend(page.garbled.into_iter().map(|(_, why, _)| why));
+            cursor = page.cursor;
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(told.len(), 1, "{sorting}: {told:?}");
+    }
+}
+
+#[test]
+fn what_a_page_cannot_be_is_told_with_its_place() {
+    let with = |page: &str| {
+        let yaml = Kind::AscendingByNumber.manifest().replace("{number: {first: 0}}", page);
+        let errors = Manifest::parse("model", &yaml).err().unwrap_or_default();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    for (page, said) in [
+        ("{number: {more: a, done: b}}", "`more` and `done` say the same of a page"),
+        ("{offset: {more: a, done: b}}", "`more` and `done` say the same of a page"),
+        ("{cursor: {start: {method: GET, path: /s}, token: a}}", "does not say when it is at its end"),
+        ("{link_header: {below: things}}", "is not the start of a path"),
+        ("{number: {frist: 1}}", "did you mean `first`?"),
+        ("{link_heder: {}}", "link_header"),
+        ("{number: {done: a..b}}", "is not a path"),
+    ] {
+        let errors = with(page);
+        assert!(errors.contains(said), "{page}: {errors}");
+        assert!(errors.starts_with("model:"), "{page}: {errors}");
+    }
+    assert_eq!(with("{link_header: {header: X-Next, below: /}}"), "");
 }

@@ -99,7 +99,7 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
         (
             "shape: {id: id}",
             "shape: {id: id}\n    poll: {every: 1m, request: {method: GET, path: /x, query: {'p?': '{page}'}}, mark: {path: at}, sorting: id, page: {link_token: {path: next, parameter: cursor}}, size: 2}",
-            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: id`; ascending pages by `offset`, `after_id`, `token`, `link`, `link_token` or `cursor`, descending by `token`, `after_id`, `link` or `link_token`, id by `after_id`",
+            "toy.yaml:12:52: objects.things.poll: `page` does not go with `sorting: id`; ascending pages by `offset`, `number`, `after_id`, `token`, `link`, `link_header`, `link_token` or `cursor`, descending by `token`, `number`, `after_id`, `link`, `link_header` or `link_token`, id by `after_id`",
         ),
         (
             "shape: {id: id}",

@@ -63,6 +63,7 @@ fn write() -> Write {
         whole: Arc::default(),
         known: Arc::default(),
         expected: None,
+        version: None,
         intent: "int_1".to_owned(),
     }
 }

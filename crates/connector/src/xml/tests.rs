@@ -50,6 +50,7 @@ fn connector(manifest: &str) -> Connector {
 fn write_of(fields: &Fields) -> Call {
     let fields = Arc::new(fields.clone());
     Call::Write(Write {
+        version: None,
         object: Object::new("people").unwrap(),
         operation: "put".to_owned(),
         key: "rec_1".to_owned(),
@@ -235,7 +236,7 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("          xml:\n", "          json: {a: 1}\n          xml:\n"),
-        ["desk.yaml:24:13: a request has one body: `json`, `form`, `xml` or `graphql`; remove one"]
+        ["desk.yaml:24:13: a request has one body: `json`, `form`, `xml`, `graphql` or `csv`; remove one"]
     );
     assert_eq!(
         wrong("answers: {xml: {lists: [row]}}", "answers: {xml: {list: [row]}}"),

@@ -227,6 +227,7 @@ fn by_hand(message: &Message, given: &Different) -> Result<Observation, Problem>
     };
     let object = Object::new(object).map_err(|error| malformed(&format!("`object`: {error}")))?;
     Ok(Observation {
+        version: None,
         object,
         external_id: external_id.clone(),
         seen: Seen::State { fields: Fields::new() },

@@ -15,7 +15,7 @@ use ledger::Class;
 use planted::Bug;
 
 use super::{Change, Dispatcher, Permit, WAIT_MAX};
-use crate::breaker::{Health, State};
+use crate::breaker::{Fitness, Forced, Health, State};
 use crate::bucket::Throttling;
 use crate::draw::BucketSet;
 use crate::limits::Scope;
@@ -104,10 +104,34 @@ impl<T: Clone + Ord> Dispatcher<T> {
         }
     }
 
-    /// Whether a call that was admitted may still go: the target may have asked since to be left alone (I12).
+    /// Whether a call that was admitted may still go: the target may have asked since to be left alone, or the breaker of its
+    /// operation may have opened (I12).
     #[must_use]
     pub fn may_go(&self, permit: &Permit, now: Mono) -> bool {
-        self.quiet_until(permit.call, now).is_none()
+        let breaker = self.breakers.get(permit.operation);
+        let held = breaker.is_some_and(|breaker| {
+            permit.epoch != breaker.epoch() && !matches!(breaker.state(), State::Closed)
+        });
+        !held && self.quiet_until(permit.call, now).is_none()
+    }
+
+    /// Whether a call of an operation that can't be offered, such as one for the account's identity, may go now as far as its
+    /// breaker is concerned (I12). It goes beside those that try it out, and nothing is learnt of it.
+    pub fn lets_go(&mut self, operation: &str, now: Mono) -> bool {
+        self.advance(now);
+        self.opens_at(operation).is_some_and(|at| at <= now)
+    }
+
+    /// From when on [`Self::lets_go`] may be asked again. `None`: not by time alone: an operator keeps it open, or as many try it
+    /// out as may.
+    #[must_use]
+    pub fn opens_at(&self, operation: &str) -> Option<Mono> {
+        let known = self.queue.operations().find(|(name, _)| *name == operation);
+        match known.and_then(|(_, number)| self.breakers.get(number)) {
+            Some(breaker) => breaker.admits_at(Fitness::Safe),
+            // What was not met yet is kept open by an operator only.
+            None => (self.word_on(operation) != Some(Forced::Open)).then_some(Mono(0)),
+        }
     }
 
     /// Until when a call that draws from these must leave the target alone, because it asked for that (I12).

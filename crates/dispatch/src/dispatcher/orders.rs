@@ -39,8 +39,7 @@ impl<T: Clone + Ord> Dispatcher<T> {
     pub(super) fn obey(&mut self, first: usize, now: Mono) {
         for number in first..self.breakers.len() {
             let operation = self.queue.operation_name(number).to_owned();
-            let own = self.forced.get(&Some(operation.clone()));
-            let forced = own.or_else(|| self.forced.get(&None)).copied();
+            let forced = self.word_on(&operation);
             let before = self.breakers[number].state();
             self.breakers[number].force(forced, now);
             match (before, self.breakers[number].state()) {
@@ -51,6 +50,12 @@ impl<T: Clone + Ord> Dispatcher<T> {
                 (_, State::Open { .. }) => self.note(Change::BreakerOpened { operation }),
             }
         }
+    }
+
+    /// What an operator says of an operation's breaker.
+    pub(super) fn word_on(&self, operation: &str) -> Option<Forced> {
+        let own = self.forced.get(&Some(operation.to_owned()));
+        own.or_else(|| self.forced.get(&None)).copied()
     }
 
     /// What an operator says of breakers, by operation; `None` stands for all of which nothing else is said.

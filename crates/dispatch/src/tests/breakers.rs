@@ -7,7 +7,7 @@ use ledger::Class;
 
 use super::script::check;
 use super::{limits, plain};
-use crate::{BreakerSpec, Dispatcher, Limits};
+use crate::{BreakerSpec, Dispatcher, Forced, Limits};
 
 #[test]
 fn i12_a_breaker_opens_tries_and_closes() {
@@ -311,4 +311,77 @@ fn i10_a_trial_is_an_outage_until_somebody_is_served() {
         assert_eq!([(4, good), (0, good)].map(|(later, class)| call(later, class)), [true, false]);
         assert!(!call(0, good), "it is closed");
     }
+}
+
+/// I12: a call that was admitted and waited, for a token say, goes when its breaker is still as it was, or closed again. A trial
+/// goes; what was admitted before the breaker opened asks for its turn again.
+#[test]
+fn i12_what_was_admitted_before_a_breaker_opened_does_not_go_while_it_is_open() {
+    let mut dispatcher = Dispatcher::new(limits(), Mono(0));
+    let mut permits: Vec<_> = (0..4)
+        .filter_map(|token| {
+            dispatcher.offer(plain(token, i64::from(token), Mono(0)));
+            Some(dispatcher.admit(Mono(0))?.1)
+        })
+        .collect();
+    let waits = permits.pop().unwrap();
+    assert!(dispatcher.may_go(&waits, Mono(0)));
+    let opened = Mono(1_000);
+    dispatcher.force(None, Some(Forced::Open), opened);
+    assert!(!dispatcher.may_go(&waits, opened), "an operator opened it");
+    dispatcher.force(None, Some(Forced::Closed), opened);
+    assert!(dispatcher.may_go(&waits, opened), "and closed it again");
+    dispatcher.force(None, None, opened);
+    for (token, permit) in (10..).zip(permits) {
+        dispatcher.release(permit, opened);
+        dispatcher.offer(plain(token, i64::from(token), opened));
+        let (_, fresh) = dispatcher.admit(opened).unwrap();
+        dispatcher.learn(&fresh, Class::Uncertain, None, None, Duration::ZERO, opened);
+        dispatcher.release(fresh, opened);
+    }
+    assert!(dispatcher.may_go(&waits, opened), "three failed: too few");
+    dispatcher.offer(plain(20, 20, opened));
+    let (_, last) = dispatcher.admit(opened).unwrap();
+    dispatcher.learn(&last, Class::Uncertain, None, None, Duration::ZERO, opened);
+    dispatcher.release(last, opened);
+    assert!(!dispatcher.may_go(&waits, opened), "it opened by itself");
+    let over = opened + Duration::from_secs(1);
+    assert!(!dispatcher.may_go(&waits, over), "it is no trial");
+    dispatcher.offer(plain(30, 30, over));
+    let (_, trial) = dispatcher.admit(over).unwrap();
+    assert!(dispatcher.may_go(&trial, over));
+    dispatcher.release(trial, over);
+    dispatcher.release(waits, over);
+}
+
+/// I12: when a call may go that can't be offered: by time alone, or only when an operator or an answer says so.
+#[test]
+fn i12_a_call_that_is_not_offered_keeps_to_the_breaker_too() {
+    let mut dispatcher = Dispatcher::new(limits(), Mono(0));
+    assert_eq!(dispatcher.opens_at("write"), Some(Mono(0)), "nothing is known of it");
+    dispatcher.force(None, Some(Forced::Open), Mono(0));
+    assert_eq!(dispatcher.opens_at("write"), None, "an operator keeps all open, also what was not met yet");
+    dispatcher.force(Some("write"), Some(Forced::Closed), Mono(0));
+    assert_eq!((dispatcher.opens_at("write"), dispatcher.opens_at("read")), (Some(Mono(0)), None));
+    dispatcher.force(Some("write"), None, Mono(0));
+    dispatcher.force(None, None, Mono(0));
+    for token in 0..4 {
+        dispatcher.offer(plain(token, i64::from(token), Mono(0)));
+        let (_, permit) = dispatcher.admit(Mono(0)).unwrap();
+        dispatcher.learn(&permit, Class::Uncertain, None, None, Duration::ZERO, Mono(0));
+        dispatcher.release(permit, Mono(0));
+    }
+    let over = Mono(0) + Duration::from_secs(1);
+    assert_eq!(dispatcher.opens_at("write"), Some(over), "it opened by itself");
+    assert!(!dispatcher.lets_go("write", Mono(999_999)));
+    let trials: Vec<_> = (10..12)
+        .filter_map(|token| {
+            dispatcher.offer(plain(token, i64::from(token), over));
+            Some(dispatcher.admit(over)?.1)
+        })
+        .collect();
+    assert_eq!((trials.len(), dispatcher.opens_at("write")), (2, None), "as many try as may");
+    assert!(!dispatcher.lets_go("write", over));
+    trials.into_iter().for_each(|trial| dispatcher.release(trial, over));
+    assert!(dispatcher.lets_go("write", over));
 }

@@ -63,6 +63,42 @@ async fn an_anonymous_request_carries_no_credential() {
 }
 
 #[tokio::test]
+async fn a_key_goes_in_the_query_and_comes_back_from_nowhere() {
+    let server = Server::start(|seen| {
+        let line = seen.line.clone();
+        with_headers(
+            "200 OK",
+            &format!("Link: <{line}>; rel=\"next\"\r\n"),
+            &format!("{{\"asked\":\"{line}\"}}"),
+        )
+    })
+    .await;
+    let egress = egress();
+    let auth = AuthKind::Query { name: "api_key".to_owned(), secret: "key".to_owned() };
+    egress.register(crm(), &connection(&server.url(), auth, &[("key", "marker-0815\n")])).unwrap();
+    let answer = egress.send(&crm(), request("GET", "/v1/things?x=1", "")).await.unwrap();
+    assert_eq!(server.seen().pop().unwrap().line, "GET /v1/things?x=1&api_key=marker-0815 HTTP/1.1");
+    assert!(!String::from_utf8_lossy(&answer.body).contains("marker"), "{answer:?}");
+    assert!(!format!("{:?}", answer.headers).contains("marker"), "{:?}", answer.headers);
+    let mut anonymous = request("GET", "/v1/open", "");
+    anonymous.credential = Credential::Anonymous;
+    egress.send(&crm(), anonymous).await.unwrap();
+    assert_eq!(server.seen().pop().unwrap().line, "GET /v1/open HTTP/1.1");
+    // What cannot be sent, and what does not answer, is told without it.
+    for bad in ["no-slash", "/a#b"] {
+        let failure = egress.send(&crm(), request("GET", bad, "")).await.unwrap_err();
+        assert!(!format!("{failure:?}").contains("marker"), "{failure:?}");
+    }
+    let url = server.url();
+    drop(server);
+    let auth = AuthKind::Query { name: "api_key".to_owned(), secret: "key".to_owned() };
+    egress.register(crm(), &connection(&url, auth, &[("key", "marker-0815")])).unwrap();
+    if let Err(failure) = egress.send(&crm(), request("GET", "/v1", "")).await {
+        assert!(!format!("{failure:?}").contains("marker"), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn connections_are_kept() {
     let server = Server::start(|_| json("200 OK", "{}")).await;
     let egress = egress();

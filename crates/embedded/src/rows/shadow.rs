@@ -22,12 +22,18 @@ struct ShadowDocument<'s> {
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     meanwhile: Cow<'s, Fields>,
     token: Option<OrderToken>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    version: Cow<'s, Option<String>>,
     written_at: Option<Wall>,
     #[serde(default, skip_serializing_if = "<[Recent]>::is_empty")]
     recent: Cow<'s, [Recent]>,
     seen_at: Option<Wall>,
     #[serde(default, skip_serializing_if = "<[Edit]>::is_empty")]
     edits: Cow<'s, [Edit]>,
+}
+
+fn is_none(version: &Option<String>) -> bool {
+    version.is_none()
 }
 
 /// What is sealed of a shadow.
@@ -38,6 +44,7 @@ pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
         unknown: Cow::Borrowed(&shadow.unknown),
         meanwhile: Cow::Borrowed(&shadow.meanwhile),
         token: shadow.token,
+        version: Cow::Borrowed(&shadow.version),
         written_at: shadow.written_at,
         recent: Cow::Borrowed(&shadow.recent),
         seen_at: shadow.seen_at,
@@ -62,6 +69,7 @@ pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
         unknown: sealed.unknown.into_owned(),
         meanwhile: sealed.meanwhile.into_owned(),
         token: sealed.token,
+        version: sealed.version.into_owned(),
         written_at: sealed.written_at,
         recent: sealed.recent.into_owned(),
         seen_at: sealed.seen_at,

@@ -1,17 +1,25 @@
 //! The signatures a request offers, read out of its header.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 
-use super::scheme::{Encoding, Form, Signed};
+use super::scheme::{Algorithm, Encoding, Form, Signed};
 use super::{CANDIDATES_MAX, RawRequest, Refusal, single};
 
 /// The longest timestamp text.
 pub(super) const STAMPS_MAX: usize = 40;
 
+/// Reads base64url with padding or without.
+const FOR_ADDRESSES: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// What the signature header holds.
 pub(super) struct Candidates<'a> {
-    digests: Vec<[u8; 32]>,
+    digests: Vec<Vec<u8>>,
     stamp: Option<&'a str>,
 }
 
@@ -27,8 +35,8 @@ impl<'a> Candidates<'a> {
                     found.take(signed, word.strip_prefix(prefix.as_str()));
                 }
             }
-            Form::Pairs { signature, timestamp } => {
-                for pair in text.split(',').take(CANDIDATES_MAX) {
+            Form::Pairs { signature, timestamp, separator } => {
+                for pair in text.split(separator.char()).take(CANDIDATES_MAX) {
                     let Some((name, value)) = pair.split_once('=') else { continue };
                     let name = name.trim();
                     if name == signature {
@@ -47,14 +55,15 @@ impl<'a> Candidates<'a> {
     fn take(&mut self, signed: &Signed, text: Option<&str>) {
         let digest = text.and_then(|text| match signed.encoding {
             Encoding::Hex => from_hex(text),
-            Encoding::Base64 => STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()),
+            Encoding::Base64 => STANDARD.decode(text).ok(),
+            Encoding::Base64url => FOR_ADDRESSES.decode(text).ok(),
         });
-        self.digests.extend(digest);
+        self.digests.extend(digest.filter(|digest| digest.len() == signed.algorithm.bytes()));
     }
 
     /// The signatures.
-    pub(super) fn digests(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.digests.iter()
+    pub(super) fn digests(&self) -> impl Iterator<Item = &[u8]> {
+        self.digests.iter().map(Vec::as_slice)
     }
 
     /// The timestamp among the pairs.
@@ -64,10 +73,11 @@ impl<'a> Candidates<'a> {
 }
 
 /// The header's value for these signatures: the inverse of [`Candidates::read`].
-pub(super) fn write(signed: &Signed, digests: &[[u8; 32]], stamp: Option<&str>) -> String {
-    let encode = |digest: &[u8; 32]| match signed.encoding {
+pub(super) fn write(signed: &Signed, digests: &[Vec<u8>], stamp: Option<&str>) -> String {
+    let encode = |digest: &Vec<u8>| match signed.encoding {
         Encoding::Hex => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         Encoding::Base64 => STANDARD.encode(digest),
+        Encoding::Base64url => URL_SAFE_NO_PAD.encode(digest),
     };
     match &signed.form {
         Form::Plain { prefix } => {
@@ -76,18 +86,32 @@ pub(super) fn write(signed: &Signed, digests: &[[u8; 32]], stamp: Option<&str>) 
         Form::Spaced { prefix } => {
             digests.iter().map(|d| format!("{prefix}{}", encode(d))).collect::<Vec<_>>().join(" ")
         }
-        Form::Pairs { signature, timestamp } => {
+        Form::Pairs { signature, timestamp, separator } => {
             let stamp = timestamp.as_ref().zip(stamp).map(|(name, stamp)| format!("{name}={stamp}"));
             let digests = digests.iter().map(|d| format!("{signature}={}", encode(d)));
-            stamp.into_iter().chain(digests).collect::<Vec<_>>().join(",")
+            stamp.into_iter().chain(digests).collect::<Vec<_>>().join(separator.text())
         }
     }
 }
 
 const fn expected(signed: &Signed) -> &'static str {
-    match signed.encoding {
-        Encoding::Hex => "a SHA-256 signature in hexadecimal, in the form of this scheme",
-        Encoding::Base64 => "a SHA-256 signature in base64, in the form of this scheme",
+    use Algorithm::{HmacSha1, HmacSha256, HmacSha512, Sha256};
+    match (signed.algorithm, signed.encoding) {
+        (HmacSha256 | Sha256, Encoding::Hex) => {
+            "a SHA-256 signature in hexadecimal, in the form of this scheme"
+        }
+        (HmacSha256 | Sha256, Encoding::Base64) => {
+            "a SHA-256 signature in base64, in the form of this scheme"
+        }
+        (HmacSha256 | Sha256, Encoding::Base64url) => {
+            "a SHA-256 signature in base64url, in the form of this scheme"
+        }
+        (HmacSha512, Encoding::Hex) => "a SHA-512 signature in hexadecimal, in the form of this scheme",
+        (HmacSha512, Encoding::Base64) => "a SHA-512 signature in base64, in the form of this scheme",
+        (HmacSha512, Encoding::Base64url) => "a SHA-512 signature in base64url, in the form of this scheme",
+        (HmacSha1, Encoding::Hex) => "a SHA-1 signature in hexadecimal, in the form of this scheme",
+        (HmacSha1, Encoding::Base64) => "a SHA-1 signature in base64, in the form of this scheme",
+        (HmacSha1, Encoding::Base64url) => "a SHA-1 signature in base64url, in the form of this scheme",
     }
 }
 
@@ -95,16 +119,13 @@ fn malformed(signed: &Signed, expected: &'static str) -> Refusal {
     Refusal::Malformed { header: signed.first_header(), expected }
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut out = [0; 32];
-    let bytes = text.as_bytes();
-    if bytes.len() != 64 {
-        return None;
-    }
-    for (place, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        let &[high, low] = pair else { return None };
-        *place = digit(high)? * 16 + digit(low)?;
-    }
-    Some(out)
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| {
+            let &[high, low] = pair else { return None };
+            Some(digit(high)? * 16 + digit(low)?)
+        })
+        .collect()
 }

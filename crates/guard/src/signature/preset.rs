@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::scheme::{Algorithm, Encoding, Form, KeyForm, Signed, TimeSource, TimeUnit, tolerance_default};
+use super::scheme::{
+    Algorithm, Encoding, Form, KeyForm, Separator, Signed, TimeSource, TimeUnit, tolerance_default,
+};
 use super::template::{Part, Template};
 
 /// A scheme by name.
@@ -49,7 +51,11 @@ impl Preset {
     fn build(self) -> Signed {
         match self {
             Self::Stripe => Signed {
-                form: Form::Pairs { signature: "v1".into(), timestamp: Some("t".into()) },
+                form: Form::Pairs {
+                    signature: "v1".into(),
+                    timestamp: Some("t".into()),
+                    separator: Separator::Comma,
+                },
                 template: Template::of(vec![Part::Timestamp, literal("."), Part::Body]),
                 timestamp: Some(time(&[], TimeUnit::S)),
                 ..body_only(&["stripe-signature"])

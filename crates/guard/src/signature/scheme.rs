@@ -28,7 +28,7 @@ pub struct Signed {
     pub headers: Vec<String>,
     /// The keyed hash.
     pub algorithm: Algorithm,
-    /// How the 32 bytes are written.
+    /// How the bytes are written.
     pub encoding: Encoding,
     /// How the header is built.
     pub form: Form,
@@ -49,6 +49,10 @@ pub enum Algorithm {
     /// HMAC-SHA-256.
     #[default]
     HmacSha256,
+    /// HMAC-SHA-512.
+    HmacSha512,
+    /// HMAC-SHA-1, for senders that know no other: as a keyed hash it is still sound.
+    HmacSha1,
     /// A plain SHA-256 over a text that holds `{secret}` (`HubSpot` v1 and v2).
     Sha256,
 }
@@ -62,6 +66,8 @@ pub enum Encoding {
     Hex,
     /// Standard base64 with padding.
     Base64,
+    /// Base64 with the alphabet of addresses (RFC 4648 section 5), with padding or without.
+    Base64url,
 }
 
 /// How the signature header is built.
@@ -79,14 +85,58 @@ pub enum Form {
         /// What stands before each.
         prefix: String,
     },
-    /// `name=value` pairs separated by commas; the signatures and the timestamp have names of their own.
+    /// `name=value` pairs in a list; the signatures and the timestamp have names of their own.
     Pairs {
         /// The name of a signature, such as `v1`; it may occur several times.
         signature: String,
         /// The name of the timestamp, such as `t`.
         #[serde(default)]
         timestamp: Option<String>,
+        /// What stands between them.
+        #[serde(default)]
+        separator: Separator,
     },
+}
+
+/// What stands between the pairs of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Separator {
+    /// `t=1,v1=…`.
+    #[default]
+    #[serde(rename = ",")]
+    Comma,
+    /// `ts=1;h1=…`.
+    #[serde(rename = ";")]
+    Semicolon,
+}
+
+impl Separator {
+    /// The character.
+    pub(super) const fn char(self) -> char {
+        match self {
+            Self::Comma => ',',
+            Self::Semicolon => ';',
+        }
+    }
+
+    /// The same as text.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Comma => ",",
+            Self::Semicolon => ";",
+        }
+    }
+}
+
+impl Algorithm {
+    /// How long a signature is, in bytes.
+    pub(super) const fn bytes(self) -> usize {
+        match self {
+            Self::HmacSha256 | Self::Sha256 => 32,
+            Self::HmacSha512 => 64,
+            Self::HmacSha1 => 20,
+        }
+    }
 }
 
 /// How a secret becomes a key.

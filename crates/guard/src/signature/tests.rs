@@ -129,6 +129,81 @@ fn vectors() -> Vec<Vector> {
                 ("Klaviyo-Timestamp", "1700000000"),
             ],
         ),
+        (
+            "intuit",
+            scheme(r#"{"signed":{"headers":["intuit-signature"],"encoding":"base64","template":"{body}"}}"#),
+            KEY,
+            vec![("intuit-signature", "8VR+bCREltZCLZLn+THh0RLjGIQzcIIFiZNyiFFRNoI=")],
+        ),
+        (
+            "github, the older header",
+            scheme(
+                r#"{"signed":{"headers":["x-hub-signature"],"algorithm":"hmac_sha1","form":{"plain":{"prefix":"sha1="}},
+                "template":"{body}"}}"#,
+            ),
+            KEY,
+            vec![("X-Hub-Signature", "sha1=68e28fa75d2cadf1e0705511f18d4d29bf3c8eb7")],
+        ),
+        (
+            "sha-1 in base64 over method and body",
+            scheme(
+                r#"{"signed":{"headers":["x-signature"],"algorithm":"hmac_sha1","encoding":"base64","template":"{method}{body}"}}"#,
+            ),
+            KEY,
+            vec![("X-Signature", "jVdI4IyiHH/KRoIUWbVE+GxS8sA=")],
+        ),
+        (
+            "paddle: pairs with semicolons",
+            scheme(
+                r#"{"signed":{"headers":["paddle-signature"],"form":{"pairs":{"signature":"h1","timestamp":"ts","separator":";"}},
+                "template":"{timestamp}:{body}","timestamp":{"tolerance_s":5}}}"#,
+            ),
+            KEY,
+            vec![(
+                "Paddle-Signature",
+                "ts=1700000000;h1=55c4581b3df559a8d2a360a4cc447415b2928cf929d5ca4f3402703838714975",
+            )],
+        ),
+        (
+            "slack: a prefix",
+            scheme(
+                r#"{"signed":{"headers":["x-slack-signature"],"form":{"plain":{"prefix":"v0="}},"template":"v0:{timestamp}:{body}",
+                "timestamp":{"headers":["x-slack-request-timestamp"]}}}"#,
+            ),
+            KEY,
+            vec![
+                ("X-Slack-Signature", "v0=7e8433c66901ba641d98de145dd64b99bb5b2b4b4fa643ae28f14cd701b9be4d"),
+                ("X-Slack-Request-Timestamp", "1700000000"),
+            ],
+        ),
+        (
+            "paystack: sha-512 in hex",
+            scheme(
+                r#"{"signed":{"headers":["x-paystack-signature"],"algorithm":"hmac_sha512","template":"{body}"}}"#,
+            ),
+            KEY,
+            vec![(
+                "x-paystack-signature",
+                "045cb762e7c65c842b3c3f0a849299e9ef180192860067f78a33939617c4799940d967192a62995cbc56fa04af04c0b00a2d82783938ce6f423b4e136d850734",
+            )],
+        ),
+        (
+            "sha-512 in base64url with padding",
+            scheme(
+                r#"{"signed":{"headers":["x-signature"],"algorithm":"hmac_sha512","encoding":"base64url","template":"{body}"}}"#,
+            ),
+            KEY,
+            vec![(
+                "x-signature",
+                "BFy3YufGXIQrPD8KhJKZ6e8YAZKGAGf3ijOTlhfEeZlA2WcZKmKZXLxW-gSvBMCwCi2CeDk4zm9CO04TbYUHNA==",
+            )],
+        ),
+        (
+            "sha-256 in base64url without padding",
+            scheme(r#"{"signed":{"headers":["x-signature"],"encoding":"base64url","template":"{body}"}}"#),
+            KEY,
+            vec![("x-signature", "8VR-bCREltZCLZLn-THh0RLjGIQzcIIFiZNyiFFRNoI")],
+        ),
     ]
 }
 
@@ -173,6 +248,32 @@ fn frappe_signs_a_body_dumped_with_spaces() {
         Err(Refusal::Mismatch { secrets: 1 }),
         "another dump of the same JSON"
     );
+}
+
+#[test]
+fn a_signature_of_another_length_or_alphabet_is_none() {
+    let sha1 = "68e28fa75d2cadf1e0705511f18d4d29bf3c8eb7";
+    for (algorithm, encoding, value) in [
+        ("hmac_sha256", "hex", sha1),
+        ("hmac_sha512", "hex", sha1),
+        ("hmac_sha1", "hex", "68e28fa75d2cadf1e0705511f18d4d29bf3c8eb"),
+        ("hmac_sha1", "hex", "68e28fa75d2cadf1e0705511f18d4d29bf3c8eb700"),
+        ("hmac_sha1", "hex", "g8e28fa75d2cadf1e0705511f18d4d29bf3c8eb7"),
+        ("hmac_sha256", "base64url", "8VR+bCREltZCLZLn+THh0RLjGIQzcIIFiZNyiFFRNoI"),
+        ("hmac_sha256", "base64", "8VR-bCREltZCLZLn-THh0RLjGIQzcIIFiZNyiFFRNoI="),
+        ("hmac_sha256", "base64", "8VR+bCREltZCLZLn+THh0RLjGIQzcIIFiZNyiFFRNoI"),
+    ] {
+        let scheme = scheme(&format!(
+            r#"{{"signed":{{"headers":["x"],"algorithm":"{algorithm}","encoding":"{encoding}","template":"{{body}}"}}}}"#
+        ));
+        let refused = check(&scheme, &[("x", value)], KEY);
+        assert!(
+            matches!(refused, Err(Refusal::Malformed { .. })),
+            "{algorithm} {encoding} {value}: {refused:?}"
+        );
+    }
+    let semicolons = r#"{"signed":{"headers":["x"],"form":{"pairs":{"signature":"h1","separator":":"}},"template":"{body}"}}"#;
+    assert!(serde_json::from_str::<Scheme>(semicolons).is_err());
 }
 
 #[test]

@@ -185,6 +185,7 @@ fn what_was_so_before_is_no_event() {
         let mut intake = if history { Intake::of_history(config) } else { Intake::new(config) };
         let mut open = asked(&turn(&mut intake, Input::Start));
         let observation = Observation {
+            version: None,
             object: make::object("people"),
             external_id: "1".to_owned(),
             seen: Seen::State { fields: [("mail".to_owned(), json!("a@x"))].into_iter().collect() },

@@ -233,6 +233,7 @@ fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: 
         external_id: "o1".to_owned(),
         seen: Seen::State { fields: fields(says) },
         order: Some(OrderToken(version)),
+        version: None,
         event_id: Some("e1".to_owned()),
         occurred_at: None,
         changed_at: None,
@@ -322,6 +323,7 @@ fn i6_what_was_judged_while_a_write_was_on_its_way_is_judged_once() {
     let mut known = view(shadow(written()));
     let writes = fields(json!({"name": "Bea"}));
     let mut write = connector::Write {
+        version: None,
         object: orders.2.clone(),
         operation: "put".to_owned(),
         key: rec(1).to_string(),
@@ -364,6 +366,7 @@ fn i6_what_was_judged_while_a_write_was_on_its_way_is_judged_once() {
 
 fn seen(id: &str, order: i64, seen: Seen) -> Observation {
     Observation {
+        version: None,
         object: Object::new("orders").unwrap(),
         external_id: id.to_owned(),
         seen,

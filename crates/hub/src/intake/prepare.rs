@@ -297,6 +297,7 @@ fn fill(
         extensions: patch.extensions,
         order,
         stamped,
+        etag: observation.version,
         as_of,
         occurred_at: observation.occurred_at,
         changed_at: observation.changed_at.or(observation.occurred_at),
@@ -403,6 +404,7 @@ fn said(item: &Item, about: ExternalRef, instance: &str, mapping: &Mapping) -> I
         extensions: canonical::Fields::new(),
         order: None,
         stamped: false,
+        etag: None,
         as_of: item.message.as_of,
         occurred_at: None,
         changed_at: None,
@@ -439,5 +441,8 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
 /// The content without what differs between two deliveries of the same message.
 fn content_hash(observation: &Observation) -> [u8; 32] {
     let content = (&observation.object, &observation.external_id, &observation.seen, observation.order);
-    hash(&serde_json::to_vec(&content).unwrap_or_default())
+    let mut bytes = serde_json::to_vec(&content).unwrap_or_default();
+    // The same content in another version is read anew, or a change would go on being sent with the old one.
+    bytes.extend(observation.version.iter().flat_map(|version| version.bytes()));
+    hash(&bytes)
 }

@@ -39,6 +39,22 @@ pub(super) fn names_referred(
     !lacking.is_empty()
 }
 
+/// Where an object is gone that its record has a second one of, that one goes on in its place: what is known of it is needed,
+/// too. Says whether the store has to be asked.
+pub(super) fn second_goes_on(
+    view: &View,
+    schema: &canonical::EntitySchema,
+    incoming: &Incoming,
+    item: &mut Item,
+) -> bool {
+    let record = intake::subject(schema, view, incoming).filter(|_| incoming.deleted);
+    let Some(record) = record.and_then(|id| view.records.get(&id)) else { return false };
+    let seconds = record.second_objects(&incoming.about.system, &incoming.about.object);
+    let lacking: Vec<_> = seconds.filter(|next| !item.ask.objects.contains(next)).cloned().collect();
+    item.ask.objects.extend(lacking.iter().cloned());
+    !lacking.is_empty()
+}
+
 /// What our last writes there, and the one on its way, would read as.
 pub(super) fn recall(
     view: &View,
@@ -49,7 +65,7 @@ pub(super) fn recall(
 ) {
     let Some(id) = intake::subject(schema, view, incoming) else { return };
     let key = (id, incoming.about.system.clone(), incoming.about.object.clone());
-    let shadow = view.shadows.get(&key).filter(|shadow| shadow.is_of(&incoming.about.id));
+    let shadow = view.shadow_of(id, &incoming.about);
     let known = shadow.map(|shadow| mapping.recall(&shadow.fields)).unwrap_or_default();
     let writing = view.intents.get(&key).map(|intent| mapping.recall(&intent.fields)).unwrap_or_default();
     // A value that only looks different there (case, rounding) says nothing new: not to the record, nor to what is proposed

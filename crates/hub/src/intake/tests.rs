@@ -91,6 +91,7 @@ fn a_state_is_named_by_what_it_says_and_read_again() {
 #[test]
 fn i1_what_was_read_is_read_when_it_is_tried_again() {
     let seen = |event_id: Option<&str>| connector::Observation {
+        version: None,
         object: make::object("contacts"),
         external_id: "1".to_owned(),
         seen: connector::Seen::State { fields: [("name".to_owned(), "Ada".into())].into_iter().collect() },
@@ -129,6 +130,7 @@ fn a_state_without_an_order_is_placed_among_messages() {
     for (unit, expected) in [("us", 1_795_348_800_000_000), ("ms", 1_795_348_800_000), ("s", 1_795_348_800)] {
         let config = configuration_with(&[("connectors/source.yaml", &connector.replace("UNIT", unit))]);
         let seen = Observation {
+            version: None,
             object: Object::new("contacts").unwrap(),
             external_id: "1".to_owned(),
             seen: Seen::State { fields: stated().fields },

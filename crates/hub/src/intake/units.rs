@@ -12,7 +12,7 @@ use store::{Head, Receipt, Unit};
 use super::built::Built;
 use super::item::{Item, Settle, Task};
 use super::prepare::{patience, reason};
-use super::recall::{names_referred, recall};
+use super::recall::{names_referred, recall, second_goes_on};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Raised, Taken, TakenAs, Ticket, Turn};
 use crate::written::written;
@@ -137,7 +137,9 @@ fn decide_item(
         Task::Merge(merge) => {
             let merge = *merge;
             let mut incoming = merge.incoming;
-            if names_referred(view, &merge.schema, &mut incoming, &mut item) {
+            if names_referred(view, &merge.schema, &mut incoming, &mut item)
+                || second_goes_on(view, &merge.schema, &incoming, &mut item)
+            {
                 // It is not taken in yet: nothing of the batch is its duplicate.
                 if let (Some(event), false) = (&item.message.event_id, item.stored) {
                     view.seen.remove(&(item.source.clone(), event.clone()));

@@ -52,6 +52,7 @@ impl Bench {
     ) -> Item {
         let fields: Fields = json!({"name": name, "account": account}).as_object().unwrap().clone();
         let observation = Observation {
+            version: None,
             object: Object::new("deals").unwrap(),
             external_id: "d1".to_owned(),
             seen: Seen::State { fields },

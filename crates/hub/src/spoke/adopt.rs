@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use canonical::Wall;
+use canonical::{Mono, Wall};
 use connector::{Call, Failure, Response, Seen};
 use ledger::{Class, Outcome, Reason};
 use planted::Bug;
@@ -11,7 +11,7 @@ use planted::Bug;
 use crate::mark::Mark;
 use crate::spoke::flight::Flight;
 use crate::spoke::settle::Ending;
-use crate::spoke::{Await, Spoke};
+use crate::spoke::{Await, READ, Spoke};
 use crate::turn::Turn;
 
 /// So much longer with each try a delivery waits until it is heard what became of its object.
@@ -19,17 +19,17 @@ const GONE_WAIT: Duration = Duration::from_secs(1);
 /// Tries after which a write that finds nothing is believed, whatever intake made of what was read.
 const GONE_LOOKS_MAX: u32 = 5;
 
+/// How long it waits for a breaker of reads that does not open by time alone.
+const SHUT_WAIT: Duration = Duration::from_secs(30);
+
 impl Spoke {
     /// The target says it is there already: read it before believing that it is ours. Or that it is there no more: read it
     /// before another one is made.
     pub(super) fn ask_to_adopt(&mut self, flight: Flight, external_id: String, turn: &mut Turn<'_>) {
         let call = Call::Fetch { object: flight.intent.object.clone(), external_id: external_id.clone() };
-        let quiet = self
-            .dispatcher
-            .as_ref()
-            .and_then(|dispatcher| dispatcher.quiet_until(self.draw_of(&call).buckets, turn.now.mono));
-        if let Some(until) = quiet {
-            // The target asked to be left alone meanwhile (I12). It was not applied: it is offered again then.
+        if let Some(until) = self.unreadable_until(&call, turn.now.mono) {
+            // The target asked to be left alone meanwhile, or its reads fell ill (I12). It was not applied: it is offered
+            // again then.
             let lost = flight.intent.external_id.as_ref() == Some(&external_id);
             let class = if lost { Class::NotFound } else { Class::Duplicate };
             let (outcome, due) = (Outcome::of(class), turn.now.wall + turn.now.mono.until(until));
@@ -43,6 +43,14 @@ impl Spoke {
             }
             Err(error) => self.refuse_adoption(flight, &external_id, &error.to_string(), turn),
         }
+    }
+
+    /// Until when, at least, the target is not read.
+    pub(super) fn unreadable_until(&self, call: &Call, now: Mono) -> Option<Mono> {
+        let dispatcher = self.dispatcher.as_ref()?;
+        let quiet = dispatcher.quiet_until(self.draw_of(call).buckets, now);
+        let opens = dispatcher.opens_at(READ).unwrap_or(now + SHUT_WAIT);
+        quiet.max((opens > now).then_some(opens))
     }
 
     /// Before another object is made in place of one that is not found, it is asked for once more, whatever intake made of

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use canonical::Wall;
-use connector::{Call, Failure, Response};
+use connector::{Call, Failure, Part, Response, Together};
 use dispatch::Party;
-use ledger::{Class, IdempotencyClass, IntentState, Next, Outcome, Reason, Settling};
+use ledger::{Class, IdempotencyClass, Intent, IntentState, Next, Outcome, Reason, Settling};
 use planted::Bug;
 
 use crate::mark::Mark;
@@ -25,10 +25,11 @@ impl Spoke {
         turn: &mut Turn<'_>,
     ) {
         let calls: Vec<Call> = flights.iter().map(|flight| Call::Write(flight.write.clone())).collect();
-        let mut verdicts = self.connector.classify_batch(&calls, answer, turn.now.wall);
         let Some(first) = flights.first() else { return };
-        let operation = first.intent.operation.clone();
-        self.learn(&first.permit, &format!("{operation}.batch"), &verdicts.call, took, turn);
+        let form = Part::form_of(&first.intent.request);
+        let mut verdicts = self.connector.classify_batch(&calls, form, answer, turn.now.wall);
+        let operation = format!("{}.{}", first.intent.operation, form.name());
+        self.learn(&first.permit, &operation, &verdicts.call, took, turn);
         if let Some(job) = verdicts.job {
             if !planted::is(Bug::SubmittedIsDone) {
                 return self.began(flights, job, turn);
@@ -50,6 +51,7 @@ impl Spoke {
     ) {
         let Some(first) = flights.first() else { return };
         let operation = first.intent.operation.clone();
+        let (bulk, chunk) = self.smaller_than(&first.intent);
         let count = |class| each.iter().filter(|outcome| outcome.class == class).count();
         let (sent, applied, unknown) = (flights.len(), count(Class::Applied), count(Class::Uncertain));
         let system = self.system.clone();
@@ -63,7 +65,7 @@ impl Spoke {
             }
             // Alone it is judged by itself.
             if sent == 1 && outcome.class == Class::BatchRejected {
-                outcome.class = Class::Validation;
+                outcome.class = if bulk { Class::Retryable } else { Class::Validation };
             }
             let attempts = flight.head.as_ref().map_or(0, |head| head.attempts);
             let policy = self.settings.retry;
@@ -89,7 +91,7 @@ impl Spoke {
             }
         }
         together(&mut nexts);
-        let halves = self.halves(&nexts, turn);
+        let halves = self.halves(&nexts, chunk, turn);
         let (mut pause, mut stale, mut adopts) = (None, false, false);
         // Said once for all of them: the first one's refusal is not another's.
         let fresher = self.has_fresher_token(took, turn.now.mono);
@@ -146,12 +148,31 @@ impl Spoke {
         self.end(flight, outcome, Ending::Retry { due, spent: false }, None, turn);
     }
 
-    /// The parties of the halves, where a batch is to go on in halves: one for each of it.
-    fn halves(&mut self, nexts: &[Next], turn: &mut Turn<'_>) -> Vec<Option<Party>> {
-        if !nexts.iter().any(|next| matches!(next, Next::Split { .. })) {
+    /// Whether it went in a job, and in which number what the job refuses goes on, where not in halves: as the batches
+    /// that the operation has besides.
+    fn smaller_than(&self, intent: &Intent) -> (bool, Option<usize>) {
+        let bulk = intent.batch.is_some() && Part::form_of(&intent.request) == Together::Bulk;
+        let spec = self.connector.operation(&intent.operation, &intent.object);
+        let batch = spec.and_then(|spec| spec.batch.as_ref()).filter(|_| bulk);
+        (bulk, batch.map(|batch| batch.records_max.max(2)))
+    }
+
+    /// The parties of the halves, where a batch is to go on in halves, or in pieces of that size: one for each of it.
+    fn halves(&mut self, nexts: &[Next], chunk: Option<usize>, turn: &mut Turn<'_>) -> Vec<Option<Party>> {
+        let splits = nexts.iter().filter(|next| matches!(next, Next::Split { .. })).count();
+        if splits == 0 {
             return vec![None; nexts.len()];
         }
         turn.note(Mark::Split { system: self.system.clone(), records: nexts.len() });
+        if let Some(chunk) = chunk {
+            let parties: Vec<Party> = (0..splits.div_ceil(chunk)).map(|_| self.new_party(chunk)).collect();
+            let mut places = 0..splits;
+            let party = |next: &Next| match next {
+                Next::Split { .. } => parties.get(places.next()? / chunk).copied(),
+                _ => None,
+            };
+            return nexts.iter().map(party).collect();
+        }
         let first = nexts.len().div_ceil(2);
         let (one, other) = (self.new_party(first), self.new_party(nexts.len() - first));
         (0..nexts.len()).map(|place| Some(if place < first { one } else { other })).collect()

@@ -4,6 +4,9 @@
 //! take one slot and are charged once, and each stays a delivery of its own: its intent, key, level, shadow and end.
 //! Each intent keeps its part of the request and its place; all are durable in one unit before anything is sent.
 //!
+//! Very many go in a job, where the operation has one and they are on a lane for it: fewer in batches, where it has them,
+//! or each by itself.
+//!
 //! The answer is read for each. Where the whole was refused for one of them, and nothing applied, its halves go on as
 //! batches of their own until that one is alone. What nobody knows the fate of is never split: its parts go again
 //! together, with the same bytes, as far as nothing moved meanwhile; or each is looked for, as its class says.
@@ -13,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Fields, IntentId, Mono, Object};
-use connector::{BatchSpec, Call, Part, WriteSpec};
+use connector::{BatchSpec, Call, Part, Together, WriteSpec};
 use dispatch::{Party, Permit};
 use ledger::{Intent, IntentState, Lane, Membership, Obligation, ObligationKey, Subject};
 use store::{Head, Op, Unit};
@@ -55,7 +58,7 @@ impl Spoke {
         if let Some(sort) = self.sorts.get(&head.key) {
             return sort.clone();
         }
-        let most = |spec: Option<&WriteSpec>| batch_for(spec?, head.lane).map(|batch| batch.records_max);
+        let most = |spec: Option<&WriteSpec>| most_for(spec?, head.lane);
         let party = match head.key.subject {
             Subject::Record(_) => {
                 let [create, update] =
@@ -81,8 +84,9 @@ impl Spoke {
             kind: number(batch.id),
             most: usize::try_from(batch.of).unwrap_or(usize::MAX),
         });
-        let Intent { operation, object, .. } = &doubt.intent;
-        let job = whole.and_then(|_| self.job_spec(object, operation)).map(|_| job_key(object, operation));
+        let Intent { operation, object, request, .. } = &doubt.intent;
+        let job = whole.filter(|_| Part::form_of(request) == Together::Bulk);
+        let job = job.map(|_| job_key(object, operation));
         let spec = self.connector.operation(operation, object);
         let serial = job.or_else(|| turn_of(spec?, &doubt.write.whole));
         Sort { party: doubt.half.or(whole), serial }
@@ -170,11 +174,18 @@ impl Spoke {
         self.write(Gathered { head, permit, obligation, wanted }, turn);
     }
 
-    /// Whether it would go in a job, with others.
+    /// Whether it may go in a job, before it is known what it comes to.
+    pub(crate) fn may_go_in_job(&self, head: &Head) -> bool {
+        let of = |linked| self.connector.choose(&head.object, linked, None);
+        matches!(head.key.subject, Subject::Record(_))
+            && [of(false), of(true)].into_iter().flatten().any(|spec| bulk_for(spec, head.lane).is_some())
+    }
+
+    /// Whether it goes with others in jobs alone.
     fn job_for(&self, one: &Gathered) -> bool {
         let spec = self.operation_for(&one.obligation.object, &one.wanted);
-        let spec = spec.filter(|spec| !looks_first(spec, &one.wanted));
-        spec.and_then(|spec| batch_for(spec, one.head.lane)).is_some_and(|batch| batch.job.is_some())
+        let spec = spec.filter(|spec| !looks_first(spec, &one.wanted) && spec.batch.is_none());
+        spec.and_then(|spec| bulk_for(spec, one.head.lane)).is_some()
     }
 
     /// Too few for a job: each goes by itself.
@@ -184,12 +195,24 @@ impl Spoke {
             self.write_alone(first, turn);
         }
         for Gathered { head, permit, .. } in going {
-            // Whatever half it was in is over with that.
-            self.sorts.insert(head.key.clone(), Sort::default());
-            self.unused(permit, turn);
-            let due = head.due;
-            self.settled(head, Some(due), turn.now);
+            self.alone_next(head, permit, turn);
         }
+    }
+
+    /// It goes by itself when it goes next. Whatever half it was in is over with that.
+    fn alone_next(&mut self, head: Head, permit: Permit, turn: &Turn<'_>) {
+        self.sorts.insert(head.key.clone(), Sort::default());
+        self.unused(permit, turn);
+        let due = head.due;
+        self.settled(head, Some(due), turn.now);
+    }
+
+    /// Those of one parent stand together: a target that works on parts of a job at once locks fewer of them twice.
+    fn by_parent(&self, going: &mut [Gathered]) {
+        going.sort_by_cached_key(|one| {
+            let spec = self.operation_for(&one.obligation.object, &one.wanted);
+            spec.and_then(|spec| turn_of(spec, &one.wanted.whole))
+        });
     }
 
     fn may_take_turn(&self, permit: &Permit, sort: &Sort) -> bool {
@@ -250,7 +273,7 @@ impl Spoke {
         for one in party {
             let spec = self.operation_for(&one.obligation.object, &one.wanted);
             let together = spec
-                .filter(|spec| batch_for(spec, one.head.lane).is_some() && !looks_first(spec, &one.wanted));
+                .filter(|spec| most_for(spec, one.head.lane).is_some() && !looks_first(spec, &one.wanted));
             by_operation.entry(together.map(|spec| Arc::clone(&spec.name))).or_default().push(one);
         }
         let most = by_operation.iter().filter(|(name, _)| name.is_some()).max_by_key(|(_, ones)| ones.len());
@@ -265,23 +288,35 @@ impl Spoke {
         if going.len() < 2 {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
         }
-        if self.are_too_few(&going) {
-            return self.go_singly(going, turn);
-        }
-        let going = self.that_may_go(going, turn);
+        let Some(form) = self.form_for(&going) else { return self.go_singly(going, turn) };
+        let going = self.that_may_go(going, form, turn);
         if going.len() < 2 {
             return going.into_iter().for_each(|one| self.write_alone(one, turn));
         }
-        self.write_batch(going, turn);
+        self.write_batch(going, form, turn);
     }
 
-    /// Whether they would go in a job, which one may begin, and are not worth it.
-    fn are_too_few(&self, going: &[Gathered]) -> bool {
-        let Some(first) = going.first().filter(|first| self.job_for(first)) else { return false };
-        let spec = self.operation_for(&first.obligation.object, &first.wanted);
-        let job = spec.and_then(|spec| spec.batch.as_ref()?.job.as_ref());
-        job.is_some_and(|job| going.len() < job.records_min)
-            && self.may_take_turn(&first.permit, &self.sort_of_one(first))
+    /// How they go together: in a job where there are enough of them for one, else in a batch; `None`: each by itself.
+    /// What a batch or job was refused for is looked for in batches.
+    fn form_for(&self, going: &[Gathered]) -> Option<Together> {
+        let first = going.first()?;
+        let spec = self.operation_for(&first.obligation.object, &first.wanted)?;
+        let Some(job) = spec.bulk.as_ref().and_then(|bulk| bulk.job.as_ref()) else {
+            return Some(Together::Batch);
+        };
+        let fit = going.iter().filter(|one| job.lanes.contains(&one.head.lane)).count();
+        let half =
+            self.sorts.get(&first.head.key).and_then(|sort| sort.party).is_some_and(|party| is_half(&party));
+        match (fit >= job.records_min, &spec.batch) {
+            (true, None) => Some(Together::Bulk),
+            (true, Some(_)) if !half => Some(Together::Bulk),
+            (_, Some(_)) => Some(Together::Batch),
+            // As many jobs run as may: they wait for company.
+            (false, None) if !self.may_take_turn(&first.permit, &self.sort_of_one(first)) => {
+                Some(Together::Bulk)
+            }
+            (false, None) => None,
+        }
     }
 
     /// It does not go in this call: it asks again, for what it needs.
@@ -301,16 +336,25 @@ impl Spoke {
             .unwrap_or_default()
     }
 
-    /// Those of them for whom the permit pays, whose parents are free, and of whom there are not too many.
-    fn that_may_go(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) -> Vec<Gathered> {
+    /// Those of them for whom the permit pays, whose parents are free, and of whom there are not too many. Of a job it is
+    /// its turn that must be free: it keeps no parents apart.
+    fn that_may_go(&mut self, going: Vec<Gathered>, form: Together, turn: &mut Turn<'_>) -> Vec<Gathered> {
         let batch = going.first().and_then(|one| {
-            self.operation_for(&one.obligation.object, &one.wanted).and_then(|spec| spec.batch.clone())
+            self.operation_for(&one.obligation.object, &one.wanted).and_then(|spec| spec.form(form).cloned())
         });
         let Some(batch) = batch else { return going };
         let draw = self.drawn(Some(&batch.charge));
         let mut may = Vec::with_capacity(going.len());
         for one in going {
-            let sort = self.sort_of_one(&one);
+            let mut sort = self.sort_of_one(&one);
+            if let Some(job) = &batch.job {
+                if !job.lanes.contains(&one.head.lane) {
+                    self.set_apart(one.head, one.permit, sort, turn);
+                    continue;
+                }
+                let spec = self.operation_for(&one.obligation.object, &one.wanted);
+                sort.serial = spec.map(|spec| job_key(&one.obligation.object, &spec.name));
+            }
             if !one.permit.covers(draw.buckets, draw.cost) {
                 self.keep_sort(&one.head.key, sort);
                 self.ask_again(one.head, one.permit, draw, turn);
@@ -324,7 +368,10 @@ impl Spoke {
     }
 
     /// Renders each one's part and makes all intents durable together; the commit's answer sends them.
-    fn write_batch(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) {
+    fn write_batch(&mut self, mut going: Vec<Gathered>, form: Together, turn: &mut Turn<'_>) {
+        if form == Together::Bulk {
+            self.by_parent(&mut going);
+        }
         let batch = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
         let mut rendered = Vec::with_capacity(going.len());
         let mut bytes = 0;
@@ -332,12 +379,17 @@ impl Spoke {
             let id = IntentId::from_parts(turn.now.wall, turn.wide_entropy());
             let part = self.compose(id, &one.obligation, &one.wanted).and_then(|(terms, write)| {
                 let call = Call::Write(write);
-                let part = self.connector.render_part(&call, &batch.to_string());
+                let part = self.connector.render_part(&call, &batch.to_string(), form);
                 let Call::Write(write) = call else { return Err("not a write".to_owned()) };
                 Ok((terms, write, part.map_err(|error| error.to_string())?))
             });
             let (terms, write, mut part) = match part {
                 Ok(part) => part,
+                // What a job can't say another call may: it goes by itself.
+                Err(_) if form == Together::Bulk => {
+                    self.alone_next(one.head, one.permit, turn);
+                    continue;
+                }
                 Err(why) => {
                     self.unrendered(one.head, one.permit, &one.obligation, &one.wanted, why, turn);
                     continue;
@@ -345,7 +397,7 @@ impl Spoke {
             };
             bytes += part.record_bytes() + if bytes == 0 { part.frame_bytes() } else { 1 };
             let spec = self.operation_for(&one.obligation.object, &one.wanted);
-            let most = spec.and_then(|spec| spec.batch.as_ref()).map_or(usize::MAX, |batch| batch.bytes_max);
+            let most = spec.and_then(|spec| spec.form(form)).map_or(usize::MAX, |batch| batch.bytes_max);
             if bytes > most && !rendered.is_empty() {
                 let sort = self.sort_of_one(&one);
                 self.set_apart(one.head, one.permit, sort, turn);
@@ -370,7 +422,8 @@ impl Spoke {
                 part.timeout_ms(),
                 turn.now.wall,
             );
-            if let Some(job) = self.job_spec(&intent.object, &intent.operation) {
+            let job = self.job_spec(&intent.object, &intent.operation);
+            if let Some(job) = job.filter(|_| form == Together::Bulk) {
                 // What the target takes may be at work for as long as a job lasts.
                 intent.processing_max = job.lasts_max;
             }
@@ -434,25 +487,32 @@ pub(crate) const fn is_half(party: &Party) -> bool {
 
 /// With whom it goes, now that it is known what it comes to.
 fn sort_for(spec: &WriteSpec, object: &Object, wanted: &Wanted, lane: Lane) -> Sort {
-    let batch = if looks_first(spec, wanted) { None } else { batch_for(spec, lane) };
-    let serial = match batch.and_then(|batch| batch.job.as_ref()) {
+    let party = if looks_first(spec, wanted) { None } else { party_for(spec, lane) };
+    // What goes in jobs alone waits for the next one.
+    let serial = match bulk_for(spec, lane).filter(|_| party.is_some() && spec.batch.is_none()) {
         Some(_) => Some(job_key(object, &spec.name)),
         None => turn_of(spec, &wanted.whole),
     };
-    Sort { party: batch.and_then(|_| party_for(spec, lane)), serial }
+    Sort { party, serial }
 }
 
-/// The batch form in which what is on that lane may go.
-fn batch_for(spec: &WriteSpec, lane: Lane) -> Option<&BatchSpec> {
-    let fits = |batch: &&BatchSpec| batch.job.as_ref().is_none_or(|job| job.lanes.contains(&lane));
-    spec.batch.as_ref().filter(fits)
+/// The job in which what is on that lane may go.
+fn bulk_for(spec: &WriteSpec, lane: Lane) -> Option<&BatchSpec> {
+    let fits = |bulk: &&BatchSpec| bulk.job.as_ref().is_some_and(|job| job.lanes.contains(&lane));
+    spec.bulk.as_ref().filter(fits)
+}
+
+/// How many of what is on that lane may go together at most.
+fn most_for(spec: &WriteSpec, lane: Lane) -> Option<usize> {
+    let forms = spec.batch.iter().chain(bulk_for(spec, lane));
+    forms.map(|form| form.records_max).max()
 }
 
 fn party_for(spec: &WriteSpec, lane: Lane) -> Option<Party> {
     let kind = spec.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let most = batch_for(spec, lane)?.records_max;
+    let most = most_for(spec, lane)?;
     Some(Party { kind: (kind >> 2) | 1 << 62, most })
 }
 

@@ -5,6 +5,10 @@
 //! locked. The job is looked at now and then, by a read that is admitted like any other. When it is done, what came of
 //! each is read and settled like the answer to a batch: all ends that are known at once are one commit, and with it goes the job.
 //!
+//! A job may begin empty: then it is filled and closed by requests of their own. Before it is closed nothing of it is
+//! applied, so that nothing is in doubt when one of them is lost, or a start finds such a job: it is given up, and what
+//! it was to hold goes again. That it may be closed is durable before it is.
+//!
 //! A restart finds jobs and intents in the store, and goes on looking: nothing is sent again. What a job does not tell
 //! (it ended before its time, is not known any more, or does not end) leaves its deliveries in doubt, each as its class
 //! says; their intents count on the longest that a job lasts before anything goes again.
@@ -13,14 +17,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{IntentId, Mono, Object};
-use connector::{Call, JobSpec, JobStep};
-use ledger::{Intent, IntentState};
-use store::BulkJob;
+use canonical::{IntentId, Object, Wall};
+use connector::{Call, JobSpec, JobStep, Part, Response, Together};
+use ledger::{Class, Intent, IntentState, Outcome};
+use store::{BulkJob, Op, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
 use crate::spoke::flight::{Action, Doubt, Flight};
+use crate::spoke::settle::After;
 use crate::turn::Turn;
 
 /// A job that runs.
@@ -29,8 +34,18 @@ pub(crate) struct Bulk {
     pub(super) known: BulkJob,
     /// What it holds, by place in the batch.
     pub(super) members: BTreeMap<u32, Doubt>,
-    /// What is read of it next.
+    /// What is done about it, or read of it, next.
     pub(super) step: JobStep,
+    /// Looks that said that it runs.
+    pub(super) looks: u32,
+    /// Looks that said that it waits to be closed.
+    pub(super) open: u32,
+    /// What was read of what came of its records.
+    pub(super) read: Vec<(JobStep, Response)>,
+    /// It ended before its time.
+    pub(super) failed: bool,
+    /// It is given up, and this is what came of each.
+    pub(super) given_up: Option<Outcome>,
     /// Looks in a row that told nothing.
     pub(super) failures: u32,
     /// Of them, those in a row that said that there is no such job.
@@ -46,6 +61,11 @@ impl Bulk {
             known,
             members: BTreeMap::new(),
             step: JobStep::Status,
+            looks: 0,
+            open: 0,
+            read: Vec::new(),
+            failed: false,
+            given_up: None,
             failures: 0,
             unknown: 0,
             state: String::new(),
@@ -94,6 +114,11 @@ impl Bulk {
         (calls, self.members.keys().map(seat).collect())
     }
 
+    /// Nothing of it was applied: it is given up, and this comes of each.
+    pub(super) fn give_up(&mut self, outcome: Outcome) {
+        (self.step, self.given_up, self.failures) = (JobStep::Abort, Some(outcome), 0);
+    }
+
     /// For whoever asks how the system stands.
     pub(crate) fn described(&self) -> crate::turn::RunningJob {
         crate::turn::RunningJob {
@@ -116,7 +141,7 @@ pub(crate) fn job_key(object: &Object, operation: &str) -> Arc<str> {
 impl Spoke {
     /// The job that batches of an operation begin, if they do.
     pub(crate) fn job_spec(&self, object: &Object, operation: &str) -> Option<&JobSpec> {
-        self.connector.operation(operation, object)?.batch.as_ref()?.job.as_ref()
+        self.connector.operation(operation, object)?.bulk.as_ref()?.job.as_ref()
     }
 
     /// The target has taken a batch as a job.
@@ -129,12 +154,15 @@ impl Spoke {
             flights.iter().filter_map(|flight| flight.intent.batch).map(|of| of.place).collect();
         let of = u32::try_from(flights.len()).unwrap_or(u32::MAX);
         let all = places.iter().copied().eq(0..of);
+        let job_spec = self.job_spec(&first.intent.object, &first.intent.operation);
+        let (every, filled) = job_spec.map_or((Duration::ZERO, false), |spec| (spec.every, spec.filled));
         let known = BulkJob {
             batch: batch.id,
             object: first.intent.object.clone(),
             operation: first.intent.operation.clone(),
             job,
             since: turn.now.wall,
+            at_work: !filled,
             of,
             places: if all { Vec::new() } else { places },
         };
@@ -144,9 +172,17 @@ impl Spoke {
             records: flights.len(),
         });
         self.state.jobs.push(known.clone());
-        self.keep_state(None);
-        let every = self.job_spec(&known.object, &known.operation).map_or(Duration::ZERO, |spec| spec.every);
-        let number = self.add_bulk(Bulk::kept(known), turn.now.mono + every);
+        let mut bulk = Bulk::kept(known);
+        if filled {
+            bulk.step = JobStep::Upload;
+        }
+        let number = self.add_bulk(bulk);
+        if filled {
+            self.keep_bulk(number);
+        } else {
+            self.keep_state(None);
+            self.offer_look(number, turn.now.mono + every);
+        }
         for flight in flights {
             let place = flight.intent.batch.map_or(0, |batch| batch.place);
             let (doubt, permit) = flight.into_doubt(Action::Send, false);
@@ -157,15 +193,25 @@ impl Spoke {
         }
     }
 
-    /// A job runs from now on, and is looked at then.
-    fn add_bulk(&mut self, bulk: Bulk, due: Mono) -> u64 {
+    /// A job runs from now on.
+    fn add_bulk(&mut self, bulk: Bulk) -> u64 {
         self.bulk_number += 1;
         let number = self.bulk_number;
         let (object, operation) = (bulk.known.object.clone(), bulk.known.operation.clone());
         self.bulks.insert(number, bulk);
-        self.offer_look(number, due);
         self.keep_at_once(&object, &operation);
         number
+    }
+
+    /// What is known of a job is written down; it goes on when that is durable.
+    pub(super) fn keep_bulk(&mut self, number: u64) {
+        if let Some(bulk) = self.bulks.get(&number) {
+            for kept in self.state.jobs.iter_mut().filter(|kept| kept.job == bulk.known.job) {
+                kept.clone_from(&bulk.known);
+            }
+        }
+        let unit = Unit { require: Vec::new(), ops: vec![Op::PutSystem(self.state.clone())] };
+        self.outbox.push((unit, After::Bulk(number)));
     }
 
     /// A delivery waits for a job; its record's lock is kept.
@@ -199,14 +245,45 @@ impl Spoke {
         known.cloned().map(Bulk::kept).collect()
     }
 
+    /// At a start: whether an intent was to go in a job that is not known. Whatever was begun for it is empty, so that
+    /// nothing of it is at work: it is put with others of its batch, as with a job that is given up.
+    pub(crate) fn went_nowhere(&self, intent: &Intent, bulks: &mut Vec<Bulk>, now: Wall) -> bool {
+        let filled = self.job_spec(&intent.object, &intent.operation).is_some_and(|spec| spec.filled);
+        let once =
+            intent.sends <= 1 && intent.state == IntentState::Open && !self.is_of_earlier_epoch(intent);
+        let Some(batch) = intent.batch.filter(|_| filled && once) else { return false };
+        if Part::form_of(&intent.request) != Together::Bulk {
+            return false;
+        }
+        if !bulks.iter().any(|bulk| bulk.is_waited_for_by(intent)) {
+            bulks.push(Bulk::kept(BulkJob {
+                batch: batch.id,
+                object: intent.object.clone(),
+                operation: intent.operation.clone(),
+                job: String::new(),
+                since: now,
+                at_work: false,
+                of: batch.of,
+                places: Vec::new(),
+            }));
+        }
+        true
+    }
+
     /// At a start: jobs that still hold something are looked at; the others are forgotten.
     pub(crate) fn resume_bulks(&mut self, bulks: Vec<Bulk>, turn: &Turn<'_>) {
         let before = self.state.jobs.len();
         self.state.jobs.clear();
         for mut bulk in bulks.into_iter().filter(|bulk| !bulk.members.is_empty()) {
-            self.state.jobs.push(bulk.known.clone());
+            if !bulk.known.job.is_empty() {
+                self.state.jobs.push(bulk.known.clone());
+            }
+            if !bulk.known.at_work {
+                bulk.give_up(Outcome::because(Class::Retryable, "its job was not closed before a restart"));
+            }
             let members = std::mem::take(&mut bulk.members);
-            let number = self.add_bulk(bulk, turn.now.mono);
+            let number = self.add_bulk(bulk);
+            self.offer_look(number, turn.now.mono);
             for (place, doubt) in members {
                 self.wait_for_bulk(number, place, doubt);
             }

@@ -1,7 +1,7 @@
 //! What calls draw from the system's limits, as its dispatcher counts them.
 
 use canonical::Object;
-use connector::{Call, Charge, WriteSpec};
+use connector::{Call, Charge, Part, WriteSpec};
 use dispatch::{BucketSet, Permit};
 use ledger::{IdempotencyClass, Intent};
 use store::Head;
@@ -74,7 +74,8 @@ impl Spoke {
     pub(crate) fn draw_of_intent(&self, intent: &Intent, action: Action) -> Draw {
         let write = || {
             let spec = self.connector.operation(&intent.operation, &intent.object);
-            let batch = spec.and_then(|spec| spec.batch.as_ref()).filter(|_| intent.batch.is_some());
+            let batch = spec.and_then(|spec| spec.form(Part::form_of(&intent.request)));
+            let batch = batch.filter(|_| intent.batch.is_some());
             self.drawn(batch.map(|batch| &batch.charge).or(spec.map(|spec| &spec.charge)))
         };
         match action {

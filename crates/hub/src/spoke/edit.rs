@@ -5,7 +5,7 @@
 use canonical::Fields;
 use intake::{Decision, DecisionKind, Raise};
 use ledger::{Edit, Level, Obligation, ObligationKey, State};
-use store::{Op, Query, Require, SpokeAsk, SpokeRow, Unit};
+use store::{Head, Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
 use super::orders::Decision as Ordered;
 use super::settle::After;
@@ -73,7 +73,9 @@ impl Spoke {
             return self.ask_for_edit(asks, (outside, values, why), turn);
         }
         match self.edited(values, &why, row, &others, turn) {
-            Ok((unit, key)) => self.outbox.push((unit, After::Ordered(outside, Ordered::Retry, key))),
+            Ok((unit, head)) => {
+                self.outbox.push((unit, After::Ordered(outside, Ordered::Retry, Box::new(head))))
+            }
             Err(text) => Self::answer(outside, Err(text), turn),
         }
     }
@@ -85,7 +87,7 @@ impl Spoke {
         row: SpokeRow,
         others: &[Obligation],
         turn: &Turn<'_>,
-    ) -> Result<(Unit, ObligationKey), String> {
+    ) -> Result<(Unit, Head), String> {
         let Some(obligation) = row.obligation.clone() else {
             return Err("there is no such delivery".to_owned());
         };
@@ -136,7 +138,7 @@ impl Spoke {
             return Err(text.to_owned());
         }
         unit.ops.push(Op::PutShadow(shadow));
-        let key = obligation.key.clone();
+        let head = store::rules::head(&obligation);
         unit.ops.push(Op::Raise(Raise {
             key: obligation.key,
             system: obligation.system,
@@ -151,7 +153,7 @@ impl Spoke {
             trace: obligation.trace,
             replay: None,
         }));
-        Ok((unit, key))
+        Ok((unit, head))
     }
 
     /// Whether the delivery may say this; gives what it would say at those paths.

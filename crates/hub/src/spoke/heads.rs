@@ -1,10 +1,11 @@
 //! Which obligations are held in memory: a bounded window of due ones, refilled from the store by walking a cursor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
 use dispatch::Wanted;
-use ledger::{Lane, ObligationKey, State};
+use ledger::{Lane, ObligationKey, State, Subject};
 use store::{Claimed, Head, Query, SpokeAsk};
 
 use crate::spoke::batch::{Sort, is_half};
@@ -71,6 +72,7 @@ impl Spoke {
         for lane in Lane::ALL {
             self.claim(lane, turn);
         }
+        self.let_gathered_go();
         self.look_for_held(turn);
         self.look_for_fetches(turn);
         self.offer_polls(turn.now);
@@ -140,6 +142,8 @@ impl Spoke {
                 self.raised_again.insert(head.key.clone());
                 continue;
             }
+            // Also where there is no room for it just now.
+            self.call_back(&head);
             let room = self.dispatcher.as_ref().is_some_and(|dispatcher| dispatcher.has_room_for(head.lane));
             let waits = self.waits_to_deliver();
             let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) else { continue };
@@ -159,6 +163,7 @@ impl Spoke {
         if self.reads_only || self.active.contains(&head.key) || self.holds_back(&head, now.wall) {
             return;
         }
+        self.call_back(&head);
         let due = now.mono_of(head.due);
         if now.mono.until(due) > HOLD_AHEAD {
             if let Some(claim) = self.claims.get_mut(usize::from(head.lane.number())) {
@@ -168,7 +173,8 @@ impl Spoke {
         }
         let repeatable = self.connector.choose(&head.object, false, None).is_some_and(|spec| spec.safe);
         let draw = self.draw_of_head(&head);
-        let sort = self.sort_of(&head);
+        let mut sort = self.sort_of(&head);
+        sort.serial = sort.serial.or_else(|| self.gathers(&head));
         let Some(dispatcher) = &mut self.dispatcher else { return };
         let wanted = Wanted {
             token: Token::Deliver(head.key.clone()),
@@ -186,6 +192,72 @@ impl Spoke {
         };
         dispatcher.offer(wanted);
         self.heads.insert(head.key.clone(), head);
+    }
+
+    /// Whether more of a lane is about to be read.
+    fn is_reading(&self, lane: Lane) -> bool {
+        let room = self.dispatcher.as_ref().map_or(0, |dispatcher| dispatcher.refill_for(lane));
+        let claim = self.claims.get(usize::from(lane.number()));
+        !self.waits_to_deliver() && claim.is_some_and(|claim| claim.asking || claim.behind && room > 0)
+    }
+
+    /// What a delivery that may go in a job waits for: that all is read which may go with it.
+    fn gathers(&mut self, head: &Head) -> Option<Arc<str>> {
+        if self.sorts.contains_key(&head.key) || !self.may_go_in_job(head) || !self.is_reading(head.lane) {
+            return None;
+        }
+        let key: Arc<str> = Arc::from(format!("\u{0}gather {}", head.object));
+        if self.gathering.insert(Arc::clone(&key), head.lane).is_none()
+            && let Some(dispatcher) = &mut self.dispatcher
+        {
+            dispatcher.shut(&key);
+        }
+        Some(key)
+    }
+
+    /// Nothing more of a lane is read for now: what was gathered of it goes.
+    fn let_gathered_go(&mut self) {
+        let over: Vec<Arc<str>> = self
+            .gathering
+            .iter()
+            .filter(|(_, lane)| !self.is_reading(**lane))
+            .map(|(key, _)| Arc::clone(key))
+            .collect();
+        for key in over {
+            self.gathering.remove(&key);
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.reopen(&key);
+            }
+        }
+    }
+
+    /// Events of a record go one after the other (I4). One that is back in its line, because a person had it tried again, goes
+    /// before the later ones that wait in memory: those are the store's again, which hands them out in order.
+    pub(crate) fn call_back(&mut self, head: &Head) {
+        let is_event = |head: &Head| matches!(head.key.subject, Subject::Event(_));
+        if !is_event(head) || head.seq > self.newest_event {
+            if is_event(head) {
+                self.newest_event = head.seq;
+            }
+            return;
+        }
+        let later = |other: &&Head| {
+            is_event(other)
+                && other.seq > head.seq
+                && other.record == head.record
+                && other.key.route == head.key.route
+        };
+        let later: Vec<_> = self.heads.values().filter(later).map(|other| other.key.clone()).collect();
+        if !later.is_empty() {
+            self.look_in_store();
+        }
+        for key in later {
+            self.heads.remove(&key);
+            self.forget(&key);
+            if let Some(dispatcher) = &mut self.dispatcher {
+                dispatcher.withdraw(&Token::Deliver(key));
+            }
+        }
     }
 
     /// An obligation is settled: it leaves memory, or comes back when it was raised meanwhile or is due again.

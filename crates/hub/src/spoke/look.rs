@@ -1,9 +1,9 @@
-//! Looks at bulk jobs: how each stands, what came of its records, and its end.
+//! Looks at bulk jobs: how each is filled and closed, how it stands, what came of its records, and its end.
 
 use std::time::Duration;
 
 use canonical::{Mono, Wall};
-use connector::{Call, Failure, JobStep, Response, Stands};
+use connector::{Call, Failure, JobStep, Part, Response, Stands};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Intent, Lane, Outcome};
 use store::{Query, SpokeRow};
@@ -11,6 +11,7 @@ use store::{Query, SpokeRow};
 use crate::mark::Mark;
 use crate::spoke::bulk::Bulk;
 use crate::spoke::flight::{Doubt, Flight};
+use crate::spoke::heads::write_operation;
 use crate::spoke::resend::GATE_AGAIN;
 use crate::spoke::source::backoff;
 use crate::spoke::{Await, Spoke, Token};
@@ -18,6 +19,8 @@ use crate::turn::Turn;
 
 /// A job of which the target says so often in a row that it does not know it is gone: just begun, it may not show yet.
 const UNKNOWN_MAX: u32 = 4;
+/// The time between looks is doubled so often at most.
+const DOUBLINGS_MAX: u32 = 20;
 /// When a job should be over, so many looks that told nothing are made before its deliveries are in doubt.
 const LOOKS_MAX: u32 = 10;
 
@@ -33,7 +36,7 @@ pub(crate) struct Over {
 
 /// How a job came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum How {
+pub(super) enum How {
     /// What came of each was read.
     Done,
     /// Refused whole.
@@ -44,6 +47,8 @@ enum How {
     Gone,
     /// It does not end, or nobody tells.
     Overdue,
+    /// It was given up before anything of it was applied.
+    GivenUp,
 }
 
 impl How {
@@ -54,12 +59,13 @@ impl How {
             Self::Failed => "failed",
             Self::Gone => "gone",
             Self::Overdue => "overdue",
+            Self::GivenUp => "given_up",
         }
     }
 
     /// Whether nothing of it is at work any more.
     const fn is_at_rest(self) -> bool {
-        matches!(self, Self::Done | Self::Rejected | Self::Failed)
+        matches!(self, Self::Done | Self::Rejected | Self::Failed | Self::GivenUp)
     }
 }
 
@@ -67,6 +73,10 @@ impl Spoke {
     pub(super) fn offer_look(&mut self, number: u64, due: Mono) {
         let Some(bulk) = self.bulks.get(&number) else { return };
         let (draw, failures) = (self.draw_of(&bulk.call()), bulk.failures);
+        let operation = match bulk.step {
+            JobStep::Upload | JobStep::Close => write_operation(&bulk.known.object),
+            _ => "read".to_owned(),
+        };
         let Some(dispatcher) = &mut self.dispatcher else { return };
         dispatcher.offer(Wanted {
             token: Token::Bulk(number),
@@ -74,7 +84,7 @@ impl Spoke {
             lock: None,
             due,
             seq: 0,
-            operation: "read".to_owned(),
+            operation,
             buckets: draw.buckets,
             cost: draw.cost,
             safe: true,
@@ -86,12 +96,26 @@ impl Spoke {
 
     /// A look at a job is admitted.
     pub(crate) fn look_at_bulk(&mut self, number: u64, permit: Permit, turn: &mut Turn<'_>) {
-        let Some(call) = self.bulks.get(&number).map(Bulk::call) else { return self.unused(permit, turn) };
+        let Some(bulk) = self.bulks.get(&number) else { return self.unused(permit, turn) };
+        let call = bulk.call();
         if self.is_rereading() {
             self.unused(permit, turn);
             return self.offer_look(number, turn.now.mono + GATE_AGAIN);
         }
-        match self.connector.render(&call) {
+        if let Some(outcome) = bulk.given_up.clone()
+            && (bulk.known.job.is_empty() || !self.connector.can_abort(&call))
+        {
+            return self.over(number, permit, How::GivenUp, outcome, turn);
+        }
+        let rendered = match bulk.step {
+            JobStep::Upload => {
+                let part = |doubt: &Doubt| Part::from_bytes(&doubt.intent.request);
+                let parts: Vec<Part> = bulk.members.values().filter_map(part).collect();
+                self.connector.render_upload(&call, &parts)
+            }
+            _ => self.connector.render(&call),
+        };
+        match rendered {
             Ok(request) => self.send(request, Await::Look(number, permit, call), turn),
             Err(error) => {
                 let why = format!("its job can't be asked about: {error}");
@@ -100,7 +124,7 @@ impl Spoke {
         }
     }
 
-    /// What a look at a job tells.
+    /// What the answer to a request about a job tells.
     pub(crate) fn looked_at_bulk(
         &mut self,
         number: u64,
@@ -115,14 +139,17 @@ impl Spoke {
         let unknown = answer.is_ok() && matches!(outcome.class, Class::NotFound | Class::Gone);
         bulk.unknown = if unknown { bulk.unknown + 1 } else { 0 };
         let gone = bulk.unknown >= UNKNOWN_MAX;
-        let step = if bulk.step == JobStep::Status { "job" } else { "results" };
-        let operation = format!("{}.{step}", bulk.known.operation);
+        let step = bulk.step;
+        let operation = format!("{}.{}", bulk.known.operation, step.name());
         self.learn(&permit, &operation, &outcome, took, turn);
-        match (outcome.class, answer) {
-            (Class::Applied, Ok(response)) if matches!(call, Call::Job { step: JobStep::Results, .. }) => {
-                self.read_results(number, permit, call, response, took, turn);
+        match (step, outcome.class, answer) {
+            (JobStep::Upload, ..) => self.uploaded(number, permit, outcome, turn),
+            (JobStep::Close, ..) => self.closed(number, permit, &outcome, turn),
+            (JobStep::Abort, ..) => self.aborted(number, permit, &outcome, turn),
+            (JobStep::Results | JobStep::Errors | JobStep::Unprocessed, Class::Applied, Ok(response)) => {
+                self.read_on(number, permit, call, response, took, turn);
             }
-            (Class::Applied, Ok(response)) => {
+            (_, Class::Applied, Ok(response)) => {
                 let Some((stands, state)) = self.connector.job_stands(call, response) else {
                     return self.look_later(number, permit, &outcome, turn);
                 };
@@ -153,29 +180,33 @@ impl Spoke {
         let state = bulk.state.clone();
         let because = |class, why: &str| Outcome::because(class, format!("{why} ({state})"));
         match stands {
-            Stands::Runs if overdue => {
+            Stands::Runs | Stands::Open if overdue => {
                 let outcome = because(Class::Uncertain, "its job does not end");
                 self.over(number, permit, How::Overdue, outcome, turn);
             }
             Stands::Runs => {
                 bulk.failures = 0;
-                let (object, operation) = (bulk.known.object.clone(), bulk.known.operation.clone());
-                let every = self.job_spec(&object, &operation).map_or(GATE_AGAIN, |spec| spec.every);
+                bulk.looks = bulk.looks.saturating_add(1);
+                let pause = self.until_next_look(number);
                 self.release(permit, turn);
-                self.offer_look(number, turn.now.mono + every);
+                self.offer_look(number, turn.now.mono + pause);
             }
-            Stands::Done { apart: true } => {
+            // Whoever said so was not heard, or it was lost on its way: it is said again.
+            Stands::Open => self.close_again(number, permit, turn),
+            Stands::Done { apart: true } | Stands::Failed { apart: true } => {
+                bulk.failed = stands == Stands::Failed { apart: true };
                 bulk.failures = 0;
                 bulk.step = JobStep::Results;
+                bulk.read.clear();
                 self.release(permit, turn);
                 self.offer_look(number, turn.now.mono);
             }
-            Stands::Done { apart: false } => self.read_results(number, permit, call, response, took, turn),
+            Stands::Done { apart: false } => self.read_on(number, permit, call, response, took, turn),
             Stands::Rejected => {
                 let outcome = because(Class::BatchRejected, "the target refused its job whole");
                 self.over(number, permit, How::Rejected, outcome, turn);
             }
-            Stands::Failed => {
+            Stands::Failed { apart: false } => {
                 let outcome = because(Class::Uncertain, "its job ended before its time");
                 self.over(number, permit, How::Failed, outcome, turn);
             }
@@ -189,7 +220,17 @@ impl Spoke {
         })
     }
 
-    fn read_results(
+    /// How long until a job that runs is looked at again: longer each time.
+    pub(super) fn until_next_look(&self, number: u64) -> Duration {
+        let Some(bulk) = self.bulks.get(&number) else { return GATE_AGAIN };
+        let spec = self.job_spec(&bulk.known.object, &bulk.known.operation);
+        spec.map_or(GATE_AGAIN, |spec| {
+            spec.every.saturating_mul(1 << bulk.looks.min(DOUBLINGS_MAX)).min(spec.every_max)
+        })
+    }
+
+    /// A part of what came of its records was read: the next is, or all is known.
+    fn read_on(
         &mut self,
         number: u64,
         permit: Permit,
@@ -198,12 +239,24 @@ impl Spoke {
         took: Duration,
         turn: &mut Turn<'_>,
     ) {
-        let Some(bulk) = self.bulks.get(&number) else { return self.release(permit, turn) };
+        let Some(bulk) = self.bulks.get_mut(&number) else { return self.release(permit, turn) };
+        bulk.read.push((bulk.step, response.clone()));
+        let next = self.connector.next_of_job(call).filter(|_| bulk.step != JobStep::Status);
+        if let Some(next) = next {
+            bulk.failures = 0;
+            bulk.step = next;
+            self.release(permit, turn);
+            return self.offer_look(number, turn.now.mono);
+        }
         let (writes, places) = bulk.writes();
         let of = usize::try_from(bulk.known.of).unwrap_or(usize::MAX);
-        match self.connector.classify_job(call, &writes, (places, of), response, turn.now.wall) {
-            Some(each) => self.ask_to_settle(Over { number, permit, how: How::Done, each, took }, turn),
+        let how = if bulk.failed { How::Failed } else { How::Done };
+        let read = std::mem::take(&mut bulk.read);
+        match self.connector.classify_job(call, &writes, (places, of), &read, turn.now.wall) {
+            Some(each) => self.ask_to_settle(Over { number, permit, how, each, took }, turn),
             None => {
+                // All of it is read again.
+                bulk.step = if bulk.step == JobStep::Status { JobStep::Status } else { JobStep::Results };
                 let why = "the answer does not say what came of its job's records";
                 self.look_later(number, permit, &Outcome::because(Class::Retryable, why), turn);
             }
@@ -211,7 +264,7 @@ impl Spoke {
     }
 
     /// A look told nothing. Nothing is lost, and no attempt of a delivery is spent: it is looked at again, later and later.
-    fn look_later(&mut self, number: u64, permit: Permit, outcome: &Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn look_later(&mut self, number: u64, permit: Permit, outcome: &Outcome, turn: &mut Turn<'_>) {
         let entropy = turn.entropy();
         let overdue = self.is_overdue(number, turn.now.wall);
         let Some(bulk) = self.bulks.get_mut(&number) else { return self.release(permit, turn) };
@@ -228,7 +281,19 @@ impl Spoke {
     }
 
     /// A job is over, and the same is known of all that it holds.
-    fn over(&mut self, number: u64, permit: Permit, how: How, outcome: Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn over(
+        &mut self,
+        number: u64,
+        permit: Permit,
+        mut how: How,
+        mut outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.bulks.get(&number).is_some_and(|bulk| !bulk.known.at_work) {
+            // It was never closed: nothing of it is in doubt.
+            how = How::GivenUp;
+            outcome.class = if outcome.class == Class::Uncertain { Class::Retryable } else { outcome.class };
+        }
         let records = self.bulks.get(&number).map_or(0, |bulk| bulk.members.len());
         let each = vec![outcome; records];
         self.ask_to_settle(Over { number, permit, how, each, took: Duration::ZERO }, turn);

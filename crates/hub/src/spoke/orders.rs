@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use canonical::IntentId;
-use ledger::{Intent, IntentState, Lane, Level, Obligation, ObligationKey, State, Subject, Waiting};
-use store::{Op, Query, Require, SpokeAsk, SpokeRow, SystemState, Unit};
+use ledger::{Intent, IntentState, Lane, Level, Obligation, State, Subject, Waiting};
+use store::{Head, Op, Query, Require, SpokeAsk, SpokeRow, SystemState, Unit};
 
 use crate::spoke::plan::reason;
 use crate::spoke::settle::After;
@@ -101,13 +101,14 @@ impl Spoke {
         }
         let now = turn.now.wall;
         let key = obligation.key.clone();
+        let head = store::rules::head(&obligation);
         if decision == Decision::Skip {
             // It may wait in memory: it does not go while this becomes durable.
             self.heads.remove(&key);
             if let Some(dispatcher) = &mut self.dispatcher {
                 dispatcher.withdraw(&Token::Deliver(key.clone()));
             }
-            self.active.insert(key.clone());
+            self.active.insert(key);
         }
         let because = if decision == Decision::Retry && super::restored::was_asked(&obligation) {
             self.looked(why)
@@ -130,14 +131,18 @@ impl Spoke {
             reason: Some(because),
             at: now,
         });
-        self.outbox.push((unit, After::Ordered(outside, decision, key)));
+        self.outbox.push((unit, After::Ordered(outside, decision, Box::new(head))));
     }
 
     /// A decision is durable, or could not be made.
-    pub(crate) fn decided(&mut self, decision: Decision, key: &ObligationKey) {
+    pub(crate) fn decided(&mut self, decision: Decision, head: &Head) {
+        let key = &head.key;
         match decision {
             Decision::Discard => self.forget(key),
-            Decision::Retry => self.look_in_store(),
+            Decision::Retry => {
+                self.call_back(head);
+                self.look_in_store();
+            }
             Decision::Skip => {
                 self.active.remove(key);
                 self.forget(key);

@@ -157,7 +157,14 @@ impl Spoke {
                 }
                 self.come_to_rest(head, &obligation, resting, None, turn);
             }
-            Plan::Write(wanted) => self.plan_write(head, permit, obligation, *wanted, turn),
+            Plan::Write(wanted) => match self.version_first(&obligation, &wanted) {
+                Some((resting, wait)) => {
+                    self.unused(permit, turn);
+                    let due = Some(turn.now.wall + wait);
+                    self.come_to_rest(head, &obligation, resting, due, turn);
+                }
+                None => self.plan_write(head, permit, obligation, *wanted, turn),
+            },
         }
     }
 

@@ -147,9 +147,14 @@ impl Spoke {
                 else {
                     continue;
                 };
-                let (part, charge) = match &spec.batch {
-                    Some(batch) => (count.div_ceil(batch.records_max as u64), &batch.charge),
-                    None => (count, &spec.charge),
+                let bulk = spec.bulk.as_ref().and_then(|bulk| Some((bulk, bulk.job.as_ref()?)));
+                let bulk = bulk.filter(|(_, job)| count >= job.records_min as u64);
+                let (part, charge) = match (bulk, &spec.batch) {
+                    (Some((bulk, job)), _) => {
+                        (count.div_ceil(bulk.records_max as u64) * job.calls_min, &bulk.charge)
+                    }
+                    (None, Some(batch)) => (count.div_ceil(batch.records_max as u64), &batch.charge),
+                    (None, None) => (count, &spec.charge),
                 };
                 let mut draws = vec![(part, self.drawn(Some(charge)))];
                 if !linked && matches!(spec.idempotency, IdempotencyClass::SearchFirst { .. }) {

@@ -156,6 +156,14 @@ impl Spoke {
         self.restore.as_ref().is_some_and(|restore| restore.epoch.is_after(intent.created_at))
     }
 
+    /// Whether the object of an intent that was open when the backup was taken was read since the restore. What stands there is
+    /// known, and an answer that its target stored long ago says nothing newer: whoever took that for what stands there would
+    /// take the next sight of what we wrote after the backup for somebody's edit (I6).
+    pub(crate) fn was_read_since(&self, intent: &Intent, shadow: &Shadow) -> bool {
+        let restored_at = self.restore.as_ref().map(|restore| restore.epoch.restored_at);
+        restored_at.is_some() && shadow.seen_at > restored_at && self.is_of_earlier_epoch(intent)
+    }
+
     /// An intent that was open when the backup was taken: whether it was sent since is not known.
     pub(crate) fn may_have_been_sent(&self, intent: &mut Intent) {
         if self.is_of_earlier_epoch(intent) {
@@ -169,8 +177,8 @@ impl Spoke {
         if !intake::unverified(&shadow, restored_at) {
             return shadow;
         }
-        let Shadow { external_id, token, revision, edits, .. } = shadow;
-        Shadow { external_id, token, revision, edits, ..self.blank(shadow.record, &shadow.object) }
+        let Shadow { external_id, token, version, revision, edits, .. } = shadow;
+        Shadow { external_id, token, version, revision, edits, ..self.blank(shadow.record, &shadow.object) }
     }
 
     /// Whether what goes first is a look: the create may have been made after the backup was taken.

@@ -1,6 +1,8 @@
 //! Settling: the unit that ends an intent.
 
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -232,7 +234,9 @@ impl Spoke {
         let mut shadow = old.clone();
         match &settlement.ending {
             Ending::Delivered if sync => {
-                shadow.confirm(&intent.fields);
+                if !(may_be_replayed(intent) && self.was_read_since(intent, old)) {
+                    shadow.confirm(&intent.fields);
+                }
                 let crossed = settlement.may_be_overwritten() && self.connector.can_fetch(&intent.object);
                 if crossed || may_be_replayed(intent) {
                     shadow.doubt(&intent.fields);
@@ -244,6 +248,10 @@ impl Spoke {
                     shadow.remember(&self.forms(intent, &intent.fields), now);
                 }
                 shadow.token = settlement.outcome.token.max(old.token);
+                // Without a new one the old one is out of date: the next change is refused there, and the object read again.
+                if settlement.outcome.version.is_some() {
+                    shadow.version.clone_from(&settlement.outcome.version);
+                }
                 if shadow.token != old.token {
                     shadow.meanwhile.clear();
                 }
@@ -268,6 +276,7 @@ impl Spoke {
                 // What an earlier send of it left there.
                 shadow.remember(&self.forms(intent, &intent.fields), now);
                 shadow.external_id.clone_from(&external_id);
+                shadow.version.clone_from(&settlement.outcome.version);
                 if settlement.linked != external_id {
                     self.relink(settlement, intent, external_id, unit, now);
                 }

@@ -10,7 +10,7 @@ use store::{Fetch, Op, Query, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::settle::After;
-use crate::spoke::{Await, Spoke, Token};
+use crate::spoke::{Await, READ, Spoke, Token};
 use crate::turn::{Arrival, Effect, Offer, Origin, Turn};
 
 /// Fetches asked for at once.
@@ -98,7 +98,7 @@ impl Spoke {
                 lock: None,
                 due: poll.due,
                 seq: 0,
-                operation: "read".to_owned(),
+                operation: READ.to_owned(),
                 buckets: draw.buckets,
                 cost: draw.cost,
                 safe: true,
@@ -321,7 +321,7 @@ impl Spoke {
                 lock: None,
                 due: turn.now.mono,
                 seq: fetch.hinted_at.micros(),
-                operation: "read".to_owned(),
+                operation: READ.to_owned(),
                 buckets: draw.buckets,
                 cost: draw.cost,
                 safe: true,
@@ -442,6 +442,7 @@ fn fetch_call(external: &ExternalRef) -> Call {
 /// An object that is not there.
 fn gone(external: &ExternalRef) -> Observation {
     Observation {
+        version: None,
         object: external.object.clone(),
         external_id: external.id.clone(),
         seen: Seen::Deleted,

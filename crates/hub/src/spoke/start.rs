@@ -15,7 +15,7 @@ use crate::spoke::bulk::Bulk;
 use crate::spoke::flight::{Action, Doubt};
 use crate::spoke::settle::After;
 use crate::spoke::source::Poll;
-use crate::spoke::{Await, Phase, Spoke, Token};
+use crate::spoke::{Await, Phase, READ, Spoke, Token};
 use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
 /// Shorter cool-downs are over before a start is.
@@ -83,13 +83,14 @@ impl Spoke {
     /// Intents found open may have reached the target: each is finished before anything newer of its record goes.
     pub(crate) fn recovered(&mut self, intents: Vec<Intent>, turn: &mut Turn<'_>) {
         let scope = self.state.credential_generation.to_string();
-        let bulks = self.kept_bulks();
+        let mut bulks = self.kept_bulks();
         let mut found = Vec::new();
         for mut intent in intents {
             // Whether a look of an earlier life counts is not known: none does.
             intent.probes = 0;
             self.may_have_been_sent(&mut intent);
-            let recovery = if bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent)) {
+            let waits = bulks.iter().any(|bulk| bulk.is_waited_for_by(&intent));
+            let recovery = if waits || self.went_nowhere(&intent, &mut bulks, turn.now.wall) {
                 Recovery::Resend { not_before: turn.now.wall }
             } else {
                 ledger::recover(&intent, &scope, turn.now.wall)
@@ -178,6 +179,9 @@ impl Spoke {
             self.phase = Phase::Running;
             return;
         }
+        if self.connector.has_identity() && self.is_shut(turn.now.mono) {
+            return self.wait_for_reads();
+        }
         if super::needs_token(self.connector.auth()) {
             return self.authorise(turn);
         }
@@ -195,9 +199,26 @@ impl Spoke {
         until.is_some()
     }
 
+    /// Whether the breaker of reads lets nothing go just now (I12).
+    pub(crate) fn is_shut(&mut self, now: Mono) -> bool {
+        self.dispatcher.as_mut().is_some_and(|dispatcher| !dispatcher.lets_go(READ, now))
+    }
+
+    /// Whose account it is may not be asked now, and unless that is known, nothing else goes either. All that waits, waits on:
+    /// what is due in the store, what met a stale token in memory.
+    fn wait_for_reads(&mut self) {
+        self.phase = Phase::Shut;
+        let why = "the breaker of reads is open, so that nothing can ask whose account it is: it connects when that closes";
+        self.trouble = Some(why.to_owned());
+    }
+
     fn identify(&mut self, turn: &mut Turn<'_>) {
         if !self.connector.has_identity() {
             return self.connected(turn);
+        }
+        // It may have opened while a token was fetched.
+        if self.is_shut(turn.now.mono) {
+            return self.wait_for_reads();
         }
         let draw = self.draw_of(&Call::Identity);
         if self.is_left_alone(draw.buckets, turn) {

@@ -250,6 +250,7 @@ impl Spoke {
             whole: Arc::clone(&wanted.whole),
             known: Arc::new(wanted.shadow.fields.clone()),
             expected: wanted.shadow.token.map(|token| token.0.to_string()),
+            version: wanted.shadow.version.clone(),
             intent: id.to_string(),
         };
         let terms = Terms {

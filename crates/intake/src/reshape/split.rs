@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Absorbed, Alive, ExternalRef, Field, Fields, Open, Provenance, Record, System, Taken, Wall};
-use ledger::{FieldLine, Side};
+use ledger::{FieldLine, Obligation, Route, RouteKind, Side, State, Subject};
 use serde_json::Value;
 
 use super::{Carried, Order, Reshaped, is_at, show};
 use crate::link::Link;
+use crate::raise;
 use crate::verdict::{Context, DecisionKind, Incoming};
 
 /// A record that was merged into another is one of its own again.
@@ -37,6 +38,7 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     // As it was known to those who were told of it.
     let standing = Record { version, alive: Alive::Live, ..gone.clone() };
     out.change(context, &incoming, (&standing, gone.version), back, None);
+    owes_again(context, &incoming, order, &mut out);
     let data = [("from".to_owned(), Value::String(keep.id.to_string()))].into_iter().collect();
     if let Some((record, _)) = out.records.first().cloned() {
         out.found_by_all(context, &record);
@@ -53,6 +55,22 @@ pub fn split(context: Context<'_>, order: Order<'_>, carried: &Carried<'_>) -> R
     out.shown.fields = lines;
     show::split(order, absorbed, carried, context, &mut out);
     Ok(out)
+}
+
+/// What was still to reach its objects when it was merged, and made way for the survivor's, is to reach them after all. That it had
+/// left a filter, above all, nothing else says again (I8).
+fn owes_again(context: Context<'_>, incoming: &Incoming, order: Order<'_>, out: &mut Reshaped) {
+    let Some((record, _)) = out.records.first().cloned() else { return };
+    let owed = |route: &&&Route| {
+        let of = |row: &Obligation| row.state == State::Superseded && row.key.route == route.id;
+        route.kind == RouteKind::Sync && order.gone.obligations.iter().any(of)
+    };
+    for route in context.routes.iter().filter(owed) {
+        if !out.raises.iter().any(|raise| raise.record == record.id && raise.key.route == route.id) {
+            let subject = Subject::Record(record.id);
+            out.raises.push(raise::raise(context, incoming, &record, route, subject, true));
+        }
+    }
 }
 
 fn sibling(context: Context<'_>) -> canonical::EventId {

@@ -101,3 +101,19 @@ fn what_was_restored_and_goes_again_has_ended_again() {
     world.accept(&Incoming { order: None, ..gone("crm", "1", 9) });
     assert!(!lives(&world));
 }
+
+/// I6: that a kept object was seen is known, so that the answer to a write that was on its way meanwhile does not make known what it
+/// wrote. A late word of what is gone was not seen there.
+#[test]
+fn i6_a_kept_object_of_a_deleted_record_was_seen() {
+    let sight = || pushed("erp", "9", 8, json!({"name": "Eve", "email": "a@x.org"}));
+    let seen_at = |world: &mut World| world.accept(&sight()).shadow.unwrap().0.seen_at;
+    let mut world = deleted();
+    world.schema.creators = vec![system("crm")];
+    let mut ended = deleted();
+    ended.schema.creators = vec![system("crm")];
+    assert_eq!(seen_at(&mut world), Some(Wall(8_000)));
+    let grave = crate::Grave { at: Wall(7_000), order: None };
+    ended.view.seen.insert((system("erp"), crate::Grave::name(&external("erp", "9"))), grave.bytes());
+    assert_eq!(seen_at(&mut ended), None);
+}

@@ -142,6 +142,16 @@ fn i8_of_a_deleted_record_an_object_that_went_after_the_backup_may_have_been_rep
     let mut seen = restored();
     seen.accept(&said("erp", "9", 55, json!({"name": "A", "email": "a@x.org", "note": "old"})));
     assert_eq!(ended(seen).accept(&gone("erp", "9", 61)).unlink, None, "it was there since: it is the one");
+    let mut seen = ended(restored());
+    seen.schema.creators = vec![system("crm")];
+    let unheard = seen.accept(&said("erp", "9", 61, json!({"name": "B", "email": "a@x.org"})));
+    let (shadow, _) = unheard.shadow.unwrap();
+    assert!(shadow.unknown.contains("name") && shadow.seen_at == Some(Wall(61_000)));
+    assert_eq!(seen.accept(&gone("erp", "9", 62)).unlink, None, "it was there since, though nobody listened");
+    let mut pushed = ended(restored());
+    pushed.schema.creators = vec![system("crm")];
+    pushed.accept(&Incoming { read: false, ..said("erp", "9", 61, json!({"name": "B"})) });
+    assert!(pushed.accept(&gone("erp", "9", 62)).unlink.is_some(), "that may have been said before");
     let mut never = restored();
     never.view.restored_at = None;
     assert_eq!(ended(never).accept(&gone("erp", "9", 61)).unlink, None);

@@ -167,7 +167,7 @@ impl Salesforce {
     }
 
     /// The live record of an id, in the words of a result.
-    fn member(&self, desk: &Desk, kind: &str, id: &str) -> Outcome<String> {
+    pub(super) fn member(&self, desk: &Desk, kind: &str, id: &str) -> Outcome<String> {
         self.find(desk, kind, id).map_err(|refused| match refused.code {
             "ENTITY_IS_DELETED" => refused,
             _ if super::id::read(id).is_none() => {

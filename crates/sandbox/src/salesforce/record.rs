@@ -253,10 +253,16 @@ impl Salesforce {
         id: &str,
     ) -> Outcome<Response> {
         let id = self.find(desk, kind, id)?;
-        let held = desk.shelf.live(kind, &id).map(|record| record.values.clone()).unwrap_or_default();
-        self.hold(kind, Some(&id), &held, &integration(call))?;
-        self.bin(desk, kind, &id, &integration(call));
+        self.remove(desk, call, kind, &id)?;
         Ok(empty(204))
+    }
+
+    /// Into the recycle bin, unless somebody holds its row.
+    pub(super) fn remove(&mut self, desk: &mut Desk, call: &Call<'_>, kind: &str, id: &str) -> Outcome<()> {
+        let held = desk.shelf.live(kind, id).map(|record| record.values.clone()).unwrap_or_default();
+        self.hold(kind, Some(id), &held, &integration(call))?;
+        self.bin(desk, kind, id, &integration(call));
+        Ok(())
     }
 
     pub(super) fn upsert(

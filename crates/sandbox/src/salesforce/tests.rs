@@ -1,5 +1,6 @@
 //! The Salesforce-shaped CRM's behaviours, one by one.
 
+mod bulk;
 mod reading;
 mod writing;
 

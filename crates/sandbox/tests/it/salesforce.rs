@@ -40,11 +40,19 @@ fn the_official_client_logs_in_upserts_collects_queries_and_pages() {
     assert_eq!((&said["destroyed"], &said["twice"]), (&json!(true), &json!("ENTITY_IS_DELETED")));
     assert_eq!(said["bin"], json!(["Gone"]));
     assert_eq!(said["paged"], json!([600, 600, "L0599"]));
+    let bulk = json!({
+        "state": "JobComplete", "processed": 3, "failed": 1, "done": [["r1", "false"], ["r7", "true"]],
+        "errors": [["r8", "REQUIRED_FIELD_MISSING"]], "left": [],
+    });
+    assert_eq!(said["bulk"], bulk);
+    assert_eq!(said["bulked"], json!([["C, \"again\"", null]]));
+    assert!(said["closed"].as_str().unwrap().contains("was closed"), "{said}");
+    assert_eq!(said["aborted"], "Aborted");
     assert_eq!(said["limit"]["limit"], 100_000);
 
     // What the system's own books say happened.
     let books = org.lock().books();
-    assert_eq!((books.objects["Contact"].len(), books.objects["Lead"].len()), (3, 600));
+    assert_eq!((books.objects["Contact"].len(), books.objects["Lead"].len()), (4, 600));
     assert_eq!(books.calls.by_operation["collection_upsert"], 1);
     assert_eq!(said["limit"]["used"], books.calls.total - books.calls.by_operation["token"] - 1);
 }

@@ -69,6 +69,33 @@ impl Simulation {
         merges.zip(key).is_some_and(|(merges, key)| merges.keys.contains(key))
     }
 
+    /// Whether an object that stood for two records that were one belongs to the other one again, and has not been told yet: so it
+    /// still has the key of the first, who has none there and is to get one. Which record it belongs to is durable. In the end
+    /// each must be there once, with its own values.
+    pub(super) fn is_anothers_again(&self, target: &System, id: u64) -> bool {
+        let item = self.targets.get(target).and_then(|vendor| vendor.objects.get(&id));
+        let key = item.and_then(|item| item.fields.get("key"));
+        let object = item.and_then(|item| Object::new(&item.kind).ok());
+        let Some((key, object)) = key.zip(object).filter(|_| self.was_one_of_two(target, id)) else {
+            return false;
+        };
+        let (system, object, external_id) = (target.clone(), Some(object), id.to_string());
+        let look = Look::RecordByLink { system, object, external_id };
+        match self.page(look) {
+            Some(Page::Record(Some(sheet))) => {
+                sheet.record.alive == Alive::Live && sheet.record.fields.get("key") != Some(key)
+            }
+            _ => false,
+        }
+    }
+
+    /// For tests: these keys are of things that were one.
+    #[cfg(test)]
+    pub(super) fn now_one(&mut self, keys: [&str; 2]) {
+        let merges = self.estate.as_mut().and_then(|estate| estate.merges.as_mut());
+        merges.unwrap().keys.extend(keys.map(str::to_owned));
+    }
+
     fn pair(&self) -> Option<&Pair> {
         self.estate.as_ref()?.merges.as_ref()?.pair.as_ref()
     }

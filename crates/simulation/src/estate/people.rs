@@ -267,6 +267,7 @@ impl Simulation {
     fn observation(&self, kind: &str, id: u64, seen: Seen, revision: Option<u64>) -> Observation {
         let number = revision.and_then(|revision| i64::try_from(revision).ok());
         Observation {
+            version: None,
             object: Object::new(kind).expect("a name"),
             external_id: id.to_string(),
             seen,

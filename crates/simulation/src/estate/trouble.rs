@@ -2,7 +2,7 @@
 
 use canonical::System;
 
-use super::{Happening, files, system};
+use super::{Estate, Happening, files, system};
 use crate::driver::{Event, Simulation};
 use crate::vendor::Faults;
 
@@ -14,6 +14,18 @@ const LIES_FOR: u64 = 200_000_000;
 const SLEEP_MAX: u64 = 3_600_000_000;
 /// After the hub was down, or its disk full, a delay is excused for so many microseconds.
 const EXCUSED: u64 = 20_000_000;
+
+/// Once there is room on the disk, what could not be written is, within so many microseconds.
+const WRITTEN_BY: u64 = 3_000_000;
+
+impl Estate {
+    /// There is room on the disk.
+    fn room(&mut self, now: u64) {
+        if std::mem::take(&mut self.full) {
+            self.was_full.1 = now;
+        }
+    }
+}
 
 impl Simulation {
     pub(super) fn count(&mut self, name: &'static str) {
@@ -40,10 +52,13 @@ impl Simulation {
         let now = self.now;
         if let Some(estate) = &mut self.estate {
             estate.crashed_at.push(now);
+            estate.room(now);
+            if estate.was_full.1 > 0 && now <= estate.was_full.1 + WRITTEN_BY {
+                estate.unwritten = (estate.was_full.0, now);
+            }
             estate.trying.clear();
             estate.open.clear();
             estate.fail_sync = false;
-            estate.full = false;
         }
         self.excuse(self.now);
     }
@@ -184,6 +199,7 @@ impl Simulation {
         self.store.refuse(Some(error));
         if let Some(estate) = &mut self.estate {
             estate.full = true;
+            estate.was_full.0 = self.now;
         }
         let last = self.between(5_000_000, 60_000_000);
         self.excuse(self.now + last);
@@ -193,7 +209,7 @@ impl Simulation {
     pub(super) fn room(&mut self) {
         self.store.refuse(None);
         if let Some(estate) = &mut self.estate {
-            estate.full = false;
+            estate.room(self.now);
         }
         self.remember("! there is room on the disk");
     }
@@ -255,7 +271,7 @@ impl Simulation {
         self.store.refuse(None);
         self.excuse(self.now);
         if let Some(estate) = &mut self.estate {
-            estate.full = false;
+            estate.room(self.now);
             estate.fail_sync = false;
         }
         let standing = self.estate.as_ref().map(|estate| estate.standing.clone()).unwrap_or_default();

@@ -248,6 +248,7 @@ impl Simulation {
             let mut crashes = estate.crashed_at.iter();
             crashes.any(|at| at + HEARD_BY >= asked_at && *at <= asked_at + HEARD_BY)
                 || estate.another_clock_at >= asked_at
+                || (estate.unwritten.0..=estate.unwritten.1).contains(&(asked_at + HEARD_BY))
         });
         if impatient > 0 && !unheard {
             let what = format!("{system} was called although it had asked to be left alone");
@@ -286,11 +287,12 @@ impl Simulation {
         let Some(made) = vendor.objects.get(&effect.id) else { return };
         let same =
             |field: &str, other: &crate::vendor::Item| other.fields.get(field) == made.fields.get(field);
-        let twins = vendor.objects.values().filter(|other| {
+        let twins = vendor.objects.iter().filter(|(id, other)| {
             other.kind == made.kind
                 && !other.gone
                 && same("key", other)
                 && (made.kind != "marks" || same("round", other))
+                && (**id == effect.id || !self.is_anothers_again(system, **id))
         });
         let count = twins.count();
         if count > 1 {

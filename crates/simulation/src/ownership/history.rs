@@ -216,6 +216,7 @@ impl Simulation {
         let object = Object::new("items").expect("a name");
         let number = self.shared.as_mut().map_or(0, |shared| shared.number());
         let said = Observation {
+            version: None,
             object,
             external_id: id.to_string(),
             seen,

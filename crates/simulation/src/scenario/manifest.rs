@@ -176,7 +176,10 @@ pub(crate) const ERRORS: &str = "errors:
 pub(crate) fn job_of(batch: &str, kind: &str, records_max: u32) -> String {
     let records = format!("          records_max: {records_max}\n");
     let job = job_block(kind, "") + &records;
-    batch.replace(&records, &job).replace(&format!("/{kind}/batch"), &format!("/{kind}/jobs"))
+    batch
+        .replace(&records, &job)
+        .replace("        batch:\n", "        bulk:\n")
+        .replace(&format!("/{kind}/batch"), &format!("/{kind}/jobs"))
 }
 
 fn job_block(kind: &str, query: &str) -> String {
@@ -205,6 +208,7 @@ pub(super) fn as_jobs(manifest: &str, class: Class) -> String {
     let job = job_block("items", query) + "          records_max: 6\n";
     let manifest =
         manifest.replace("          records_max: 6\n", &job).replace("/items/batch", "/items/jobs");
+    let manifest = manifest.replace("        batch:\n", "        bulk:\n");
     if !ordered {
         return manifest;
     }

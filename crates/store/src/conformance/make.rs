@@ -353,6 +353,7 @@ pub fn shadow(record: u64, system_name: &str, object_name: &str) -> Shadow {
         unknown: BTreeSet::from(["email".to_owned()]),
         meanwhile: fields("meanwhile"),
         token: Some(OrderToken(5)),
+        version: Some("W/\"5\"".to_owned()),
         written_at: Some(at(5)),
         recent: vec![ledger::Recent { at: at(4), values: BTreeMap::from([("email".to_owned(), u64::MAX)]) }],
         seen_at: None,
@@ -446,6 +447,7 @@ pub fn bulk_job(job: &str, places: Vec<u32>) -> BulkJob {
         operation: "upsert".to_owned(),
         job: job.to_owned(),
         since: at(3),
+        at_work: true,
         of: 2,
         places,
     }

@@ -221,6 +221,7 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         fields,
         known: Arc::default(),
         expected: None,
+        version: None,
         intent: canonical::IntentId::from_parts(now, wide()?).to_string(),
     })
 }

@@ -21,6 +21,7 @@ fn person(system: &str, id: &str) -> ExternalRef {
 fn told(about: ExternalRef, state: MessageState, says: Value, reason: Option<Reason>) -> Told {
     let fields: Fields = serde_json::from_value(says).unwrap();
     let observation = Observation {
+        version: None,
         object: about.object.clone(),
         external_id: about.id.clone(),
         seen: Seen::State { fields },

@@ -58,6 +58,7 @@ fn i3_an_id_is_as_old_as_it_says_whenever_its_record_was_heard_of() {
         partial: false,
         probe: true,
         linked: false,
+        versioned: false,
         names: true,
         processing_max: Duration::ZERO,
         timeout: Duration::ZERO,
@@ -65,9 +66,26 @@ fn i3_an_id_is_as_old_as_it_says_whenever_its_record_was_heard_of() {
         by_key,
         safe: true,
         batch: None,
+        bulk: None,
         serial_by: None,
     };
     assert!(restore(7).can_tell_of(&spec(true), &record(6, 6)));
     assert!(!restore(7).can_tell_of(&spec(true), &record(8, 6)));
     assert!(restore(7).can_tell_of(&spec(false), &record(8, 6)), "it is looked for by content");
+}
+
+/// A create under a key that was open in the backup goes again, and its target answers what it answered then. Where the object was
+/// read since, that answer says nothing of what stands there: the next sight of what we wrote after the backup is no edit (I6).
+#[test]
+fn i6_what_was_read_since_the_restore_outlives_a_stored_answer() {
+    let config = crate::sample::configuration(None);
+    let mut spoke = Spoke::new(config, canonical::System::new("erp").unwrap()).unwrap();
+    let intent = |created: i64| Intent { created_at: make::at(created), ..make::intent(1, "r", 1) };
+    let seen = |at: Option<i64>| Shadow { seen_at: at.map(make::at), ..make::shadow(1, "erp", "customer") };
+    assert!(!spoke.was_read_since(&intent(6), &seen(Some(8))), "nothing was restored");
+    spoke.restore = Some(restore(7));
+    assert!(spoke.was_read_since(&intent(6), &seen(Some(8))));
+    assert!(!spoke.was_read_since(&intent(6), &seen(Some(6))), "before it");
+    assert!(!spoke.was_read_since(&intent(6), &seen(None)), "never");
+    assert!(!spoke.was_read_since(&intent(8), &seen(Some(9))), "it was made since");
 }

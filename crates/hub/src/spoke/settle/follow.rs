@@ -2,7 +2,7 @@
 //! kept while the disk is full.
 
 use canonical::Wall;
-use ledger::{Intent, ObligationKey, Reason};
+use ledger::{Intent, Reason};
 use store::{Change, Head, Receipt, StoreError};
 
 use super::{Ending, Settlement};
@@ -22,10 +22,12 @@ pub(crate) enum After {
     Nothing,
     /// The system's own state is durable; an operator may wait to hear it.
     System(Option<Ticket>),
+    /// What is known of a job is durable: it goes on.
+    Bulk(u64),
     /// A person is durably asked to look at an intent.
     Person(Box<(Intent, Reason)>),
     /// What an operator decided about a delivery is durable.
-    Ordered(Ticket, Decision, ObligationKey),
+    Ordered(Ticket, Decision, Box<Head>),
     /// A delivery is held back.
     Held(Box<Head>),
     /// A page of what was held is back in line; from there the walk goes on.
@@ -59,6 +61,7 @@ impl Spoke {
     ) {
         match result {
             Ok(receipts) => {
+                self.hold_until = None;
                 for (after, receipt) in after.into_iter().zip(receipts) {
                     match receipt {
                         Receipt::Done(woken) => {
@@ -96,11 +99,12 @@ impl Spoke {
     fn follow(&mut self, after: After, turn: &mut Turn<'_>) {
         match after {
             After::Nothing | After::System(None) | After::Person(_) | After::Changed(_) => {}
+            After::Bulk(number) => self.offer_look(number, turn.now.mono),
             After::Held(head) => self.held_back(&head),
             After::Released(next) => self.released(next),
             After::System(Some(outside)) => Self::answer(outside, Ok(()), turn),
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 Self::answer(outside, Ok(()), turn);
             }
             After::Rested { head, due, looks, .. } => {
@@ -214,14 +218,15 @@ impl Spoke {
             After::LaunchBatch(flights) => {
                 flights.into_iter().for_each(|flight| self.not_begun(flight, turn))
             }
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 let text = "the delivery moved while this was decided: look at it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
             // Nothing is required of these.
             After::Nothing
             | After::System(_)
+            | After::Bulk(_)
             | After::Person(_)
             | After::Doubt(..)
             | After::Changed(_)
@@ -243,6 +248,7 @@ impl Spoke {
         match after {
             After::Nothing => {}
             After::System(outside) => self.keep_state(outside),
+            After::Bulk(number) => self.keep_bulk(number),
             After::Person(about) => self.ask_person(about.0, about.1, turn.now.wall),
             // The store hands it out again.
             After::Held(_) => {
@@ -251,8 +257,8 @@ impl Spoke {
             }
             After::Released(_) => self.not_released(),
             After::Changed(change) => self.write_down(*change),
-            After::Ordered(outside, decision, key) => {
-                self.decided(decision, &key);
+            After::Ordered(outside, decision, head) => {
+                self.decided(decision, &head);
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }

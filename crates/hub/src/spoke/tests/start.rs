@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TARGET_OF_JOBS: &str = "connector: target
+pub(super) const TARGET_OF_JOBS: &str = "connector: target
 version: \"1\"
 about: A target that takes jobs.
 objects:
@@ -14,7 +14,7 @@ objects:
         idempotency: {class: upsert}
         request: {method: PUT, path: \"/customer/{key}\", json: \"{fields}\"}
         answer: {id: {path: id}}
-        batch:
+        bulk:
           records_max: 100
           request: {method: POST, path: /jobs, json: {all: \"{records}\"}}
           record: {key: \"{key}\"}
@@ -34,6 +34,7 @@ objects:
 /// What is written of a customer.
 pub(super) fn write() -> connector::Write {
     connector::Write {
+        version: None,
         object: Object::new("customer").unwrap(),
         operation: "put".to_owned(),
         key: "k".to_owned(),
@@ -58,7 +59,7 @@ fn intent_in_doubt(intent: ledger::Intent) -> ledger::Intent {
     }
 }
 
-fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
+pub(super) fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeRow {
     store::SpokeRow {
         obligation: Some(delivery),
         record: Some(Arc::new(store::conformance::make::record(1, 1))),
@@ -70,61 +71,6 @@ fn row_of(delivery: ledger::Obligation, intent: ledger::Intent) -> store::SpokeR
         next: None,
         intent: Some(intent),
     }
-}
-
-/// I12: a target that asked to be left alone is not even asked whose account it is, neither by the spoke that heard it nor by
-/// the next one.
-#[test]
-fn i12_who_connects_leaves_the_target_alone_too() {
-    let account = "identity:\n  request: {method: GET, path: /account}\n  path: id\nobjects:\n";
-    let errors = "errors:\n  - {when: {status: [429]}, class: rate_limited}\n";
-    let manifest = TARGET_OF_JOBS.replace("objects:\n", account) + errors;
-    let config = configuration(Some(("connectors/target.yaml", &manifest)));
-    let erp = System::new("erp").unwrap();
-    let later = |seconds: u64| Now {
-        wall: Wall(1_000_000_000) + std::time::Duration::from_secs(seconds),
-        mono: Mono(seconds * 1_000_000),
-    };
-    let turn_at = |spoke: &mut Spoke, at: u64, input| {
-        let mut effects = Vec::new();
-        spoke.handle(input, &mut Turn::new(later(at), 1, &mut effects));
-        effects
-    };
-    let sends = |said: &[Effect]| {
-        said.iter().find_map(|effect| match effect {
-            Effect::Send(ticket, _) => Some(*ticket),
-            _ => None,
-        })
-    };
-    let start = |state: SystemState, at: u64| {
-        let mut spoke = Spoke::new(Arc::clone(&config), erp.clone()).unwrap();
-        let ask = asks(&turn_at(&mut spoke, at, Input::Start));
-        let read = Input::Found(ask, Ok(Rows::System(Some(state), BTreeMap::new(), None)));
-        let intents = asks(&turn_at(&mut spoke, at, read));
-        let said = turn_at(&mut spoke, at, Input::Found(intents, Ok(Rows::Intents(Vec::new()))));
-        (spoke, sends(&said))
-    };
-    let (mut spoke, asked) = start(SystemState::blank(config.tenant.clone(), erp.clone()), 0);
-    let throttled = connector::Response {
-        status: 429,
-        headers: vec![("retry-after".to_owned(), "90".to_owned())],
-        body: Vec::new(),
-    };
-    let answer =
-        Input::Answered { ticket: asked.unwrap(), answer: Ok(throttled), took: std::time::Duration::ZERO };
-    let said = turn_at(&mut spoke, 1, answer);
-    let kept = said.iter().find_map(|effect| match effect {
-        Effect::Commit(_, units) => units.iter().flat_map(|unit| &unit.ops).find_map(|op| match op {
-            store::Op::PutSystem(state) => Some(state.clone()),
-            _ => None,
-        }),
-        _ => None,
-    });
-    assert_eq!(sends(&turn_at(&mut spoke, 89, Input::Tick)), None);
-    assert!(sends(&turn_at(&mut spoke, 92, Input::Tick)).is_some(), "and then it connects");
-    let (mut next, asked) = start(kept.unwrap(), 20);
-    assert_eq!(asked, None, "what the target asked for holds over a start");
-    assert!(sends(&turn_at(&mut next, 95, Input::Tick)).is_some());
 }
 
 /// An intent that is found open goes on with the attempts that its delivery has spent (I10), and what was raised since is not

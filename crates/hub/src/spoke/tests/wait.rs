@@ -163,3 +163,34 @@ fn a_half_is_kept_over_a_conflict_at_its_begin() {
     assert!(spoke.heads.contains_key(&key), "it is offered again");
     assert_eq!(spoke.take_half(&key).map(|party| party.kind), Some(half.kind));
 }
+
+/// I4: an event that a person has tried again is back in its line: later ones of its record that wait in memory do not go before
+/// it, whenever they are due. Those of other records, routes and states of the record stay.
+#[test]
+fn i4_an_event_that_is_tried_again_goes_before_the_later_ones() {
+    use store::conformance::make;
+    let mut spoke = Spoke::new(configuration(None), System::new("erp").unwrap()).unwrap();
+    let _asks = turn(&mut spoke, Input::Start);
+    let head = |raise, seq| {
+        let raise = intake::Raise { due: Wall(0), ..raise };
+        Head { seq, ..store::rules::head(&store::rules::first(&raise)) }
+    };
+    let later = [make::notify("once", 2, 1), make::notify("once", 3, 1)];
+    let others = [make::notify("once", 4, 2), make::notify("twice", 5, 1), make::raise("r", 1, 1)];
+    for (raise, seq) in later.into_iter().chain(others).zip(2..) {
+        spoke.hold(head(raise, seq), Now::default());
+    }
+    assert_eq!(spoke.heads.len(), 5);
+    // There is no room for it just now.
+    spoke.claims.iter_mut().for_each(|claim| claim.behind = true);
+    spoke.raised(vec![head(make::notify("once", 1, 1), 1)], Now::default());
+    let mut held: Vec<i64> = spoke.heads.values().map(|head| head.seq).collect();
+    held.sort_unstable();
+    assert_eq!(held, [4, 5, 6]);
+    let waits = |event| {
+        let token = Token::Deliver(make::notify_key("once", event));
+        spoke.dispatcher.as_ref().unwrap().holds(&token)
+    };
+    assert_eq!([2, 3, 4].map(waits), [false, false, true]);
+    assert!(spoke.claims.iter().all(|claim| claim.behind), "the store is asked for what goes first");
+}

@@ -30,8 +30,15 @@ fn a_second_object_changes_nothing() {
 fn a_second_object_takes_over() {
     for end in [gone("crm", "1", 8), merged_there("crm", "1", "2", 8)] {
         let (mut world, keep, gone) = two();
+        world.remember("crm", "2", json!({"name": "Ada B.", "note": "second"}));
         world.merge((keep, gone));
         let over = world.accept(&end);
+        let (shadow, _) = over.shadow.clone().unwrap();
+        assert_eq!(
+            (shadow.record, &shadow.fields["note"]),
+            (keep, &json!("second")),
+            "it is known as before"
+        );
         assert_eq!((world.id("crm", "2"), &world.record(keep).alive), (keep, &Alive::Live));
         assert!(!world.view.links.contains_key(&external("crm", "1")));
         assert_eq!(over.wanted, Some(external("crm", "2")));
@@ -93,4 +100,26 @@ fn a_second_object_is_one_of_the_next_survivor() {
     world.accept(&gone("crm", "3", 9));
     world.reshape(split, (a, b), &Prefer::new()).unwrap();
     assert_eq!((stands(&world, a), stands(&world, b)), (true, false));
+}
+
+/// I6: what was left as a second object is the record's own once the first one there has left a filter. What is known of it is
+/// known still, or what was written to it by its former record were somebody's edit; and it is told what the record says.
+#[test]
+fn i6_a_second_object_comes_home_with_what_is_known_of_it() {
+    let (mut world, keep, gone) = two();
+    world.accept(&said("erp", "8", 4, json!({"email": "ada@x.org", "hold": true})));
+    assert_eq!(world.id("erp", "8"), keep);
+    world.remember("erp", "8", json!({"email": "ada@x.org", "name": "Ada"}));
+    world.remember("erp", "9", json!({"email": "ada@y.org", "name": "Ada B.", "note": "second"}));
+    let about = external("erp", "9");
+    world.merge((keep, gone));
+    // The first one was archived: it left its filter.
+    world.view.links.remove(&external("erp", "8"));
+    world.view.linked.remove(&(keep, system("erp"), object("people")));
+    assert_eq!(world.view.shadow_of(keep, &about).map(|shadow| shadow.record), Some(gone));
+    let home = world.accept(&said("erp", "9", 9, json!({"email": "ada@y.org", "name": "Ada B."})));
+    assert_eq!((world.id("erp", "9"), raised(&home)), (keep, vec!["to-erp".to_owned()]));
+    let (shadow, _) = home.shadow.unwrap();
+    assert_eq!((shadow.record, shadow.external_id.as_deref()), (keep, Some("9")));
+    assert_eq!(shadow.fields["note"], "second", "what it did not say is known, too");
 }

@@ -103,3 +103,57 @@ fn a_split_knows_whose_object_was_deleted() {
     world.reshape(split, (keep, gone), &Prefer::new()).unwrap();
     assert_eq!((stands(&world, keep), stands(&world, gone)), (true, false));
 }
+
+/// I8: the record had left a filter and was still to be taken out there when it was merged: that delivery made way. Split again, it
+/// is raised anew; what had reached its object, or is raised in any case, is not.
+#[test]
+fn i8_what_made_way_for_a_merge_is_owed_again_after_the_split() {
+    use ledger::{Aside, Level, Obligation, ObligationKey, State, Subject};
+    let raised = |state: State, passes: bool| {
+        let (mut world, keep, gone) = two();
+        let name = if passes { "Ada B." } else { "somebody else" };
+        let condition = json!({"field": "name", "equals": name});
+        for route in world.routes.iter_mut().filter(|route| route.id == "to-erp".into()) {
+            route.filter = vec![serde_json::from_value(condition.clone()).unwrap()];
+            route.on_exit = OnExit::Archive;
+        }
+        world.merge((keep, gone));
+        let row = |context: Context<'_>| Obligation {
+            key: ObligationKey {
+                tenant: context.tenant.clone(),
+                route: "to-erp".into(),
+                subject: Subject::Record(gone),
+            },
+            seq: 1,
+            system: system("erp"),
+            object: object("people"),
+            entity: context.schema.entity.clone(),
+            record: gone,
+            lane: ledger::Lane::Standard,
+            wanted: Level::default(),
+            reached: Level::default(),
+            state,
+            attempts: 0,
+            due: Wall(1),
+            raised_at: Wall(1),
+            folded: 0,
+            waiting: None,
+            reason: None,
+            trace: String::new(),
+            aside: Aside::default(),
+        };
+        let out = world.reshape(
+            |context, order, carried| {
+                let theirs = Whole { obligations: vec![row(context)], ..order.gone.clone() };
+                split(context, Order { gone: &theirs, ..order }, carried)
+            },
+            (keep, gone),
+            &Prefer::new(),
+        );
+        let raises = out.unwrap().raises;
+        raises.iter().filter(|raise| raise.record == gone && raise.key.route == "to-erp".into()).count()
+    };
+    assert_eq!(raised(State::Superseded, false), 1);
+    assert_eq!(raised(State::Superseded, true), 1);
+    assert_eq!(raised(State::Delivered, false), 0);
+}

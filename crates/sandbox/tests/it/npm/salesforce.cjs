@@ -62,6 +62,29 @@ async function main() {
   }
   const all = await connection.query('SELECT LastName FROM Lead ORDER BY LastName', { autoFetch: true, maxFetch: 10000, headers: {} })
   said.paged = [all.records.length, all.totalSize, all.records[599].LastName]
+  // Bulk API 2.0, as its own client speaks it.
+  const job = connection.bulk2.createJob({ object: 'Contact', operation: 'upsert', externalIdFieldName: 'Concord_Id__c', lineEnding: 'LF' })
+  await job.open()
+  await job.uploadData('Concord_Id__c,LastName,Phone\nr1,"C, ""again""",#N/A\nr7,Seven,\nr8,,1\n')
+  await job.close()
+  await job.poll(50, 5000)
+  const done = await job.getSuccessfulResults()
+  const failed = await job.getFailedResults()
+  const left = await job.getUnprocessedRecords()
+  const info = await job.check()
+  said.bulk = {
+    state: info.state, processed: info.numberRecordsProcessed, failed: info.numberRecordsFailed,
+    done: done.map((one) => [one.Concord_Id__c, one.sf__Created]).sort(),
+    errors: failed.map((one) => [one.Concord_Id__c, one.sf__Error.split(':')[0]]), left,
+  }
+  said.bulked = (await connection.query("SELECT LastName, Phone FROM Contact WHERE Concord_Id__c = 'r1'")).records.map((one) => [one.LastName, one.Phone])
+  said.closed = (await failure(job.close())).message
+  const other = connection.bulk2.createJob({ object: 'Contact', operation: 'delete' })
+  await other.open()
+  await other.abort()
+  said.aborted = (await other.check()).state
+  // The client takes no note of what answers about jobs say of the day.
+  await connection.query('SELECT Id FROM Account')
   said.limit = connection.limitInfo?.apiUsage
   console.log(JSON.stringify(said))
 }
