@@ -42,7 +42,7 @@ impl RequestPlan {
     /// Whether the opaque version stands in it.
     pub(crate) fn names_version(&self) -> bool {
         let body = match &self.body {
-            BodyPlan::None => false,
+            BodyPlan::None | BodyPlan::Csv(_) => false,
             BodyPlan::Json { node, .. } | BodyPlan::Form(node) | BodyPlan::Xml { node, .. } => {
                 node.names_version()
             }
