@@ -21,7 +21,7 @@ objects:
       add:
         for: [create]
         idempotency: {class: none}
-        request: {method: POST, path: /books, json: "{fields}"}
+        request: {method: POST, path: /books, json: {"...": "{fields}", key: "{key}"}}
         answer: {id: {path: id}, version: {header: etag}}
         probe:
           request: {method: GET, path: /books, query: {key: "{key}"}}
