@@ -188,7 +188,9 @@ pub(super) fn again(
                 item.read_key = None;
             }
             item.ask.event = item.read_key.clone().map(|name| (item.source.clone(), name));
-            let read = named || message.state == MessageState::Parked && observation.order.is_none();
+            // A duplicate was read, too: pushed, it would have been looked at first.
+            let unplaced = message.state == MessageState::Parked && observation.order.is_none();
+            let read = named || unplaced || item.message.is_duplicate();
             fill(config, instance, &mut item, observation, read, as_of, turn.now.wall);
         }
         _ => {
