@@ -122,7 +122,7 @@ fn every_way_to_page_passes() {
         ("cursor", "page: {token: \"next_cursor\"}"),
         ("starting_after", "page: {after_id: {}}"),
         ("offset", "page: {offset: {}}"),
-        ("page", "pages are numbered (`page`)"),
+        ("page", "page: {number: {first: 1}}"),
         ("other", "Only the first page is read."),
     ] {
         let mut document = document();
@@ -133,6 +133,16 @@ fn every_way_to_page_passes() {
         let report = Fixtures::parse("acme.yaml", &made.fixtures).unwrap().run(&manifest).unwrap();
         assert!(report.holds(), "{parameter}: {report:#?}");
     }
+}
+
+#[test]
+fn a_key_in_the_query_is_a_way_to_authenticate() {
+    let mut document = document();
+    let ways = &mut document["components"]["securitySchemes"];
+    *ways = json!({"key": {"type": "apiKey", "in": "query", "name": "api_key"}});
+    let made = scaffold(&document.to_string(), None, &[]).unwrap();
+    assert!(made.manifest.contains("{query: {name: \"api_key\", secret: key}}"), "{}", made.manifest);
+    Manifest::parse("acme.yaml", &made.manifest).unwrap();
 }
 
 #[test]

@@ -266,8 +266,8 @@ fn poll(page: &mut Page, resource: &Resource, collection: &str) {
     }
     let sent = match &list.page {
         Paging::Token(parameter, _) | Paging::AfterId(parameter) => Some((format!("{parameter}?"), "{page}")),
-        Paging::Offset(parameter) => Some((parameter.clone(), "{page}")),
-        Paging::Numbered(_) | Paging::None => None,
+        Paging::Offset(parameter) | Paging::Numbered(parameter) => Some((parameter.clone(), "{page}")),
+        Paging::None => None,
     };
     if let Some((parameter, slot)) = sent {
         page.line(10, &format!("{}: \"{slot}\"", quoted(&parameter)));
@@ -282,9 +282,9 @@ fn poll(page: &mut Page, resource: &Resource, collection: &str) {
     page.line(6, "# OPEN: by what it is sorted, so that nothing slips through while objects change: `ascending` by the mark, `descending`, `id`.");
     let sorting = match &list.page {
         Paging::AfterId(_) => "id",
-        Paging::Offset(_) => "ascending",
+        Paging::Offset(_) | Paging::Numbered(_) => "ascending",
         // The mark moves only when the last page is read.
-        Paging::Token(..) | Paging::Numbered(_) | Paging::None => "descending",
+        Paging::Token(..) | Paging::None => "descending",
     };
     page.line(6, &format!("sorting: {sorting}"));
     paging(page, list);
@@ -299,8 +299,8 @@ fn paging(page: &mut Page, list: &List) {
         Paging::Offset(_) => page.line(6, "page: {offset: {}}"),
         Paging::AfterId(_) => page.line(6, "page: {after_id: {}}"),
         Paging::Numbered(parameter) => {
-            page.line(6, &format!("# OPEN: pages are numbered (`{parameter}`), which slips while objects change: only the first is read."));
-            page.line(6, "page: none");
+            page.line(6, &format!("# OPEN: the number of the first page (`{parameter}`), and what says that more follow, if anything does."));
+            page.line(6, "page: {number: {first: 1}}");
         }
         Paging::None => {
             page.line(6, "# OPEN: how a listing goes on. Only the first page is read.");

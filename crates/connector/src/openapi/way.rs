@@ -123,6 +123,9 @@ fn kind_of(scheme: &Value, scopes: &[String]) -> Option<String> {
             let name = scheme["name"].as_str()?.to_lowercase();
             Some(format!("{{header: {{name: {}, secret: key}}}}", quoted(&name)))
         }
+        ("apiKey", _) if scheme["in"] == "query" => {
+            Some(format!("{{query: {{name: {}, secret: key}}}}", quoted(scheme["name"].as_str()?)))
+        }
         ("http", scheme) if scheme.eq_ignore_ascii_case("bearer") => {
             Some("{bearer: {secret: token}}".to_owned())
         }
