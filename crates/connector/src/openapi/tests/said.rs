@@ -82,7 +82,7 @@ fn what_is_of_its_own_kind_is_no_envelope() {
 #[test]
 fn what_the_document_asks_for_is_what_is_used() {
     let made = zoo(str::to_owned).manifest;
-    // It asks for a key in the query, which is not known: nothing else is put in its place.
+    // It asks for a key in a cookie, which is not known: nothing else is put in its place.
     has(&made, "# OPEN: the document asks for `key`, which is not known here.\n  default: none\n");
     has(&made, "  basic: {basic: ");
     let chosen =
