@@ -266,10 +266,7 @@ impl Spoke {
                 Ok(instance) => self.pin(instance, turn),
                 Err(garbled) => self.wait_to_connect(&garbled.to_string(), None, turn),
             },
-            (Class::AuthExpired, _) if super::needs_token(self.connector.auth()) && self.refusals == 0 => {
-                self.refusals += 1;
-                self.authorise(turn);
-            }
+            (Class::AuthExpired, _) if self.may_reauthorise(turn.now.mono) => self.replace_token(turn),
             (Class::AuthExpired | Class::AuthRevoked | Class::Permission, _) => {
                 let said = outcome.refusal.message;
                 self.pause(

@@ -16,10 +16,15 @@ impl Spoke {
     /// The token was refused: a fresh one may help.
     pub(crate) fn ask_for_token(&mut self, turn: &mut Turn<'_>) {
         if self.phase == Phase::Running {
-            self.refusals = self.refusals_lately(turn.now.mono) + 1;
-            self.refused_at = Some(turn.now.mono);
-            self.authorise(turn);
+            self.replace_token(turn);
         }
+    }
+
+    /// The one that is there was refused, whoever met that: it counts, and another one is asked for.
+    pub(crate) fn replace_token(&mut self, turn: &mut Turn<'_>) {
+        self.refusals = self.refusals_lately(turn.now.mono) + 1;
+        self.refused_at = Some(turn.now.mono);
+        self.authorise(turn);
     }
 
     /// Whether a call that took so long went out before the token came that is there now. That it was refused says nothing

@@ -95,6 +95,52 @@ fn i12_who_connects_leaves_the_target_alone_too() {
     assert!(sends(&turn_at(&mut next, 95, Input::Tick)).is_some());
 }
 
+/// A session may end once more while the spoke connects with a fresh token: by the same count as elsewhere that is no credential
+/// that is refused. One that is refused a third time within a minute is.
+#[test]
+fn a_session_that_ends_again_while_it_connects_is_renewed_again() {
+    let parts = "identity:\n  request: {method: GET, path: /account}\n  path: id\nauth:\n  default: {oauth2_client_credentials: \
+                 {token: \"https://erp.example.com/token\", client_id: id, client_secret: secret}}\nobjects:\n";
+    let manifest = super::start::TARGET_OF_JOBS.replace("objects:\n", parts);
+    let system = "system: erp\nconnector: connectors/target.yaml\nconnection:\n  base_url: \"https://erp.example.com\"\n  \
+                  secrets: {id: {env: ID}, secret: {env: SECRET}}\n";
+    let config = crate::sample::configuration_with(&[
+        ("connectors/target.yaml", &manifest),
+        ("systems/erp.yaml", system),
+    ]);
+    let (mut spoke, _) = start(&config, SystemState::blank(config.tenant.clone(), erp()), 0);
+    let granted = |spoke: &mut Spoke, seconds: u64, said: &[Effect]| {
+        let asked = said.iter().find_map(|effect| match effect {
+            Effect::Authorise(ticket) => Some(*ticket),
+            _ => None,
+        });
+        let ticket = asked.unwrap_or_else(|| panic!("no token is asked for: {said:?}"));
+        sends(&turn_at(spoke, seconds, Input::Authorised { ticket, result: Ok(Ok(1)) })).unwrap()
+    };
+    let first = turn_at(&mut spoke, 1, Input::Tick);
+    let ticket =
+        spoke.awaiting.iter().find(|(_, what)| matches!(what, Await::Token)).map(|(ticket, _)| *ticket);
+    assert!(sends(&first).is_none());
+    let token = Input::Authorised { ticket: ticket.unwrap(), result: Ok(Ok(1)) };
+    let account = sends(&turn_at(&mut spoke, 1, token)).unwrap();
+    turn_at(&mut spoke, 2, answer(account, 200, Vec::new(), r#"{"id": "one"}"#));
+    assert_eq!(spoke.phase, Phase::Running);
+
+    // A read meets the end of the session; its successor ends before it was used.
+    let mut effects = Vec::new();
+    let now = Now { wall: Wall(1_000_000_000), mono: Mono(20_000_000) };
+    spoke.auth_trouble(ledger::Class::AuthExpired, &mut Turn::new(now, 1, &mut effects));
+    let account = granted(&mut spoke, 20, &effects);
+    let said = turn_at(&mut spoke, 21, answer(account, 401, Vec::new(), ""));
+    assert_eq!(spoke.state.paused, None);
+    let account = granted(&mut spoke, 22, &said);
+    let said = turn_at(&mut spoke, 23, answer(account, 401, Vec::new(), ""));
+    assert!(
+        spoke.state.paused.as_ref().is_some_and(|why| why.contains("its credential is refused")),
+        "{said:?}"
+    );
+}
+
 /// I12: while the breaker of reads is open, nothing asks whose account it is: not after a pause, and not after a start, where an
 /// operator keeps it open. It connects when the breaker lets a call go, by time or by a word.
 #[test]
