@@ -18,6 +18,7 @@ mod first;
 mod flight;
 mod gauges;
 mod heads;
+mod held;
 mod look;
 mod orders;
 mod plan;
@@ -57,6 +58,7 @@ use draw::Draw;
 pub(crate) use first::waits_for_plan;
 use flight::{Doubt, Flight};
 use heads::Claim;
+use held::Held;
 use renew::Renewal;
 use settle::After;
 use source::Poll;
@@ -111,9 +113,7 @@ pub struct Spoke {
     next_ticket: u64,
     pub(crate) awaiting: BTreeMap<Ticket, Await>,
     /// Offered to the dispatcher, not admitted yet.
-    pub(crate) heads: BTreeMap<ObligationKey, Head>,
-    /// The place of the newest event that was ever offered.
-    pub(crate) newest_event: i64,
+    pub(crate) heads: Held,
     /// Admitted and not settled.
     pub(crate) active: BTreeSet<ObligationKey>,
     /// Raised again while active: offered when settled.
@@ -202,8 +202,7 @@ impl Spoke {
             early: Vec::new(),
             next_ticket: 0,
             awaiting: BTreeMap::new(),
-            heads: BTreeMap::new(),
-            newest_event: 0,
+            heads: Held::default(),
             active: BTreeSet::new(),
             raised_again: BTreeSet::new(),
             admitted: Vec::new(),

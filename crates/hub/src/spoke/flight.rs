@@ -107,7 +107,7 @@ impl Spoke {
                 due: now.mono_of(due),
                 seq: 0,
                 operation: match doubt.action {
-                    Action::Probe => "read".to_owned(),
+                    Action::Probe => super::READ.to_owned(),
                     Action::Send => super::heads::write_operation(&doubt.intent.object),
                 },
                 buckets: draw.buckets,

@@ -191,7 +191,7 @@ impl Spoke {
             serial: sort.serial,
         };
         dispatcher.offer(wanted);
-        self.heads.insert(head.key.clone(), head);
+        self.heads.insert(head);
     }
 
     /// Whether more of a lane is about to be read.
@@ -234,20 +234,7 @@ impl Spoke {
     /// Events of a record go one after the other (I4). One that is back in its line, because a person had it tried again, goes
     /// before the later ones that wait in memory: those are the store's again, which hands them out in order.
     pub(crate) fn call_back(&mut self, head: &Head) {
-        let is_event = |head: &Head| matches!(head.key.subject, Subject::Event(_));
-        if !is_event(head) || head.seq > self.newest_event {
-            if is_event(head) {
-                self.newest_event = head.seq;
-            }
-            return;
-        }
-        let later = |other: &&Head| {
-            is_event(other)
-                && other.seq > head.seq
-                && other.record == head.record
-                && other.key.route == head.key.route
-        };
-        let later: Vec<_> = self.heads.values().filter(later).map(|other| other.key.clone()).collect();
+        let later = self.heads.behind(head);
         if !later.is_empty() {
             self.look_in_store();
         }

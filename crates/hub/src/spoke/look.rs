@@ -14,7 +14,7 @@ use crate::spoke::flight::{Doubt, Flight};
 use crate::spoke::heads::write_operation;
 use crate::spoke::resend::GATE_AGAIN;
 use crate::spoke::source::backoff;
-use crate::spoke::{Await, Spoke, Token};
+use crate::spoke::{Await, READ, Spoke, Token};
 use crate::turn::Turn;
 
 /// A job of which the target says so often in a row that it does not know it is gone: just begun, it may not show yet.
@@ -75,7 +75,7 @@ impl Spoke {
         let (draw, failures) = (self.draw_of(&bulk.call()), bulk.failures);
         let operation = match bulk.step {
             JobStep::Upload | JobStep::Close => write_operation(&bulk.known.object),
-            _ => "read".to_owned(),
+            _ => READ.to_owned(),
         };
         let Some(dispatcher) = &mut self.dispatcher else { return };
         dispatcher.offer(Wanted {
