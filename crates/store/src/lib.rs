@@ -21,7 +21,7 @@ mod version;
 pub use browse::{Browse, Stats};
 pub use epoch::{Epoch, Reread, RestoreRow, Restored};
 pub use memory::Memory;
-pub use op::{Applied, Attempt, Decided, Fetch, Op, Unit};
+pub use op::{Applied, Attempt, Decided, Fetch, Op, Unit, unlinked};
 pub use query::{Backlog, Claimed, Head, Query, Rows, SpokeAsk, SpokeRow, Walk, Walked, WalkedMessage};
 pub use require::Require;
 pub use standing::{Change, ForcedBreaker, HeldPart, Hold, StandingOrders};

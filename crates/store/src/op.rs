@@ -25,6 +25,13 @@ pub struct Unit {
     pub ops: Vec<Op>,
 }
 
+/// An object stands for no record any more, and what was a duplicate beside it is judged again.
+#[must_use]
+pub fn unlinked(link: Link, at: Wall) -> [Op; 2] {
+    let (tenant, external) = (link.tenant.clone(), link.external());
+    [Op::DropLink(link), Op::WakeMessages { tenant, external, at }]
+}
+
 /// One change.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Op {

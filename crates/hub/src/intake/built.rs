@@ -138,14 +138,12 @@ impl Built {
 
     pub(super) fn link(&mut self, link: Option<Link>, unlink: Option<Link>, now: Wall) {
         if let Some(link) = unlink {
-            let (tenant, external) = (link.tenant.clone(), link.external());
-            self.dropped.insert(external.clone());
-            self.ops.push(Op::DropLink(link));
-            // What was a duplicate beside it may be the record's own now.
-            if !planted::is(Bug::TwinIsForgotten) {
-                self.ops.push(Op::WakeMessages { tenant, external, at: now });
-                self.linked = true;
+            self.dropped.insert(link.external());
+            match planted::is(Bug::TwinIsForgotten) {
+                true => self.ops.push(Op::DropLink(link)),
+                false => self.ops.extend(store::unlinked(link, now)),
             }
+            self.linked = true;
         }
         if let Some(link) = link {
             // What this unit itself unlinks was linked before it, and is free by then.

@@ -41,8 +41,8 @@ pub(super) fn order(
         Order::Unlink { link, version, reason } => {
             let decision = by_hand(&link, version, DecisionKind::Unlinked, &reason, now);
             let require = vec![Require::RecordAt { record: link.record, version }];
-            let wake = Op::WakeMessages { tenant, external: link.external(), at: now };
-            return Ok((Unit { require, ops: vec![Op::DropLink(*link), decision, wake] }, None));
+            let ops = store::unlinked(*link, now).into_iter().chain([decision]).collect();
+            return Ok((Unit { require, ops }, None));
         }
         other => return Err(format!("intake does not take this order: {other:?}")),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::{Mono, Now, Wall};
 use dispatch::Wanted;
-use ledger::{Lane, ObligationKey, State, Subject};
+use ledger::{Lane, ObligationKey, State};
 use store::{Claimed, Head, Query, SpokeAsk};
 
 use crate::spoke::batch::{Sort, is_half};

@@ -14,6 +14,7 @@ use store::{Head, Require, SpokeRow};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
+use crate::spoke::rest::JUDGED_WITHIN;
 use crate::spoke::wait::Bringers;
 use crate::turn::Turn;
 
@@ -53,6 +54,25 @@ pub(crate) struct Rest {
     pub(crate) hasten: Option<(ObligationKey, Lane)>,
     /// The object there is to be read.
     pub(crate) look: Option<ExternalRef>,
+    /// This object there is gone, and what was a duplicate beside it is to be judged.
+    pub(crate) beside: Option<ExternalRef>,
+}
+
+impl Rest {
+    /// Where it stands, short of what is wanted, and why: nothing else follows.
+    pub(crate) const fn of(state: State, reason: Reason) -> Self {
+        let reason = Some(reason);
+        Self {
+            state,
+            reached: false,
+            reason,
+            waiting: None,
+            require: Vec::new(),
+            hasten: None,
+            look: None,
+            beside: None,
+        }
+    }
 }
 
 /// What is to be written.
@@ -83,8 +103,8 @@ pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
     Reason { class: class.to_owned(), message: message.into(), ..Reason::default() }
 }
 
-fn rest(state: State, reached: bool, reason: Option<Reason>) -> Plan {
-    Plan::Rest(Rest { state, reached, reason, waiting: None, require: Vec::new(), hasten: None, look: None })
+fn rest(state: State, reached: bool, reason: Reason) -> Plan {
+    Plan::Rest(Rest { reached, ..Rest::of(state, reason) })
 }
 
 /// What a person ordered to be said at this level, in place of what the record says (I5).
@@ -95,7 +115,7 @@ fn amend(fields: &mut canonical::Fields, shadow: &Shadow, obligation: &Obligatio
 }
 
 fn skip(class: &str, message: impl Into<String>) -> Plan {
-    rest(State::Skipped, true, Some(reason(class, message)))
+    rest(State::Skipped, true, reason(class, message))
 }
 
 impl Spoke {
@@ -128,15 +148,7 @@ impl Spoke {
                 self.come_to_rest(
                     head,
                     &obligation,
-                    Rest {
-                        state,
-                        reached: false,
-                        reason: Some(why),
-                        waiting: super::wait::still(&obligation),
-                        require: Vec::new(),
-                        hasten: None,
-                        look: None,
-                    },
+                    Rest { waiting: super::wait::still(&obligation), ..Rest::of(state, why) },
                     due,
                     turn,
                 );
@@ -147,7 +159,8 @@ impl Spoke {
             }
             Plan::Next(beside) => {
                 self.unused(permit, turn);
-                self.let_next_be_judged(head, &obligation, beside, turn);
+                let rest = self.judged_first(&obligation, beside);
+                self.come_to_rest(head, &obligation, rest, Some(turn.now.wall + JUDGED_WITHIN), turn);
             }
             Plan::Rest(resting) => {
                 self.unused(permit, turn);
@@ -189,7 +202,7 @@ impl Spoke {
             && survivor.id != obligation.record
         {
             let why = format!("the record was merged into {}: that one is delivered", survivor.id);
-            return rest(State::Superseded, false, Some(reason("merged", why)));
+            return rest(State::Superseded, false, reason("merged", why));
         }
         if let Some(first) = self.after_restore(obligation, route, mapping, &row) {
             return first;
@@ -287,7 +300,7 @@ impl Spoke {
                 "its object there is gone, and {second} is a second one of it that came with a merged record: link that one \
                  (concord record unlink, concord record link), or delete it there, then retry"
             );
-            return rest(State::Dead, false, Some(self.failure("duplicate_there", text, mapping)));
+            return rest(State::Dead, false, self.failure("duplicate_there", text, mapping));
         }
         if matches!(&record.alive, Alive::Deleted { by, .. } if *by == self.system) {
             return skip("outside", "it was deleted there");
@@ -438,7 +451,7 @@ impl Spoke {
 
     /// A record that the mapping can't bring over.
     fn unfit(&self, error: &mapping::ProjectError, mapping: &Mapping) -> Plan {
-        rest(State::Dead, false, Some(self.failure("misfit", error.to_string(), mapping)))
+        rest(State::Dead, false, self.failure("misfit", error.to_string(), mapping))
     }
 
     pub(crate) fn failure(&self, class: &str, message: String, mapping: &Mapping) -> Reason {

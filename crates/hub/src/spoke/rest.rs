@@ -15,7 +15,7 @@ use crate::spoke::settle::After;
 use crate::turn::Turn;
 
 /// When to look again whether intake has judged.
-const JUDGED_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const JUDGED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Spoke {
     /// The target has it already. Where that is what another system proposes to it as the owner, its own word is the answer:
@@ -38,45 +38,22 @@ impl Spoke {
             object: object.clone(),
             id,
         });
-        let why = Some(reason("no_change", "the target has it already"));
-        let (waiting, require, hasten) = (None, Vec::new(), None);
-        Plan::Rest(Rest { state: State::Skipped, reached: true, reason: why, waiting, require, hasten, look })
+        let why = reason("no_change", "the target has it already");
+        Plan::Rest(Rest { reached: true, look, ..Rest::of(State::Skipped, why) })
     }
 
     /// The record's object there is gone, and intake judges whether the one that was a duplicate beside it is its own now: until
     /// that is known, nothing is made, since it would be a third one.
-    pub(super) fn let_next_be_judged(
-        &mut self,
-        head: Head,
-        obligation: &Obligation,
-        beside: Beside,
-        turn: &Turn<'_>,
-    ) {
-        let at = turn.now.wall;
-        let due = at + JUDGED_WITHIN;
-        let (system, object) = (self.system.clone(), obligation.object.clone());
+    pub(super) fn judged_first(&self, obligation: &Obligation, Beside { gone, next }: Beside) -> Rest {
         let text = format!(
-            "its object there is gone, and {} was a duplicate beside it: whether that goes on as its own is judged first",
-            beside.next
+            "its object there is gone, and {next} was a duplicate beside it: whether that goes on as its own is judged first"
         );
-        let wake = Op::WakeMessages {
-            tenant: obligation.key.tenant.clone(),
-            external: ExternalRef { system, object, id: beside.gone },
-            at,
-        };
-        let wait = Op::Settle {
-            key: obligation.key.clone(),
-            level: obligation.wanted,
-            reached: false,
-            state: State::Pending,
-            attempts: obligation.attempts,
-            due,
+        let (system, object) = (self.system.clone(), obligation.object.clone());
+        Rest {
             waiting: super::wait::still(obligation),
-            reason: Some(reason("duplicate_there", text)),
-            at,
-        };
-        let unit = Unit { require: Vec::new(), ops: vec![wake, wait] };
-        self.outbox.push((unit, After::Judging { head, due }));
+            beside: Some(ExternalRef { system, object, id: gone }),
+            ..Rest::of(State::Pending, reason("duplicate_there", text))
+        }
     }
 
     /// Writes down that an obligation rests or waits.
@@ -122,8 +99,13 @@ impl Spoke {
             let (tenant, trace) = (obligation.key.tenant.clone(), obligation.trace.clone());
             Op::WantFetch(Fetch { tenant, external, hinted_at: at, due: at, attempts: 0, trace })
         });
-        let looks = look.is_some();
-        let ops = std::iter::once(op).chain(hasten).chain(look).collect();
-        self.outbox.push((Unit { require: resting.require, ops }, After::Rested { head, due, again, looks }));
+        let wake = resting.beside.map(|external| {
+            let tenant = obligation.key.tenant.clone();
+            Op::WakeMessages { tenant, external, at }
+        });
+        let (looks, wakes) = (look.is_some(), wake.is_some());
+        let ops = std::iter::once(op).chain(hasten).chain(look).chain(wake).collect();
+        self.outbox
+            .push((Unit { require: resting.require, ops }, After::Rested { head, due, again, looks, wakes }));
     }
 }

@@ -324,15 +324,7 @@ impl Spoke {
     }
 
     fn for_person(&self, text: String, mapping: &Mapping) -> Plan {
-        Plan::Rest(Rest {
-            state: State::Uncertain,
-            reached: false,
-            reason: Some(self.failure(ASKED, text, mapping)),
-            waiting: None,
-            require: Vec::new(),
-            hasten: None,
-            look: None,
-        })
+        Plan::Rest(Rest::of(State::Uncertain, self.failure(ASKED, text, mapping)))
     }
 
     /// Why a delivery goes on that a person was asked about.

@@ -283,11 +283,8 @@ impl Spoke {
             }
             Ending::LinkRot if sync => {
                 // Its shadow stays as long as nothing takes its place: late sights of what is gone are judged by it.
-                if let Some(link) = self.link(intent, settlement.linked.clone(), now) {
-                    let (tenant, external) = (link.tenant.clone(), link.external());
-                    unit.ops.push(Op::DropLink(link));
-                    unit.ops.push(Op::WakeMessages { tenant, external, at: now });
-                }
+                let link = self.link(intent, settlement.linked.clone(), now);
+                unit.ops.extend(link.into_iter().flat_map(|link| store::unlinked(link, now)));
                 shadow.external_id = shadow.external_id.take().or_else(|| settlement.linked.clone());
                 shadow.written_at = Some(now);
             }
@@ -342,11 +339,7 @@ impl Spoke {
     ) {
         let Some(link) = self.link(intent, external_id, now) else { return };
         match self.link(intent, settlement.linked.clone(), now) {
-            Some(old) => {
-                let (tenant, external) = (old.tenant.clone(), old.external());
-                unit.ops.push(Op::DropLink(old));
-                unit.ops.push(Op::WakeMessages { tenant, external, at: now });
-            }
+            Some(old) => unit.ops.extend(store::unlinked(old, now)),
             // Somebody's object may have been taken for the record's while ours was made: then there are two.
             None => unit.require.push(Require::NotYetLinked {
                 record: intent.record,

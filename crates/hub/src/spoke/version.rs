@@ -34,13 +34,9 @@ impl Spoke {
             reason(VERSION_FIRST, "its version there is not known: the object is read before it is written");
         why.code = Some((rounds + 1).to_string());
         let rest = Rest {
-            state: State::Pending,
-            reached: false,
-            reason: Some(why),
             waiting: super::wait::still(obligation),
-            require: Vec::new(),
-            hasten: None,
             look: Some(ExternalRef { system: self.system.clone(), object: object.clone(), id }),
+            ..Rest::of(State::Pending, why)
         };
         Some((rest, Duration::from_secs(1 << rounds)))
     }

@@ -72,7 +72,7 @@ impl Spoke {
             let system = self.system.clone();
             let waiting = Some(Waiting::Link { record, object: object.clone(), until });
             let require = vec![Require::NotYetLinked { record, system, object: object.clone() }];
-            Rest { state, reached: false, reason: Some(reason), waiting, require, hasten: None, look: None }
+            Rest { waiting, require, ..Rest::of(state, reason) }
         };
         match stands(bringer, until <= now) {
             Standing::Over(why) => {

@@ -188,16 +188,7 @@ impl Spoke {
             fingerprint,
             ..ledger::Reason::default()
         };
-        let resting = Rest {
-            state: State::Dead,
-            reached: false,
-            reason: Some(reason),
-            waiting: None,
-            require: Vec::new(),
-            hasten: None,
-            look: None,
-        };
-        self.come_to_rest(head, obligation, resting, None, turn);
+        self.come_to_rest(head, obligation, Rest::of(State::Dead, reason), None, turn);
     }
 
     /// The operation that writes it.

@@ -10,7 +10,7 @@ use crate::mark::Mark;
 use crate::spoke::Spoke;
 use crate::spoke::flight::{Doubt, Flight};
 use crate::spoke::orders::Decision;
-use crate::turn::{Ticket, Turn};
+use crate::turn::{Effect, MachineId, Notice, Ticket, Turn};
 
 /// How long everything waits after the disk was full.
 const FULL_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -35,12 +35,10 @@ pub(crate) enum After {
     /// A change is in the system's journal.
     Changed(Box<Change>),
     /// An obligation rests, or waits. `again`: it required something, and is judged again at once if that does not hold.
-    /// `looks`: an object of the system is to be read.
-    Rested { head: Head, due: Option<Wall>, again: bool, looks: bool },
+    /// `looks`: an object of the system is to be read. `wakes`: intake has something to judge.
+    Rested { head: Head, due: Option<Wall>, again: bool, looks: bool, wakes: bool },
     /// What an obligation's record is linked to is durably wanted, and the obligation waits for it.
     Rereading { head: Head, due: Wall },
-    /// What may be the record's own object is to be judged, and the obligation waits for that.
-    Judging { head: Head, due: Wall },
     /// An intent is durable: send it.
     Launch(Box<Flight>),
     /// The intents of a batch are durable: send them together.
@@ -78,7 +76,7 @@ impl Spoke {
                     self.set_back(after, turn);
                 }
             }
-            Err(error) => turn.effect(crate::turn::Effect::Stop(error.to_string())),
+            Err(error) => turn.effect(Effect::Stop(error.to_string())),
         }
     }
 
@@ -91,8 +89,8 @@ impl Spoke {
             woken.into_iter().partition(|head| head.system == self.system);
         self.raised(own, turn.now);
         for head in others {
-            let to = crate::turn::MachineId::Spoke(head.system.clone());
-            turn.effect(crate::turn::Effect::Tell(to, crate::turn::Notice::Raised(vec![head])));
+            let to = MachineId::Spoke(head.system.clone());
+            turn.effect(Effect::Tell(to, Notice::Raised(vec![head])));
         }
     }
 
@@ -107,20 +105,16 @@ impl Spoke {
                 self.decided(decision, &head);
                 Self::answer(outside, Ok(()), turn);
             }
-            After::Rested { head, due, looks, .. } => {
+            After::Rested { head, due, looks, wakes, .. } => {
                 self.fetch_wanted |= looks;
+                if wakes {
+                    tell_intake(turn);
+                }
                 self.settled(head, due, turn.now);
             }
             After::Rereading { head, due } => {
                 self.rereading(turn);
                 self.set_aside(head, due, turn.now);
-            }
-            After::Judging { head, due } => {
-                turn.effect(crate::turn::Effect::Tell(
-                    crate::turn::MachineId::Intake,
-                    crate::turn::Notice::Linked,
-                ));
-                self.settled(head, Some(due), turn.now);
             }
             After::Launch(flight) => self.launch(*flight, turn),
             After::LaunchBatch(flights) => self.launch_batch(flights, turn),
@@ -153,10 +147,7 @@ impl Spoke {
                     trace: intent.trace.clone(),
                 });
                 if settlement.linked != settlement.outcome.external_id {
-                    turn.effect(crate::turn::Effect::Tell(
-                        crate::turn::MachineId::Intake,
-                        crate::turn::Notice::Linked,
-                    ));
+                    tell_intake(turn);
                 }
             }
             Ending::Dead(why) => turn.note(Mark::Dead {
@@ -166,10 +157,7 @@ impl Spoke {
                 trace: intent.trace.clone(),
             }),
             Ending::Refetch { .. } => self.fetch_wanted = true,
-            Ending::LinkRot => turn.effect(crate::turn::Effect::Tell(
-                crate::turn::MachineId::Intake,
-                crate::turn::Notice::Linked,
-            )),
+            Ending::LinkRot => tell_intake(turn),
             Ending::Converge if settlement.looks_for_ended(&self.connector) => self.fetch_wanted = true,
             _ => {}
         }
@@ -212,7 +200,6 @@ impl Spoke {
             After::Rested { head, again: true, .. } => self.settled(head, Some(turn.now.wall), turn.now),
             After::Rested { head, due, .. } => self.settled(head, due, turn.now),
             After::Rereading { head, due } => self.set_aside(head, due, turn.now),
-            After::Judging { head, due } => self.settled(head, Some(due), turn.now),
             // Its record was merged, or its object linked, since it was judged: judged anew, and nothing was sent.
             After::Launch(flight) => self.not_begun(*flight, turn),
             After::LaunchBatch(flights) => {
@@ -262,7 +249,7 @@ impl Spoke {
                 let text = "the store's disk is full: free space, then order it again".to_owned();
                 Self::answer(outside, Err(text), turn);
             }
-            After::Rested { head, .. } | After::Rereading { head, .. } | After::Judging { head, .. } => {
+            After::Rested { head, .. } | After::Rereading { head, .. } => {
                 self.settled(head, Some(turn.now.wall), turn.now);
             }
             // It keeps its permit and its record's lock: nothing else of the record goes before it.
@@ -278,4 +265,9 @@ impl Spoke {
             }
         }
     }
+}
+
+/// A link was made or has gone: what waited for that is ready.
+fn tell_intake(turn: &mut Turn<'_>) {
+    turn.effect(Effect::Tell(MachineId::Intake, Notice::Linked));
 }

@@ -125,9 +125,10 @@ fn i3_nothing_is_made_while_a_duplicate_may_be_the_records_own() {
     };
     let mut effects = Vec::new();
     let mut then = Turn::new(Now::default(), 1, &mut effects);
-    spoke.let_next_be_judged(store::rules::head(&delivery), &delivery, beside, &then);
+    let rest = spoke.judged_first(&delivery, beside);
+    spoke.come_to_rest(store::rules::head(&delivery), &delivery, rest, Some(Wall(1_000_005)), &mut then);
     let (units, after): (Vec<_>, Vec<_>) = std::mem::take(&mut spoke.outbox).into_iter().unzip();
-    let [Op::WakeMessages { external, .. }, Op::Settle { state, attempts, reason: Some(why), .. }] =
+    let [Op::Settle { state, attempts, reason: Some(why), .. }, Op::WakeMessages { external, .. }] =
         &units[0].ops[..]
     else {
         panic!("{:?}", units[0].ops)
