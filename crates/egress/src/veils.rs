@@ -58,21 +58,24 @@ impl Credentials {
 impl Veils {
     /// An answer without the connection's credentials.
     pub(crate) fn answer(&self, answer: Response) -> Response {
-        let veil = if (200..300).contains(&answer.status) { &self.answers } else { &self.refusals };
-        let headers = answer.headers.into_iter().map(|(name, value)| (name, veil.text(value))).collect();
-        Response { headers, body: veil.bytes(answer.body), ..answer }
+        over(if (200..300).contains(&answer.status) { &self.answers } else { &self.refusals }, answer)
     }
 
     /// What is said to people where a token is refused, whatever the status.
     pub(crate) fn refusal(&self, answer: Response) -> Response {
-        let headers = answer.headers.into_iter().map(|(name, value)| (name, self.refusals.text(value)));
-        Response { headers: headers.collect(), body: self.refusals.bytes(answer.body), ..answer }
+        over(&self.refusals, answer)
     }
 
     /// A failure without them.
     pub(crate) fn failure(&self, failure: Failure) -> Failure {
         Failure { detail: self.refusals.text(failure.detail), ..failure }
     }
+}
+
+/// An answer as it looks under a veil.
+pub(crate) fn over(veil: &Veil, answer: Response) -> Response {
+    let headers = answer.headers.into_iter().map(|(name, value)| (name, veil.text(value))).collect();
+    Response { headers, body: veil.bytes(answer.body), ..answer }
 }
 
 /// The credential in a header's value, and what it is the base64 of.

@@ -4,7 +4,7 @@
 //! A credential is found as it is, and as JSON, XML, an address, a form or base64 writes it, also in the middle of
 //! something longer that is base64 (`user:password`).
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -34,8 +34,11 @@ impl Veil {
         if needles.is_empty() {
             return Self(None);
         }
-        // What is found first and longest goes, so that no rest of a longer form stays. Few short texts: it can be built.
-        Self(AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(needles).ok())
+        // What is found first and longest goes, so that no rest of a longer form stays. Tokens may be long and have many forms:
+        // a table of all bytes in all states would take megabytes for each system.
+        let mut finder = AhoCorasick::builder();
+        finder.match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::ContiguousNFA));
+        Self(finder.build(needles).ok())
     }
 
     /// The bytes without them. They are copied only if something is found.

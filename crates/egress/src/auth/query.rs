@@ -5,10 +5,10 @@
 
 use connector::Response;
 use guard::Secret;
+use guard::veil::Veil;
 use url::form_urlencoded::byte_serialize;
 
-/// What stands where the key stood.
-const REDACTED: &str = "[redacted]";
+use crate::veils::over;
 
 /// A shorter key could stand anywhere in an answer by chance, and is left there.
 const KEY_BYTES_MIN: usize = 8;
@@ -17,25 +17,16 @@ const KEY_BYTES_MIN: usize = 8;
 pub(crate) struct Parameter {
     /// `name=key`, escaped.
     pair: Secret,
-    /// The forms in which the key may come back.
-    forms: Vec<Secret>,
+    veil: Veil,
 }
 
 impl Parameter {
     pub(crate) fn new(name: &str, key: &str) -> Self {
         // An end of line behind a secret is what most editors leave in a file.
         let key = key.trim_end_matches(['\n', '\r']);
-        let plus: String = byte_serialize(key.as_bytes()).collect();
-        let percent = plus.replace('+', "%20");
-        let name: String = byte_serialize(name.as_bytes()).collect();
-        let mut forms = vec![key.to_owned(), key.replace('/', "\\/"), plus, percent.clone()];
-        forms.sort();
-        forms.dedup();
-        let forms = forms.into_iter().filter(|form| form.len() >= KEY_BYTES_MIN);
-        Self {
-            pair: Secret::from(format!("{}={percent}", name.replace('+', "%20"))),
-            forms: forms.map(Secret::from).collect(),
-        }
+        let escaped = |text: &str| byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+        let pair = Secret::from(format!("{}={}", escaped(name), escaped(key)));
+        Self { pair, veil: Veil::over([key], KEY_BYTES_MIN) }
     }
 
     /// The path and query with it.
@@ -50,32 +41,9 @@ impl Parameter {
     }
 
     /// An answer without the key.
-    pub(crate) fn clean(&self, mut answer: Response) -> Response {
-        for form in &self.forms {
-            let Some(text) = form.expose_text() else { continue };
-            for (_, value) in &mut answer.headers {
-                if value.contains(text) {
-                    *value = value.replace(text, REDACTED);
-                }
-            }
-            answer.body = without(answer.body, text.as_bytes());
-        }
-        answer
+    pub(crate) fn clean(&self, answer: Response) -> Response {
+        over(&self.veil, answer)
     }
-}
-
-fn without(body: Vec<u8>, key: &[u8]) -> Vec<u8> {
-    let (mut kept, mut rest) = (Vec::new(), body.as_slice());
-    while let Some(place) = rest.windows(key.len()).position(|bytes| bytes == key) {
-        kept.extend_from_slice(rest.get(..place).unwrap_or_default());
-        kept.extend_from_slice(REDACTED.as_bytes());
-        rest = rest.get(place + key.len()..).unwrap_or_default();
-    }
-    if kept.is_empty() {
-        return body;
-    }
-    kept.extend_from_slice(rest);
-    kept
 }
 
 #[cfg(test)]
