@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Folder, say};
+use support::{Folder, MODEL, say};
 
 const KEY: &str = "key-0815-of-the-shelf";
 
@@ -132,25 +132,7 @@ fn folder(address: &str) -> Folder {
     let folder = Folder::new(&[]);
     folder.put("connectors/shelf.yaml", SHELF);
     folder.put("key.secret", KEY);
-    folder.put(
-        "model/company.yaml",
-        "entity: Company
-version: 1
-schema:
-  type: object
-  properties:
-    name: {type: string}
-    number: {type: string}
-    revision: {type: integer}
-fields:
-  name: {owner: shop, pii: none}
-  number: {owner: shop, pii: none}
-  revision: {owner: shop, pii: none}
-match_keys:
-  - {name: number, fields: [number]}
-creators: [shop, shelf]
-",
-    );
+    folder.put("model/company.yaml", &MODEL.replace("creators: [shop]", "creators: [shop, shelf]"));
     folder.put(
         "systems/shelf.yaml",
         &format!(

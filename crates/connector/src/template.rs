@@ -8,6 +8,7 @@
 mod encode;
 mod identifier;
 mod parse;
+mod place;
 mod soql;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,9 @@ use crate::call::Write;
 use crate::path;
 use crate::typed::Typed;
 
-pub(crate) use encode::{Encoder, Language, Place, percent, texts};
+pub(crate) use encode::{Encoder, Language, texts};
 pub(crate) use parse::{Allowed, Environment, Fault};
+pub(crate) use place::{Place, percent};
 
 /// Where a slot's value comes from.
 #[derive(Clone, PartialEq, Debug)]

@@ -17,6 +17,28 @@ use serde_json::Value;
 
 use crate::{Connector, Manifest};
 
+/// The first write of these fields, to an object that is not linked; numbered, where several are told apart.
+pub(crate) fn first_write(
+    object: &str,
+    operation: &str,
+    number: u32,
+    fields: canonical::Fields,
+) -> crate::Write {
+    let fields = std::sync::Arc::new(fields);
+    crate::Write {
+        object: canonical::Object::new(object).unwrap(),
+        operation: operation.to_owned(),
+        key: format!("rec_{number}"),
+        external_id: None,
+        fields: std::sync::Arc::clone(&fields),
+        whole: fields,
+        known: std::sync::Arc::default(),
+        expected: None,
+        version: None,
+        intent: format!("int_{number}"),
+    }
+}
+
 /// A manifest that comes with Concord, bound.
 fn connector(
     name: &str,

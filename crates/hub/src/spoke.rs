@@ -28,6 +28,7 @@ mod resend;
 mod rest;
 mod restored;
 mod settle;
+mod sort;
 mod source;
 mod standing;
 mod start;
@@ -53,7 +54,7 @@ use store::{Head, Query, SystemState};
 use crate::mark::Mark;
 use crate::turn::{Ack, Effect, Input, Machine, Notice, Ticket, Turn};
 pub(crate) use awaited::Await;
-use batch::{Gathered, Sort};
+use batch::Gathered;
 use draw::Draw;
 pub(crate) use first::waits_for_plan;
 use flight::{Doubt, Flight};
@@ -61,6 +62,7 @@ use heads::Claim;
 use held::Held;
 use renew::Renewal;
 use settle::After;
+use sort::Sort;
 use source::Poll;
 
 /// The group of calls that a breaker knows reads by.

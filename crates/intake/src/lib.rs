@@ -16,6 +16,7 @@ mod reshape;
 mod restored;
 mod revive;
 mod second;
+mod sight;
 mod verdict;
 mod view;
 

@@ -1,9 +1,11 @@
-//! What a person's consent gave is what a call without a hub uses, too.
+//! A person's consent: how it is asked for, checked and kept; and what it gave is what a call without a hub uses, too.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
-use super::{authorised, concord, desk, folder_of, parameter, talk};
+use super::{concord, desk, folder_of, talk};
 
 const DESK: &str = "\
 connector: desk
@@ -93,4 +95,59 @@ fn a_call_without_a_hub_uses_what_was_authorised() {
     let replaced = fetch();
     assert_eq!(replaced.status.code(), Some(4), "{}", talk(&replaced));
     assert!(!talk(&replaced).contains("authorise"), "{}", talk(&replaced));
+}
+
+/// Runs the command, and answers with what `back` makes of the address to open.
+fn authorised(folder: &Path, back: impl FnOnce(&str) -> String) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concord"));
+    command.arg("--dir").arg(folder).args(["connector", "authorise", "desk"]).env("NO_COLOR", "1");
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    drop(child.stdin.take().unwrap().write_all(back(address.trim()).as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
+fn parameter(address: &str, name: &str) -> String {
+    let (_, query) = address.split_once('?').unwrap();
+    let found = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+    found.unwrap_or_else(|| panic!("{address} has no {name}")).to_owned()
+}
+
+#[test]
+fn consent_is_asked_for_checked_and_kept() {
+    let address = desk::serve(|asked| {
+        match asked.body.contains("code=good&") && asked.body.contains("code_verifier=") {
+            true => (200, r#"{"access_token": "t", "refresh_token": "refresh-1"}"#.to_owned()),
+            false => (400, r#"{"error": "invalid_grant"}"#.to_owned()),
+        }
+    });
+    let rotates = DESK.replace("      consent:", "      rotates: true\n      consent:");
+    let folder = folder_of(&rotates, &address, "id: {file: secret.txt}, refresh: {file: secret.txt}");
+    let dir = folder.path();
+    let key = concord(dir, &["key", "new", &dir.join("root.key").display().to_string()], "");
+    assert!(key.status.success(), "{}", talk(&key));
+    let back = |open: &str, code: &str, state: &str| {
+        assert!(open.starts_with(&format!("http://{address}/authorize?")), "{open}");
+        assert_eq!(parameter(open, "code_challenge_method"), "S256");
+        format!("http://localhost:8765/?code={code}&state={state}\n")
+    };
+    let forged = authorised(dir, |open| back(open, "good", "another"));
+    assert!(
+        forged.status.code() == Some(4) && talk(&forged).contains("its state is not the one"),
+        "{}",
+        talk(&forged)
+    );
+    let refused = authorised(dir, |open| back(open, "bad", &parameter(open, "state")));
+    assert!(
+        refused.status.code() == Some(4) && talk(&refused).contains("invalid_grant"),
+        "{}",
+        talk(&refused)
+    );
+    let kept = authorised(dir, |open| back(open, "good", &parameter(open, "state")));
+    assert!(kept.status.success() && talk(&kept).contains("desk is authorised"), "{}", talk(&kept));
+    assert!(!talk(&kept).contains("refresh-1"), "I15: {}", talk(&kept));
+    let other = authorised(dir, |_| String::new());
+    assert_eq!(other.status.code(), Some(4), "{}", talk(&other));
 }

@@ -233,7 +233,7 @@ fields:
 
 const ROOT_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
 
-const MODEL: &str = "entity: Company
+pub(crate) const MODEL: &str = "entity: Company
 version: 1
 schema:
   type: object

@@ -1,13 +1,13 @@
 //! A manifest with code of the binary.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use canonical::{Object, Wall};
 use serde_json::json;
 
 use super::*;
-use crate::{Call, Connector, Credential, Manifest, Response, Write};
+use crate::tests::first_write;
+use crate::{Call, Connector, Credential, Manifest, Response};
 
 /// Bodies are sent and answered backwards.
 #[derive(Debug)]
@@ -57,19 +57,7 @@ fn refusal(manifest: &str) -> String {
 }
 
 fn write(name: &str) -> Call {
-    let fields = Arc::new(json!({ "name": name }).as_object().unwrap().clone());
-    Call::Write(Write {
-        object: Object::new("people").unwrap(),
-        operation: "put".to_owned(),
-        key: "rec_1".to_owned(),
-        external_id: None,
-        fields: Arc::clone(&fields),
-        whole: fields,
-        known: Arc::default(),
-        expected: None,
-        version: None,
-        intent: "int_1".to_owned(),
-    })
+    Call::Write(first_write("people", "put", 1, json!({ "name": name }).as_object().unwrap().clone()))
 }
 
 fn answer(connector: &Connector, status: u16, body: &str) -> ledger::Outcome {

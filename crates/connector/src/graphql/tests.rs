@@ -1,14 +1,14 @@
 //! Requests whose text no value can change, and errors inside a 200.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use canonical::{Object, Wall};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::{Call, Connector, Manifest, Response, Write};
+use crate::tests::first_write;
+use crate::{Call, Connector, Manifest, Response};
 
 const MANIFEST: &str = r#"
 connector: desk
@@ -51,19 +51,7 @@ fn connector() -> Connector {
 
 fn write_of(fields: Value) -> Call {
     let Value::Object(fields) = fields else { panic!("fields are an object") };
-    let fields = Arc::new(fields);
-    Call::Write(Write {
-        version: None,
-        object: Object::new("people").unwrap(),
-        operation: "put".to_owned(),
-        key: "rec_1".to_owned(),
-        external_id: None,
-        fields: Arc::clone(&fields),
-        whole: fields,
-        known: Arc::default(),
-        expected: None,
-        intent: "int_1".to_owned(),
-    })
+    Call::Write(first_write("people", "put", 1, fields))
 }
 
 fn sent(fields: Value) -> Value {

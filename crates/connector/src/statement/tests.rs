@@ -1,12 +1,11 @@
 //! Names and values in statements: names are quoted, values stay outside, and what is written otherwise is refused.
 
+use crate::tests::first_write;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use canonical::Fields;
 use serde_json::{Value, json};
 
-use crate::{Call, Connector, Manifest, Write};
+use crate::{Call, Connector, Manifest};
 
 /// A manifest with this request, for objects with constants of their own.
 fn manifest(request: &str) -> Result<Manifest, Vec<String>> {
@@ -40,19 +39,7 @@ fn bound(manifest: &Manifest, tables: &Value) -> Result<Connector, Vec<crate::Ma
 }
 
 fn rendered(connector: &Connector, object: &str, fields: &Value) -> Result<Value, String> {
-    let fields: Arc<Fields> = Arc::new(fields.as_object().unwrap().clone());
-    let write = Write {
-        version: None,
-        object: canonical::Object::new(object).unwrap(),
-        operation: "put".to_owned(),
-        key: "rec_1".to_owned(),
-        external_id: None,
-        fields: Arc::clone(&fields),
-        whole: fields,
-        known: Arc::default(),
-        expected: None,
-        intent: "int_1".to_owned(),
-    };
+    let write = first_write(object, "put", 1, fields.as_object().unwrap().clone());
     let request = connector.render(&Call::Write(write)).map_err(|error| error.to_string())?;
     assert_eq!((request.method.as_str(), request.path.as_str(), request.headers.len()), ("SQL", "/", 0));
     Ok(serde_json::from_slice(&request.body).unwrap())

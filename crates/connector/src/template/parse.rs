@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::encode::percent;
-use super::{Alternative, Encoder, Flaw, Language, Piece, Place, Scope, Slot, Source, Template};
+use super::{Alternative, Encoder, Flaw, Language, Piece, Place, Scope, Slot, Source, Template, percent};
 
 /// What is known when a manifest is bound.
 pub(crate) struct Environment<'a> {

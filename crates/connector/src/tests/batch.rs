@@ -1,5 +1,6 @@
 //! Batches: parts and the whole, what answers say of each record, and what manifests must not say.
 
+use super::first_write;
 use std::collections::BTreeMap;
 
 use canonical::{Fields, Object, Wall};
@@ -64,19 +65,12 @@ fn refused(class: &str, batch: &str) -> Vec<String> {
 }
 
 fn write(number: u32, name: &str) -> Call {
-    let fields: Fields = [("name".to_owned(), json!(name))].into_iter().collect();
-    Call::Write(Write {
-        version: None,
-        object: Object::new("things").unwrap(),
-        operation: "put".to_owned(),
-        key: format!("rec_{number}"),
-        external_id: None,
-        fields: fields.clone().into(),
-        whole: fields.into(),
-        known: Fields::new().into(),
-        expected: None,
-        intent: format!("int_{number}"),
-    })
+    Call::Write(first_write(
+        "things",
+        "put",
+        number,
+        [("name".to_owned(), json!(name))].into_iter().collect(),
+    ))
 }
 
 fn three() -> Vec<Call> {

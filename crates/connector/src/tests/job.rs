@@ -1,5 +1,6 @@
 //! Jobs that batches begin: what looks ask, what answers mean, and what manifests must not say.
 
+use super::first_write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Call, Connector, Failure, FailureKind, JobSpec, JobStep, Manifest, Part, Reached, Response, Stands,
-    Together, Write,
+    Together,
 };
 
 const NOW: Wall = Wall(1_795_348_800_000_000);
@@ -60,18 +61,7 @@ fn refused(job: &str, more: &str) -> String {
 
 fn write(number: u32) -> Call {
     let fields: Fields = [("name".to_owned(), json!(format!("Name {number}")))].into_iter().collect();
-    Call::Write(Write {
-        version: None,
-        object: Object::new("things").unwrap(),
-        operation: "put".to_owned(),
-        key: format!("rec_{number}"),
-        external_id: None,
-        fields: fields.clone().into(),
-        whole: fields.into(),
-        known: Fields::new().into(),
-        expected: None,
-        intent: format!("int_{number}"),
-    })
+    Call::Write(first_write("things", "put", number, fields))
 }
 
 fn look(job: &str, step: JobStep) -> Call {

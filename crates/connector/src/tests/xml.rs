@@ -1,7 +1,7 @@
 //! What XML can say only by texts and by leaving out: no, and nothing.
 
+use super::first_write;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use canonical::{Object, Wall};
 use ledger::{Class, Outcome};
@@ -54,18 +54,7 @@ fn people() -> Object {
 }
 
 fn write() -> Write {
-    Write {
-        object: people(),
-        operation: "make".to_owned(),
-        key: "rec_1".to_owned(),
-        external_id: None,
-        fields: Arc::default(),
-        whole: Arc::default(),
-        known: Arc::default(),
-        expected: None,
-        version: None,
-        intent: "int_1".to_owned(),
-    }
+    first_write("people", "make", 1, canonical::Fields::new())
 }
 
 fn judged(call: &Call, body: &str) -> Outcome {

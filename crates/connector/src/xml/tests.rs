@@ -1,14 +1,14 @@
 //! What is written reads back as what it was, whatever it holds; and what is read is bounded.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use canonical::{Fields, Object};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::{Call, Connector, Manifest, RenderError, Response, Write};
+use crate::tests::first_write;
+use crate::{Call, Connector, Manifest, RenderError, Response};
 
 const MANIFEST: &str = r##"
 connector: desk
@@ -48,19 +48,7 @@ fn connector(manifest: &str) -> Connector {
 }
 
 fn write_of(fields: &Fields) -> Call {
-    let fields = Arc::new(fields.clone());
-    Call::Write(Write {
-        version: None,
-        object: Object::new("people").unwrap(),
-        operation: "put".to_owned(),
-        key: "rec_1".to_owned(),
-        external_id: None,
-        fields: Arc::clone(&fields),
-        whole: fields,
-        known: Arc::default(),
-        expected: None,
-        intent: "int_1".to_owned(),
-    })
+    Call::Write(first_write("people", "put", 1, fields.clone()))
 }
 
 fn rendered(fields: Value) -> Result<String, RenderError> {

@@ -15,26 +15,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Fields, IntentId, Mono, Object};
-use connector::{BatchSpec, Call, Part, Together, WriteSpec};
-use dispatch::{Party, Permit};
-use ledger::{Intent, IntentState, Lane, Membership, Obligation, ObligationKey, Subject};
+use canonical::{IntentId, Mono};
+use connector::{Call, Part, Together};
+use dispatch::Permit;
+use ledger::{IntentState, Membership, Obligation, ObligationKey};
 use store::{Head, Op, Unit};
 
 use crate::spoke::bulk::job_key;
 use crate::spoke::draw::looks_first;
-use crate::spoke::flight::{ARRIVAL_SLACK, Action, Doubt, Flight};
+use crate::spoke::flight::{ARRIVAL_SLACK, Action, Flight};
 use crate::spoke::plan::{Wanted, reason};
 use crate::spoke::settle::After;
+use crate::spoke::sort::{Sort, is_half, most_for, turn_of};
 use crate::spoke::write::begins;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;
-
-/// The kind of party of a delivery of which it is not known yet what it comes to. Operations are counted from 1 << 62
-/// on; below that are batches.
-const ANY: u64 = 0;
-/// Kinds of halves are counted from here on.
-const HALVES: u64 = 1 << 63;
 
 /// A delivery that is to be written, under a permit that others share.
 #[derive(Debug)]
@@ -45,53 +40,7 @@ pub(crate) struct Gathered {
     pub(crate) wanted: Wanted,
 }
 
-/// What is known of a delivery before it is admitted: with whom it may go, and what no other call may be about.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Sort {
-    pub(crate) party: Option<Party>,
-    pub(crate) serial: Option<Arc<str>>,
-}
-
 impl Spoke {
-    /// With whom a delivery may go: with any of its kind of object, until it was found what it comes to.
-    pub(crate) fn sort_of(&self, head: &Head) -> Sort {
-        if let Some(sort) = self.sorts.get(&head.key) {
-            return sort.clone();
-        }
-        let most = |spec: Option<&WriteSpec>| most_for(spec?, head.lane);
-        let party = match head.key.subject {
-            Subject::Record(_) => {
-                let [create, update] =
-                    [false, true].map(|linked| most(self.connector.choose(&head.object, linked, None)));
-                create.max(update).map(|most| Party { kind: ANY, most })
-            }
-            Subject::Event(_) => {
-                let route = self.config.route(&head.key.route);
-                let spec = route
-                    .and_then(|route| self.connector.operation(route.operation.as_deref()?, &route.object));
-                spec.and_then(|spec| party_for(spec, head.lane))
-            }
-        };
-        Sort { party, serial: None }
-    }
-
-    /// With whom an intent in doubt goes again, and what no other call may be about meanwhile.
-    pub(crate) fn sort_of_doubt(&self, doubt: &Doubt) -> Sort {
-        if doubt.action == Action::Probe {
-            return Sort::default();
-        }
-        let whole = doubt.intent.batch.map(|batch| Party {
-            kind: number(batch.id),
-            most: usize::try_from(batch.of).unwrap_or(usize::MAX),
-        });
-        let Intent { operation, object, request, .. } = &doubt.intent;
-        let job = whole.filter(|_| Part::form_of(request) == Together::Bulk);
-        let job = job.map(|_| job_key(object, operation));
-        let spec = self.connector.operation(operation, object);
-        let serial = job.or_else(|| turn_of(spec?, &doubt.write.whole));
-        Sort { party: doubt.half.or(whole), serial }
-    }
-
     /// Others that are ready go along with what was just admitted.
     pub(crate) fn along(
         &mut self,
@@ -174,20 +123,6 @@ impl Spoke {
         self.write(Gathered { head, permit, obligation, wanted }, turn);
     }
 
-    /// Whether it may go in a job, before it is known what it comes to.
-    pub(crate) fn may_go_in_job(&self, head: &Head) -> bool {
-        let of = |linked| self.connector.choose(&head.object, linked, None);
-        matches!(head.key.subject, Subject::Record(_))
-            && [of(false), of(true)].into_iter().flatten().any(|spec| bulk_for(spec, head.lane).is_some())
-    }
-
-    /// Whether it goes with others in jobs alone.
-    fn job_for(&self, one: &Gathered) -> bool {
-        let spec = self.operation_for(&one.obligation.object, &one.wanted);
-        let spec = spec.filter(|spec| !looks_first(spec, &one.wanted) && spec.batch.is_none());
-        spec.and_then(|spec| bulk_for(spec, one.head.lane)).is_some()
-    }
-
     /// Too few for a job: each goes by itself.
     fn go_singly(&mut self, going: Vec<Gathered>, turn: &mut Turn<'_>) {
         let mut going = going.into_iter();
@@ -213,39 +148,6 @@ impl Spoke {
             let spec = self.operation_for(&one.obligation.object, &one.wanted);
             spec.and_then(|spec| turn_of(spec, &one.wanted.whole))
         });
-    }
-
-    fn may_take_turn(&self, permit: &Permit, sort: &Sort) -> bool {
-        match (&self.dispatcher, &sort.serial) {
-            (Some(dispatcher), Some(key)) => dispatcher.is_turn_free(permit, key),
-            _ => true,
-        }
-    }
-
-    /// What is known now of a delivery that does not go yet. It stays in the half that it was put into: nothing of the
-    /// batch's refusal is over before each of it has gone in a smaller one.
-    fn keep_sort(&mut self, key: &ObligationKey, sort: Sort) {
-        let half = self.sorts.get(key).and_then(|sort| sort.party).filter(is_half);
-        self.sorts.insert(key.clone(), Sort { party: half.or(sort.party), ..sort });
-    }
-
-    /// The half of a rejected batch that a delivery was put into. It goes now.
-    pub(crate) fn take_half(&mut self, key: &ObligationKey) -> Option<Party> {
-        self.sorts.remove(key)?.party.filter(is_half)
-    }
-
-    /// A party that nobody else is of, yet.
-    pub(crate) fn new_party(&mut self, most: usize) -> Party {
-        self.halves += 1;
-        Party { kind: HALVES | self.halves, most }
-    }
-
-    /// Whether no other call is about the same parent: none is, as long as this one lasts.
-    fn takes_turn(&mut self, permit: &Permit, sort: &Sort) -> bool {
-        match (&mut self.dispatcher, &sort.serial) {
-            (Some(dispatcher), Some(key)) => dispatcher.take_turn(permit, key),
-            _ => true,
-        }
     }
 
     /// It does not go in this call: it asks again, with what is known of it.
@@ -328,12 +230,6 @@ impl Spoke {
             self.draws.insert(one.head.key.clone(), draw);
         }
         self.set_apart(one.head, one.permit, sort, turn);
-    }
-
-    fn sort_of_one(&self, one: &Gathered) -> Sort {
-        let spec = self.operation_for(&one.obligation.object, &one.wanted);
-        spec.map(|spec| sort_for(spec, &one.obligation.object, &one.wanted, one.head.lane))
-            .unwrap_or_default()
     }
 
     /// Those of them for whom the permit pays, whose parents are free, and of whom there are not too many. Of a job it is
@@ -479,53 +375,4 @@ impl Spoke {
     pub(crate) fn timeout_ms_max(&self) -> u64 {
         u64::try_from(self.settings.connection.request_timeout.as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-pub(crate) const fn is_half(party: &Party) -> bool {
-    party.kind >= HALVES
-}
-
-/// With whom it goes, now that it is known what it comes to.
-fn sort_for(spec: &WriteSpec, object: &Object, wanted: &Wanted, lane: Lane) -> Sort {
-    let party = if looks_first(spec, wanted) { None } else { party_for(spec, lane) };
-    // What goes in jobs alone waits for the next one.
-    let serial = match bulk_for(spec, lane).filter(|_| party.is_some() && spec.batch.is_none()) {
-        Some(_) => Some(job_key(object, &spec.name)),
-        None => turn_of(spec, &wanted.whole),
-    };
-    Sort { party, serial }
-}
-
-/// The job in which what is on that lane may go.
-fn bulk_for(spec: &WriteSpec, lane: Lane) -> Option<&BatchSpec> {
-    let fits = |bulk: &&BatchSpec| bulk.job.as_ref().is_some_and(|job| job.lanes.contains(&lane));
-    spec.bulk.as_ref().filter(fits)
-}
-
-/// How many of what is on that lane may go together at most.
-fn most_for(spec: &WriteSpec, lane: Lane) -> Option<usize> {
-    let forms = spec.batch.iter().chain(bulk_for(spec, lane));
-    forms.map(|form| form.records_max).max()
-}
-
-fn party_for(spec: &WriteSpec, lane: Lane) -> Option<Party> {
-    let kind = spec.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let most = most_for(spec, lane)?;
-    Some(Party { kind: (kind >> 2) | 1 << 62, most })
-}
-
-/// What no other call may be about meanwhile: the parent, where the vendor locks its row.
-fn turn_of(spec: &WriteSpec, whole: &Fields) -> Option<Arc<str>> {
-    match whole.get(&**spec.serial_by.as_ref()?)? {
-        serde_json::Value::String(text) if !text.is_empty() => Some(Arc::from(text.as_str())),
-        serde_json::Value::Number(number) => Some(Arc::from(number.to_string())),
-        _ => None,
-    }
-}
-
-/// A batch's number among kinds of parties.
-fn number(batch: IntentId) -> u64 {
-    (batch.0.as_u64_pair().1 >> 2).max(1)
 }

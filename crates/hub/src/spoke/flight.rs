@@ -12,9 +12,9 @@ use ledger::{
 use store::{Attempt, Head, Op, SpokeAsk, Unit};
 
 use crate::mark::Mark;
-use crate::spoke::batch::Sort;
 use crate::spoke::plan::reason;
 use crate::spoke::settle::{After, Ending, Settlement};
+use crate::spoke::sort::Sort;
 use crate::spoke::{Await, Spoke};
 use crate::turn::Turn;
 

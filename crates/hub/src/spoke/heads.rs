@@ -8,7 +8,7 @@ use dispatch::Wanted;
 use ledger::{Lane, ObligationKey, State};
 use store::{Claimed, Head, Query, SpokeAsk};
 
-use crate::spoke::batch::{Sort, is_half};
+use crate::spoke::sort::{Sort, is_half};
 use crate::spoke::standing::HOLDING_MAX;
 use crate::spoke::{Await, Spoke, Token};
 use crate::turn::Turn;

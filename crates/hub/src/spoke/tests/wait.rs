@@ -136,7 +136,7 @@ fn a_half_is_kept_over_a_conflict_at_its_begin() {
     spoke.hold(head.clone(), Now::default());
     let (_, permit) = spoke.dispatcher.as_mut().unwrap().admit(Now::default().mono).unwrap();
     let half = spoke.new_party(2);
-    let sort = crate::spoke::batch::Sort { party: Some(half), serial: None };
+    let sort = crate::spoke::sort::Sort { party: Some(half), serial: None };
     spoke.sorts.insert(key.clone(), sort);
     let taken = spoke.take_half(&key);
     assert!(taken.is_some() && spoke.sorts.is_empty());
