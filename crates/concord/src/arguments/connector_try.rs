@@ -7,9 +7,7 @@ use clap::{Args, Subcommand};
 #[command(
     after_help = "SYSTEM is one of the folder of --dir; its address, credential and limits of addresses are those of the hub. \
     No hub is asked, and nothing is kept; what `connector authorise` kept is used, unless a hub runs on the \
-    store.
-
-What the system answers is shown with everybody's values disguised: texts and \
+    store.\n\nWhat the system answers is shown with everybody's values disguised: texts and \
     numbers keep their form and nothing else, in JSON and in XML, and so do the words of a refusal (--values shows them as \
     they are). What repeats a credential is never shown. What the manifest makes of it is told with \
     the rule that said so.\n\nA read is sent at once. A write is shown, and sent with --send. The command ends with 0 when the \
