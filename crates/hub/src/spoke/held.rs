@@ -19,8 +19,9 @@ impl Held {
         if let Some(place) = place_of(&head) {
             self.lines.insert(place, head.key.clone());
         }
-        let before = self.heads.insert(head.key.clone(), head.clone());
-        if let Some(before) = before.filter(|before| before.seq != head.seq) {
+        let seq = head.seq;
+        let before = self.heads.insert(head.key.clone(), head);
+        if let Some(before) = before.filter(|before| before.seq != seq) {
             self.leave_line(&before);
         }
     }
