@@ -2,7 +2,7 @@
 //! own SDKs from the registries.
 //!
 //! Documents are cut down to the operations in use and lie in `documents/`; its `README.md` says where each is from, and
-//! how it is cut anew. SDKs are installed with npm, as `sdk.rs` says.
+//! how it is cut anew. SDKs are installed with npm, as `sdk.rs` says, and with pip, as `python.rs` does.
 
 #![cfg(test)]
 
@@ -10,5 +10,7 @@ mod cut;
 mod document;
 mod form;
 mod judge;
+mod python;
 mod schema;
 mod sdk;
+mod wire;

@@ -8,6 +8,8 @@ const load = createRequire(`${packages}/package.json`)
 const { Client } = load('@hubspot/api-client')
 const mailchimp = load('@mailchimp/mailchimp_marketing')
 const Stripe = load('stripe')
+const { Connection } = load('@jsforce/jsforce-node')
+const { FrappeApp } = load('frappe-js-sdk')
 
 // Keeps what comes, and answers each with something that no client chokes on.
 async function recorder() {
@@ -77,7 +79,43 @@ function clients(port) {
       ['POST', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].update(id, lists(asked.form), key(asked))],
       ['DELETE', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].del(id)],
     ],
+    salesforce: salesforce(port),
+    erpnext: frappe(port),
   }
+}
+
+function salesforce(port) {
+  const instanceUrl = `http://127.0.0.1:${port}`
+  const org = (asked) => new Connection({ instanceUrl, version: /\/v([0-9.]+)\//.exec(asked.path)[1], accessToken: 'token', callOptions: {} })
+  const rows = (asked) => asked.json.records.map(({ id, ...record }) => (id ? { Id: id, ...record } : record))
+  const api = '^\\/services\\/data\\/v[0-9.]+'
+  const at = (path) => new RegExp(`${api}${path}$`)
+  return [
+    ['PATCH', at('/composite/sobjects/([^/]+)/([^/]+)'), (asked, type, field) => org(asked).upsert(type, rows(asked), field)],
+    ['PATCH', at('/composite/sobjects'), (asked) => org(asked).update(asked.json.records[0].attributes.type, rows(asked))],
+    ['PATCH', at('/sobjects/([^/]+)/([^/]+)/([^/]+)'), (asked, type, field, key) => org(asked).upsert(type, { ...asked.json, [field]: key }, field)],
+    ['PATCH', at('/sobjects/([^/]+)/([^/]+)'), (asked, type, id) => org(asked).update(type, { ...asked.json, Id: id })],
+    ['DELETE', at('/sobjects/([^/]+)/([^/]+)'), (asked, type, id) => org(asked).destroy(type, id)],
+    ['GET', at('/sobjects/([^/]+)/describe'), (asked, type) => org(asked).describe(type)],
+    ['GET', at('/query'), (asked) => org(asked).query(asked.query.q)],
+    ['GET', at('/queryAll'), (asked) => org(asked).query(asked.query.q, { scanAll: true })],
+  ]
+}
+
+function frappe(port) {
+  const app = new FrappeApp(`http://127.0.0.1:${port}`, { useToken: true, token: () => 'key:secret', type: 'token' })
+  const db = app.db()
+  const list = ({ fields, filters, order_by, limit, limit_start }) => {
+    const [, field, order] = order_by ? /^(.*) (asc|desc)$/.exec(order_by) : []
+    return { fields: JSON.parse(fields), filters: JSON.parse(filters), orderBy: field && { field, order }, limit, limit_start }
+  }
+  return [
+    ['GET', /^\/api\/v2\/method\/(frappe.client.get)$/, (asked, method) => app.call().get(method, asked.query)],
+    ['GET', /^\/api\/v2\/document\/([^/]+)$/, (asked, type) => db.getDocList(type, list(asked.query))],
+    ['POST', /^\/api\/v2\/document\/([^/]+)$/, (asked, type) => db.createDoc(type, asked.json)],
+    ['PUT', /^\/api\/v2\/document\/([^/]+)\/([^/]+)$/, (asked, type, name) => db.updateDoc(type, name, asked.json)],
+    ['DELETE', /^\/api\/v2\/document\/([^/]+)\/([^/]+)$/, (asked, type, name) => db.deleteDoc(type, name)],
+  ]
 }
 
 async function main() {
