@@ -168,4 +168,12 @@ impl Fixtures {
     pub fn requests(&self, manifest: &Manifest) -> Result<Vec<Shown>, Vec<ManifestError>> {
         Ok(shown::all(&self.source, &self.connector(manifest)?))
     }
+
+    /// The requests of their jobs: those that begin them, fill them, and ask about them.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn jobs(&self, manifest: &Manifest) -> Result<Vec<Shown>, Vec<ManifestError>> {
+        Ok(shown::jobs(&self.source, &self.connector(manifest)?))
+    }
 }

@@ -36,7 +36,10 @@ fn with_file(script: &str, asked: &Value, run: impl Fn(&Path) -> Value) -> Value
 
 pub(crate) fn shown(vendor: &str) -> Vec<Shown> {
     let manifest = Manifest::parse(vendor, Manifest::builtin(vendor).unwrap()).unwrap();
-    Fixtures::parse(vendor, Fixtures::builtin(vendor).unwrap()).unwrap().requests(&manifest).unwrap()
+    let fixtures = Fixtures::parse(vendor, Fixtures::builtin(vendor).unwrap()).unwrap();
+    let mut shown = fixtures.requests(&manifest).unwrap();
+    shown.extend(fixtures.jobs(&manifest).unwrap());
+    shown
 }
 
 pub(crate) fn header<'r>(one: &'r Shown, name: &str) -> Option<&'r str> {
@@ -54,6 +57,7 @@ pub(crate) fn asked(vendor: &str, one: &Shown) -> Value {
     });
     match header(one, "content-type") {
         Some("application/x-www-form-urlencoded") => asked["form"] = form::nested(&one.request.body),
+        Some("text/csv") => asked["text"] = json!(String::from_utf8_lossy(&one.request.body)),
         Some(_) => asked["json"] = serde_json::from_slice(&one.request.body).unwrap(),
         None => {}
     }

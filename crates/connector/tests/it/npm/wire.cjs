@@ -87,6 +87,7 @@ function clients(port) {
 function salesforce(port) {
   const instanceUrl = `http://127.0.0.1:${port}`
   const org = (asked) => new Connection({ instanceUrl, version: /\/v([0-9.]+)\//.exec(asked.path)[1], accessToken: 'token', callOptions: {} })
+  const job = (asked, id) => org(asked).bulk2.job('ingest', { id })
   const rows = (asked) => asked.json.records.map(({ id, ...record }) => (id ? { Id: id, ...record } : record))
   const api = '^\\/services\\/data\\/v[0-9.]+'
   const at = (path) => new RegExp(`${api}${path}$`)
@@ -97,6 +98,13 @@ function salesforce(port) {
     ['PATCH', at('/sobjects/([^/]+)/([^/]+)'), (asked, type, id) => org(asked).update(type, { ...asked.json, Id: id })],
     ['DELETE', at('/sobjects/([^/]+)/([^/]+)'), (asked, type, id) => org(asked).destroy(type, id)],
     ['GET', at('/sobjects/([^/]+)/describe'), (asked, type) => org(asked).describe(type)],
+    ['POST', at('/jobs/ingest'), (asked) => org(asked).bulk2.createJob(asked.json).open()],
+    ['PUT', at('/jobs/ingest/([^/]+)/batches'), (asked, id) => job(asked, id).uploadData(asked.text)],
+    ['PATCH', at('/jobs/ingest/([^/]+)'), (asked, id) => (asked.json.state === 'Aborted' ? job(asked, id).abort() : job(asked, id).close())],
+    ['GET', at('/jobs/ingest/([^/]+)'), (asked, id) => job(asked, id).check()],
+    ['GET', at('/jobs/ingest/([^/]+)/successfulResults/?'), (asked, id) => job(asked, id).getSuccessfulResults()],
+    ['GET', at('/jobs/ingest/([^/]+)/failedResults/?'), (asked, id) => job(asked, id).getFailedResults()],
+    ['GET', at('/jobs/ingest/([^/]+)/unprocessedrecords/?'), (asked, id) => job(asked, id).getUnprocessedRecords()],
     ['GET', at('/query'), (asked) => org(asked).query(asked.query.q)],
     ['GET', at('/queryAll'), (asked) => org(asked).query(asked.query.q, { scanAll: true })],
   ]
