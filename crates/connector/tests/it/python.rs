@@ -40,7 +40,9 @@ fn install() -> PathBuf {
     if fs::read_to_string(&done).is_ok_and(|known| known == list) {
         return packages;
     }
-    let _ = fs::remove_dir_all(&packages);
+    if packages.exists() {
+        fs::remove_dir_all(&packages).unwrap();
+    }
     // Debian has pip in environments, and else in a package of its own.
     finish(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")));
     let pip = [
@@ -61,7 +63,8 @@ fn install() -> PathBuf {
 }
 
 fn finish(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("python3 can't be started: {error}; {NEEDED}"));
+    let output =
+        command.output().unwrap_or_else(|error| panic!("python3 can't be started: {error}; {NEEDED}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         output.status.success(),

@@ -229,7 +229,8 @@ fn another_request_is_told_apart() {
 #[test]
 fn intuits_client_asks_for_tokens_in_the_same_way() {
     let manifest = Manifest::parse("quickbooks", Manifest::builtin("quickbooks").unwrap()).unwrap();
-    let AuthKind::Oauth2Refresh { token, placement, consent, .. } = manifest.outline().unwrap().auth().clone()
+    let AuthKind::Oauth2Refresh { token, placement, consent, .. } =
+        manifest.outline().unwrap().auth().clone()
     else {
         panic!("no refresh token")
     };
