@@ -19,6 +19,8 @@ pub(crate) enum Mismatch {
     NotGiven(String),
     /// A variable is given that the text does not use.
     NotUsed(String),
+    /// The text has a slot, as other texts of a manifest have.
+    Slot(String),
 }
 
 /// The names that stand behind a `$` in the text, without those in strings and comments.
@@ -60,12 +62,74 @@ fn behind_string(text: &str) -> &str {
     ""
 }
 
+/// What looks like a slot: in a string `{fields.email}` and the like, elsewhere what no selection of fields can be.
+pub(crate) fn slot(query: &str) -> Option<String> {
+    let mut rest = query;
+    while let Some(at) = rest.find(['{', '"', '#']) {
+        let (found, behind) = (&rest[at..=at], &rest[at + 1..]);
+        rest = match found {
+            "#" => behind.find('\n').map_or("", |end| &behind[end..]),
+            "\"" => {
+                let after = behind_string(behind);
+                let text = &behind[..behind.len() - after.len()];
+                if let Some(slot) = slots(text).find(|slot| is_slot(slot)) {
+                    return Some(slot.to_owned());
+                }
+                after
+            }
+            _ => {
+                let inner = slots(&rest[at..]).next().filter(|inner| behind.starts_with(inner));
+                let odd =
+                    |inner: &&str| is_slot(inner) && inner.contains(['.', '|']) && !inner.contains("...");
+                if let Some(slot) = inner.filter(odd) {
+                    return Some(slot.to_owned());
+                }
+                behind
+            }
+        };
+    }
+    None
+}
+
+/// What stands between braces, without braces inside.
+fn slots(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0))
+}
+
+/// Whether it begins with what a slot can be filled from.
+fn is_slot(inner: &str) -> bool {
+    let head = inner.trim().split(['.', '|', ' ']).next().unwrap_or_default();
+    SOURCES.contains(&head)
+}
+
+/// What slots are filled from elsewhere.
+const SOURCES: [&str; 15] = [
+    "parameter",
+    "value",
+    "object",
+    "key",
+    "id",
+    "intent",
+    "expected",
+    "version",
+    "fields",
+    "whole",
+    "known",
+    "since",
+    "page",
+    "now",
+    "paths",
+];
+
 /// Compares a text with the names of the variables that go with it; `optional` ones may be left out of the request.
 pub(crate) fn check(query: &str, given: &BTreeSet<String>) -> Option<Mismatch> {
     let first = query.trim_start();
     let word = first.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     if !matches!(word, "query" | "mutation") && !first.starts_with('{') && !first.starts_with('#') {
         return Some(Mismatch::NoOperation);
+    }
+    if let Some(slot) = slot(query) {
+        return Some(Mismatch::Slot(slot));
     }
     let used = variables(query);
     if let Some(name) = used.difference(given).next() {

@@ -9,6 +9,7 @@ mod encode;
 mod identifier;
 mod parse;
 mod place;
+mod quoted;
 mod soql;
 #[cfg(test)]
 mod tests;

@@ -204,9 +204,10 @@ impl Compiler<'_> {
     }
 
     fn graphql(&mut self, source: &Spanned<GraphQlSource>, allowed: Allowed) -> BodyPlan {
-        let (at, source) = (source.referenced, &source.value);
+        let (whole, source) = (source.referenced, &source.value);
+        let at = source.query.referenced;
         let given = source.variables.keys().map(|name| name.trim_end_matches('?').to_owned()).collect();
-        match graphql::check(&source.query, &given) {
+        match graphql::check(&source.query.value, &given) {
             None => {}
             Some(Mismatch::NoOperation) => {
                 self.error(at, "the text begins with no operation", "write `query`, `mutation` or `{`")
@@ -216,13 +217,18 @@ impl Compiler<'_> {
                 self.error(at, format!("the text uses the variable `${name}`, which is not given"), hint);
             }
             Some(Mismatch::NotUsed(name)) => self.error(
-                at,
+                whole,
                 format!("the variable `{name}` is given, and the text does not use it"),
                 format!("use it as `${name}`, or remove it"),
             ),
+            Some(Mismatch::Slot(slot)) => self.error(
+                at,
+                format!("the text holds `{{{slot}}}`, and is sent as it stands: no value gets into it"),
+                format!("write `$name` there, and give `variables: {{name: \"{{{slot}}}\"}}`"),
+            ),
         }
         let mut head = b"{\"query\":".to_vec();
-        head.extend(Value::from(source.query.trim()).to_string().into_bytes());
+        head.extend(Value::from(source.query.value.trim()).to_string().into_bytes());
         if let Some(operation) = &source.operation {
             head.extend(b",\"operationName\":");
             head.extend(Value::from(operation.as_str()).to_string().into_bytes());
@@ -231,7 +237,7 @@ impl Compiler<'_> {
         let variables = Value::Object(source.variables.clone().into_iter().collect());
         let environment = Environment { parameters: &self.parameters, values: &self.values, allowed };
         let variables = Node::parse(&variables, &environment).unwrap_or_else(|(place, fault)| {
-            self.fault(at, &place, fault);
+            self.fault(whole, &place, fault);
             Node::Fixed(b"{}".as_slice().into())
         });
         BodyPlan::GraphQl { head: head.into(), variables }

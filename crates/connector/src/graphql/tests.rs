@@ -89,7 +89,7 @@ proptest! {
     /// Any text has variables or none.
     #[test]
     fn reading_a_text_is_total(text in "[\"\\\\{}$()#\n a-c_é]{0,60}") {
-        drop(variables(&text));
+        drop((variables(&text), slot(&text)));
     }
 }
 
@@ -132,6 +132,26 @@ fn variables_are_found_where_they_are_used() {
 }
 
 #[test]
+fn what_would_be_a_slot_elsewhere_is_found() {
+    for (text, found) in [
+        ("{ x(a: \"{fields.email}\") { id } }", Some("fields.email")),
+        ("{ x(a: \"\"\"say {key}\"\"\") { id } }", Some("key")),
+        ("{ x(a: {fields.email|text}) { id } }", Some("fields.email|text")),
+        ("{ x(a: { whole.email }) { id } }", Some(" whole.email ")),
+        // Selections, objects, comments and braces that mean nothing here.
+        ("query ($id: ID!){node(id: $id){id}}", None),
+        ("{ x { key value fields { id } ...F } }", None),
+        ("{ x(a: {fields: [\"a\"], key: 1.5}) {id} }", None),
+        ("{x{...key}}", None),
+        ("# {fields.email}\n{ x }", None),
+        ("{ x(a: \"{name}\") }", None),
+        ("{ x(a: \"{", None),
+    ] {
+        assert_eq!(slot(text).as_deref(), found, "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_has_a_place_and_a_way_out() {
     let wrong = |from: &str, to: &str| -> Vec<String> {
         assert!(MANIFEST.contains(from), "{from}");
@@ -140,7 +160,14 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     };
     assert_eq!(
         wrong("variables: {id: \"{id}\"}", "variables: {idd: \"{id}\"}"),
-        ["desk.yaml:16:18: the text uses the variable `$id`, which is not given; did you mean `idd`?"]
+        ["desk.yaml:16:26: the text uses the variable `$id`, which is not given; did you mean `idd`?"]
+    );
+    assert_eq!(
+        wrong("person(id: $id)", "person(id: $id, name: \\\"{id}\\\")"),
+        [
+            "desk.yaml:16:26: the text holds `{id}`, and is sent as it stands: no value gets into it; write `$name` there, and \
+             give `variables: {name: \"{id}\"}`"
+        ]
     );
     assert_eq!(
         wrong("\"note?\":", "more: 1, \"note?\":"),
@@ -150,7 +177,7 @@ fn what_is_wrong_has_a_place_and_a_way_out() {
     );
     assert_eq!(
         wrong("query: \"query ($id", "query: \"qeury ($id"),
-        ["desk.yaml:16:18: the text begins with no operation; write `query`, `mutation` or `{`"]
+        ["desk.yaml:16:26: the text begins with no operation; write `query`, `mutation` or `{`"]
     );
     assert_eq!(
         wrong(

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 /// A GraphQL request: its text is sent as it stands here, and values go in its variables alone.
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GraphQlSource {
     /// The text.
-    pub(crate) query: String,
+    pub(crate) query: Spanned<String>,
     /// The operation of the text that is meant, where it has several.
     #[serde(default)]
     pub(crate) operation: Option<String>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::quoted::Shape;
 use super::{Alternative, Encoder, Flaw, Language, Piece, Place, Scope, Slot, Source, Template, percent};
 
 /// What is known when a manifest is bound.
@@ -83,11 +84,13 @@ impl Template {
     /// language's statement it is.
     pub(crate) fn parse(text: &str, place: Place, environment: &Environment<'_>) -> Result<Self, Fault> {
         let (language, text) = Language::of(text, place);
+        let mut shape = Shape::default();
         let mut pieces = Vec::new();
         let mut fixed = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             place.push_fixed(&rest[..at], &mut fixed);
+            shape.fixed(&rest[..at]);
             let brace = &rest[at..=at];
             rest = &rest[at + 1..];
             if rest.starts_with(brace) {
@@ -109,6 +112,7 @@ impl Template {
             };
             let slot = Slot::parse(&rest[..end], environment)?;
             rest = &rest[end + 1..];
+            shape.slot(&slot);
             if let Some(language) = language.filter(|language| !slot.is_safe_in(*language)) {
                 let (name, hint) = language.told();
                 return Err(Fault::new(
@@ -125,7 +129,18 @@ impl Template {
             }
         }
         place.push_fixed(rest, &mut fixed);
+        shape.fixed(rest);
         flush(&mut fixed, &mut pieces);
+        // In a header a quote ends nothing that matters: it is one value in any case.
+        if let Some(written) = shape.first_quoted().filter(|_| language.is_none() && place != Place::Header) {
+            return Err(Fault::new(
+                format!(
+                    "`{{{written}}}` stands between quotes, and a value with a quote in it would end them"
+                ),
+                "begin a statement with `sql:`, `soql:` or `odata:`, and take the quotes away; elsewhere end the slot with \
+                 `|word`, `|integer`, `|guid` or the like, or with `|text` where nobody reads quotes",
+            ));
+        }
         Ok(Self { place, pieces })
     }
 }

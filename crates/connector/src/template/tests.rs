@@ -302,3 +302,37 @@ fn seconds_are_written_as_databases_do() {
         assert_eq!(*value.unwrap().unwrap(), json!(expected), "{micros} {digits}");
     }
 }
+
+#[test]
+fn a_value_between_quotes_needs_an_encoder() {
+    for text in [
+        "name = '{whole.email}'",
+        "[[\"a\", \"=\", \"{whole.email}\"]]",
+        "x='{key}' AND y LIKE '%{whole.email}%'",
+        "things('{id}')",
+        "guid'{id}'",
+        "'{whole.email|lower}'",
+        "'{whole.email|integer or id}'",
+    ] {
+        for place in [Place::Path, Place::Query, Place::Json] {
+            let told = render(text, place).unwrap_err();
+            assert!(told.contains("stands between quotes"), "{text}: {told}");
+        }
+    }
+    for text in [
+        // Behind them or without an end; of Concord's own, or held by an encoder; an apostrophe.
+        "'a'{whole.email}'b'",
+        "'{whole.email}",
+        "{whole.email}' or '",
+        "'{key}' '{intent}' '{object}' '{value.kind}'",
+        "'{whole.guid|guid}' '{whole.when|ms}' '{whole.amount|json_number}' '{key|word}'",
+        "it's {whole.email} and {whole.email}'s",
+        "'{whole.email|text}'",
+        "\"it's\" {whole.email}",
+    ] {
+        render(text, Place::Query).unwrap();
+    }
+    // One value in any case, and languages that say so have their own rule.
+    render("\"{whole.email}\"", Place::Header).unwrap();
+    assert!(render("odata:name eq '{whole.email}'", Place::Query).unwrap_err().contains("in OData"));
+}
