@@ -77,6 +77,28 @@ fn every_connector_that_comes_with_concord_is_listed_shown_and_passes_strictly()
 }
 
 #[test]
+fn what_goes_together_is_told_with_its_limits_and_lost_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = data(&concord(folder.path(), &["connector", "show", "salesforce", "-o", "json"], ""));
+    let writes = sheet["writes"].as_array().unwrap();
+    let upsert = writes.iter().find(|it| it["object"] == "Contact" && it["operation"] == "upsert").unwrap();
+    assert_eq!(upsert["batch"]["records_max"], 200);
+    assert_eq!((&upsert["in_a_job"], &upsert["job"]["bytes_max"]), (&json!(5000), &json!(8_000_000)));
+    assert_eq!(upsert["job"]["lanes"], json!(["bulk"]));
+    let page = concord(folder.path(), &["connector", "show", "salesforce"], "");
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(page.contains("upsert: at most 200 records and "), "{page}");
+    assert!(page.contains("to 5000 records and 8000000 bytes in one, "), "{page}");
+    let lost = "until it is closed nothing of it is worked on: it is given up, and its records go again";
+    assert!(page.contains(lost) && page.contains("is sent again as a job"), "{page}");
+    // What has neither says nothing of either.
+    let sheet = data(&concord(folder.path(), &["connector", "show", "quickbooks", "-o", "json"], ""));
+    assert!(
+        sheet["writes"].as_array().unwrap().iter().all(|it| it["batch"].is_null() && it["job"].is_null())
+    );
+}
+
+#[test]
 fn what_a_connector_does_when_an_answer_is_lost_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let sheet = data(&concord(folder.path(), &["connector", "show", "hubspot", "-o", "json"], ""));

@@ -11,7 +11,8 @@ use crate::connection::Connection;
 
 /// In refusals and failures, which go into logs and views, hardly anything is too short to be a credential.
 const REFUSAL_BYTES_MIN: usize = 4;
-/// A success holds data, which must not be changed because somebody chose a word as a password.
+/// A success holds data, which must not be changed because somebody chose a word as a password: a record with another value
+/// in it is worse than a short credential that its own vendor repeats.
 const ANSWER_BYTES_MIN: usize = 12;
 
 /// The veils of one connection.

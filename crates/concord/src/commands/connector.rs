@@ -7,6 +7,7 @@ mod describe;
 mod found;
 mod new;
 mod scopes;
+mod several;
 mod show;
 
 use std::path::Path;

@@ -145,3 +145,46 @@ fn what_has_no_line_says_none() {
     assert!(!problems.is_empty() && problems.iter().all(|one| one["line"] != 0), "{checked}");
     assert!(problems.iter().any(|one| one["line"].is_null() && one["column"].is_null()), "{checked}");
 }
+
+const CAREFUL: &str = "\
+connector: desk
+version: '1'
+about: A desk.
+auth: {default: {header: {name: x-key, secret: id}}}
+objects:
+  people:
+    shape: {id: id, order: {path: rev, form: number}, version: {header: etag}}
+    fetch: {request: {method: GET, path: '/people/{id}'}}
+    writes:
+      put:
+        for: [update]
+        idempotency: {class: upsert}
+        request: {method: PUT, path: '/people/{id}', headers: {if-match: '{version}'}, json: {'...': '{fields}', 'rev?': '{expected}'}}
+        answer: {needs: ['']}
+      note:
+        for: [archive]
+        idempotency: {class: none}
+        request: {method: POST, path: '/people/{id}/notes', json: {'...': '{fields}'}}
+";
+
+#[test]
+fn a_write_that_compares_can_be_tried() {
+    let address = desk::serve(|_| (200, "{}".to_owned()));
+    let folder = folder_of(CAREFUL, &address, "id: {file: key.txt}");
+    fs::write(folder.path().join("key.txt"), "topsecretkey").unwrap();
+    let write = ["connector", "try", "desk", "write", "people", "--id", "7", "-o", "json"];
+    let given = ["--opaque", "W/\"3\"", "--expected", "12"];
+    let shown = data(&concord(folder.path(), &[&write[..], &given].concat(), r#"{"name": "Ann"}"#));
+    assert_eq!(shown["request"]["headers"]["if-match"], "W/\"3\"");
+    assert_eq!(shown["request"]["body"], serde_json::json!({"name": "Ann", "rev": "12"}));
+    // Without the version there is nothing to compare with, and the request says so.
+    let none = concord(folder.path(), &write, "{}");
+    assert_eq!(none.status.code(), Some(1), "{}", talk(&none));
+    // What would be compared by nothing is no condition.
+    for option in ["--opaque", "--expected"] {
+        let note = [&write[..], &["--operation", "note", option, "1"]].concat();
+        let refused = concord(folder.path(), &note, "{}");
+        assert_eq!(refused.status.code(), Some(64), "{}", talk(&refused));
+        assert!(talk(&refused).contains("so that nothing would be compared"), "{}", talk(&refused));
+    }
+}

@@ -348,12 +348,15 @@ fn create(page: &mut Page, resource: &Resource, change: &Change, collection: &st
     page.line(8, "for: [create]");
     let headers = match &resource.once {
         Some(header) => {
-            page.line(8, &format!("# The document has the header `{header}`. OPEN: how long does the vendor keep a key (an hour is"));
             page.line(
                 8,
-                "# a guess to the safe side), and what says that an answer was stored under it (`replayed`)?",
+                &format!(
+                    "# OPEN: how long does the vendor keep a key under the header `{header}`? Then write"
+                ),
             );
-            page.line(8, "idempotency: {class: native_key, ttl_s: 3600}");
+            page.line(8, "# `{class: native_key, ttl_s: SECONDS}`, and what says that an answer was stored under it (`replayed`).");
+            page.line(8, "# Until then every lost answer goes to a person.");
+            page.line(8, "idempotency: {class: none}");
             Some(format!("headers: {{{}: \"{{intent}}\"}}", quoted(header)))
         }
         None => {

@@ -209,7 +209,7 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         }
     };
     let now = clock.now().wall;
-    Ok(Write {
+    let write = Write {
         object,
         operation,
         key: match &given.key {
@@ -220,10 +220,33 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         whole: Arc::clone(&fields),
         fields,
         known: Arc::default(),
-        expected: None,
-        version: None,
+        expected: given.expected.clone(),
+        version: given.opaque.clone(),
         intent: canonical::IntentId::from_parts(now, wide()?).to_string(),
-    })
+    };
+    compared(given, connector, &write)?;
+    Ok(write)
+}
+
+/// A version that nothing compares is no condition, whatever was meant.
+fn compared(given: &TryWrite, connector: &Connector, write: &Write) -> anyhow::Result<()> {
+    let request = |write: Write| connector.render(&Call::Write(write)).ok();
+    let options = [
+        ("--expected", given.expected.is_some(), Write { expected: None, ..write.clone() }),
+        ("--opaque", given.opaque.is_some(), Write { version: None, ..write.clone() }),
+    ];
+    let whole = request(write.clone());
+    for (option, _, without) in options.into_iter().filter(|(_, is_given, _)| *is_given) {
+        if whole.is_some() && request(without) == whole {
+            let (name, object) = (&write.operation, &write.object);
+            return Err(Exit::Usage.because(format!(
+                "{option}: `{name}` of `{object}` is sent without it, so that nothing would be compared; see \
+                 `concord connector show {}`",
+                connector.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What of an answer may stay as it is: words that the manifest looks for, what an observation says besides values, and
@@ -349,6 +372,7 @@ fn of_outcome(outcome: &Outcome, message: &str, show: &mut impl FnMut(&Value) ->
         "external_id": outcome.external_id.as_ref().map(|id| show(&json!(id))),
         "created": outcome.created,
         "token": outcome.token.map(|token| token.0),
+        "version": outcome.version.as_ref().map(|version| show(&json!(version))),
         "wait": outcome.wait.map(|wait| match wait {
             ledger::Wait::For(wait) => format!("{} s", wait.as_secs_f64()),
             ledger::Wait::Until(until) => format!("until {until}"),
@@ -407,7 +431,7 @@ fn tell(sheet: &Value, outcome: &Outcome, output: &Output) {
     let paint = if good { Paint::Good } else { Paint::Bad };
     let class = output.paint_talk(paint, outcome.class.name()).into_owned();
     let told = &sheet["outcome"];
-    let parts = ["external_id", "created", "token", "wait", "code", "field", "message"];
+    let parts = ["external_id", "created", "token", "version", "wait", "code", "field", "message"];
     let named = parts.iter().filter(|part| !told[**part].is_null());
     let named: Vec<String> = named.map(|part| format!("{part} {}", shown(&told[*part]))).collect();
     let more = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };

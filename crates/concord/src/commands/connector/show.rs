@@ -9,7 +9,7 @@ use ledger::IdempotencyClass;
 use serde_json::{Value, json};
 
 use super::found::{self, Found};
-use super::scopes;
+use super::{scopes, several};
 use crate::arguments::ConnectorOf;
 use crate::commands::check::tell;
 use crate::exit::Exit;
@@ -77,11 +77,12 @@ fn writes(connector: &Connector) -> String {
     if classes.is_empty() { "–".to_owned() } else { classes.join(", ") }
 }
 
-const WRITES: [Column; 6] = [
+const WRITES: [Column; 7] = [
     ("OPERATION", "/operation"),
     ("FOR", "/for"),
     ("CLASS", "/class"),
     ("IN A CALL", "/in_a_call"),
+    ("IN A JOB", "/in_a_job"),
     ("IF ITS ANSWER IS LOST", "/lost"),
     ("OBJECTS", "/object"),
 ];
@@ -158,8 +159,11 @@ fn write(object: &str, spec: &WriteSpec, needs: &[&str]) -> Value {
         "for": needs.join(", "),
         "class": spec.idempotency.name(),
         "in_a_call": spec.batch.as_ref().map_or(1, |batch| batch.records_max),
+        "in_a_job": spec.bulk.as_ref().map(|bulk| bulk.records_max),
         "only_differences": spec.partial,
         "lost": lost(spec),
+        "batch": several::batch(spec),
+        "job": several::job(spec),
     })
 }
 
@@ -178,7 +182,7 @@ fn lost(spec: &WriteSpec) -> String {
     }
 }
 
-fn spoken(time: Duration) -> String {
+pub(super) fn spoken(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds >= 7200 && seconds % 3600 == 0 => format!("{} h", seconds / 3600),
         seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", seconds / 60),
@@ -220,6 +224,13 @@ fn page(sheet: &Value, output: &Output) -> String {
     })) {
         add("polls miss", format!("{}: {}", objects.join(", "), shown(&blind)));
     }
+    let sets = list("/writes").into_iter().flat_map(|write| {
+        let object = shown(&write["object"]);
+        several::lines(&write).into_iter().map(move |line| (object.clone(), line))
+    });
+    for (objects, (name, said)) in together(sets) {
+        add(name, format!("{said} ({})", objects.join(", ")));
+    }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);
         write["object"] = Value::Null;
@@ -241,8 +252,8 @@ fn page(sheet: &Value, output: &Output) -> String {
 }
 
 /// The same value of several objects is shown once, in the order in which they come.
-fn together(all: impl Iterator<Item = (String, Value)>) -> Vec<(Vec<String>, Value)> {
-    let mut groups: Vec<(Vec<String>, Value)> = Vec::new();
+fn together<T: PartialEq>(all: impl Iterator<Item = (String, T)>) -> Vec<(Vec<String>, T)> {
+    let mut groups: Vec<(Vec<String>, T)> = Vec::new();
     for (object, value) in all {
         match groups.iter_mut().find(|(_, known)| *known == value) {
             Some((objects, _)) => objects.push(object),
