@@ -210,7 +210,7 @@ impl Checks {
             Shape::Entity => ("entity", &mut self.entities),
             Shape::System => ("system", &mut self.systems),
             Shape::Mapping => ("mapping", &mut self.mappings),
-            Shape::Concord | Shape::Routes => return,
+            Shape::Concord | Shape::Routes | Shape::Connector | Shape::Fixtures => return,
         };
         match document.and_then(|document| document.root().get(key)).map(|node| &node.value) {
             Some(Yaml::Text(name)) => {

@@ -24,6 +24,7 @@ pub mod tenants;
 mod tests;
 mod tree;
 mod typed;
+pub mod unread;
 mod versions;
 mod words;
 

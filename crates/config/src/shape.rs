@@ -21,6 +21,8 @@ pub(crate) enum Shape {
     Mapping,
     Routes,
     System,
+    Connector,
+    Fixtures,
 }
 
 /// Something the schema refuses.
@@ -30,7 +32,7 @@ pub(crate) struct Found {
     pub(crate) fault: Fault,
 }
 
-/// The first ones in the order of [`Shape`]. Manifests and fixtures have readers of their own, in the room of connectors.
+/// In the order of [`Shape`]. Manifests and fixtures have readers of their own, in the room of connectors.
 const TEXTS: [(&str, &str); 7] = [
     ("concord", include_str!("../../../schemas/concord.schema.json")),
     ("entity", include_str!("../../../schemas/entity.schema.json")),
@@ -54,7 +56,11 @@ struct Compiled {
 }
 
 static COMPILED: LazyLock<Vec<Compiled>> =
-    LazyLock::new(|| TEXTS.iter().take(Shape::System as usize + 1).map(|(_, text)| compile(text)).collect());
+    LazyLock::new(|| TEXTS.iter().take(Shape::Connector as usize).map(|(_, text)| compile(text)).collect());
+
+/// Those of manifests and fixtures, which are large, and needed only where something is wrong.
+static SELDOM: LazyLock<Vec<Compiled>> =
+    LazyLock::new(|| TEXTS.iter().skip(Shape::Connector as usize).map(|(_, text)| compile(text)).collect());
 
 #[expect(clippy::expect_used, reason = "part of the program; a test compiles each")]
 fn compile(text: &str) -> Compiled {
@@ -66,7 +72,12 @@ fn compile(text: &str) -> Compiled {
 impl Shape {
     /// Everything that the schema refuses, in the order of the file.
     pub(crate) fn faults(self, root: &Node) -> Vec<Found> {
-        let compiled = &COMPILED[self as usize];
+        let of = |all: &'static [Compiled], first: Self| all.get(self as usize - first as usize);
+        let compiled = match self {
+            Self::Connector | Self::Fixtures => of(&SELDOM, Self::Connector),
+            _ => of(&COMPILED, Self::Concord),
+        };
+        let Some(compiled) = compiled else { return Vec::new() };
         let instance = root.to_json();
         let mut found: Vec<Found> = Vec::new();
         for error in compiled.validator.iter_errors(&instance) {

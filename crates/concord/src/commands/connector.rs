@@ -94,7 +94,7 @@ fn checked(found: &Found, strict: bool) -> (Value, Vec<Problem>) {
             }
             problems.extend(found.open_questions(strict));
             match found.fixtures(None) {
-                Err(problem) => problems.push(problem),
+                Err(errors) => problems.extend(errors),
                 Ok(None) => problems.extend(unshown(found, strict, "there are no fixtures")),
                 Ok(Some(fixtures)) => {
                     let report = fixtures.run(&manifest);
@@ -159,7 +159,7 @@ fn test(given: &ConnectorTest, dir: &Path, output: &Output) -> anyhow::Result<Ex
             let file = found.fixtures_file();
             return Err(Exit::NotFound.because(format!("{} has no fixtures: write {file}", found.name)));
         }
-        Err(problem) => return Err(refuse(vec![problem])),
+        Err(problems) => return Err(refuse(problems)),
     };
     let report = fixtures.run(&manifest).map_err(|errors| refuse(found.of_fixtures(&errors)))?;
     let rows: Vec<Value> = report.cases.iter().map(tested).collect();

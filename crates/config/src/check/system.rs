@@ -139,7 +139,8 @@ impl Checks {
         match Manifest::parse(name, text) {
             Ok(manifest) => Some((manifest, text)),
             Err(errors) => {
-                self.problems.extend(errors.into_iter().map(|error| of_manifest(files, document, error)));
+                let errors = crate::unread::of_manifest(text, errors).into_iter();
+                self.problems.extend(errors.map(|error| of_manifest(files, document, error)));
                 None
             }
         }

@@ -87,7 +87,8 @@ impl Found {
     /// The manifest, or all that is wrong with it.
     pub(super) fn manifest(&self) -> Result<Manifest, Vec<Problem>> {
         let of = |error| Problem::of_manifest(&self.text, error);
-        Manifest::parse(&self.file, &self.text).map_err(|errors| errors.into_iter().map(of).collect())
+        let all = |errors| config::unread::of_manifest(&self.text, errors).into_iter().map(of).collect();
+        Manifest::parse(&self.file, &self.text).map_err(all)
     }
 
     /// What its author has still to answer: an error where everything must be shown.
@@ -130,7 +131,7 @@ impl Found {
     }
 
     /// Its fixtures, from `file` if that is given; `None` when there are none.
-    pub(super) fn fixtures(&self, file: Option<&Path>) -> Result<Option<Fixtures>, Problem> {
+    pub(super) fn fixtures(&self, file: Option<&Path>) -> Result<Option<Fixtures>, Vec<Problem>> {
         let Some(path) = file.map(Path::to_path_buf).or_else(|| self.fixtures_path()) else {
             return Fixtures::builtin(&self.name)
                 .map(|text| self.parsed(&self.fixtures_file(), text))
@@ -141,13 +142,19 @@ impl Found {
             Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => Ok(None),
             Err(error) => {
                 let what = format!("the fixtures cannot be read: {error}");
-                Err(Problem::of_file(&path.display().to_string(), what, "check the path and its rights"))
+                Err(vec![Problem::of_file(
+                    &path.display().to_string(),
+                    what,
+                    "check the path and its rights",
+                )])
             }
         }
     }
 
-    fn parsed(&self, file: &str, text: &str) -> Result<Fixtures, Problem> {
-        Fixtures::parse(file, text).map_err(|error| Problem::of_manifest(text, error))
+    fn parsed(&self, file: &str, text: &str) -> Result<Fixtures, Vec<Problem>> {
+        let of = |error| Problem::of_manifest(text, error);
+        let all = |error| config::unread::of_fixtures(text, error).into_iter().map(of).collect();
+        Fixtures::parse(file, text).map_err(all)
     }
 
     /// A problem of a case.
