@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
     No hub is asked, and nothing is kept; what `connector authorise` kept is used, unless a hub runs on the \
     store.\n\nWhat the system answers is shown with everybody's values disguised: texts and \
     numbers keep their form and nothing else, in JSON and in XML, and so do the words of a refusal (--values shows them as \
-    they are). What repeats a credential is never shown (a success may show one of less than 12 bytes, or all of digits, with --values). What the manifest makes of it is told with \
+    they are). What repeats a credential is never shown \
+    (a success may show one of less than 12 bytes, or all of digits, with --values). What the manifest makes of it is told with \
     the rule that said so.\n\nA read is sent at once. A write is shown, and sent with --send. The command ends with 0 when the \
     answer is a success, with 1 when it is not, and with 7 when there is none."
 )]
