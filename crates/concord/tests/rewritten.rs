@@ -155,6 +155,8 @@ async fn is_written_once(policy: &str, trouble: &[FaultKind]) {
     // (a) It is written once, its echo is nobody's edit, and no later cycle writes anything, over a restart too.
     say(&folder, 1, LONG);
     until(&folder, "it arrives", || stands(&crm, KEPT, "1")).await;
+    let open = || told(&folder, &["delivery", "list", "--state", "pending,retrying,uncertain,parked"]);
+    until(&folder, "it is known to have arrived", || open() == json!([])).await;
     two_polls(&folder, &crm).await;
     let once = written(&crm);
     // What was sent again after a lost answer made no difference, where it was sent at all: the poll may have been faster.
