@@ -110,16 +110,16 @@ impl Rewrite {
     /// What two of a path may not both be, by the same word: one of a kind makes the other moot.
     const fn kind(&self) -> &'static str {
         match self {
-            Self::AsIs => "as_is",
-            Self::Trim | Self::Collapse => "trim, collapse",
-            Self::Lower | Self::Upper | Self::Case => "lower, upper, case",
-            Self::LineEnds => "line_ends",
-            Self::E164 => "e164",
-            Self::Set(_) => "set",
-            Self::Decimals(_) | Self::DecimalsCut(_) => "decimals, decimals_cut",
-            Self::Length(_) => "length",
-            Self::Bytes(_) => "bytes",
-            Self::To(_) => "to",
+            Self::AsIs => "`as_is`",
+            Self::Trim | Self::Collapse => "`trim`, `collapse`",
+            Self::Lower | Self::Upper | Self::Case => "`lower`, `upper`, `case`",
+            Self::LineEnds => "`line_ends`",
+            Self::E164 => "`e164`",
+            Self::Set(_) => "`set`",
+            Self::Decimals(_) | Self::DecimalsCut(_) => "`decimals`, `decimals_cut`",
+            Self::Length(_) => "`length`",
+            Self::Bytes(_) => "`bytes`",
+            Self::To(_) => "`to`",
         }
     }
 
@@ -131,7 +131,7 @@ impl Rewrite {
         }
         for (at, one) in all.iter().enumerate() {
             if all.iter().skip(at + 1).any(|other| other.kind() == one.kind()) {
-                return Some((format!("of {} one is enough", one.kind()), "keep one of them"));
+                return Some((format!("one of {} is enough", one.kind()), "keep one of them"));
             }
             match one {
                 Self::AsIs if all.len() > 1 => {

@@ -6,6 +6,7 @@ mod cross;
 mod database;
 mod document_schema;
 mod entity;
+mod keys;
 mod limits;
 mod lookup;
 mod mapping;

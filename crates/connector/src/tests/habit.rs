@@ -87,7 +87,7 @@ fn what_makes_no_sense_is_told_at_its_place() {
     told(
         "[trim, lower]",
         "[lower, upper]",
-        "toy.yaml:18:14: normalises.email: of lower, upper, case one is enough; keep one of them",
+        "toy.yaml:18:14: normalises.email: one of `lower`, `upper`, `case` is enough; keep one of them",
     );
     told(
         "[trim, lower]",
