@@ -4,6 +4,7 @@
 mod connect;
 mod fill;
 mod rest;
+mod silence;
 mod start;
 mod wait;
 
