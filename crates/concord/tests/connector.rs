@@ -111,6 +111,20 @@ fn what_a_connector_does_when_an_answer_is_lost_is_told() {
 }
 
 #[test]
+fn what_a_vendor_makes_of_values_and_has_once_only_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = data(&concord(folder.path(), &["connector", "show", "hubspot", "-o", "json"], ""));
+    let email = json!([{ "object": "contacts", "path": "email", "to": "trimmed, in lower case" }]);
+    assert_eq!(sheet["normalises"], email);
+    assert_eq!(sheet["natural_keys"], json!([{ "object": "contacts", "paths": ["email"] }]));
+    let page = concord(folder.path(), &["connector", "show", "hubspot"], "");
+    let page = String::from_utf8(page.stdout).unwrap();
+    for line in ["keeps         contacts: email trimmed, in lower case", "once only     contacts: email"] {
+        assert!(page.lines().any(|shown| shown == line), "{line}: {page}");
+    }
+}
+
+#[test]
 fn a_wrong_key_has_its_place_and_a_hint() {
     let folder = own();
     change(&folder.path().join("connectors/shop.yaml"), "idempotency:", "idempotencyy:");

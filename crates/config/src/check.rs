@@ -6,6 +6,7 @@ mod cross;
 mod database;
 mod document_schema;
 mod entity;
+mod keys;
 mod limits;
 mod lookup;
 mod mapping;
@@ -108,7 +109,7 @@ pub fn load(files: &Files) -> Result<Checked, Vec<Problem>> {
     let systems = checks.systems(files, systems, &mappings, settings.as_ref());
     let mut entities = checks.entities(entities);
     checks.rules(&mut entities, &lookups);
-    let mappings = checks.compile(mappings, &entities, &lookups);
+    let mappings = checks.compile(mappings, &entities, &lookups, &systems);
     let routes = checks.routes(routes, &entities, &mappings, &systems);
     let secret_places = std::mem::take(&mut checks.secret_places);
     checks.together(&entities, &mappings, &routes, &systems, files);

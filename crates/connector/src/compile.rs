@@ -4,6 +4,7 @@ mod batch;
 mod credential;
 mod describe;
 mod gauge;
+mod habit;
 mod job;
 mod listing;
 mod object;

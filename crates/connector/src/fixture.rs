@@ -7,6 +7,7 @@
 mod case;
 mod differ;
 mod job;
+mod kept;
 mod lacking;
 mod run;
 mod shown;
@@ -50,6 +51,8 @@ pub enum CaseKind {
     Message,
     /// A `CloudEvent`.
     Event,
+    /// What the vendor makes of a value.
+    Kept,
 }
 
 impl CaseKind {
@@ -62,6 +65,7 @@ impl CaseKind {
             Self::Job => "job",
             Self::Message => "message",
             Self::Event => "event",
+            Self::Kept => "kept",
         }
     }
 }
@@ -88,7 +92,7 @@ pub struct CaseReport {
 /// What became of all of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// Each case, in the order of the file: calls, batches, jobs, messages, events.
+    /// Each case, in the order of the file: calls, batches, jobs, messages, events, what is kept.
     pub cases: Vec<CaseReport>,
     /// Operations that no case shows, such as `contacts/upsert`; of objects that share one, the first.
     pub unshown_operations: Vec<String>,
@@ -98,6 +102,8 @@ pub struct Report {
     pub unshown_keys: Vec<String>,
     /// Rules about messages that no message of a case matches, by place and kind; those that ignore need none.
     pub unshown_messages: Vec<String>,
+    /// Paths of `normalises`, such as `contacts.email`, of which no case says what is kept.
+    pub unshown_rewrites: Vec<String>,
 }
 
 impl Report {
@@ -107,7 +113,7 @@ impl Report {
         self.cases.iter().all(|case| case.problems.is_empty())
     }
 
-    /// Whether every operation, class, key and rule about messages is shown.
+    /// Whether every operation, class, key, rule about messages and rewritten path is shown.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.lacking().is_empty()
@@ -123,7 +129,9 @@ impl Report {
         let classes = self.unshown_classes.iter().map(|name| format!("no answer of a case is `{name}`"));
         let messages = self.unshown_messages.iter();
         let messages = messages.map(|rule| format!("no message of a case matches the webhook's {rule}"));
-        operations.chain(keys).chain(classes).chain(messages).collect()
+        let rewrites = self.unshown_rewrites.iter();
+        let rewrites = rewrites.map(|path| format!("no case of `kept` shows what becomes of `{path}`"));
+        operations.chain(keys).chain(classes).chain(messages).chain(rewrites).collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod error;
 mod exchange;
 mod fixture;
 mod graphql;
+mod habit;
 mod handshake;
 mod listing;
 mod manifest;

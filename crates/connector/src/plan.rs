@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use canonical::{Object, OrderToken, Wall};
+use canonical::{Object, OrderToken, Rewrites, Wall};
 use serde_json::Value;
 use serde_saphyr::Location;
 
@@ -75,6 +75,10 @@ pub(crate) struct ObjectPlan {
     pub(crate) shape: Shape,
     pub(crate) paths: Vec<String>,
     pub(crate) types: BTreeMap<String, Typed>,
+    /// What the vendor makes of values.
+    pub(crate) rewrites: Rewrites,
+    /// Sets of paths by which it knows one.
+    pub(crate) natural_keys: Vec<Vec<String>>,
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
     pub(crate) describe: Option<DescribePlan>,
@@ -352,6 +356,8 @@ impl ObjectPlan {
             },
             paths: Vec::new(),
             types: BTreeMap::new(),
+            rewrites: Rewrites::default(),
+            natural_keys: Vec::new(),
             fetch: None,
             poll: None,
             describe: None,

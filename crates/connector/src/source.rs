@@ -6,6 +6,7 @@ mod answer;
 mod batch;
 mod body;
 mod describe;
+mod habit;
 mod idempotency;
 mod listing;
 mod paging;
@@ -36,6 +37,7 @@ pub(crate) use answer::{
 pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
+pub(crate) use habit::RewritesSource;
 pub(crate) use idempotency::IdempotencySource;
 pub(crate) use listing::{
     Format, Handled, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
@@ -319,6 +321,13 @@ pub(crate) struct ObjectSource {
     /// Fields that must be sent in a type JSON does not have.
     #[serde(default)]
     pub(crate) types: BTreeMap<String, Typed>,
+    /// What the vendor makes of values that are written, by the paths of mappings; `*` stands for all, `a.*` for those that
+    /// begin so. Values that it cannot tell apart are the same to Concord, too.
+    #[serde(default)]
+    pub(crate) normalises: BTreeMap<String, Spanned<RewritesSource>>,
+    /// The paths whose values, together, the vendor has once only: it refuses a second object, or takes it for the same.
+    #[serde(default)]
+    pub(crate) keys: Vec<Spanned<Vec<Spanned<String>>>>,
     /// Reading one by its id.
     #[serde(default)]
     pub(crate) fetch: Option<FetchSource>,

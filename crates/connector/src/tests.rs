@@ -2,6 +2,7 @@
 
 mod batch;
 mod builtin;
+mod habit;
 mod hostile;
 mod job;
 mod listing;

@@ -13,6 +13,8 @@ mod orders;
 mod prepare;
 mod recall;
 #[cfg(test)]
+mod rewrite_tests;
+#[cfg(test)]
 mod tests;
 mod units;
 #[cfg(test)]

@@ -8,31 +8,35 @@ use serde_json::Value;
 
 use crate::mapping::Mapping;
 use crate::project::Projection;
-use crate::row::{Origin, OutRow};
+use crate::row::{InRow, Origin, OutRow};
 use crate::source::{Equal, OnRemoved};
 use crate::step::{Step, fold, phone};
 
 impl Mapping {
     /// Whether two values at a written path mean the same: they are equal, both are empty, or they read to the
-    /// same canonical value under the row's `equal`. So `"12.50"` is `"12.5"`, and of two codes that one lookup
-    /// row reads alike neither overwrites the other. `false` for paths that are not written.
+    /// same canonical value under the row's `equal`, as far as the system can tell them apart ([`Mapping::under`]). So
+    /// `"12.50"` is `"12.5"`, and of two codes that one lookup row reads alike neither overwrites the other. `false` for
+    /// paths that are not written.
     #[must_use]
     pub fn equal_at(&self, path: &str, one: &Value, other: &Value) -> bool {
         if one == other || (is_empty(one) && is_empty(other)) {
             return true;
         }
-        let Some(row) = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at)) else {
-            return false;
-        };
-        match (row.meaning(one.clone()), row.meaning(other.clone())) {
+        let row = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at));
+        let (one, other) = (self.there(path, row, one), self.there(path, row, other));
+        if one == other || (is_empty(&one) && is_empty(&other)) {
+            return true;
+        }
+        let Some(row) = row else { return false };
+        match (row.meaning(one.clone().into_owned()), row.meaning(other.clone().into_owned())) {
             (Some(one), Some(other)) => row.alike(&one, &other),
-            _ => row.equal.is_some_and(|equal| same_text(equal, one, other)),
+            _ => row.equal.is_some_and(|equal| same_text(equal, &one, &other)),
         }
     }
 
     /// Whether two canonical values of a field that is read mean the same in this system: they are equal, equal
-    /// under the row's `equal`, or written alike by a row that rounds. What an owner keeps in more detail than
-    /// the system can hold must not come back from there as an edit.
+    /// under the row's `equal`, written alike by a row that rounds, or rewritten alike there ([`Mapping::under`]). What
+    /// an owner keeps in more detail than the system can hold must not come back from there as an edit.
     #[must_use]
     pub fn equal_on(&self, field: &Field, one: &Value, other: &Value) -> bool {
         if one == other {
@@ -41,6 +45,10 @@ impl Mapping {
         let Some(row) = self.inner.by_field.get(field).and_then(|at| self.inner.ins.get(*at)) else {
             return false;
         };
+        self.same_by_row(row, one, other) || self.alike_there(row, one, other)
+    }
+
+    fn same_by_row(&self, row: &InRow, one: &Value, other: &Value) -> bool {
         let Some(equal) = row.equal else { return false };
         if equal == Equal::Phone {
             return same_phone(&row.steps, one, other);
@@ -62,9 +70,12 @@ impl Mapping {
         if is_empty(value) {
             return Value::Null;
         }
-        let Some(row) = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at)) else {
-            return value.clone();
-        };
+        let row = self.inner.by_path.get(path).and_then(|at| self.inner.outs.get(*at));
+        let value = self.there(path, row, value).into_owned();
+        if is_empty(&value) {
+            return Value::Null;
+        }
+        let Some(row) = row else { return value };
         let Some(meaning) = row.meaning(value.clone()) else {
             return row.equal.map_or_else(|| value.clone(), |equal| formed(equal, value.clone()));
         };
@@ -125,7 +136,7 @@ impl OutRow {
 }
 
 /// A text without what does not count in it.
-fn formed(equal: Equal, value: Value) -> Value {
+pub(crate) fn formed(equal: Equal, value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(match equal {
             Equal::CaseInsensitive => fold(&text),

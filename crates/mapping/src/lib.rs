@@ -30,6 +30,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 pub mod upcast;
+mod vendor;
 
 pub use canonical::suggest;
 pub use coverage::Coverage;

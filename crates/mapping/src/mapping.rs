@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use canonical::{Entity, EntitySchema, Field, Object, System};
+use canonical::{Entity, EntitySchema, Field, Object, Rewrites, System};
 use serde_json::Value;
 
 use crate::error::{ExampleFailure, MappingError};
@@ -13,12 +13,15 @@ use crate::meaning::Meaning;
 use crate::path::Path;
 use crate::row::{InRow, OutRow, Source};
 use crate::source::{ExampleSource, MappingSource, OnRemoved, RowSource};
+use crate::vendor::Vendor;
 use crate::{compile, example};
 
 /// A field table, checked against its entity and resolved. Clones share it.
 #[derive(Clone)]
 pub struct Mapping {
     pub(crate) inner: Arc<Inner>,
+    /// What the system makes of the values at its paths.
+    pub(crate) vendor: Arc<Vendor>,
 }
 
 /// What compiling leaves.
@@ -73,7 +76,19 @@ impl Mapping {
         schema: &EntitySchema,
         lookups: &BTreeMap<String, Lookup>,
     ) -> Result<Self, Vec<MappingError>> {
-        compile::compile(source, schema, lookups).map(|inner| Self { inner: Arc::new(inner) })
+        compile::compile(source, schema, lookups).map(Self::of)
+    }
+
+    pub(crate) fn of(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), vendor: Arc::default() }
+    }
+
+    /// The same, for a system that makes that of what it is given: values that it cannot tell apart are then the same in
+    /// every comparison, besides those that a row's `equal` makes the same. Nothing is written or read otherwise.
+    #[must_use]
+    pub fn under(mut self, rewrites: &Rewrites) -> Self {
+        self.vendor = Arc::new(Vendor::new(&self.inner, rewrites));
+        self
     }
 
     /// Its immutable name.

@@ -12,10 +12,10 @@ use crate::flaw::{Flaw, Why};
 use crate::shape::Shape;
 use crate::source::{Equal, Transform};
 
+pub(crate) use canonical::rewrite::fold;
 pub(crate) use decimal::{Amount, exact};
 pub(crate) use moment::{Day, Moment, iso_date};
 pub(crate) use phone::Phone;
-pub(crate) use text::fold;
 
 /// One transform, ready to run.
 #[derive(Debug, Clone)]

@@ -16,4 +16,5 @@ mod roundtrip;
 mod support;
 mod transforms;
 mod upcasts;
+mod vendor;
 mod written;

@@ -23,6 +23,7 @@ mod call;
 mod clock;
 mod entropy;
 pub mod fault;
+pub mod habit;
 mod hubspot;
 mod mailchimp;
 mod netsuite;
@@ -42,6 +43,7 @@ mod world;
 
 pub use books::{Books, LaneBook};
 pub use fault::{Fault, FaultKind};
+pub use habit::{Deed, Habit};
 pub use options::{DuplicateRule, Kind, Limits, Options, Property, WebhookTarget};
 pub use person::Edit;
 pub use request::{Answer, Manner, Request, Response};

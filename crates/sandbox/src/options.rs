@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::habit::Habit;
+
 /// Which system is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +49,8 @@ pub struct Options {
     pub properties: Vec<Property>,
     /// Whether a CRM refuses properties it was not told of (as the vendors do; Salesforce's standard fields are known).
     pub strict_properties: bool,
+    /// What it makes of texts before it keeps them, beside what the vendor does anyway.
+    pub habits: Vec<Habit>,
     /// Rules by which records count as the same (Salesforce).
     pub duplicate_rules: Vec<DuplicateRule>,
     /// Rows in one answer of a query, 2,000 at most; wide rows come in fewer (Salesforce).
@@ -184,6 +188,7 @@ impl Options {
             webhook: None,
             properties: Vec::new(),
             strict_properties: false,
+            habits: Vec::new(),
             duplicate_rules: Vec::new(),
             page_rows: 2_000,
             lists: vec!["57afe96172".to_owned()],

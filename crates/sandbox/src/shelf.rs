@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::habit::{self, Habit};
+
 /// Field values of an object by name.
 pub type Values = BTreeMap<String, Value>;
 
@@ -105,6 +107,7 @@ pub(crate) struct Shelf {
     kinds: BTreeMap<String, Rack>,
     unique: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
     version_path: String,
+    habits: Vec<Habit>,
     pub(crate) lag_ms: u64,
 }
 
@@ -145,6 +148,12 @@ impl Object {
 impl Shelf {
     pub(crate) fn new(version_path: String, lag_ms: u64) -> Self {
         Self { version_path, lag_ms, ..Self::default() }
+    }
+
+    /// The same, for a system that makes that of the texts it is given.
+    pub(crate) fn with_habits(mut self, habits: Vec<Habit>) -> Self {
+        self.habits = habits;
+        self
     }
 
     /// Makes a property unique among live objects; the ids that already share a value are the error.
@@ -225,6 +234,10 @@ impl Shelf {
         values: Values,
         stamp: &Stamp,
     ) -> Result<(), Clash> {
+        let mut values = habit::kept(&self.habits, kind, values);
+        if !self.habits.is_empty() {
+            values.retain(|_, value| !value.is_null());
+        }
         self.check(kind, id, &values)?;
         self.index(kind, id, &Values::new(), &values);
         let rack = self.kinds.entry(kind.to_owned()).or_default();
@@ -254,6 +267,7 @@ impl Shelf {
         stamp: &Stamp,
     ) -> Result<Values, Clash> {
         let Some(object) = self.get(kind, id) else { return Ok(Values::new()) };
+        let patch = habit::kept(&self.habits, kind, patch);
         let restored = !object.live();
         let before = if restored { Values::new() } else { object.values.clone() };
         let mut values = object.values.clone();

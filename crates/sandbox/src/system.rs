@@ -100,7 +100,8 @@ impl Desk {
         };
         Self {
             entropy: Entropy::new(options.seed),
-            shelf: Shelf::new(options.version_property.clone(), options.limits.index_lag_ms),
+            shelf: Shelf::new(options.version_property.clone(), options.limits.index_lag_ms)
+                .with_habits(options.habits.clone()),
             log: Log::default(),
             faults: Faults::default(),
             outbox: Outbox::default(),

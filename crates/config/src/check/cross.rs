@@ -40,6 +40,7 @@ impl Checks {
         self.nothing_written_to_owners_only(entities, mappings);
         if complete && !self.problems.iter().any(Problem::is_error) {
             self.scopes_are_granted(mappings, routes, systems);
+            self.natural_keys_hold(entities, mappings, routes, systems);
             self.policies_reach(entities, mappings, routes);
             self.deletions_reach(entities, routes);
             self.everything_is_used(entities, mappings, routes, systems);

@@ -7,6 +7,7 @@ use canonical::{Entity, Object, System};
 use mapping::{Direction, Disproof, ExampleFailure, Lookup, Mapping, MappingError, MappingSource, Transform};
 
 use crate::check::entity::DeclaredEntity;
+use crate::check::system::DeclaredSystem;
 use crate::check::{Checks, Written};
 use crate::document::Document;
 use crate::problem::Problem;
@@ -25,6 +26,7 @@ impl Checks {
         written: Vec<Written<MappingSource>>,
         entities: &BTreeMap<Entity, DeclaredEntity>,
         lookups: &BTreeMap<String, Lookup>,
+        systems: &BTreeMap<System, DeclaredSystem>,
     ) -> BTreeMap<String, DeclaredMapping> {
         let mut mappings: BTreeMap<String, DeclaredMapping> = BTreeMap::new();
         for Written { document, value: source } in written {
@@ -32,7 +34,14 @@ impl Checks {
                 self.twice(&document, &source.mapping, other.document.file());
                 continue;
             }
-            if let Some(mapping) = self.mapping(&document, &source, entities, lookups) {
+            if let Some(mut mapping) = self.mapping(&document, &source, entities, lookups) {
+                // What the vendor makes of values counts for every mapping of its object. That the rows come back was proven
+                // without: what an account is like may change.
+                let system = systems.get(mapping.system());
+                let rewrites = system.and_then(|known| known.config.connector.rewrites(mapping.object()));
+                if let Some(rewrites) = rewrites.filter(|rewrites| !rewrites.is_empty()) {
+                    mapping = mapping.under(rewrites);
+                }
                 let name = source.mapping.clone();
                 mappings.insert(name, DeclaredMapping { document, source, mapping: Arc::new(mapping) });
             }

@@ -270,9 +270,10 @@ fn page_loads(name: &str, page: &str, system: &str, entity: &str, writes: bool) 
         let properties = fields.split(' ').map(|field| format!("    {field}: {{type: string}}\n"));
         let decimal = "    credit_limit: {type: string, format: decimal}\n".to_owned();
         let properties: String = properties.chain([decimal]).collect();
+        // What marketing systems have once only.
         format!(
             "entity: {entity}\nversion: 1\nschema:\n  type: object\n  properties:\n{properties}fields: {{}}\n\
-             creators: [desk]\n"
+             match_keys: [{{name: email, fields: [email], fold: true}}]\ncreators: [desk]\n"
         )
     };
     let mapping = format!("{}.{system}", entity.to_lowercase());

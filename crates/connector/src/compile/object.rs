@@ -98,6 +98,7 @@ impl Compiler<'_> {
         };
         let shape = self.shape(shape);
         let paths = self.select(&source, mapped);
+        let (rewrites, natural_keys) = (self.rewrites(&source), self.natural_keys(&source));
         let fetch = source.fetch.as_ref().map(|fetch| FetchPlan {
             request: self.fetch(name, &fetch.request),
             at: self.path_or_root(fetch.at.as_ref()),
@@ -140,6 +141,8 @@ impl Compiler<'_> {
             shape,
             paths,
             types: source.types.clone(),
+            rewrites,
+            natural_keys,
             fetch,
             poll,
             describe,
@@ -171,6 +174,10 @@ impl Compiler<'_> {
         let mut merged = base.clone();
         merged.values.extend(object.values.clone());
         merged.types.extend(object.types.clone());
+        merged.normalises.extend(object.normalises.clone());
+        if !object.keys.is_empty() {
+            merged.keys.clone_from(&object.keys);
+        }
         merged.writes.extend(object.writes.clone());
         merged.shape = object.shape.clone().or(merged.shape);
         merged.fetch = object.fetch.clone().or(merged.fetch);

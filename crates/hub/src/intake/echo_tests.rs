@@ -30,6 +30,17 @@ fn where_name_is(owned_name: &str) -> Arc<Configuration> {
 
 /// The same, where a deal waits for its account, or does not.
 pub(super) fn configured(owned_name: &str, late: bool) -> Arc<Configuration> {
+    let row = "object: accounts}";
+    configured_by(
+        owned_name,
+        |_, text| {
+            if late { text.replace(row, "object: accounts, late: true}") } else { text }
+        },
+    )
+}
+
+/// The same, with files that are changed.
+pub(super) fn configured_by(owned_name: &str, change: impl Fn(&str, String) -> String) -> Arc<Configuration> {
     let mut files = Files::new();
     let field = |name: &str, kind: &str| format!("    {name}: {kind}\n");
     let schema: String = [
@@ -87,8 +98,7 @@ pub(super) fn configured(owned_name: &str, late: bool) -> Arc<Configuration> {
                 .to_owned(),
         ),
     ] {
-        let row = "object: accounts}";
-        files.put(path, if late { text.replace(row, "object: accounts, late: true}") } else { text });
+        files.put(path, change(path, text));
     }
     let shown = |problems: Vec<config::Problem>| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -144,20 +154,20 @@ fn external(object: &str, id: &str) -> ExternalRef {
     ExternalRef { system, object: Object::new(object).unwrap(), id: id.to_owned() }
 }
 
-fn fields(value: Value) -> Fields {
+pub(super) fn fields(value: Value) -> Fields {
     value.as_object().unwrap().clone()
 }
 
 /// What the record says, and how the ERP had it after an earlier write.
-fn record() -> Value {
+pub(super) fn record() -> Value {
     json!({"name": "Grace", "code": "n", "amount": "7.5", "since": "2026-05-01T10:00:00Z", "account": rec(3).to_string()})
 }
-fn written() -> Value {
+pub(super) fn written() -> Value {
     json!({"name": "Ada", "code": "x", "amount": "2.3", "since": "2026-01-01T10:00:00Z", "account": "c2"})
 }
 
 /// The record 1 stands for order o1 there; accounts 2 and 3 for customers c2 and c3.
-fn view(shadow: Shadow) -> View {
+pub(super) fn view(shadow: Shadow) -> View {
     let tenant = canonical::Tenant::new("acme").unwrap();
     let erp = System::new("erp").unwrap();
     let mut view = View { tenant: Some(tenant.clone()), ..View::default() };
@@ -204,7 +214,7 @@ fn store_record(tenant: &canonical::Tenant) -> Record {
     }
 }
 
-fn shadow(there: Value) -> Shadow {
+pub(super) fn shadow(there: Value) -> Shadow {
     let tenant = canonical::Tenant::new("acme").unwrap();
     let (system, object) = (System::new("erp").unwrap(), Object::new("orders").unwrap());
     let mut shadow = Shadow::blank(tenant, rec(1), system, object);
@@ -219,13 +229,13 @@ fn decided(shadow: Shadow, says: Value) -> Vec<Decision> {
     decided_of(&configuration(), view(shadow), says)
 }
 
-fn decided_of(config: &Arc<Configuration>, known: View, says: Value) -> Vec<Decision> {
+pub(super) fn decided_of(config: &Arc<Configuration>, known: View, says: Value) -> Vec<Decision> {
     let ops = taken_in(config, known, says, 50).into_iter();
     ops.filter_map(|op| if let Op::PutDecision(decision) = op { Some(decision) } else { None }).collect()
 }
 
 /// What is kept when it says that in a version.
-fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: i64) -> Vec<Op> {
+pub(super) fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: i64) -> Vec<Op> {
     let mut effects: Vec<Effect> = Vec::new();
     let mut turn = Turn::new(Now { mono: Mono(1), wall: NOW }, 7, &mut effects);
     let observation = Observation {
@@ -268,12 +278,12 @@ fn what_is_proposed_and_means_the_same_there_is_declined() {
     }
 }
 
-fn refused(decisions: &[Decision]) -> Vec<String> {
+pub(super) fn refused(decisions: &[Decision]) -> Vec<String> {
     decisions.iter().filter_map(|decision| decision.field.as_ref().map(ToString::to_string)).collect()
 }
 
 /// The same as was written, as vendors write it.
-fn reformatted() -> Value {
+pub(super) fn reformatted() -> Value {
     json!({"name": " ADA ", "code": " x ", "amount": "2.30", "since": "2026-01-01T12:00:00+02:00", "account": "c2"})
 }
 

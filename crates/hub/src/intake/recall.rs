@@ -73,6 +73,12 @@ pub(super) fn recall(
     let record = view.records.get(&id);
     for (name, value) in &mut incoming.fields {
         let Ok(field) = canonical::Field::new(name) else { continue };
+        // What we wrote, as the system keeps it: it is what we wrote.
+        if let (Some(shadow), Some(known)) = (shadow, known.get(name))
+            && mapping.said_alike(&field, &shadow.fields, &incoming.seen_paths)
+        {
+            value.clone_from(known);
+        }
         let proposed = record.and_then(|record| record.open.get(&field)).map(|open| &open.value);
         let held = record.and_then(|record| record.fields.get(name)).into_iter().chain(proposed);
         let mut held = held.chain(known.get(name)).chain(writing.get(name));

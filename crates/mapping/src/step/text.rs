@@ -13,12 +13,6 @@ pub(super) fn text_of(value: Value) -> Result<String, Flaw> {
     }
 }
 
-/// Folds case, so that texts which differ only in case become one: lower and upper case have no common form
-/// in all of Unicode (`ẞ`, `ß` and `SS`), so it goes there and back.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase().to_uppercase().to_lowercase()
-}
-
 /// Each word with a capital first letter. Words end at white space and hyphens.
 pub(super) fn title(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

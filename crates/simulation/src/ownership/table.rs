@@ -139,6 +139,8 @@ pub(super) struct Table {
     pub(super) counter_writes_max: u32,
     /// The first system orders its states by when they changed, not by a version.
     pub(super) timed: bool,
+    /// How the third system writes a text is said by its connector, else by the mapping's row.
+    pub(super) told: bool,
 }
 
 impl Table {
@@ -160,6 +162,8 @@ impl Table {
             counter_writes_max: if dice.in_hundred(20) { 2 } else { 60 },
             creator,
             rules,
+            // What was drawn before stays what it was.
+            told: seed % 2 == 1,
         }
     }
 
@@ -178,7 +182,7 @@ impl Table {
             rule
         }));
         let counter_writes_max = 60;
-        Self { rules, creator, counter_writes_max, timed: dice.in_hundred(30) }
+        Self { rules, creator, counter_writes_max, timed: dice.in_hundred(30), told: seed % 2 == 1 }
     }
 
     /// A table in which each field has an owner and all others are refused, but for one that is nobody's.
@@ -187,7 +191,8 @@ impl Table {
         let kinds = [(SHOUTED, Kind::Text), ("amount", Kind::Integer), ("tags", Kind::Set)];
         let mut rules = kinds.map(|(field, kind)| owned(field, kind, dice)).to_vec();
         rules.push(Rule { owner: None, policy: OnConflict::Reject, ..owned("due", Kind::Date, dice) });
-        Self { rules, creator, counter_writes_max: 60, timed: dice.in_hundred(30) }
+        let timed = dice.in_hundred(30);
+        Self { rules, creator, counter_writes_max: 60, timed, told: dice.0 % 2 == 1 }
     }
 
     /// Whether owners depend on the record's state.
@@ -260,7 +265,8 @@ impl Table {
     fn mapping(&self, place: usize, name: &str) -> String {
         let rows = self.rules.iter().map(|rule| {
             let direction = if rule.hears(place) { "both" } else { "out" };
-            let equal = if place == GAMMA && rule.field == SHOUTED { ", equal: folded" } else { "" };
+            let folds = place == GAMMA && rule.field == SHOUTED && !self.told;
+            let equal = if folds { ", equal: folded" } else { "" };
             format!("  - {{field: {0}, path: {0}, direction: {direction}{equal}}}\n", rule.field)
         });
         format!(
@@ -284,6 +290,11 @@ impl Table {
         let order = self.order(place);
         // Who has an order may have replicas that are behind.
         let lag = if place == BETA { String::new() } else { format!(", lag: {}ms", LAG_MAX / 1_000) };
+        let rewrites = if place == GAMMA && self.told {
+            format!("\n    normalises: {{{SHOUTED}: [trim, upper]}}")
+        } else {
+            String::new()
+        };
         let keyed = "class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed}";
         let (class, create, key) = if place == GAMMA {
             (keyed, "method: POST, path: /items", ", headers: {idempotency-key: \"{intent}\"}")
@@ -305,7 +316,7 @@ webhook:
     - {{match: \"*\", object: items, seen: state}}
 objects:
   items:
-    shape: {{id: id{order}}}
+    shape: {{id: id{order}}}{rewrites}
     fetch: {{request: {{method: GET, path: \"/items/{{id}}\", timeout: 1s}}{lag}}}
     writes:
       create:

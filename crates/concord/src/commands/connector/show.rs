@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use canonical::Object;
+use canonical::{Object, Rewrite, Rewrites};
 use connector::{Connector, Deletes, Manifest, WriteSpec};
 use ledger::IdempotencyClass;
 use serde_json::{Value, json};
@@ -133,6 +133,8 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         "limits": { "concurrency": connector.limits().concurrency, "windows": buckets.collect::<Vec<_>>() },
         "webhook": webhook,
         "reads": reads,
+        "normalises": objects.iter().flat_map(|object| rewrites(connector, object)).collect::<Vec<_>>(),
+        "natural_keys": objects.iter().flat_map(|object| natural_keys(connector, object)).collect::<Vec<_>>(),
         "writes": writes,
         "scopes": scopes::listed(connector),
     })
@@ -150,6 +152,22 @@ fn read(connector: &Connector, object: &Object) -> Option<Value> {
             "never_shows": poll.map(|poll| poll.blind.clone()).unwrap_or_default(),
         })
     })
+}
+
+/// What the vendor makes of values, path by path.
+fn rewrites(connector: &Connector, object: &Object) -> Vec<Value> {
+    let all = connector.rewrites(object).into_iter().flat_map(Rewrites::iter);
+    let told = |(path, all): (&str, &[Rewrite])| {
+        let words: Vec<String> = all.iter().map(Rewrite::told).collect();
+        json!({ "object": connector.name_of(object), "path": path, "to": words.join(", ") })
+    };
+    all.map(told).collect()
+}
+
+/// By which values it has one object only.
+fn natural_keys(connector: &Connector, object: &Object) -> Vec<Value> {
+    let keys = connector.natural_keys(object).iter();
+    keys.map(|key| json!({ "object": connector.name_of(object), "paths": key })).collect()
 }
 
 fn write(object: &str, spec: &WriteSpec, needs: &[&str]) -> Value {
@@ -230,6 +248,20 @@ fn page(sheet: &Value, output: &Output) -> String {
     });
     for (objects, (name, said)) in together(sets) {
         add(name, format!("{said} ({})", objects.join(", ")));
+    }
+    for (objects, path, to) in together(
+        list("/normalises").into_iter().map(|one| (shown(&one["object"]), json!([one["path"], one["to"]]))),
+    )
+    .into_iter()
+    .map(|(objects, one)| (objects, shown(&one[0]), shown(&one[1])))
+    {
+        add("keeps", format!("{}: {path} {to}", objects.join(", ")));
+    }
+    for (objects, paths) in
+        together(list("/natural_keys").into_iter().map(|one| (shown(&one["object"]), one["paths"].clone())))
+    {
+        let paths = paths.as_array().map(|paths| words(paths)).unwrap_or_default();
+        add("once only", format!("{}: {paths}", objects.join(", ")));
     }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);

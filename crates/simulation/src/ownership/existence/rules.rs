@@ -54,6 +54,7 @@ impl Rules {
                 creator: owner,
                 counter_writes_max: 60,
                 timed: dice.in_hundred(30),
+                told: false,
             },
         }
     }
