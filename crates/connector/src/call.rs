@@ -70,6 +70,13 @@ pub enum Call {
         /// Its id there.
         external_id: String,
     },
+    /// Several objects by their ids.
+    FetchMany {
+        /// The kind of object.
+        object: Object,
+        /// Their ids there, each once.
+        ids: Vec<String>,
+    },
     /// Which account is this?
     Identity,
     /// Which fields does such an object have?

@@ -6,6 +6,7 @@ mod describe;
 mod gauge;
 mod job;
 mod listing;
+mod many;
 mod object;
 mod order;
 mod paging;

@@ -223,6 +223,7 @@ impl Connector {
                 crate::listing::starting(poll, cursor).map_or(&poll.request, |plan| &plan.start)
             }
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,
+            Call::FetchMany { object, .. } => &self.many_plan(object)?.request,
             Call::Identity => &self.plan.identity.as_ref()?.request,
             Call::Describe { object } => &self.object(object)?.describe.as_ref()?.request,
             Call::Job { step, .. } => {
@@ -246,6 +247,7 @@ impl Connector {
             Call::Write(write) | Call::Probe(write) => self.object(&write.object),
             Call::List { object, .. }
             | Call::Fetch { object, .. }
+            | Call::FetchMany { object, .. }
             | Call::Describe { object }
             | Call::Job { object, .. } => self.object(object),
             Call::Identity => None,

@@ -2,6 +2,7 @@
 
 mod batch;
 mod gauge;
+mod many;
 mod paging;
 mod rule;
 mod slots;
@@ -32,6 +33,7 @@ use crate::xml::XmlPlan;
 
 pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
 pub(crate) use gauge::{Gauge, Left, item};
+pub(crate) use many::{ManyErrors, ManyPlan};
 pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 pub(crate) use slots::Parts;
@@ -149,6 +151,14 @@ pub(crate) struct FetchPlan {
     pub(crate) absent: Absent,
     /// How far behind the writes an answer may be.
     pub(crate) lag: Duration,
+    pub(crate) many: Option<ManyPlan>,
+}
+
+impl FetchPlan {
+    /// All requests that read by id.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        [&self.request].into_iter().chain(self.many.iter().map(|many| &many.request))
+    }
 }
 
 #[derive(Debug)]
@@ -362,7 +372,7 @@ impl ObjectPlan {
 
     /// Whether its requests are statements for a database.
     pub(crate) fn asks_database(&self) -> bool {
-        let reads = self.fetch.iter().map(|fetch| &fetch.request);
+        let reads = self.fetch.iter().flat_map(|fetch| fetch.requests());
         let reads = reads.chain(self.poll.iter().map(|poll| &poll.request));
         reads.chain(self.writes.iter().map(|write| &write.request)).any(RequestPlan::is_statement)
     }

@@ -237,17 +237,7 @@ impl Connector {
         let Some((plan, fetch)) = plan.and_then(|plan| Some((plan, plan.fetch.as_ref()?))) else {
             return Err(garbled(format!("object `{object}` cannot be read by id"), "the call"));
         };
-        let gone = || Observation {
-            object: object.clone(),
-            external_id: external_id.clone(),
-            seen: Seen::Deleted,
-            order: None,
-            version: None,
-            event_id: None,
-            occurred_at: None,
-            changed_at: None,
-            trace: None,
-        };
+        let gone = || crate::many::gone(object, external_id);
         // The vendor's own way of saying it counts as much as a 404 by id.
         let meant = self.of_answer(call, &self.answer(response), Wall(0)).class;
         if matches!(meant, Class::NotFound | Class::Gone) {
@@ -310,7 +300,7 @@ impl Connector {
 
 impl ObjectPlan {
     /// An object as it looks in answers, its declared fields in canonical form.
-    fn read(&self, object: &Object, value: Value) -> Result<Observation, Garbled> {
+    pub(crate) fn read(&self, object: &Object, value: Value) -> Result<Observation, Garbled> {
         let mut observation = self.shape.read(object, value)?;
         if let Seen::State { fields } = &mut observation.seen {
             for (name, kind) in &self.types {

@@ -30,6 +30,7 @@ impl Connector {
                 self.read(holds, call, answer)
             }
             (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
+            (Call::FetchMany { .. }, _) => self.read(self.holds_objects(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),
             _ => self.refused(Class::Permanent, call, answer, Some("the connector has no such operation")),
         }

@@ -103,6 +103,7 @@ impl Compiler<'_> {
             at: self.path_or_root(fetch.at.as_ref()),
             absent: fetch.absent,
             lag: self.tuned("read_lag_ms").or(fetch.lag.map(|span| span.0)).unwrap_or_default(),
+            many: fetch.many.as_ref().and_then(|many| self.many(name, &shape, many)),
         });
         if shape.order.is_none() && fetch.as_ref().is_some_and(|fetch| !fetch.lag.is_zero()) {
             self.whole(

@@ -28,6 +28,8 @@ pub(crate) enum Allowed {
     List,
     /// A fetch.
     Fetch,
+    /// A fetch of several.
+    Many,
     /// A look at a job.
     Job,
     /// What is about an object as a kind: constants, and its name.
@@ -71,6 +73,7 @@ impl Allowed {
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Many => &["parameter.NAME", "value.NAME", "object", "ids", "paths"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
             Self::Object => &["parameter.NAME", "value.NAME", "object"],
             Self::Constants => &["parameter.NAME", "value.NAME"],
@@ -282,6 +285,7 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("object", None) => Source::Object,
         ("key", None) => Source::Key,
         ("id", None) => Source::Id,
+        ("ids", None) => Source::Ids,
         ("intent", None) => Source::Intent,
         ("expected", None) => Source::Expected,
         ("version", None) => Source::Version,
