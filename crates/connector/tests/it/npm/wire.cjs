@@ -48,6 +48,7 @@ function clients(port) {
     hubspot: [
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/upsert$/, (asked, type) => batchApi.upsert(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/update$/, (asked, type) => batchApi.update(type, asked.json)],
+      ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/read$/, (asked, type) => batchApi.read(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/search$/, (asked, type) => searchApi.doSearch(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)$/, (asked, type) => basicApi.create(type, asked.json)],
       ['PATCH', /^\/crm\/v3\/objects\/([^/]+)\/([^/]+)$/, (asked, type, id) => basicApi.update(type, id, asked.json)],
