@@ -90,11 +90,7 @@ impl Connector {
     ///
     /// # Errors
     /// When the call is no such fetch, or the answer holds no list of objects.
-    pub fn read_many(
-        &self,
-        call: &Call,
-        response: &Response,
-    ) -> Result<Vec<Option<Observation>>, Garbled> {
+    pub fn read_many(&self, call: &Call, response: &Response) -> Result<Vec<Option<Observation>>, Garbled> {
         let Call::FetchMany { object, ids } = call else {
             return Err(garbled("the call is not a fetch of several", "the call"));
         };
@@ -148,9 +144,8 @@ impl Connector {
         let Call::FetchMany { object, .. } = call else { return false };
         let success = (200..300).contains(&answer.response.status);
         let plan = self.many_plan(object).filter(|_| success);
-        plan.zip(answer.json()).is_some_and(|(plan, body)| {
-            plan.items.find_list(body).is_some_and(Value::is_array)
-        })
+        plan.zip(answer.json())
+            .is_some_and(|(plan, body)| plan.items.find_list(body).is_some_and(Value::is_array))
     }
 }
 

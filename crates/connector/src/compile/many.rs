@@ -10,12 +10,7 @@ use crate::template::{Allowed, Source};
 
 impl Compiler<'_> {
     /// `None` where the system's folder says `batch: false`: each is read alone.
-    pub(super) fn many(
-        &mut self,
-        name: &str,
-        shape: &Shape,
-        from: &Spanned<ManySource>,
-    ) -> Option<ManyPlan> {
+    pub(super) fn many(&mut self, name: &str, shape: &Shape, from: &Spanned<ManySource>) -> Option<ManyPlan> {
         let (at, source) = (from.referenced, &from.value);
         if source.records_max < 2 {
             self.error(
@@ -35,7 +30,11 @@ impl Compiler<'_> {
         let request = self.request("fetch.many", &source.request, Allowed::Many);
         if self.faults == before && !request.mentions(Parts::All, &|one| *one == Source::Ids) {
             let what = format!("objects.{name}.fetch.many does not say which objects it reads");
-            self.error(super::repeat::place(&source.request), what, "put `{ids}` where the vendor takes them");
+            self.error(
+                super::repeat::place(&source.request),
+                what,
+                "put `{ids}` where the vendor takes them",
+            );
         }
         let errors = source.errors.as_ref().map(|errors| ManyErrors {
             at: self.path(&errors.at),

@@ -54,14 +54,30 @@ fn each_id_has_its_own_answer() {
     let none = |ids: Value| json!({"category": "NONE", "context": {"ids": ids}});
     let denied = json!({"category": "DENIED", "context": {"ids": "3"}});
     for (what, body, told) in [
-        ("in another order", json!({"results": [one("3", "c"), one("1", "a"), one("2", "b")]}), ["a", "b", "c"]),
+        (
+            "in another order",
+            json!({"results": [one("3", "c"), one("1", "a"), one("2", "b")]}),
+            ["a", "b", "c"],
+        ),
         ("of one nothing", json!({"results": [one("3", "c"), one("1", "a")]}), ["a", "alone", "c"]),
-        ("gone", json!({"results": [one("3", "c")], "errors": [none(json!(["1", "2"]))]}), ["gone", "gone", "c"]),
-        ("an id by itself", json!({"results": [one("3", "c")], "errors": [none(json!("1"))]}), ["gone", "alone", "c"]),
+        (
+            "gone",
+            json!({"results": [one("3", "c")], "errors": [none(json!(["1", "2"]))]}),
+            ["gone", "gone", "c"],
+        ),
+        (
+            "an id by itself",
+            json!({"results": [one("3", "c")], "errors": [none(json!("1"))]}),
+            ["gone", "alone", "c"],
+        ),
         ("another error", json!({"results": [one("1", "a")], "errors": [denied]}), ["a", "alone", "alone"]),
         ("twice", json!({"results": [one("1", "a"), one("1", "z"), one("2", "b")]}), ["alone", "b", "alone"]),
         ("there and gone", json!({"results": [one("1", "a")], "errors": [none(json!(["1"]))]}), ["alone"; 3]),
-        ("unreadable", json!({"results": [{"id": "1", "properties": 7}, one("2", "b")]}), ["alone", "b", "alone"]),
+        (
+            "unreadable",
+            json!({"results": [{"id": "1", "properties": 7}, one("2", "b")]}),
+            ["alone", "b", "alone"],
+        ),
         ("null", json!({"results": [null, one("2", "b"), null]}), ["alone", "b", "alone"]),
         ("archived", json!({"results": [{"id": "2", "archived": true}]}), ["alone", "gone", "alone"]),
         ("a stranger", json!({"results": [one("9", "z"), one("2", "b")]}), ["alone", "b", "alone"]),
@@ -82,8 +98,16 @@ fn absence_proves_something_where_all_adds_up() {
         ("a stranger", json!({"results": [one("2", "b"), one("9", "z")]}), ["alone", "b"]),
         ("twice", json!({"results": [one("2", "b"), one("2", "b")]}), ["alone", "alone"]),
         ("no id", json!({"results": [one("2", "b"), {"properties": {"name": "z"}}]}), ["alone", "b"]),
-        ("an error of nobody", json!({"results": [one("2", "b")], "errors": [{"category": "X"}]}), ["alone", "b"]),
-        ("an error", json!({"results": [one("2", "b")], "errors": [{"category": "X", "context": {"ids": "1"}}]}), ["alone", "b"]),
+        (
+            "an error of nobody",
+            json!({"results": [one("2", "b")], "errors": [{"category": "X"}]}),
+            ["alone", "b"],
+        ),
+        (
+            "an error",
+            json!({"results": [one("2", "b")], "errors": [{"category": "X", "context": {"ids": "1"}}]}),
+            ["alone", "b"],
+        ),
     ] {
         assert_eq!(read(&connector, &["1", "2"], 200, &body), Ok(ids(&told)), "{what}");
     }
@@ -114,7 +138,10 @@ fn as_many_go_as_fit() {
     let (call, request) = render(MANY, &three).unwrap().unwrap();
     assert_eq!(call, Call::FetchMany { object: people(), ids: three.clone() });
     assert_eq!(body(&request), json!({"inputs": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}));
-    assert_eq!((request.operation.as_str(), connector(MANY).many(&people()).unwrap().records_max), ("fetch.many", 4));
+    assert_eq!(
+        (request.operation.as_str(), connector(MANY).many(&people()).unwrap().records_max),
+        ("fetch.many", 4)
+    );
 
     let five = ids(&["1", "2", "3", "4", "5"]);
     let taken = |many: &str, ids: &[String]| match render(many, ids).unwrap() {
@@ -125,7 +152,11 @@ fn as_many_go_as_fit() {
     assert_eq!(taken(MANY, &five[..1]), 0);
     let whole = r#"{"inputs":[{"id":"1"},{"id":"2"},{"id":"3"},{"id":"4"}]}"#.len();
     for (bytes_max, fit) in [(whole, 4), (whole - 1, 2), (20, 0)] {
-        assert_eq!(taken(&MANY.replace("4,", &format!("4, bytes_max: {bytes_max},")), &five), fit, "{bytes_max}");
+        assert_eq!(
+            taken(&MANY.replace("4,", &format!("4, bytes_max: {bytes_max},")), &five),
+            fit,
+            "{bytes_max}"
+        );
     }
     let listed = "many: {records_max: 4, address_max: MAX, request: {method: GET, path: /people, query: {ids: '{ids|comma}'}}}";
     let whole = "/people?ids=1%2C2%2C3%2C4".len();
@@ -141,7 +172,8 @@ fn as_many_go_as_fit() {
 #[test]
 fn ids_stand_in_statements_one_by_one() {
     let query = |text: &str| {
-        let many = format!("many: {{records_max: 4, request: {{method: GET, path: /q, query: {{q: '{text}'}}}}}}");
+        let many =
+            format!("many: {{records_max: 4, request: {{method: GET, path: /q, query: {{q: '{text}'}}}}}}");
         let (_, request) = connector(&many).render_many(&people(), &ids(&["a1", "b''2"])).unwrap().unwrap();
         request.path
     };

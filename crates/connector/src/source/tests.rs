@@ -25,9 +25,10 @@ use super::listing::{
 use super::paging::{CursorSource, EndSource, LinkHeaderSource, NumberSource, PageSource};
 use super::scope::ScopesSource;
 use super::{
-    Absent, AbsentOfMany, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
-    IdempotencySource, IdentitySource, LimitsSource, ManifestSource, ManySource, Method, MoreSource, ObjectSource,
-    ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
+    Absent, AbsentOfMany, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource,
+    GraphQlSource, IdempotencySource, IdentitySource, LimitsSource, ManifestSource, ManySource, Method,
+    MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves,
+    ShapeSource, SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::handshake::{Echo, Handshake};

@@ -3,6 +3,7 @@
 
 mod connect;
 mod fill;
+mod many;
 mod rest;
 mod start;
 mod wait;
