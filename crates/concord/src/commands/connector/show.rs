@@ -144,6 +144,7 @@ fn read(connector: &Connector, object: &Object) -> Option<Value> {
         json!({
             "object": connector.name_of(object),
             "by_id": fetch,
+            "in_a_call": connector.many(object).map_or(usize::from(fetch), |many| many.records_max),
             "poll_every_s": poll.map(|poll| poll.every.as_secs()),
             "deletions": poll.map(|poll| poll.deletes == Deletes::Listed),
             "never_shows": poll.map(|poll| poll.blind.clone()).unwrap_or_default(),
@@ -219,6 +220,10 @@ fn page(sheet: &Value, output: &Output) -> String {
         blind.into_iter().map(|blind| (shown(&read["object"]), blind))
     })) {
         add("polls miss", format!("{}: {}", objects.join(", "), shown(&blind)));
+    }
+    let several = list("/reads").into_iter().filter(|read| read["in_a_call"].as_u64() > Some(1));
+    for (objects, most) in together(several.map(|read| (shown(&read["object"]), read["in_a_call"].clone()))) {
+        add("reads by id", format!("{}: {} in a call", objects.join(", "), shown(&most)));
     }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);
