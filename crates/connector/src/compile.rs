@@ -16,6 +16,7 @@ mod repeat;
 mod request;
 mod rules;
 mod scope;
+mod snapshot;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -219,7 +219,7 @@ impl Connector {
             Call::Write(_) => &self.write_plan(call)?.request,
             Call::Probe(_) => &self.write_plan(call)?.probe.as_ref()?.request,
             Call::List { object, cursor, .. } => {
-                let poll = self.object(object)?.poll.as_ref()?;
+                let poll = self.object(object)?.listing(cursor)?;
                 crate::listing::starting(poll, cursor).map_or(&poll.request, |plan| &plan.start)
             }
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,

@@ -35,6 +35,7 @@ mod proof;
 mod read;
 mod render;
 mod scope;
+mod snapshot;
 mod source;
 mod spec;
 mod statement;
@@ -64,6 +65,7 @@ pub use proof::{
     Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
 };
 pub use scope::{Needed, Surplus, Use};
+pub use snapshot::Anew;
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, JobSpec, Limits, PollSpec,
     SignatureMethod, WebhookSpec, WriteSpec,

@@ -18,6 +18,7 @@ use serde_saphyr::Location;
 
 use crate::batch::Together;
 use crate::body::Node;
+use crate::call::Cursor;
 use crate::csv::CsvBody;
 use crate::describe::DescribePlan;
 use crate::exchange::Credential;
@@ -79,6 +80,8 @@ pub(crate) struct ObjectPlan {
     pub(crate) types: BTreeMap<String, Typed>,
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
+    /// Lists all that is there; its mark stands nowhere.
+    pub(crate) snapshot: Option<PollPlan>,
     pub(crate) describe: Option<DescribePlan>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
@@ -180,6 +183,20 @@ pub(crate) struct PollPlan {
     pub(crate) size: usize,
     pub(crate) cap: Option<usize>,
     pub(crate) events: bool,
+    /// Refusals that say that a cursor is too old.
+    pub(crate) expired: Vec<Rule>,
+}
+
+impl ObjectPlan {
+    /// What a cursor walks.
+    pub(crate) fn listing(&self, cursor: &Cursor) -> Option<&PollPlan> {
+        if cursor.snapshot.is_some() { self.snapshot.as_ref() } else { self.poll.as_ref() }
+    }
+
+    /// All listings that it has.
+    pub(crate) fn listings(&self) -> impl Iterator<Item = &PollPlan> {
+        self.poll.iter().chain(&self.snapshot)
+    }
 }
 
 impl PollPlan {
@@ -364,6 +381,7 @@ impl ObjectPlan {
             types: BTreeMap::new(),
             fetch: None,
             poll: None,
+            snapshot: None,
             describe: None,
             writes: Vec::new(),
             errors: Vec::new(),
@@ -373,7 +391,7 @@ impl ObjectPlan {
     /// Whether its requests are statements for a database.
     pub(crate) fn asks_database(&self) -> bool {
         let reads = self.fetch.iter().flat_map(|fetch| fetch.requests());
-        let reads = reads.chain(self.poll.iter().map(|poll| &poll.request));
+        let reads = reads.chain(self.listings().map(|poll| &poll.request));
         reads.chain(self.writes.iter().map(|write| &write.request)).any(RequestPlan::is_statement)
     }
 

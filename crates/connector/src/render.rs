@@ -23,7 +23,7 @@ impl Connector {
         let plan = self.request_plan(call).ok_or_else(|| self.unknown(call))?;
         let poll = match call {
             Call::List { object, cursor, now } => {
-                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
+                let poll = self.object(object).and_then(|plan| plan.listing(cursor));
                 poll.map(|poll| (poll, cursor, *now))
             }
             _ => None,
@@ -99,7 +99,10 @@ impl Connector {
         let (object, operation) = match call {
             Call::Write(write) => (write.object.as_str(), write.operation.clone()),
             Call::Probe(write) => (write.object.as_str(), format!("{}.probe", write.operation)),
-            Call::List { object, .. } => (object.as_str(), "list".to_owned()),
+            Call::List { object, cursor, .. } => {
+                let name = if cursor.snapshot.is_some() { "snapshot" } else { "list" };
+                (object.as_str(), name.to_owned())
+            }
             Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
             Call::FetchMany { object, .. } => (object.as_str(), "fetch.many".to_owned()),
             Call::Identity => ("", "identity".to_owned()),
@@ -117,6 +120,7 @@ impl Connector {
             Some(plan) => {
                 let reads = [
                     ("list", plan.poll.is_some()),
+                    ("snapshot", plan.snapshot.is_some()),
                     ("fetch", plan.fetch.is_some()),
                     ("fetch.many", plan.fetch.as_ref().is_some_and(|fetch| fetch.many.is_some())),
                     ("describe", plan.describe.is_some()),

@@ -100,9 +100,9 @@ impl Connector {
                 webhook.for_each(|webhook| put(&mut found, "webhook", object.as_str(), &webhook.scopes));
             }
             Use::List(object) => {
-                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
-                for request in poll.into_iter().flat_map(|poll| poll.requests()) {
-                    put_request(&mut found, object, "list", request);
+                let listings = self.object(object).into_iter().flat_map(|plan| plan.listings());
+                for request in listings.flat_map(|listing| listing.requests()) {
+                    put_request(&mut found, object, &request.operation, request);
                 }
             }
             Use::Fetch(object) => {

@@ -11,6 +11,7 @@ mod idempotency;
 mod listing;
 mod paging;
 mod scope;
+mod snapshot;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub(crate) use listing::{
 };
 pub(crate) use paging::PageSource;
 pub(crate) use scope::ScopesSource;
+pub(crate) use snapshot::SnapshotSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 pub(crate) use tree::Tree;
 
@@ -327,6 +329,9 @@ pub(crate) struct ObjectSource {
     /// Reading what changed.
     #[serde(default)]
     pub(crate) poll: Option<PollSource>,
+    /// Listing all that is there.
+    #[serde(default)]
+    pub(crate) snapshot: Option<SnapshotSource>,
     /// Asking which fields it has.
     #[serde(default)]
     pub(crate) describe: Option<DescribeSource>,

@@ -30,6 +30,7 @@ mod resend;
 mod rest;
 mod restored;
 mod settle;
+mod snapshot;
 mod sort;
 mod source;
 mod standing;

@@ -45,6 +45,15 @@ pub(crate) enum TryCall {
         #[arg(long, value_name = "PAGE")]
         page: Option<String>,
     },
+    /// List all that is there, whenever it changed: one page
+    Snapshot {
+        /// The kind of object, as the manifest calls it
+        #[arg(value_name = "OBJECT")]
+        object: String,
+        /// The next page
+        #[arg(long, value_name = "PAGE")]
+        page: Option<String>,
+    },
     /// Read one object, or several in one call
     Fetch {
         /// The kind of object, as the manifest calls it

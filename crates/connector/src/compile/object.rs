@@ -113,6 +113,11 @@ impl Compiler<'_> {
         }
         let poll = source.poll.as_ref().filter(|poll| self.offered(&poll.with, &[]));
         let poll = poll.map(|poll| self.poll(name, poll));
+        let snapshot = source.snapshot.as_ref().filter(|all| self.offered(&all.with, &[]));
+        let snapshot = snapshot.map(|all| self.snapshot(name, all));
+        if let Some(poll) = source.poll.as_ref().filter(|_| poll.is_some()) {
+            self.check_keeps(name, poll, snapshot.as_ref());
+        }
         let describe = source.describe.as_ref().map(|describe| self.describe(describe));
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
@@ -143,6 +148,7 @@ impl Compiler<'_> {
             types: source.types.clone(),
             fetch,
             poll,
+            snapshot,
             describe,
             writes,
             errors: self.rules(&source.errors),
@@ -176,6 +182,7 @@ impl Compiler<'_> {
         merged.shape = object.shape.clone().or(merged.shape);
         merged.fetch = object.fetch.clone().or(merged.fetch);
         merged.poll = object.poll.clone().or(merged.poll);
+        merged.snapshot = object.snapshot.clone().or(merged.snapshot);
         merged.describe = object.describe.clone().or(merged.describe);
         if !object.paths.is_empty() {
             merged.paths.clone_from(&object.paths);

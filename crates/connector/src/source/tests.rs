@@ -28,7 +28,7 @@ use super::{
     Absent, AbsentOfMany, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource,
     GraphQlSource, IdempotencySource, IdentitySource, LimitsSource, ManifestSource, ManySource, Method,
     MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves,
-    ShapeSource, SqlSource, WriteSource,
+    ShapeSource, SnapshotSource, SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::handshake::{Echo, Handshake};
@@ -129,6 +129,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("order", keys::<OrderSource>()),
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
+        ("snapshot", keys::<SnapshotSource>()),
         ("cursor", keys::<CursorSource>()),
         ("page_end", keys::<EndSource>()),
         ("page_number", keys::<NumberSource>()),

@@ -28,6 +28,8 @@ pub(crate) enum Allowed {
     List,
     /// A fetch.
     Fetch,
+    /// A listing of all that is there.
+    Snapshot,
     /// A fetch of several.
     Many,
     /// A look at a job.
@@ -73,6 +75,7 @@ impl Allowed {
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Snapshot => &["parameter.NAME", "value.NAME", "object", "page", "paths"],
             Self::Many => &["parameter.NAME", "value.NAME", "object", "ids", "paths"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
             Self::Object => &["parameter.NAME", "value.NAME", "object"],

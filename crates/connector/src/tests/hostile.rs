@@ -212,7 +212,7 @@ proptest! {
         for connector in all() {
             for mut call in calls(connector, &write("rec_1", "17", "zq-secret-value")) {
                 if let Call::List { cursor, .. } = &mut call {
-                    *cursor = Cursor { since: Some(since.clone()), page: Some(page.clone()), seen: Some(since.clone()) };
+                    *cursor = Cursor { since: Some(since.clone()), page: Some(page.clone()), seen: Some(since.clone()), snapshot: None };
                 }
                 let _rendered = connector.render(&call).is_ok();
                 let outcome = connector.classify(&call, &Ok(response.clone()), Wall(1_795_348_800_000_000));

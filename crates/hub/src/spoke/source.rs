@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use canonical::{ExternalRef, Mono, Now, Object, Wall};
-use connector::{Call, Cursor, Failure, Response};
+use connector::{Anew, Call, Cursor, Failure, Response};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
 
@@ -54,6 +54,17 @@ impl Poll {
     pub(crate) fn set_back(&mut self, now: Mono) {
         self.busy = false;
         self.due = now + self.every;
+    }
+
+    /// How far it is.
+    pub(crate) const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// It goes on from there, with the next call.
+    pub(crate) fn walk(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+        self.busy = false;
     }
 
     fn call(&self, object: &Object, now: Wall) -> Call {
@@ -110,6 +121,11 @@ impl Spoke {
             poll.busy = false;
             return self.unused(permit, turn);
         }
+        // It may have waited long for this.
+        if self.begins_anew(&object, turn) {
+            return self.unused(permit, turn);
+        }
+        let Some(poll) = self.polls.get(&object) else { return self.unused(permit, turn) };
         let call = poll.call(&object, turn.now.wall);
         match self.connector.render(&call) {
             Ok(request) => self.send(request, Await::PollAnswer(object, turn.now.wall, permit, call), turn),
@@ -144,7 +160,13 @@ impl Spoke {
         };
         let page = match page {
             Ok(page) => page,
-            Err(why) => return self.poll_failed(object, outcome.class, outcome.wait, &why, turn),
+            Err(why) => {
+                self.poll_failed(object, outcome.class, outcome.wait, &why, turn);
+                if answer.as_ref().is_ok_and(|response| self.connector.is_expired(call, response)) {
+                    self.snapshot(object, Anew::Refused, turn);
+                }
+                return;
+            }
         };
         if self.is_unplanned(object, &page) {
             return self.wait_for_plan(object, turn);
@@ -255,9 +277,10 @@ impl Spoke {
                 if ok {
                     poll.failures = 0;
                     poll.read += count;
-                    poll.cursor = cursor;
+                    let before = std::mem::replace(&mut poll.cursor, cursor.clone());
                     poll.passed |= !more;
                     poll.due = if more { turn.now.mono } else { turn.now.mono + poll.every };
+                    self.snapshot_over(&object, &before, &cursor, turn);
                 } else {
                     poll.due = turn.now.mono + backoff(2, entropy);
                 }

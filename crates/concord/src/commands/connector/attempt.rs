@@ -169,7 +169,11 @@ fn call(given: &TryCall, connector: &Connector, clock: Clock) -> anyhow::Result<
     Ok(match given {
         TryCall::Identity => (Call::Identity, true),
         TryCall::List { object, since, page } => {
-            let cursor = Cursor { since: since.clone(), page: page.clone(), seen: None };
+            let cursor = Cursor { since: since.clone(), page: page.clone(), ..Cursor::default() };
+            (Call::List { object: known(object, connector)?, cursor, now: clock.now().wall }, true)
+        }
+        TryCall::Snapshot { object, page } => {
+            let cursor = Cursor { page: page.clone(), snapshot: Some(String::new()), ..Cursor::default() };
             (Call::List { object: known(object, connector)?, cursor, now: clock.now().wall }, true)
         }
         TryCall::Fetch { object, ids } => {

@@ -74,6 +74,7 @@ function clients(port) {
       ['GET', /^\/v1\/events$/, (asked) => stripe(asked.headers['stripe-version']).events.list(lists(asked.nested))],
       ['GET', /^\/v1\/([^/]+)\/search$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].search(lists(asked.nested))],
       ['GET', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].retrieve(id)],
+      ['GET', /^\/v1\/([^/]+)$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].list(lists(asked.nested))],
       ['POST', /^\/v1\/([^/]+)$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].create(lists(asked.form), key(asked))],
       ['POST', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].update(id, lists(asked.form), key(asked))],
       ['DELETE', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].del(id)],
