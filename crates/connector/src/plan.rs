@@ -1,8 +1,8 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
 mod batch;
+mod fetch;
 mod gauge;
-mod many;
 mod paging;
 mod rule;
 mod slots;
@@ -25,7 +25,7 @@ use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
 use crate::path::Path;
 use crate::scope::ScopesPlan;
-use crate::source::{Absent, Format, Handled, Serves, Sorting};
+use crate::source::{Format, Handled, Serves, Sorting};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 use crate::statement::Statement;
 use crate::template::Template;
@@ -33,8 +33,8 @@ use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
 pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
+pub(crate) use fetch::{FetchPlan, ManyErrors, ManyPlan};
 pub(crate) use gauge::{Gauge, Left, item};
-pub(crate) use many::{ManyErrors, ManyPlan};
 pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
 pub(crate) use slots::Parts;
@@ -144,23 +144,6 @@ impl Order {
     /// The moment that orders it, where it is one.
     pub(crate) fn moment(&self, value: &Value) -> Option<Wall> {
         self.moment.form.is_time().then(|| self.moment.read(value)).flatten().map(Wall)
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct FetchPlan {
-    pub(crate) request: RequestPlan,
-    pub(crate) at: Path,
-    pub(crate) absent: Absent,
-    /// How far behind the writes an answer may be.
-    pub(crate) lag: Duration,
-    pub(crate) many: Option<ManyPlan>,
-}
-
-impl FetchPlan {
-    /// All requests that read by id.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
-        [&self.request].into_iter().chain(self.many.iter().map(|many| &many.request))
     }
 }
 

@@ -5,6 +5,7 @@ mod connect;
 mod fill;
 mod many;
 mod rest;
+mod silence;
 mod snapshot;
 mod start;
 mod wait;

@@ -1,9 +1,28 @@
-//! Several objects read by their ids in one call.
+//! Objects read by their ids: one, or several in one call.
+
+use std::time::Duration;
 
 use super::{RequestPlan, Rule};
 use crate::many::ManySpec;
 use crate::path::Path;
-use crate::source::AbsentOfMany;
+use crate::source::{Absent, AbsentOfMany};
+
+#[derive(Debug)]
+pub(crate) struct FetchPlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) at: Path,
+    pub(crate) absent: Absent,
+    /// How far behind the writes an answer may be.
+    pub(crate) lag: Duration,
+    pub(crate) many: Option<ManyPlan>,
+}
+
+impl FetchPlan {
+    /// All requests that read by id.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &RequestPlan> {
+        [&self.request].into_iter().chain(self.many.iter().map(|many| &many.request))
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct ManyPlan {
