@@ -189,7 +189,7 @@ impl Connector {
     }
 
     /// What a success with errors in it means, as GraphQL servers give it.
-    fn errors_inside(&self, call: &Call, answer: &Answer<'_>) -> Option<Class> {
+    pub(crate) fn errors_inside(&self, call: &Call, answer: &Answer<'_>) -> Option<Class> {
         let asked = self.request_plan(call).is_some_and(|plan| matches!(plan.body, BodyPlan::GraphQl { .. }));
         answer.json().filter(|_| asked).and_then(|body| graphql::refused(body, call.kind()))
     }

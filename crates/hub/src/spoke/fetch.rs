@@ -45,9 +45,12 @@ impl Spoke {
             self.fetch_wanted = true;
             self.fetch_due = None;
         }
+        if !self.fetch_wanted || self.fetch_looking {
+            return;
+        }
         // A window that is full and gives up its fetches one by one is not filled one by one.
         let room = self.fetches_max().saturating_sub(self.fetching.len());
-        if !self.fetch_wanted || self.fetch_looking || room < self.fetch_lot() {
+        if room < self.fetch_lot() {
             return;
         }
         self.fetch_wanted = false;
