@@ -57,6 +57,7 @@ fn calls(connector: &Connector, write: &Write) -> Vec<Call> {
             calls.push(Call::Write(write));
         }
         let external_id = write.external_id.clone().unwrap_or_default();
+        calls.push(Call::FetchMany { object: name.clone(), ids: vec![external_id.clone(), "18".to_owned()] });
         calls.push(Call::Fetch { object: name.clone(), external_id });
         calls.push(Call::List { object: name, cursor: Cursor::default(), now: Wall(1_795_348_800_000_000) });
     }
