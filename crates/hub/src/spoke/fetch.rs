@@ -50,7 +50,7 @@ impl Spoke {
         }
         // A window that is full and gives up its fetches one by one is not filled one by one.
         let room = self.fetches_max().saturating_sub(self.fetching.len());
-        if room < self.fetch_lot() {
+        if room == 0 || room < self.fetch_lot() && self.gives_up_fetches() {
             return;
         }
         self.fetch_wanted = false;
@@ -62,6 +62,13 @@ impl Spoke {
             limit: self.fetches_max() * 2,
         };
         self.find(query, Await::Fetches, turn);
+    }
+
+    /// Whether some of those in memory are on the wire or with intake.
+    fn gives_up_fetches(&self) -> bool {
+        let reads = |what: &Await| matches!(what, Await::FetchAnswer(..) | Await::FetchedTogether(_));
+        let offered = |what: &Offered| matches!(what, Offered::Object(_));
+        self.awaiting.values().any(reads) || self.offers.values().any(offered)
     }
 
     fn fetches_max(&self) -> usize {
