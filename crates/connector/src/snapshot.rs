@@ -20,7 +20,7 @@ use crate::call::{Call, Cursor};
 use crate::connector::Connector;
 use crate::exchange::Response;
 use crate::listing::{bound, read_mark, write_mark};
-use crate::plan::PollPlan;
+use crate::plan::{PagePlan, PollPlan};
 
 #[cfg(test)]
 mod tests;
@@ -59,8 +59,10 @@ impl Connector {
             return (poll.first.is_some() || poll.spec.keeps.is_some()).then_some(Anew::First);
         }
         let keeps = poll.spec.keeps?;
+        // Of a listing under way the mark that it asks from counts; a cursor that lasts over listings moves no such mark.
+        let lasts = matches!(&poll.page, PagePlan::Cursor(plan) if plan.lasts);
         let mark = match &cursor.since {
-            Some(since) if cursor.page.is_none() => read_mark(poll.mark.form, since)?,
+            Some(since) if cursor.page.is_none() || lasts => read_mark(poll.mark.form, since)?,
             _ => bound(poll, cursor, now),
         };
         (Wall(mark) + keeps < now).then_some(Anew::TooOld { keeps })
