@@ -260,6 +260,16 @@ fn one_call_to_a_real_system_is_shown_without_values_and_explained() {
     assert_eq!(data(&concord(folder, &fetch, ""))["reads"]["seen"]["state"]["email"], "person1@example.test");
     let plain = concord(folder, &[&fetch[..], &["--values"]].concat(), "");
     assert!(data(&plain)["reads"].to_string().contains("ann.smith@acme.com"));
+    // Several in one call: one that is there, and one that is not.
+    let both = ["connector", "try", "crm", "fetch", "contacts", "50000000001", "12345", "-o", "json"];
+    let both = data(&concord(folder, &both, ""));
+    assert_eq!(both["request"]["operation"], "fetch.many");
+    assert_eq!(both["judged_by"], "a success, judged by what `answer` and `shape` name");
+    let reads = &both["reads"];
+    assert_eq!(
+        (&reads[0]["seen"]["state"]["email"], &reads[1]["seen"]),
+        (&json!("person1@example.test"), &json!("deleted"))
+    );
     // What is refused is explained by the rule.
     let refused =
         concord(folder, &["connector", "try", "crm", "fetch", "contacts", "12345", "-o", "json"], "");
@@ -274,7 +284,13 @@ fn what_was_seen_becomes_a_case_that_holds() {
     let fields = r#"{"email": "ann.smith@acme.com", "firstname": "Ann"}"#;
     let call = ["connector", "try", "crm", "write", "contacts", "--send", "--fixture"];
     let mut seen = vec![concord(folder, &call, fields)];
-    for call in [["fetch", "contacts", "12345"].as_slice(), &["identity"], &["list", "contacts"]] {
+    let calls = [
+        ["fetch", "contacts", "12345"].as_slice(),
+        &["fetch", "contacts", "50000000001", "12345"],
+        &["identity"],
+        &["list", "contacts"],
+    ];
+    for call in calls {
         seen.push(concord(folder, &[&["connector", "try", "crm"], call, &["--fixture"]].concat(), ""));
     }
     let mut fixtures = "cases:\n".to_owned();
@@ -288,7 +304,7 @@ fn what_was_seen_becomes_a_case_that_holds() {
     fs::write(folder.join("connectors/fixtures/shop.yaml"), &fixtures).unwrap();
     let tested = concord(folder, &["connector", "test", "shop", "-o", "json"], "");
     assert!(tested.status.success(), "{}\n{fixtures}", talk(&tested));
-    assert_eq!(data(&tested).as_array().unwrap().len(), 4);
+    assert_eq!(data(&tested).as_array().unwrap().len(), 5);
 }
 
 #[test]

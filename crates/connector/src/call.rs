@@ -44,6 +44,10 @@ pub struct Cursor {
     /// The highest mark seen in the listing under way: becomes `since` at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+    /// Not changes are listed but all that is there: the mark at which that began, and from which changes are read when it
+    /// is over. Empty: it begins with the next call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// One call to a system.
@@ -69,6 +73,13 @@ pub enum Call {
         object: Object,
         /// Its id there.
         external_id: String,
+    },
+    /// Several objects by their ids.
+    FetchMany {
+        /// The kind of object.
+        object: Object,
+        /// Their ids there, each once.
+        ids: Vec<String>,
     },
     /// Which account is this?
     Identity,

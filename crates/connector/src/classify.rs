@@ -64,7 +64,7 @@ impl<'a> Answer<'a> {
     }
 
     /// A part of an answer's body, judged by itself.
-    fn of_part(response: &'a Response, part: &Value) -> Self {
+    pub(crate) fn of_part(response: &'a Response, part: &Value) -> Self {
         let text = part.to_string().to_lowercase();
         Self {
             response,
@@ -111,7 +111,7 @@ impl Call {
             Self::Write(_) => CallKind::Write,
             Self::Probe(_) => CallKind::Probe,
             Self::List { .. } => CallKind::List,
-            Self::Fetch { .. } => CallKind::Fetch,
+            Self::Fetch { .. } | Self::FetchMany { .. } => CallKind::Fetch,
             Self::Identity => CallKind::Identity,
             Self::Describe { .. } => CallKind::Describe,
             Self::Job { .. } => CallKind::Job,
@@ -172,6 +172,10 @@ impl Connector {
 
     pub(crate) fn of_answer(&self, call: &Call, answer: &Answer<'_>, now: Wall) -> Outcome {
         let status = answer.response.status;
+        // A success of which only a part failed is no failure of all: what it says of each is read with them.
+        if self.holds_objects(call, answer) && self.errors_inside(call, answer).is_none() {
+            return Outcome::of(Class::Applied);
+        }
         if let Some(rule) = self.rules(call).find(|rule| rule.matches(answer)) {
             return self.of_rule(rule, call, answer, now);
         }
@@ -185,7 +189,7 @@ impl Connector {
     }
 
     /// What a success with errors in it means, as GraphQL servers give it.
-    fn errors_inside(&self, call: &Call, answer: &Answer<'_>) -> Option<Class> {
+    pub(crate) fn errors_inside(&self, call: &Call, answer: &Answer<'_>) -> Option<Class> {
         let asked = self.request_plan(call).is_some_and(|plan| matches!(plan.body, BodyPlan::GraphQl { .. }));
         answer.json().filter(|_| asked).and_then(|body| graphql::refused(body, call.kind()))
     }
@@ -271,7 +275,7 @@ const fn transport(kind: FailureKind) -> Option<Transport> {
 }
 
 impl Rule {
-    fn matches(&self, answer: &Answer<'_>) -> bool {
+    pub(crate) fn matches(&self, answer: &Answer<'_>) -> bool {
         let response = answer.response;
         if !self.transport.is_empty() || !(self.status.is_empty() || self.status.contains(&response.status)) {
             return false;

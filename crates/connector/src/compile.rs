@@ -7,6 +7,7 @@ mod gauge;
 mod habit;
 mod job;
 mod listing;
+mod many;
 mod object;
 mod order;
 mod paging;
@@ -16,6 +17,7 @@ mod repeat;
 mod request;
 mod rules;
 mod scope;
+mod snapshot;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};

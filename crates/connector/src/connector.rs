@@ -219,10 +219,11 @@ impl Connector {
             Call::Write(_) => &self.write_plan(call)?.request,
             Call::Probe(_) => &self.write_plan(call)?.probe.as_ref()?.request,
             Call::List { object, cursor, .. } => {
-                let poll = self.object(object)?.poll.as_ref()?;
+                let poll = self.object(object)?.listing(cursor)?;
                 crate::listing::starting(poll, cursor).map_or(&poll.request, |plan| &plan.start)
             }
             Call::Fetch { object, .. } => &self.object(object)?.fetch.as_ref()?.request,
+            Call::FetchMany { object, .. } => &self.many_plan(object)?.request,
             Call::Identity => &self.plan.identity.as_ref()?.request,
             Call::Describe { object } => &self.object(object)?.describe.as_ref()?.request,
             Call::Job { step, .. } => {
@@ -246,6 +247,7 @@ impl Connector {
             Call::Write(write) | Call::Probe(write) => self.object(&write.object),
             Call::List { object, .. }
             | Call::Fetch { object, .. }
+            | Call::FetchMany { object, .. }
             | Call::Describe { object }
             | Call::Job { object, .. } => self.object(object),
             Call::Identity => None,

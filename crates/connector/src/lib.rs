@@ -6,7 +6,7 @@
 //!
 //! The way of a write: [`Connector::choose`] an operation, [`Connector::render`] the call,
 //! [`Connector::classify`] the answer. The way of a read: [`Connector::read_webhook`],
-//! [`Connector::read_cloud_event`], [`Connector::read_page`], [`Connector::read_object`].
+//! [`Connector::read_cloud_event`], [`Connector::read_page`], [`Connector::read_object`], [`Connector::read_many`].
 
 mod batch;
 mod body;
@@ -25,6 +25,7 @@ mod habit;
 mod handshake;
 mod listing;
 mod manifest;
+mod many;
 mod moment;
 mod observation;
 mod openapi;
@@ -35,6 +36,7 @@ mod proof;
 mod read;
 mod render;
 mod scope;
+mod snapshot;
 mod source;
 mod spec;
 mod statement;
@@ -55,6 +57,7 @@ pub use exchange::{Credential, Failure, FailureKind, Reached, Request, Response}
 pub use fixture::{CaseKind, CaseReport, Fixtures, NoCase, Report, Shown, case};
 pub use handshake::{Echo, Echoed, Handshake};
 pub use manifest::Manifest;
+pub use many::ManySpec;
 pub use observation::{Garbled, Observation, Page, Seen};
 pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use path::value_at;
@@ -64,6 +67,7 @@ pub use proof::{
     SigningTime,
 };
 pub use scope::{Needed, Surplus, Use};
+pub use snapshot::Anew;
 pub use spec::{
     Assertion, AuthKind, BatchSpec, Bucket, Charge, ClientPlacement, Deletes, JobSpec, Limits, PollSpec,
     SignatureMethod, WebhookSpec, WriteSpec,

@@ -127,7 +127,7 @@ pub(crate) fn starting<'a>(poll: &'a PollPlan, cursor: &Cursor) -> Option<&'a Cu
     }
 }
 
-fn bound(poll: &PollPlan, cursor: &Cursor, now: Wall) -> i64 {
+pub(crate) fn bound(poll: &PollPlan, cursor: &Cursor, now: Wall) -> i64 {
     if let Some(position) = cursor.page.as_deref().and_then(Position::read) {
         return position.bound;
     }
@@ -138,11 +138,11 @@ fn bound(poll: &PollPlan, cursor: &Cursor, now: Wall) -> i64 {
 }
 
 /// Marks are kept as people read them: times in RFC 3339, numbers as they are.
-fn read_mark(form: Form, text: &str) -> Option<i64> {
+pub(crate) fn read_mark(form: Form, text: &str) -> Option<i64> {
     if form.is_time() { read_text(text) } else { text.parse().ok() }
 }
 
-fn write_mark(form: Form, mark: i64) -> String {
+pub(crate) fn write_mark(form: Form, mark: i64) -> String {
     if form.is_time() { Wall(mark).to_string() } else { mark.to_string() }
 }
 
@@ -160,6 +160,7 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
             since: cursor.since.clone(),
             page: Some(position.write()),
             seen: seen.map(|mark| write_mark(form, mark)),
+            snapshot: None,
         },
         more: true,
         hidden,
@@ -208,7 +209,7 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
     if matches!(poll.page, PagePlan::Cursor(_)) {
         if token == position.token {
             // A cursor that stands still would never end; the next listing begins anew at the same mark.
-            let cursor = Cursor { since: cursor.since.clone(), page: None, seen: None };
+            let cursor = Cursor { since: cursor.since.clone(), ..Cursor::default() };
             return Next { cursor, more: false, hidden: Some(position.bound) };
         }
         position.passed = position.passed.saturating_add(held.count);
@@ -276,7 +277,7 @@ fn ended(poll: &PollPlan, cursor: &Cursor, position: &Position, seen: Option<i64
         (seen, _) => seen,
     };
     let before = cursor.since.as_deref().and_then(|text| read_mark(form, text));
-    Cursor { since: before.max(reached).map(|mark| write_mark(form, mark)), page: None, seen: None }
+    Cursor { since: before.max(reached).map(|mark| write_mark(form, mark)), ..Cursor::default() }
 }
 
 #[cfg(test)]

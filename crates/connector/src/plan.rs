@@ -1,6 +1,7 @@
 //! A bound manifest, ready to run: templates split, paths cut, rules in order. Built by `compile`.
 
 mod batch;
+mod fetch;
 mod gauge;
 mod paging;
 mod rule;
@@ -17,13 +18,14 @@ use serde_saphyr::Location;
 
 use crate::batch::Together;
 use crate::body::Node;
+use crate::call::Cursor;
 use crate::csv::CsvBody;
 use crate::describe::DescribePlan;
 use crate::exchange::Credential;
 use crate::moment::{Form, Unit};
 use crate::path::Path;
 use crate::scope::ScopesPlan;
-use crate::source::{Absent, Format, Handled, Serves, Sorting};
+use crate::source::{Format, Handled, Serves, Sorting};
 use crate::spec::{AuthKind, Charge, Limits, PollSpec, WebhookSpec, WriteSpec};
 use crate::statement::Statement;
 use crate::template::Template;
@@ -31,6 +33,7 @@ use crate::typed::Typed;
 use crate::xml::XmlPlan;
 
 pub(crate) use batch::{BatchPlan, Correlate, JobPlan};
+pub(crate) use fetch::{FetchPlan, ManyErrors, ManyPlan};
 pub(crate) use gauge::{Gauge, Left, item};
 pub(crate) use paging::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
 pub(crate) use rule::{ExistingPlan, HeaderPlan, RefusalPlan, Rule, Test, WaitPlan};
@@ -81,6 +84,8 @@ pub(crate) struct ObjectPlan {
     pub(crate) natural_keys: Vec<Vec<String>>,
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
+    /// Lists all that is there; its mark stands nowhere.
+    pub(crate) snapshot: Option<PollPlan>,
     pub(crate) describe: Option<DescribePlan>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
@@ -147,15 +152,6 @@ impl Order {
 }
 
 #[derive(Debug)]
-pub(crate) struct FetchPlan {
-    pub(crate) request: RequestPlan,
-    pub(crate) at: Path,
-    pub(crate) absent: Absent,
-    /// How far behind the writes an answer may be.
-    pub(crate) lag: Duration,
-}
-
-#[derive(Debug)]
 pub(crate) struct PollPlan {
     pub(crate) spec: PollSpec,
     pub(crate) request: RequestPlan,
@@ -174,6 +170,20 @@ pub(crate) struct PollPlan {
     pub(crate) size: usize,
     pub(crate) cap: Option<usize>,
     pub(crate) events: bool,
+    /// Refusals that say that a cursor is too old.
+    pub(crate) expired: Vec<Rule>,
+}
+
+impl ObjectPlan {
+    /// What a cursor walks.
+    pub(crate) fn listing(&self, cursor: &Cursor) -> Option<&PollPlan> {
+        if cursor.snapshot.is_some() { self.snapshot.as_ref() } else { self.poll.as_ref() }
+    }
+
+    /// All listings that it has.
+    pub(crate) fn listings(&self) -> impl Iterator<Item = &PollPlan> {
+        self.poll.iter().chain(&self.snapshot)
+    }
 }
 
 impl PollPlan {
@@ -360,6 +370,7 @@ impl ObjectPlan {
             natural_keys: Vec::new(),
             fetch: None,
             poll: None,
+            snapshot: None,
             describe: None,
             writes: Vec::new(),
             errors: Vec::new(),
@@ -368,8 +379,8 @@ impl ObjectPlan {
 
     /// Whether its requests are statements for a database.
     pub(crate) fn asks_database(&self) -> bool {
-        let reads = self.fetch.iter().map(|fetch| &fetch.request);
-        let reads = reads.chain(self.poll.iter().map(|poll| &poll.request));
+        let reads = self.fetch.iter().flat_map(|fetch| fetch.requests());
+        let reads = reads.chain(self.listings().map(|poll| &poll.request));
         reads.chain(self.writes.iter().map(|write| &write.request)).any(RequestPlan::is_statement)
     }
 

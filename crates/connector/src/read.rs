@@ -132,8 +132,9 @@ impl Connector {
             return Err(garbled("the call is not a listing", "the call"));
         };
         let plan = self.object(object);
-        let Some((plan, poll)) = plan.and_then(|plan| Some((plan, plan.poll.as_ref()?))) else {
-            return Err(garbled(format!("object `{object}` is not polled"), "the call"));
+        let Some((plan, poll)) = plan.and_then(|plan| Some((plan, plan.listing(cursor)?))) else {
+            let done = if cursor.snapshot.is_some() { "listed whole" } else { "polled" };
+            return Err(garbled(format!("object `{object}` is not {done}"), "the call"));
         };
         let body = self.success(response)?;
         let starting = listing::starting(poll, cursor);
@@ -195,8 +196,20 @@ impl Connector {
             page.observations.reverse();
         }
         page.oldest = oldest.filter(|_| poll.mark.form.is_time()).map(canonical::Wall);
-        page.cursor = next.cursor;
-        page.more = next.more;
+        page.cursor = match plan.poll.as_ref().filter(|_| cursor.snapshot.is_some()) {
+            Some(changes) => {
+                // It began before it was answered.
+                let slowest = i64::try_from(poll.request.timeout.as_micros()).unwrap_or(i64::MAX);
+                // A clock that is further off than changes are kept would make the end of a snapshot the beginning of the next.
+                let fits = |date: &i64| changes.spec.keeps.is_none_or(|keeps| Wall(*date) + keeps > *now);
+                let told = date.filter(fits);
+                let began = told.unwrap_or(now.micros()).saturating_sub(slowest).max(0);
+                crate::snapshot::after(changes, cursor, next.cursor, next.more, began)
+            }
+            None => next.cursor,
+        };
+        // The changes since it began follow it at once.
+        page.more = next.more || cursor.snapshot.is_some();
         Ok(page)
     }
 
@@ -237,17 +250,7 @@ impl Connector {
         let Some((plan, fetch)) = plan.and_then(|plan| Some((plan, plan.fetch.as_ref()?))) else {
             return Err(garbled(format!("object `{object}` cannot be read by id"), "the call"));
         };
-        let gone = || Observation {
-            object: object.clone(),
-            external_id: external_id.clone(),
-            seen: Seen::Deleted,
-            order: None,
-            version: None,
-            event_id: None,
-            occurred_at: None,
-            changed_at: None,
-            trace: None,
-        };
+        let gone = || crate::many::gone(object, external_id);
         // The vendor's own way of saying it counts as much as a 404 by id.
         let meant = self.of_answer(call, &self.answer(response), Wall(0)).class;
         if matches!(meant, Class::NotFound | Class::Gone) {
@@ -310,7 +313,7 @@ impl Connector {
 
 impl ObjectPlan {
     /// An object as it looks in answers, its declared fields in canonical form.
-    fn read(&self, object: &Object, value: Value) -> Result<Observation, Garbled> {
+    pub(crate) fn read(&self, object: &Object, value: Value) -> Result<Observation, Garbled> {
         let mut observation = self.shape.read(object, value)?;
         if let Seen::State { fields } = &mut observation.seen {
             for (name, kind) in &self.types {

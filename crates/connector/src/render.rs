@@ -23,7 +23,7 @@ impl Connector {
         let plan = self.request_plan(call).ok_or_else(|| self.unknown(call))?;
         let poll = match call {
             Call::List { object, cursor, now } => {
-                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
+                let poll = self.object(object).and_then(|plan| plan.listing(cursor));
                 poll.map(|poll| (poll, cursor, *now))
             }
             _ => None,
@@ -60,14 +60,19 @@ impl Connector {
                 (write.object.as_str(), Some(write), write.external_id.as_deref())
             }
             Call::Fetch { object, external_id } => (object.as_str(), None, Some(external_id.as_str())),
-            Call::List { object, .. } | Call::Describe { object } | Call::Job { object, .. } => {
-                (object.as_str(), None, None)
-            }
+            Call::List { object, .. }
+            | Call::FetchMany { object, .. }
+            | Call::Describe { object }
+            | Call::Job { object, .. } => (object.as_str(), None, None),
             Call::Identity => ("", None, None),
         };
         let job = match call {
             Call::Job { job, .. } => Some(job.as_str()),
             _ => None,
+        };
+        let ids = match call {
+            Call::FetchMany { ids, .. } => ids.as_slice(),
+            _ => &[],
         };
         let (since, now) = match poll {
             Some((poll, cursor, now)) => (Some(listing::since(poll, cursor, now)), now),
@@ -77,6 +82,7 @@ impl Connector {
             object,
             write,
             id,
+            ids,
             since,
             page: token,
             now,
@@ -93,8 +99,12 @@ impl Connector {
         let (object, operation) = match call {
             Call::Write(write) => (write.object.as_str(), write.operation.clone()),
             Call::Probe(write) => (write.object.as_str(), format!("{}.probe", write.operation)),
-            Call::List { object, .. } => (object.as_str(), "list".to_owned()),
+            Call::List { object, cursor, .. } => {
+                let name = if cursor.snapshot.is_some() { "snapshot" } else { "list" };
+                (object.as_str(), name.to_owned())
+            }
             Call::Fetch { object, .. } => (object.as_str(), "fetch".to_owned()),
+            Call::FetchMany { object, .. } => (object.as_str(), "fetch.many".to_owned()),
             Call::Identity => ("", "identity".to_owned()),
             Call::Describe { object } => (object.as_str(), "describe".to_owned()),
             Call::Job { object, operation, .. } => (object.as_str(), format!("{operation}.job")),
@@ -110,7 +120,9 @@ impl Connector {
             Some(plan) => {
                 let reads = [
                     ("list", plan.poll.is_some()),
+                    ("snapshot", plan.snapshot.is_some()),
                     ("fetch", plan.fetch.is_some()),
+                    ("fetch.many", plan.fetch.as_ref().is_some_and(|fetch| fetch.many.is_some())),
                     ("describe", plan.describe.is_some()),
                 ];
                 let reads = reads.into_iter().filter(|(_, has)| *has).map(|(name, _)| name);

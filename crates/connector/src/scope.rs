@@ -100,14 +100,16 @@ impl Connector {
                 webhook.for_each(|webhook| put(&mut found, "webhook", object.as_str(), &webhook.scopes));
             }
             Use::List(object) => {
-                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
-                for request in poll.into_iter().flat_map(|poll| poll.requests()) {
-                    put_request(&mut found, object, "list", request);
+                let listings = self.object(object).into_iter().flat_map(|plan| plan.listings());
+                for request in listings.flat_map(|listing| listing.requests()) {
+                    put_request(&mut found, object, &request.operation, request);
                 }
             }
             Use::Fetch(object) => {
                 let fetch = self.object(object).and_then(|plan| plan.fetch.as_ref());
-                fetch.iter().for_each(|fetch| put_request(&mut found, object, "fetch", &fetch.request));
+                for request in fetch.into_iter().flat_map(|fetch| fetch.requests()) {
+                    put_request(&mut found, object, "fetch", request);
+                }
             }
             Use::Describe(object) => {
                 let describe = self.object(object).and_then(|plan| plan.describe.as_ref());
@@ -132,6 +134,7 @@ impl Connector {
                 Call::Write(write) | Call::Probe(write) => write.object.as_str(),
                 Call::List { object, .. }
                 | Call::Fetch { object, .. }
+                | Call::FetchMany { object, .. }
                 | Call::Describe { object }
                 | Call::Job { object, .. } => object.as_str(),
                 Call::Identity => "",

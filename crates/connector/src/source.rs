@@ -6,11 +6,13 @@ mod answer;
 mod batch;
 mod body;
 mod describe;
+mod fetch;
 mod habit;
 mod idempotency;
 mod listing;
 mod paging;
 mod scope;
+mod snapshot;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub(crate) use answer::{
 pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
+pub(crate) use fetch::{Absent, AbsentOfMany, FetchSource, ManySource};
 pub(crate) use habit::RewritesSource;
 pub(crate) use idempotency::IdempotencySource;
 pub(crate) use listing::{
@@ -44,6 +47,7 @@ pub(crate) use listing::{
 };
 pub(crate) use paging::PageSource;
 pub(crate) use scope::ScopesSource;
+pub(crate) use snapshot::SnapshotSource;
 pub(crate) use statement::{BindSource, BindType, SqlSource};
 pub(crate) use tree::Tree;
 
@@ -334,6 +338,9 @@ pub(crate) struct ObjectSource {
     /// Reading what changed.
     #[serde(default)]
     pub(crate) poll: Option<PollSource>,
+    /// Listing all that is there.
+    #[serde(default)]
+    pub(crate) snapshot: Option<SnapshotSource>,
     /// Asking which fields it has.
     #[serde(default)]
     pub(crate) describe: Option<DescribeSource>,
@@ -383,34 +390,6 @@ pub(crate) struct FalseSource {
     /// The parameter that lists more of them.
     #[serde(default)]
     pub(crate) parameter: Option<Spanned<String>>,
-}
-
-/// Reading one object by its id.
-#[derive(Deserialize, Debug, Clone)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FetchSource {
-    pub(crate) request: RequestSource,
-    /// Where the object stands in the answer; absent: it is the answer.
-    #[serde(default)]
-    pub(crate) at: Option<Spanned<String>>,
-    /// What it means when nothing stands there.
-    #[serde(default)]
-    pub(crate) absent: Absent,
-    /// How far behind the writes a read may be: a replica that lags answers it. What was hinted at is read at once, and once
-    /// more after that time. Needs an order: without one nobody can tell what is older.
-    #[serde(default)]
-    pub(crate) lag: Option<Span>,
-}
-
-/// What an empty answer to a fetch means.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Absent {
-    /// Nothing: it may be hidden from us.
-    #[default]
-    Unknown,
-    /// Proof that the object is gone.
-    Deleted,
 }
 
 /// A write operation.

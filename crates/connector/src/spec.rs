@@ -326,6 +326,8 @@ pub struct PollSpec {
     pub hint: bool,
     /// What it never shows.
     pub blind: Vec<String>,
+    /// How long the vendor keeps what it lists: a mark older than that shows only a part of what changed since.
+    pub keeps: Option<Duration>,
 }
 
 /// Where deletions are seen.

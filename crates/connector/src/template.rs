@@ -39,6 +39,8 @@ pub(crate) enum Source {
     Key,
     /// The vendor's id.
     Id,
+    /// The vendor's ids of several objects.
+    Ids,
     /// The intent's id.
     Intent,
     /// The version expected at the target.
@@ -89,6 +91,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) object: &'a str,
     pub(crate) write: Option<&'a Write>,
     pub(crate) id: Option<&'a str>,
+    pub(crate) ids: &'a [String],
     pub(crate) since: Option<i64>,
     pub(crate) page: Option<&'a str>,
     pub(crate) now: Wall,
@@ -105,6 +108,7 @@ impl Scope<'_> {
             object: "",
             write: None,
             id: None,
+            ids: &[],
             since: None,
             page: None,
             now: Wall(0),
@@ -139,8 +143,11 @@ impl Slot {
         for alternative in &self.alternatives {
             let Some(mut value) = alternative.source.value(scope)? else { continue };
             let mut present = true;
+            let several = alternative.source == Source::Ids;
             for encoder in &alternative.encoders {
-                match encoder.apply(value, scope) {
+                let encoded =
+                    if several { encoder.apply_to_ids(value, scope) } else { encoder.apply(value, scope) };
+                match encoded {
                     Ok(Some(next)) => value = next,
                     Ok(None) => {
                         present = false;
@@ -258,6 +265,11 @@ impl Slot {
     /// Whether every alternative ends in an encoder that makes a value safe inside a statement of that language.
     fn is_safe_in(&self, language: Language) -> bool {
         self.alternatives.iter().all(|alternative| {
+            if alternative.source == Source::Ids {
+                // Each is made safe, and commas put between them.
+                let [.., each, Encoder::Comma] = alternative.encoders.as_slice() else { return false };
+                return each.is_safe_in(language);
+            }
             let constant = matches!(alternative.source, Source::Literal(_) | Source::Object | Source::Now);
             (constant && language != Language::Statement)
                 || alternative.encoders.last().is_some_and(|encoder| encoder.is_safe_in(language))
@@ -273,6 +285,11 @@ impl Source {
             Self::Object => text(scope.object),
             Self::Key => scope.write.and_then(|write| text(&write.key)),
             Self::Id => scope.id.and_then(text),
+            Self::Ids if scope.ids.is_empty() => None,
+            Self::Ids => {
+                let ids = scope.ids.iter().map(|id| Value::String(id.clone())).collect();
+                Some(Cow::Owned(Value::Array(ids)))
+            }
             Self::Intent => scope.write.and_then(|write| text(&write.intent)),
             Self::Expected => scope.write.and_then(|write| text(write.expected.as_deref()?)),
             Self::Version => scope.write.and_then(|write| text(write.version.as_deref()?)),

@@ -350,6 +350,17 @@ pub enum Mark {
         /// The target.
         system: System,
     },
+    /// All that is there of a kind of object is listed, since the changes are not all to be had; or was.
+    Snapshot {
+        /// The source.
+        system: System,
+        /// The kind of object.
+        object: Object,
+        /// `began`, `over`.
+        step: &'static str,
+        /// Why, for people.
+        why: String,
+    },
     /// Deliveries to a system wait for the first listing of a kind of object; or do not any more.
     FirstListing {
         /// Which.

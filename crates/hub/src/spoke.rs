@@ -13,6 +13,7 @@ mod batch;
 mod bulk;
 mod draw;
 mod edit;
+mod fetch;
 mod fill;
 mod first;
 mod flight;
@@ -20,6 +21,7 @@ mod gauges;
 mod heads;
 mod held;
 mod look;
+mod many;
 mod orders;
 mod plan;
 mod reader;
@@ -29,6 +31,7 @@ mod rest;
 mod restored;
 mod settle;
 mod silence;
+mod snapshot;
 mod sort;
 mod source;
 mod standing;
@@ -149,7 +152,7 @@ pub struct Spoke {
     pub(crate) authorised_at: Option<Mono>,
     pub(crate) connect_tries: u32,
     pub(crate) polls: BTreeMap<Object, Poll>,
-    pub(crate) fetching: BTreeMap<ExternalRef, u32>,
+    pub(crate) fetching: BTreeMap<ExternalRef, fetch::Fetching>,
     pub(crate) fetch_wanted: bool,
     pub(crate) fetch_looking: bool,
     pub(crate) fetch_due: Option<Mono>,
@@ -321,7 +324,7 @@ impl Spoke {
                 match wanted.token {
                     Token::Deliver(key) => self.let_in(key, permit, along, turn),
                     Token::Intent(id) => self.go_on_with(id, permit, along, turn),
-                    Token::Fetch(external) => self.fetch(external, permit, turn),
+                    Token::Fetch(external) => self.fetch(external, permit, along, turn),
                     Token::Poll(object) => self.poll(object, permit, turn),
                     Token::Bulk(number) => self.look_at_bulk(number, permit, turn),
                 }

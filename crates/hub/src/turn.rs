@@ -167,6 +167,8 @@ pub struct Description {
     pub jobs: Vec<RunningJob>,
     /// What is not read from it, since those for whom it would be read do not keep up.
     pub resting: Vec<Object>,
+    /// Of these kinds of objects all that is there is being listed, since the changes were not all to be had.
+    pub snapshots: Vec<Object>,
     /// Nothing is delivered there before these kinds of objects were listed for the first time.
     pub unlisted: Vec<Object>,
     /// Its listings, in this life.

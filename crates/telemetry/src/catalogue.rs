@@ -144,6 +144,7 @@ catalogue! {
     Count objects_fetched "objects_fetched" ["system"] "Objects read by id";
     Count objects_reread "objects_reread" ["system"] "Objects read before they were written, after a restore of the store";
     Count first_listings "first_listings" ["system", "object", "step"] "First listings that deliveries wait for: waits, fails, over";
+    Count snapshots "snapshots" ["system", "object", "step"] "Listings of all that is there, where changes were not all to be had: began, over";
     Count restore_steps "restore_steps" ["system", "step"] "Systems after a restore: reading again, delivering again, or that with something unread";
     Count batches "batches" ["system", "operation"] "Calls that took several deliveries";
     Count batched "batched_deliveries" ["system", "operation", "outcome"] "Deliveries in batches, by what was said of each";

@@ -249,6 +249,9 @@ impl Registry {
             Mark::FirstListing { system, object, step, .. } => {
                 c.first_listings.one([system.as_str(), object.as_str(), step]);
             }
+            Mark::Snapshot { system, object, step, .. } => {
+                c.snapshots.one([system.as_str(), object.as_str(), step]);
+            }
             Mark::Rereading { system } => c.restore_steps.one([system.as_str(), "reading"]),
             Mark::Reopened { system, whole } => {
                 c.restore_steps.one([system.as_str(), if *whole { "reopened" } else { "reopened_late" }]);

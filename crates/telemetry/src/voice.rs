@@ -102,6 +102,13 @@ pub(crate) fn tell(tenant: &str, mark: &Mark) {
                 "it was never listed: nothing is delivered there before that is done"
             );
         }
+        Mark::Snapshot { system, object, step, why } => {
+            let detail = shown(why);
+            info!(
+                target: "concord", tenant, %system, %object, class = "snapshot", step, detail,
+                "all that is there is listed in place of what changed"
+            );
+        }
         Mark::Rereading { system } => {
             info!(
                 target: "concord", tenant, %system, class = "restored",

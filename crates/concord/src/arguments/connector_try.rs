@@ -46,14 +46,23 @@ pub(crate) enum TryCall {
         #[arg(long, value_name = "PAGE")]
         page: Option<String>,
     },
-    /// Read one object
+    /// List all that is there, whenever it changed: one page
+    Snapshot {
+        /// The kind of object, as the manifest calls it
+        #[arg(value_name = "OBJECT")]
+        object: String,
+        /// The next page
+        #[arg(long, value_name = "PAGE")]
+        page: Option<String>,
+    },
+    /// Read one object, or several in one call
     Fetch {
         /// The kind of object, as the manifest calls it
         #[arg(value_name = "OBJECT")]
         object: String,
-        /// Its id there
-        #[arg(value_name = "ID")]
-        id: String,
+        /// Its id there; of several each
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
     },
     /// Ask which fields an object has
     Describe {

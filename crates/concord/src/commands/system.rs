@@ -233,6 +233,11 @@ fn told(sheet: &Value, output: &Output) -> String {
     if let Some(trouble) = sheet["trouble"].as_str() {
         line(format!("the last try to connect or to read failed: {trouble}"));
     }
+    if let Some(snapshots) = names("snapshots") {
+        line(format!(
+            "all that is there is being listed, since the changes were not all to be had: {snapshots}"
+        ));
+    }
     if let Some(resting) = names("resting") {
         line(format!("not read until those who wait for it keep up: {resting}"));
     }

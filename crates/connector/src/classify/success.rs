@@ -15,7 +15,7 @@ impl Connector {
             (Call::Write(_), Some(plan)) => self.written(&plan.answer, call, answer),
             (Call::Probe(_), Some(WritePlan { probe: Some(probe), .. })) => self.probed(probe, call, answer),
             (Call::List { object, cursor, .. }, _) => {
-                let poll = self.object(object).and_then(|plan| plan.poll.as_ref());
+                let poll = self.object(object).and_then(|plan| plan.listing(cursor));
                 let holds = poll.zip(answer.json()).is_some_and(|(poll, body)| {
                     match listing::starting(poll, cursor) {
                         Some(plan) => plan.token.text_at(body).is_some(),
@@ -30,6 +30,7 @@ impl Connector {
                 self.read(holds, call, answer)
             }
             (Call::Job { .. }, _) => self.read(self.is_about_job(call, answer), call, answer),
+            (Call::FetchMany { .. }, _) => self.read(self.holds_objects(call, answer), call, answer),
             (Call::Fetch { .. } | Call::Identity, _) => self.read(answer.json().is_some(), call, answer),
             _ => self.refused(Class::Permanent, call, answer, Some("the connector has no such operation")),
         }

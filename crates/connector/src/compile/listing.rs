@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use canonical::Object;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
 use super::paging::fits;
@@ -23,19 +23,20 @@ type Objects = BTreeMap<Object, Arc<ObjectPlan>>;
 
 impl Compiler<'_> {
     pub(super) fn poll(&mut self, object: &str, source: &PollSource) -> PollPlan {
+        let object = &format!("{object}.poll");
         let lookback = self.tuned("lookback_ms").or(source.lookback.map(|span| span.0)).unwrap_or_default();
         let mark = &source.mark;
         let time = mark.form.is_time();
         if source.size < 2 {
             let at = source.request.path.referenced;
-            let what = format!("objects.{object}.poll: a page of {} items gets nowhere", source.size);
+            let what = format!("objects.{object}: a page of {} items gets nowhere", source.size);
             self.error(at, what, "pages overlap by one: use 2 or more");
         }
         if !fits(source.sorting, &source.page) {
             let at = source.request.path.referenced;
             self.error(
                 at,
-                format!("objects.{object}.poll: `page` does not go with `sorting: {}`", source.sorting.name()),
+                format!("objects.{object}: `page` does not go with `sorting: {}`", source.sorting.name()),
                 "ascending pages by `offset`, `number`, `after_id`, `token`, `link`, `link_header`, `link_token` or `cursor`, descending \
                  by `token`, `number`, `after_id`, `link`, `link_header` or `link_token`, id by `after_id`",
             );
@@ -48,7 +49,7 @@ impl Compiler<'_> {
         if source.every.value.0 < EVERY_MIN {
             self.error(
                 source.every.referenced,
-                format!("objects.{object}.poll: `every` is too short"),
+                format!("objects.{object}: `every` is too short"),
                 "at least 100 ms",
             );
         }
@@ -60,6 +61,7 @@ impl Compiler<'_> {
                 deletes: source.deletes,
                 hint: source.hint,
                 blind: source.blind.clone(),
+                keeps: source.keeps.as_ref().map(|keeps| keeps.value.0),
             },
             request,
             items: self.path_or_root(source.items.as_ref()),
@@ -75,10 +77,11 @@ impl Compiler<'_> {
             lookback: if time { micros(lookback) } else { 0 },
             first: source.first.map(|span| micros(span.0)),
             sorting: source.sorting,
-            page: self.page(object, source, &start),
+            page: self.page(object, source.request.path.referenced, &source.page, &start),
             size: usize::try_from(source.size).unwrap_or(usize::MAX),
             cap: source.cap.map(|cap| usize::try_from(cap).unwrap_or(usize::MAX)),
             events: source.events,
+            expired: self.expired(&source.expired),
         }
     }
 
@@ -90,29 +93,39 @@ impl Compiler<'_> {
             return request;
         }
         let at = super::repeat::place(&source.request);
-        let goes_on =
-            !matches!(source.page, PageSource::Link(_) | PageSource::LinkHeader(_) | PageSource::None);
-        let is_page = |one: &Source| *one == Source::Page;
-        if goes_on && !request.mentions(Parts::All, &is_page) {
-            let what = format!("objects.{object}.poll: nothing says which page is asked for");
-            self.error(at, what, "put `{page}` where the vendor takes it, or choose `page: none`");
-        }
-        let empty_first =
-            !matches!(source.page, PageSource::Offset(_) | PageSource::Number(_) | PageSource::Cursor(_));
-        if empty_first && request.rests_on(&is_page) {
-            let what =
-                format!("objects.{object}.poll: the first page has no `{{page}}`, and the request needs one");
-            self.error(at, what, "let it go where it is missing: `\"NAME?\": \"{page}\"`");
-        }
+        self.asks_for_page(object, at, &source.page, &request);
         let again = source.sorting == Sorting::Ascending
             && !matches!(source.page, PageSource::None | PageSource::Cursor(_));
         if again && !request.mentions(Parts::All, &|one| *one == Source::Since) {
-            let what = format!("objects.{object}.poll: nothing says from which mark on it lists");
+            let what = format!("objects.{object}: nothing says from which mark on it lists");
             let hint =
                 "put `{since}` where the vendor takes it: each page asks anew from the highest mark seen";
             self.error(at, what, hint);
         }
         request
+    }
+
+    /// The request says which page is asked for, and does without for the first one.
+    pub(super) fn asks_for_page(
+        &mut self,
+        object: &str,
+        at: Location,
+        page: &PageSource,
+        request: &RequestPlan,
+    ) {
+        let goes_on = !matches!(page, PageSource::Link(_) | PageSource::LinkHeader(_) | PageSource::None);
+        let is_page = |one: &Source| *one == Source::Page;
+        if goes_on && !request.mentions(Parts::All, &is_page) {
+            let what = format!("objects.{object}: nothing says which page is asked for");
+            self.error(at, what, "put `{page}` where the vendor takes it, or choose `page: none`");
+        }
+        let empty_first =
+            !matches!(page, PageSource::Offset(_) | PageSource::Number(_) | PageSource::Cursor(_));
+        if empty_first && request.rests_on(&is_page) {
+            let what =
+                format!("objects.{object}: the first page has no `{{page}}`, and the request needs one");
+            self.error(at, what, "let it go where it is missing: `\"NAME?\": \"{page}\"`");
+        }
     }
 
     /// The request that gives a cursor's first token.
@@ -121,15 +134,14 @@ impl Compiler<'_> {
         let request = self.request("list", source, Allowed::List);
         let at = super::repeat::place(source);
         if self.faults == before && request.rests_on(&|one| *one == Source::Page) {
-            let what = format!(
-                "objects.{object}.poll: its cursor begins without a `{{page}}`, and `start` needs one"
-            );
+            let what =
+                format!("objects.{object}: its cursor begins without a `{{page}}`, and `start` needs one");
             self.error(at, what, "leave it out of `start`");
         } else if self.faults == before
             && !lasts
             && !request.mentions(Parts::All, &|one| *one == Source::Since)
         {
-            let what = format!("objects.{object}.poll: its cursor begins at no mark");
+            let what = format!("objects.{object}: its cursor begins at no mark");
             self.error(at, what, "put `{since}` into `start`, or each poll reads everything");
         }
         request

@@ -104,6 +104,7 @@ impl Compiler<'_> {
             at: self.path_or_root(fetch.at.as_ref()),
             absent: fetch.absent,
             lag: self.tuned("read_lag_ms").or(fetch.lag.map(|span| span.0)).unwrap_or_default(),
+            many: fetch.many.as_ref().and_then(|many| self.many(name, &shape, many)),
         });
         if shape.order.is_none() && fetch.as_ref().is_some_and(|fetch| !fetch.lag.is_zero()) {
             self.whole(
@@ -113,6 +114,11 @@ impl Compiler<'_> {
         }
         let poll = source.poll.as_ref().filter(|poll| self.offered(&poll.with, &[]));
         let poll = poll.map(|poll| self.poll(name, poll));
+        let snapshot = source.snapshot.as_ref().filter(|all| self.offered(&all.with, &[]));
+        let snapshot = snapshot.map(|all| self.snapshot(name, all));
+        if let Some(poll) = source.poll.as_ref().filter(|_| poll.is_some()) {
+            self.check_keeps(name, poll, snapshot.as_ref());
+        }
         let describe = source.describe.as_ref().map(|describe| self.describe(describe));
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
@@ -145,6 +151,7 @@ impl Compiler<'_> {
             natural_keys,
             fetch,
             poll,
+            snapshot,
             describe,
             writes,
             errors: self.rules(&source.errors),
@@ -182,6 +189,7 @@ impl Compiler<'_> {
         merged.shape = object.shape.clone().or(merged.shape);
         merged.fetch = object.fetch.clone().or(merged.fetch);
         merged.poll = object.poll.clone().or(merged.poll);
+        merged.snapshot = object.snapshot.clone().or(merged.snapshot);
         merged.describe = object.describe.clone().or(merged.describe);
         if !object.paths.is_empty() {
             merged.paths.clone_from(&object.paths);

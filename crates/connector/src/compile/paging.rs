@@ -4,13 +4,12 @@ use serde_saphyr::{Location, Spanned};
 
 use super::Compiler;
 use crate::plan::{CursorPlan, LinkAt, LinkPlan, More, PagePlan};
-use crate::source::{PageSource, PollSource, Sorting};
+use crate::source::{PageSource, Sorting};
 
 impl Compiler<'_> {
     /// How a listing goes on. `start`: what stands before the first slot of its request's path.
-    pub(super) fn page(&mut self, object: &str, poll: &PollSource, start: &str) -> PagePlan {
-        let at = poll.request.path.referenced;
-        match &poll.page {
+    pub(super) fn page(&mut self, object: &str, at: Location, page: &PageSource, start: &str) -> PagePlan {
+        match page {
             PageSource::Token(path) => PagePlan::Token(self.path(path)),
             PageSource::LinkToken { path, parameter } => {
                 PagePlan::LinkToken { path: self.path(path), parameter: parameter.value.as_str().into() }
@@ -38,7 +37,7 @@ impl Compiler<'_> {
             PageSource::Cursor(cursor) => {
                 let more = self.more(at, object, cursor.more.as_ref(), cursor.done.as_ref());
                 if more.is_none() {
-                    let what = format!("objects.{object}.poll: `cursor` does not say when it is at its end");
+                    let what = format!("objects.{object}: `cursor` does not say when it is at its end");
                     self.error(cursor.token.referenced, what, "add `more: PATH` or `done: PATH`");
                 }
                 PagePlan::Cursor(Box::new(CursorPlan {
@@ -62,7 +61,7 @@ impl Compiler<'_> {
         match (more, done) {
             (Some(_), Some(done)) => {
                 let at = if done.referenced == Location::UNKNOWN { at } else { done.referenced };
-                let what = format!("objects.{object}.poll: `more` and `done` say the same of a page");
+                let what = format!("objects.{object}: `more` and `done` say the same of a page");
                 self.error(at, what, "keep the one that the vendor has");
                 None
             }
@@ -77,7 +76,7 @@ impl Compiler<'_> {
         let mut text = below.value.clone();
         self.fill(&mut text, below.referenced);
         if !text.starts_with('/') {
-            let what = format!("objects.{object}.poll: `below: {}` is not the start of a path", below.value);
+            let what = format!("objects.{object}: `below: {}` is not the start of a path", below.value);
             self.error(below.referenced, what, "begin with `/`");
         }
         text.into()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use ledger::Class;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::Compiler;
 use crate::plan::{
@@ -11,7 +13,7 @@ use crate::plan::{
 };
 use crate::source::{
     AnswerSource, AnswersSource, BodyTest, CreatedFrom, IdFrom, MomentSource, OrderSource, RefusalSource,
-    RuleSource, WaitSource,
+    RuleSource, WaitSource, When,
 };
 use crate::template::{Allowed, Place};
 
@@ -34,8 +36,23 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, rule: &RuleSource) -> Rule {
-        let when = &rule.when.value;
-        self.check_when(when, rule.when.referenced);
+        Rule {
+            class: rule.class,
+            wait: rule.wait.as_ref().map(|wait| self.wait(wait)),
+            existing_id: rule.existing_id.as_ref().map(|existing| ExistingPlan {
+                path: self.path(&existing.path),
+                after: existing.after.as_deref().map(Into::into),
+                before: existing.before.as_deref().map(Into::into),
+            }),
+            say: rule.say.as_deref().map(Into::into),
+            ..self.when(&rule.when)
+        }
+    }
+
+    /// The condition alone.
+    pub(super) fn when(&mut self, spanned: &Spanned<When>) -> Rule {
+        let when = &spanned.value;
+        self.check_when(when, spanned.referenced);
         Rule {
             status: when.status.clone(),
             body: when.body.as_ref().map(|test| self.test(test)),
@@ -47,14 +64,10 @@ impl Compiler<'_> {
             json: when.json,
             transport: when.transport.clone(),
             calls: when.calls.clone(),
-            class: rule.class,
-            wait: rule.wait.as_ref().map(|wait| self.wait(wait)),
-            existing_id: rule.existing_id.as_ref().map(|existing| ExistingPlan {
-                path: self.path(&existing.path),
-                after: existing.after.as_deref().map(Into::into),
-                before: existing.before.as_deref().map(Into::into),
-            }),
-            say: rule.say.as_deref().map(Into::into),
+            class: Class::Permanent,
+            wait: None,
+            existing_id: None,
+            say: None,
         }
     }
 

@@ -6,7 +6,7 @@ use canonical::Object;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{BodyTest, HandshakeSource, PageSource, RequestSource, SchemeSource};
+use super::{BodyTest, HandshakeSource, PageSource, RequestSource, SchemeSource, When};
 use crate::moment::{Form, Span, Unit};
 use crate::spec::Deletes;
 
@@ -94,6 +94,12 @@ pub(crate) struct PollSource {
     /// How far back the first listing reaches; absent: everything.
     #[serde(default)]
     pub(crate) first: Option<Span>,
+    /// How long the vendor keeps what it lists here: a mark older than that shows only a part of what changed since.
+    #[serde(default)]
+    pub(crate) keeps: Option<Spanned<Span>>,
+    /// Which refusals say that a mark or page is too old to go on from; one of them is enough.
+    #[serde(default)]
+    pub(crate) expired: Vec<Spanned<When>>,
     /// Items say what happened (an event feed): the rules of the webhook apply to each.
     #[serde(default)]
     pub(crate) events: bool,

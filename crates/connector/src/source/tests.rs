@@ -17,6 +17,7 @@ use super::batch::{
 };
 use super::body::XmlSource;
 use super::describe::{DescribeSource, ValuesSource};
+use super::fetch::ManyErrorsSource;
 use super::idempotency::{ClassName, ReplayedSource};
 use super::listing::{
     Format, Handled, MarkSource, MomentSource, OrderSource, PollSource, Sorting, TypeRule, WebhookSource,
@@ -24,9 +25,10 @@ use super::listing::{
 use super::paging::{CursorSource, EndSource, LinkHeaderSource, NumberSource, PageSource};
 use super::scope::ScopesSource;
 use super::{
-    Absent, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource, GraphQlSource,
-    IdempotencySource, IdentitySource, LimitsSource, ManifestSource, Method, MoreSource, ObjectSource,
-    ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves, ShapeSource, SqlSource, WriteSource,
+    Absent, AbsentOfMany, AnswersSource, BindSource, BindType, BucketSource, FalseSource, FetchSource,
+    GraphQlSource, IdempotencySource, IdentitySource, LimitsSource, ManifestSource, ManySource, Method,
+    MoreSource, ObjectSource, ParameterKind, ParameterSource, ProbeSource, RequestSource, Serves,
+    ShapeSource, SnapshotSource, SqlSource, WriteSource,
 };
 use crate::describe::FieldKind;
 use crate::handshake::{Echo, Handshake};
@@ -101,6 +103,8 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("shape", keys::<ShapeSource>()),
         ("false_is_null", keys::<FalseSource>()),
         ("fetch", keys::<FetchSource>()),
+        ("many", keys::<ManySource>()),
+        ("many_errors", keys::<ManyErrorsSource>()),
         ("write", keys::<WriteSource>()),
         ("idempotency", keys::<IdempotencySource>()),
         ("replayed", keys::<ReplayedSource>()),
@@ -126,6 +130,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("order", keys::<OrderSource>()),
         ("mark", keys::<MarkSource>()),
         ("poll", keys::<PollSource>()),
+        ("snapshot", keys::<SnapshotSource>()),
         ("cursor", keys::<CursorSource>()),
         ("page_end", keys::<EndSource>()),
         ("page_number", keys::<NumberSource>()),
@@ -165,6 +170,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("bind_type", words::<BindType>()),
         ("answers", words::<AnswersSource>()),
         ("absent", words::<Absent>()),
+        ("absent_of_many", words::<AbsentOfMany>()),
         ("serves", words::<Serves>()),
         ("id_from", words::<IdFrom>()),
         ("created_from", words::<CreatedFrom>()),

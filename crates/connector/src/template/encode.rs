@@ -71,6 +71,8 @@ pub(crate) enum Encoder {
     Names,
     /// A name in a statement: quoted, so that it is one name whatever it holds.
     Identifier,
+    /// An object with the value under this key.
+    Keyed(Box<str>),
     /// This text for each of some names, with commas between them; `@` stands for the name, quoted.
     Each(Box<str>),
 }
@@ -174,6 +176,7 @@ impl Encoder {
             ("guid", "") => Self::Guid,
             ("names", "") => Self::Names,
             ("identifier", "") => Self::Identifier,
+            ("keyed", name) if !name.is_empty() => Self::Keyed(name.into()),
             ("each", text) if text.contains('@') => Self::Each(text.into()),
             ("not", argument) if !argument.is_empty() => Self::Not(list()),
             ("only", argument) if !argument.is_empty() => Self::Only(list()),
@@ -182,7 +185,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 31] = [
+    pub(crate) const NAMES: [&'static str; 32] = [
         "text",
         "lower",
         "md5_hex",
@@ -211,6 +214,7 @@ impl Encoder {
         "guid",
         "names",
         "identifier",
+        "keyed:NAME",
         "each:TEXT",
         "not:VALUE,…",
         "only:VALUE,…",
@@ -254,6 +258,9 @@ impl Encoder {
             Self::Epoch(digits) => return owned(Value::String(epoch(token(&value)?, *digits))),
             Self::JsonNumber => return json_number(value),
             Self::Odata => return owned(Value::String(odata(&value)?)),
+            Self::Keyed(name) => {
+                return owned(Value::Object(Fields::from_iter([(name.to_string(), value.into_owned())])));
+            }
             Self::Names => return owned(Value::String(names(&value)?)),
             Self::Each(text) => {
                 let each = super::identifier::each(text, &value)?;
@@ -293,6 +300,32 @@ impl Encoder {
             Self::Identifier => super::identifier::quoted(&text)?,
             _ => text,
         }))
+    }
+}
+
+impl Encoder {
+    /// The same for the ids of several objects: for each of them, but for [`Self::Comma`], which ends the list.
+    pub(super) fn apply_to_ids<'a>(
+        &self,
+        value: Cow<'a, Value>,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Cow<'a, Value>>, Cow<'static, str>> {
+        let Value::Array(ids) = &*value else { return self.apply(value, scope) };
+        if *self == Self::Comma {
+            // Quotes keep a comma inside of a text; nothing keeps a bare one from making two ids of one.
+            let bare = |id: &Value| id.as_str().is_some_and(|id| id.contains(',') && !id.starts_with('\''));
+            if ids.iter().any(bare) {
+                return Err("an id holds a comma".into());
+            }
+            return self.apply(value, scope);
+        }
+        let mut encoded = Vec::with_capacity(ids.len());
+        for id in ids {
+            // What is missing of one is missing: the others must not take its place.
+            let Some(one) = self.apply(Cow::Borrowed(id), scope)? else { return Ok(None) };
+            encoded.push(one.into_owned());
+        }
+        Ok(Some(Cow::Owned(Value::Array(encoded))))
     }
 }
 

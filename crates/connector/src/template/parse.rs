@@ -29,6 +29,10 @@ pub(crate) enum Allowed {
     List,
     /// A fetch.
     Fetch,
+    /// A listing of all that is there.
+    Snapshot,
+    /// A fetch of several.
+    Many,
     /// A look at a job.
     Job,
     /// What is about an object as a kind: constants, and its name.
@@ -72,6 +76,8 @@ impl Allowed {
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
             Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Snapshot => &["parameter.NAME", "value.NAME", "object", "page", "paths"],
+            Self::Many => &["parameter.NAME", "value.NAME", "object", "ids", "paths"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
             Self::Object => &["parameter.NAME", "value.NAME", "object"],
             Self::Constants => &["parameter.NAME", "value.NAME"],
@@ -297,6 +303,7 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("object", None) => Source::Object,
         ("key", None) => Source::Key,
         ("id", None) => Source::Id,
+        ("ids", None) => Source::Ids,
         ("intent", None) => Source::Intent,
         ("expected", None) => Source::Expected,
         ("version", None) => Source::Version,

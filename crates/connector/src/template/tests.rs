@@ -30,6 +30,7 @@ fn scope<'a>(
         object: "things",
         write: Some(write),
         id: None,
+        ids: &[],
         since: None,
         page: None,
         now: Wall(0),

@@ -58,6 +58,7 @@ fn calls(connector: &Connector, write: &Write) -> Vec<Call> {
             calls.push(Call::Write(write));
         }
         let external_id = write.external_id.clone().unwrap_or_default();
+        calls.push(Call::FetchMany { object: name.clone(), ids: vec![external_id.clone(), "18".to_owned()] });
         calls.push(Call::Fetch { object: name.clone(), external_id });
         calls.push(Call::List { object: name, cursor: Cursor::default(), now: Wall(1_795_348_800_000_000) });
     }
@@ -213,7 +214,7 @@ proptest! {
         for connector in all() {
             for mut call in calls(connector, &write("rec_1", "17", "zq-secret-value")) {
                 if let Call::List { cursor, .. } = &mut call {
-                    *cursor = Cursor { since: Some(since.clone()), page: Some(page.clone()), seen: Some(since.clone()) };
+                    *cursor = Cursor { since: Some(since.clone()), page: Some(page.clone()), seen: Some(since.clone()), snapshot: None };
                 }
                 let _rendered = connector.render(&call).is_ok();
                 let outcome = connector.classify(&call, &Ok(response.clone()), Wall(1_795_348_800_000_000));

@@ -91,6 +91,15 @@ impl Vendor {
             }));
             let fetch = Call::Fetch { object: object.clone(), external_id: external_id.clone() };
             calls.extend(connector.can_fetch(object).then_some(fetch));
+            calls.extend(connector.many(object).map(|_| Call::FetchMany {
+                object: object.clone(),
+                ids: vec![external_id.clone(), "4712".to_owned()],
+            }));
+            calls.extend(connector.has_snapshot(object).then(|| Call::List {
+                object: object.clone(),
+                cursor: Cursor { snapshot: Some(String::new()), ..Cursor::default() },
+                now: canonical::Wall(1_795_348_800_000_000),
+            }));
             for (spec, _) in connector.writes(object) {
                 let fields: canonical::Fields = serde_json::from_value((self.fields)()).unwrap();
                 let write = Write {

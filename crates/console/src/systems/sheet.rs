@@ -37,6 +37,8 @@ pub(crate) struct Sheet {
     jobs: Vec<JobRow>,
     /// Kinds of object that are not read from it: those for whom they would be read do not keep up.
     resting: Vec<String>,
+    /// Kinds of object of which all that is there is being listed, since the changes were not all to be had.
+    snapshots: Vec<String>,
     /// Kinds of object without whose first listing nothing is delivered there (`history: plan`).
     unlisted: Vec<String>,
     /// What is expected to be heard of it.
@@ -187,6 +189,7 @@ impl Sheet {
             forced: standing.forced.iter().map(ForcedRow::of).collect(),
             jobs: described.jobs.iter().map(JobRow::of).collect(),
             resting: described.resting.iter().map(ToString::to_string).collect(),
+            snapshots: described.snapshots.iter().map(ToString::to_string).collect(),
             unlisted: described.unlisted.iter().map(ToString::to_string).collect(),
             heard: described.hearings.iter().map(HeardRow::of).collect(),
             trouble: described.trouble.clone(),

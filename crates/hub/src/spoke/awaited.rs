@@ -11,7 +11,7 @@ use store::{Head, Rows, StoreError};
 use super::flight::{Doubt, Flight};
 use super::orders::Decision;
 use super::settle::{After, Settlement};
-use super::{Spoke, look, start};
+use super::{Spoke, look, many, start};
 use crate::turn::{Effect, Ticket, Turn};
 use crate::versions;
 
@@ -52,6 +52,8 @@ pub(crate) enum Await {
     Adopt(Box<Flight>, Call, String),
     /// An object read by id.
     FetchAnswer(ExternalRef, Wall, Permit, Call),
+    /// Objects read in one call.
+    FetchedTogether(Box<many::Reading>),
     /// A page of a listing.
     PollAnswer(Object, Wall, Permit, Call),
     /// Which account is this?
@@ -138,6 +140,7 @@ impl Spoke {
             Some(Await::FetchAnswer(external, started, permit, call)) => {
                 self.fetched(external, started, permit, &call, answer, took, turn);
             }
+            Some(Await::FetchedTogether(reading)) => self.fetched_together(*reading, answer, took, turn),
             Some(Await::PollAnswer(object, started, permit, call)) => {
                 self.polled(&object, started, permit, &call, answer, took, turn);
             }

@@ -26,6 +26,11 @@ impl Default for Draw {
 }
 
 impl Draw {
+    /// Of one of two calls, and which is not known yet.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { buckets: self.buckets | other.buckets, cost: self.cost.max(other.cost) }
+    }
+
     /// Of two calls made under one permit. There is one cost for all limits: where one limit pays for both calls, all
     /// are charged for both, which is too much rather than too little.
     fn and(self, other: Self) -> Self {

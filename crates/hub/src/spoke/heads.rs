@@ -75,6 +75,7 @@ impl Spoke {
         self.let_gathered_go();
         self.look_for_held(turn);
         self.look_for_fetches(turn);
+        self.look_at_marks(turn);
         self.offer_polls(turn.now);
     }
 

@@ -212,6 +212,7 @@ impl Spoke {
             forecast,
             jobs,
             resting,
+            snapshots: self.snapshots(),
             unlisted,
             listings,
             trouble,

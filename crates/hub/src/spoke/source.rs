@@ -1,26 +1,20 @@
-//! Reading from the system: polls with cursors, and fetches of objects that were only hinted at.
+//! Reading from the system: polls with cursors, and what is offered to intake.
 
 use std::time::Duration;
 
 use canonical::{ExternalRef, Mono, Now, Object, Wall};
-use connector::{Call, Cursor, Failure, Observation, Response, Seen};
+use connector::{Anew, Call, Cursor, Failure, Response};
 use dispatch::{Permit, Wanted};
 use ledger::{Class, Lane, Wait};
-use store::{Fetch, Op, Query, Unit};
 
 use crate::mark::Mark;
-use crate::spoke::settle::After;
 use crate::spoke::{Await, READ, Spoke, Token};
 use crate::turn::{Arrival, Effect, Offer, Origin, Turn};
 
-/// Fetches asked for at once.
-const FETCH_MAX: usize = 128;
 /// A read that is refused so soon after a token came says nothing of that one.
 const FRESH_TOKEN: Duration = Duration::from_secs(5);
 /// First and longest wait after a failed read.
-const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-/// Failed fetches of one object before a person must look.
-const FETCH_ATTEMPTS_MAX: u32 = 20;
+pub(crate) const READ_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
 /// One object's listing.
 #[derive(Debug)]
@@ -60,6 +54,17 @@ impl Poll {
     pub(crate) fn set_back(&mut self, now: Mono) {
         self.busy = false;
         self.due = now + self.every;
+    }
+
+    /// How far it is.
+    pub(crate) const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// It goes on from there, with the next call.
+    pub(crate) fn walk(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+        self.busy = false;
     }
 
     fn call(&self, object: &Object, now: Wall) -> Call {
@@ -116,6 +121,11 @@ impl Spoke {
             poll.busy = false;
             return self.unused(permit, turn);
         }
+        // It may have waited long for this.
+        if self.begins_anew(&object, turn) {
+            return self.unused(permit, turn);
+        }
+        let Some(poll) = self.polls.get(&object) else { return self.unused(permit, turn) };
         let call = poll.call(&object, turn.now.wall);
         match self.connector.render(&call) {
             Ok(request) => self.send(request, Await::PollAnswer(object, turn.now.wall, permit, call), turn),
@@ -150,7 +160,13 @@ impl Spoke {
         };
         let page = match page {
             Ok(page) => page,
-            Err(why) => return self.poll_failed(object, outcome.class, outcome.wait, &why, turn),
+            Err(why) => {
+                self.poll_failed(object, outcome.class, outcome.wait, &why, turn);
+                if answer.as_ref().is_ok_and(|response| self.connector.is_expired(call, response)) {
+                    self.snapshot(object, Anew::Refused, turn);
+                }
+                return;
+            }
         };
         if self.is_unplanned(object, &page) {
             return self.wait_for_plan(object, turn);
@@ -226,7 +242,7 @@ impl Spoke {
         }
     }
 
-    fn offer(
+    pub(super) fn offer(
         &mut self,
         what: Offered,
         origin: Origin,
@@ -264,9 +280,10 @@ impl Spoke {
                 if ok {
                     poll.failures = 0;
                     poll.read += count;
-                    poll.cursor = cursor;
+                    let before = std::mem::replace(&mut poll.cursor, cursor.clone());
                     poll.passed |= !more;
                     poll.due = if more { turn.now.mono } else { turn.now.mono + poll.every };
+                    self.snapshot_over(&object, &before, &cursor, turn);
                 } else {
                     poll.due = turn.now.mono + backoff(2, entropy);
                 }
@@ -281,179 +298,6 @@ impl Spoke {
             }
             None => {}
         }
-    }
-
-    pub(crate) fn look_for_fetches(&mut self, turn: &mut Turn<'_>) {
-        if self.fetch_due.is_some_and(|due| due <= turn.now.mono) {
-            self.fetch_wanted = true;
-            self.fetch_due = None;
-        }
-        if !self.fetch_wanted || self.fetch_looking || self.fetching.len() >= FETCH_MAX {
-            return;
-        }
-        self.fetch_wanted = false;
-        self.fetch_looking = true;
-        let query = Query::Fetches {
-            tenant: self.config.tenant.clone(),
-            system: self.system.clone(),
-            due_by: turn.now.wall,
-            limit: FETCH_MAX * 2,
-        };
-        self.find(query, Await::Fetches, turn);
-    }
-
-    pub(crate) fn fetches(&mut self, fetches: Vec<Fetch>, next: Option<Wall>, turn: &mut Turn<'_>) {
-        self.fetch_looking = false;
-        if let Some(next) = next {
-            let due = turn.now.mono_of(next);
-            self.fetch_due = Some(self.fetch_due.map_or(due, |at| at.min(due)));
-        }
-        for fetch in fetches {
-            if self.fetching.contains_key(&fetch.external) {
-                continue;
-            }
-            if self.fetching.len() >= FETCH_MAX {
-                self.fetch_wanted = true;
-                break;
-            }
-            let draw = self.draw_of(&fetch_call(&fetch.external));
-            let Some(dispatcher) = &mut self.dispatcher else { return };
-            dispatcher.offer(Wanted {
-                token: Token::Fetch(fetch.external.clone()),
-                lane: Lane::Standard,
-                lock: None,
-                due: turn.now.mono,
-                seq: fetch.hinted_at.micros(),
-                operation: READ.to_owned(),
-                buckets: draw.buckets,
-                cost: draw.cost,
-                safe: true,
-                poison: fetch.attempts > 0,
-                party: None,
-                serial: None,
-            });
-            self.fetching.insert(fetch.external, fetch.attempts);
-        }
-    }
-
-    pub(crate) fn fetch(&mut self, external: ExternalRef, permit: Permit, turn: &mut Turn<'_>) {
-        let call = fetch_call(&external);
-        match self.connector.render(&call) {
-            Ok(request) => {
-                self.send(request, Await::FetchAnswer(external, turn.now.wall, permit, call), turn)
-            }
-            Err(error) => {
-                self.unused(permit, turn);
-                let why = connector::Garbled { what: error.to_string(), place: external.to_string() };
-                self.give_up_fetch(external, why, turn.now.wall, turn);
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "each is a different fact about the answer")]
-    pub(crate) fn fetched(
-        &mut self,
-        external: ExternalRef,
-        started: Wall,
-        permit: Permit,
-        call: &Call,
-        answer: &Result<Response, Failure>,
-        took: Duration,
-        turn: &mut Turn<'_>,
-    ) {
-        let outcome = self.connector.classify(call, answer, turn.now.wall);
-        self.learn(&permit, "fetch", &outcome, took, turn);
-        self.release(permit, turn);
-        turn.note(Mark::Fetched { system: self.system.clone() });
-        match (outcome.class, answer) {
-            (Class::Applied | Class::NotFound | Class::Gone, Ok(response)) => {
-                match self.connector.read_object(call, response) {
-                    Ok(observation) => {
-                        let observation = observation.unwrap_or_else(|| gone(&external));
-                        self.offer_object(external, observation, started, turn);
-                    }
-                    Err(garbled) => self.give_up_fetch(external, garbled, started, turn),
-                }
-            }
-            (Class::Permission | Class::Validation | Class::Permanent | Class::TooLarge, _) => {
-                let why = connector::Garbled { what: outcome.refusal.message, place: external.to_string() };
-                self.give_up_fetch(external, why, started, turn);
-            }
-            (class, _) => self.delay_fetch(external, class, outcome.wait, turn),
-        }
-    }
-
-    fn offer_object(
-        &mut self,
-        external: ExternalRef,
-        mut observation: Observation,
-        started: Wall,
-        turn: &mut Turn<'_>,
-    ) {
-        // A deletion seen by id is as new as the read itself.
-        if matches!(observation.seen, Seen::Deleted) {
-            observation.order = None;
-        }
-        let origin = Origin::Fetched { external: external.clone() };
-        self.offer(Offered::Object(external), origin, started, vec![Arrival::Read(observation)], turn);
-    }
-
-    /// It cannot be read, and trying again will not help: the hint is quarantined with the reason.
-    fn give_up_fetch(
-        &mut self,
-        external: ExternalRef,
-        why: connector::Garbled,
-        started: Wall,
-        turn: &mut Turn<'_>,
-    ) {
-        let raw = external.to_string().into_bytes();
-        let origin = Origin::Fetched { external: external.clone() };
-        let arrival = Arrival::Garbled { why, raw, event_id: None };
-        self.offer(Offered::Object(external), origin, started, vec![arrival], turn);
-    }
-
-    fn delay_fetch(&mut self, external: ExternalRef, class: Class, wait: Option<Wait>, turn: &mut Turn<'_>) {
-        let attempts = self.fetching.get(&external).copied().unwrap_or(0);
-        let free = matches!(class, Class::RateLimited | Class::QuotaExhausted | Class::AuthExpired);
-        let attempts = attempts + u32::from(!free);
-        if attempts > FETCH_ATTEMPTS_MAX {
-            let what =
-                format!("it could not be read in {attempts} tries: see the system's state, then retry");
-            let place = external.to_string();
-            return self.give_up_fetch(external, connector::Garbled { what, place }, turn.now.wall, turn);
-        }
-        let mut pause = backoff(attempts.max(1), turn.entropy());
-        if let Some(asked) = wait {
-            pause = pause.max(asked.from(turn.now.wall).min(READ_RETRY.1));
-        }
-        let due = turn.now.wall + pause;
-        self.fetching.remove(&external);
-        let at = turn.now.mono_of(due);
-        self.fetch_due = Some(self.fetch_due.map_or(at, |known| known.min(at)));
-        let tenant = self.config.tenant.clone();
-        let unit =
-            Unit { require: Vec::new(), ops: vec![Op::DelayFetch { tenant, external, due, attempts }] };
-        self.outbox.push((unit, After::Nothing));
-        self.auth_trouble(class, turn);
-    }
-}
-
-fn fetch_call(external: &ExternalRef) -> Call {
-    Call::Fetch { object: external.object.clone(), external_id: external.id.clone() }
-}
-
-/// An object that is not there.
-fn gone(external: &ExternalRef) -> Observation {
-    Observation {
-        version: None,
-        object: external.object.clone(),
-        external_id: external.id.clone(),
-        seen: Seen::Deleted,
-        order: None,
-        event_id: None,
-        occurred_at: None,
-        changed_at: None,
-        trace: None,
     }
 }
 

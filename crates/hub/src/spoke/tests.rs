@@ -3,8 +3,10 @@
 
 mod connect;
 mod fill;
+mod many;
 mod rest;
 mod silence;
+mod snapshot;
 mod start;
 mod wait;
 

@@ -87,6 +87,7 @@ fn marks() -> Vec<Mark> {
         Mark::Fetched { system: crm() },
         Mark::LinkRot { system: crm() },
         Mark::FirstListing { system: crm(), object: contacts(), step: "waits", why: String::new() },
+        Mark::Snapshot { system: crm(), object: contacts(), step: "began", why: String::new() },
         Mark::Reread { system: crm() },
         Mark::Rereading { system: crm() },
         Mark::Reopened { system: crm(), whole: true },

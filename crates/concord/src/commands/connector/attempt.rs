@@ -169,11 +169,20 @@ fn call(given: &TryCall, connector: &Connector, clock: Clock) -> anyhow::Result<
     Ok(match given {
         TryCall::Identity => (Call::Identity, true),
         TryCall::List { object, since, page } => {
-            let cursor = Cursor { since: since.clone(), page: page.clone(), seen: None };
+            let cursor = Cursor { since: since.clone(), page: page.clone(), ..Cursor::default() };
             (Call::List { object: known(object, connector)?, cursor, now: clock.now().wall }, true)
         }
-        TryCall::Fetch { object, id } => {
-            (Call::Fetch { object: known(object, connector)?, external_id: id.clone() }, true)
+        TryCall::Snapshot { object, page } => {
+            let cursor = Cursor { page: page.clone(), snapshot: Some(String::new()), ..Cursor::default() };
+            (Call::List { object: known(object, connector)?, cursor, now: clock.now().wall }, true)
+        }
+        TryCall::Fetch { object, ids } => {
+            let object = known(object, connector)?;
+            let call = match ids.as_slice() {
+                [id] => Call::Fetch { object, external_id: id.clone() },
+                _ => Call::FetchMany { object, ids: ids.clone() },
+            };
+            (call, true)
         }
         TryCall::Describe { object } => (Call::Describe { object: known(object, connector)? }, true),
         TryCall::Write(given) => (Call::Write(write(given, connector, clock)?), given.send),
@@ -328,6 +337,10 @@ fn disguised_call(call: &Call, disguise: &mut Disguise) -> Call {
         Call::Probe(one) => Call::Probe(write(one)),
         Call::Fetch { object, external_id } => {
             Call::Fetch { object: object.clone(), external_id: disguise.text(external_id) }
+        }
+        Call::FetchMany { object, ids } => {
+            let ids = ids.iter().map(|id| disguise.text(id)).collect();
+            Call::FetchMany { object: object.clone(), ids }
         }
         other => other.clone(),
     }

@@ -147,6 +147,9 @@ fn read(connector: &Connector, object: &Object) -> Option<Value> {
         json!({
             "object": connector.name_of(object),
             "by_id": fetch,
+            "in_a_call": connector.many(object).map_or(usize::from(fetch), |many| many.records_max),
+            "snapshot": connector.has_snapshot(object),
+            "kept_h": poll.and_then(|poll| poll.keeps).map(|keeps| keeps.as_secs() / 3600),
             "poll_every_s": poll.map(|poll| poll.every.as_secs()),
             "deletions": poll.map(|poll| poll.deletes == Deletes::Listed),
             "never_shows": poll.map(|poll| poll.blind.clone()).unwrap_or_default(),
@@ -262,6 +265,15 @@ fn page(sheet: &Value, output: &Output) -> String {
     {
         let paths = paths.as_array().map(|paths| words(paths)).unwrap_or_default();
         add("once only", format!("{}: {paths}", objects.join(", ")));
+    }
+    let kept = list("/reads").into_iter().filter(|read| read["kept_h"].is_u64());
+    for (objects, hours) in together(kept.map(|read| (shown(&read["object"]), read["kept_h"].clone()))) {
+        let say = "hours of changes are kept; after more than that all that is there is listed";
+        add("polls reach", format!("{}: {} {say}", objects.join(", "), shown(&hours)));
+    }
+    let several = list("/reads").into_iter().filter(|read| read["in_a_call"].as_u64() > Some(1));
+    for (objects, most) in together(several.map(|read| (shown(&read["object"]), read["in_a_call"].clone()))) {
+        add("reads by id", format!("{}: {} in a call", objects.join(", "), shown(&most)));
     }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);

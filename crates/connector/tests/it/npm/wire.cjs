@@ -50,6 +50,7 @@ function clients(port) {
     hubspot: [
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/upsert$/, (asked, type) => batchApi.upsert(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/update$/, (asked, type) => batchApi.update(type, asked.json)],
+      ['POST', /^\/crm\/v3\/objects\/([^/]+)\/batch\/read$/, (asked, type) => batchApi.read(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)\/search$/, (asked, type) => searchApi.doSearch(type, asked.json)],
       ['POST', /^\/crm\/v3\/objects\/([^/]+)$/, (asked, type) => basicApi.create(type, asked.json)],
       ['PATCH', /^\/crm\/v3\/objects\/([^/]+)\/([^/]+)$/, (asked, type, id) => basicApi.update(type, id, asked.json)],
@@ -75,6 +76,7 @@ function clients(port) {
       ['GET', /^\/v1\/events$/, (asked) => stripe(asked.headers['stripe-version']).events.list(lists(asked.nested))],
       ['GET', /^\/v1\/([^/]+)\/search$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].search(lists(asked.nested))],
       ['GET', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].retrieve(id)],
+      ['GET', /^\/v1\/([^/]+)$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].list(lists(asked.nested))],
       ['POST', /^\/v1\/([^/]+)$/, (asked, type) => stripe(asked.headers['stripe-version'])[type].create(lists(asked.form), key(asked))],
       ['POST', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].update(id, lists(asked.form), key(asked))],
       ['DELETE', /^\/v1\/([^/]+)\/([^/]+)$/, (asked, type, id) => stripe(asked.headers['stripe-version'])[type].del(id)],
