@@ -15,6 +15,7 @@ use canonical::{Object, OrderToken, Wall};
 use serde_json::Value;
 use serde_saphyr::Location;
 
+use crate::association::AssociationPlan;
 use crate::batch::Together;
 use crate::body::Node;
 use crate::csv::CsvBody;
@@ -78,6 +79,9 @@ pub(crate) struct ObjectPlan {
     pub(crate) fetch: Option<FetchPlan>,
     pub(crate) poll: Option<PollPlan>,
     pub(crate) describe: Option<DescribePlan>,
+    pub(crate) associations: Vec<AssociationPlan>,
+    /// The kinds of the others that a read asks for.
+    pub(crate) asked: Vec<String>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
 }
@@ -196,6 +200,8 @@ impl PollPlan {
 pub(crate) struct WritePlan {
     pub(crate) spec: WriteSpec,
     pub(crate) serves: Vec<Serves>,
+    /// The associations that it makes or takes back.
+    pub(crate) associations: Vec<Arc<str>>,
     pub(crate) request: RequestPlan,
     pub(crate) answer: AnswerPlan,
     /// What an answer carries that was stored under the key.
@@ -355,6 +361,8 @@ impl ObjectPlan {
             fetch: None,
             poll: None,
             describe: None,
+            associations: Vec::new(),
+            asked: Vec::new(),
             writes: Vec::new(),
             errors: Vec::new(),
         }

@@ -3,6 +3,7 @@
 //! The tables here are the format's reference. Unknown keys are errors everywhere.
 
 mod answer;
+mod association;
 mod batch;
 mod body;
 mod describe;
@@ -33,6 +34,7 @@ pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
     VersionFrom, WaitForm, WaitSource, When,
 };
+pub(crate) use association::AssociationSource;
 pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
@@ -328,6 +330,9 @@ pub(crate) struct ObjectSource {
     /// Asking which fields it has.
     #[serde(default)]
     pub(crate) describe: Option<DescribeSource>,
+    /// Relations to other objects that are no fields, by the path that mappings know them by.
+    #[serde(default)]
+    pub(crate) associations: BTreeMap<String, AssociationSource>,
     /// Writing.
     #[serde(default)]
     pub(crate) writes: BTreeMap<String, WriteSource>,
@@ -411,6 +416,9 @@ pub(crate) struct WriteSource {
     /// What it is chosen for.
     #[serde(rename = "for")]
     pub(crate) serves: Vec<Serves>,
+    /// The associations that it makes or takes back; absent: all of its object.
+    #[serde(default)]
+    pub(crate) associations: Option<Vec<Spanned<String>>>,
     /// Only for objects that have these constants, not empty.
     #[serde(default)]
     pub(crate) with: Vec<Spanned<String>>,
@@ -464,6 +472,10 @@ pub(crate) enum Serves {
     Delete,
     /// Likewise, with `on_exit: unsubscribe`.
     Unsubscribe,
+    /// It is to be associated with another object.
+    Associate,
+    /// It is associated no more.
+    Dissociate,
     /// Only when a `notify` route names it.
     Notify,
 }
@@ -477,6 +489,8 @@ impl Serves {
             Self::Archive => "archive",
             Self::Delete => "delete",
             Self::Unsubscribe => "unsubscribe",
+            Self::Associate => "associate",
+            Self::Dissociate => "dissociate",
             Self::Notify => "notify",
         }
     }

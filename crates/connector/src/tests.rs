@@ -35,6 +35,7 @@ pub(crate) fn first_write(
         known: std::sync::Arc::default(),
         expected: None,
         version: None,
+        association: None,
         intent: format!("int_{number}"),
     }
 }

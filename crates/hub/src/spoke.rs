@@ -8,6 +8,7 @@
 mod adopt;
 mod again;
 mod answers;
+mod associate;
 mod awaited;
 mod batch;
 mod bulk;

@@ -22,6 +22,8 @@ pub(crate) struct Environment<'a> {
 pub(crate) enum Allowed {
     /// A write or a probe.
     Write,
+    /// What makes or takes back an association.
+    Association,
     /// What stands around the records of a batch.
     Batch,
     /// A listing.
@@ -68,9 +70,12 @@ impl Allowed {
                 "known",
                 "known.PATH",
             ],
+            Self::Association => {
+                &["parameter.NAME", "value.NAME", "object", "key", "id", "intent", "other", "to"]
+            }
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
-            Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths", "associations"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
             Self::Object => &["parameter.NAME", "value.NAME", "object"],
             Self::Constants => &["parameter.NAME", "value.NAME"],
@@ -293,6 +298,9 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("now", None) => Source::Now,
         ("paths", None) => Source::Paths,
         ("job", None) => Source::Job,
+        ("associations", None) => Source::Associations,
+        ("other", None) => Source::Other,
+        ("to", None) => Source::To,
         _ => return Err(unknown()),
     }))
 }

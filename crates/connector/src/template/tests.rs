@@ -34,6 +34,7 @@ fn scope<'a>(
         page: None,
         now: Wall(0),
         paths,
+        associations: &[],
         types,
         job: None,
     }

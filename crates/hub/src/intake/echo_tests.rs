@@ -234,6 +234,7 @@ fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: 
         seen: Seen::State { fields: fields(says) },
         order: Some(OrderToken(version)),
         version: None,
+        association: None,
         event_id: Some("e1".to_owned()),
         occurred_at: None,
         changed_at: None,

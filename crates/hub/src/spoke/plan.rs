@@ -95,8 +95,10 @@ pub(crate) struct Wanted {
     pub(crate) mapping: (String, u32),
     /// It may be there already although nothing says so.
     pub(crate) look_first: bool,
-    /// References follow when what they lead to is linked there.
+    /// References follow when what they lead to is linked there, or associations when the object is there.
     pub(crate) lacking: bool,
+    /// The one association that it is about; `None`: it writes fields.
+    pub(crate) association: Option<Box<ledger::Association>>,
 }
 
 pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
@@ -257,6 +259,7 @@ impl Spoke {
                     mapping: (mapping.id().to_owned(), mapping.version()),
                     look_first: self.looks_for_event(&fact),
                     lacking: false,
+                    association: None,
                 }))
             }
             RouteKind::Sync => self.judge_sync(
@@ -322,7 +325,7 @@ impl Spoke {
             Ok(projection) => projection,
             Err(error) => return self.unfit(&error, mapping),
         };
-        let all_again = obligation.aside.resay > obligation.reached.generation;
+        let all_again = self.says_all_again(obligation, &shadow);
         // What is said all over again is said once: then it waits for them, too.
         let patient = link.is_none() || !all_again;
         if let Some(missing) = projection.missing.iter().find(|missing| !missing.late || !patient) {
@@ -331,33 +334,41 @@ impl Spoke {
         let late = std::mem::take(&mut projection.missing);
         mapping.keep_seen(&mut projection, &shadow.fields);
         amend(&mut projection.fields, &shadow, obligation);
+        let relations = self.take_relations(&obligation.object, &mut projection.fields);
         // A replay says all of it, whatever is known to be there.
         let mut difference = if all_again {
             projection.fields.clone()
         } else {
             shadow.difference(&projection.fields, &BTreeSet::new())
         };
-        if link.is_some() {
-            // No write carries a field to its owner (I5): there the owner's value stands. Nor does one touch what is not
-            // settled there.
-            let mut own = self.own_paths(mapping, schema, Some(record));
+        // No write carries a field to its owner (I5): there the owner's value stands. Nor does one touch what is not
+        // settled there.
+        let mut own = BTreeSet::new();
+        if link.is_some() || !relations.is_empty() {
+            own.extend(self.own_paths(mapping, schema, Some(record)));
             own.extend(self.held_paths(mapping, record));
             own.extend(late.iter().map(|missing| missing.path.as_str()));
+        }
+        let steps = Self::steps(&relations, &shadow, &own, all_again);
+        if link.is_some() {
             difference.retain(|path, _| !own.contains(path.as_str()));
-            if difference.is_empty() {
+            if difference.is_empty() && steps.is_empty() {
                 return match late.first() {
                     Some(missing) => self.wait_for(missing, bringers, mapping, now, obligation),
                     None => self.nothing_to_say(record, schema, mapping, link),
                 };
             }
-            for path in own {
-                match shadow.fields.get(path) {
-                    Some(value) => projection.fields.insert(path.to_owned(), value.clone()),
-                    None => projection.fields.remove(path),
+            let plain = |path: &&&str| self.connector.association(&obligation.object, path).is_none();
+            for path in own.iter().filter(plain) {
+                match shadow.fields.get(*path) {
+                    Some(value) => projection.fields.insert((*path).to_owned(), value.clone()),
+                    None => projection.fields.remove(*path),
                 };
             }
         }
-        Plan::Write(Box::new(Wanted {
+        let follows = steps.len() + late.len();
+        let apart = link.is_some() && difference.is_empty();
+        let wanted = Wanted {
             operation: None,
             exit: None,
             key: record.id.to_string(),
@@ -368,7 +379,12 @@ impl Spoke {
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
             look_first,
-            lacking: !late.is_empty(),
+            lacking: follows > usize::from(apart),
+            association: None,
+        };
+        Plan::Write(Box::new(match steps.into_iter().next().filter(|_| apart) {
+            Some(first) => self.apart(wanted, first),
+            None => wanted,
         }))
     }
 
@@ -493,5 +509,6 @@ fn leave(
         mapping: (mapping.id().to_owned(), mapping.version()),
         look_first: false,
         lacking: false,
+        association: None,
     }))
 }

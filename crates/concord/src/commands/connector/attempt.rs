@@ -222,6 +222,7 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         known: Arc::default(),
         expected: None,
         version: None,
+        association: None,
         intent: canonical::IntentId::from_parts(now, wide()?).to_string(),
     })
 }
