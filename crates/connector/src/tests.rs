@@ -1,5 +1,6 @@
 //! Tests of the whole crate.
 
+mod association;
 mod batch;
 mod builtin;
 mod hostile;

@@ -4,6 +4,9 @@
 //! found there and replaced, and has not taken back since: a move may end in doubt, or a read may be old, and still
 //! nobody is left behind.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use canonical::Object;

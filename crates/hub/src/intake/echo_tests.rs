@@ -234,7 +234,6 @@ fn taken_in(config: &Arc<Configuration>, mut known: View, says: Value, version: 
         seen: Seen::State { fields: fields(says) },
         order: Some(OrderToken(version)),
         version: None,
-        association: None,
         event_id: Some("e1".to_owned()),
         occurred_at: None,
         changed_at: None,
@@ -325,6 +324,7 @@ fn i6_what_was_judged_while_a_write_was_on_its_way_is_judged_once() {
     let writes = fields(json!({"name": "Bea"}));
     let mut write = connector::Write {
         version: None,
+        association: None,
         object: orders.2.clone(),
         operation: "put".to_owned(),
         key: rec(1).to_string(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::Object;
 use connector::{Connector, Deletes, Manifest, WriteSpec};
-use ledger::IdempotencyClass;
+use ledger::{IdempotencyClass, Step};
 use serde_json::{Value, json};
 
 use super::found::{self, Found};
@@ -109,6 +109,8 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         .map(|webhook| json!({ "only_hints": webhook.hint, "never_reports": webhook.blind }));
     let objects: Vec<Object> = connector.shown_objects().collect();
     let reads: Vec<Value> = objects.iter().filter_map(|object| read(connector, object)).collect();
+    let associations: Vec<Value> =
+        objects.iter().flat_map(|object| associations(connector, object)).collect();
     let writes: Vec<Value> = objects
         .iter()
         .flat_map(|object| {
@@ -132,6 +134,7 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         "limits": { "concurrency": connector.limits().concurrency, "windows": buckets.collect::<Vec<_>>() },
         "webhook": webhook,
         "reads": reads,
+        "associations": associations,
         "writes": writes,
         "scopes": scopes::listed(connector),
     })
@@ -148,6 +151,13 @@ fn read(connector: &Connector, object: &Object) -> Option<Value> {
             "deletions": poll.map(|poll| poll.deletes == Deletes::Listed),
             "never_shows": poll.map(|poll| poll.blind.clone()).unwrap_or_default(),
         })
+    })
+}
+
+fn associations(connector: &Connector, object: &Object) -> impl Iterator<Item = Value> {
+    connector.associations(object).map(|one| {
+        let made = connector.associating(object, &one.path, Step::Associate).is_some();
+        json!({ "object": connector.name_of(object), "path": &*one.path, "to": one.to, "made": made, "read": one.seen })
     })
 }
 
@@ -219,6 +229,13 @@ fn page(sheet: &Value, output: &Output) -> String {
         blind.into_iter().map(|blind| (shown(&read["object"]), blind))
     })) {
         add("polls miss", format!("{}: {}", objects.join(", "), shown(&blind)));
+    }
+    for one in list("/associations") {
+        let said = |key: &str| one[key] == json!(true);
+        let ways = [("made", said("made")), ("read by id", said("read"))];
+        let ways: Vec<&str> = ways.into_iter().filter_map(|(way, has)| has.then_some(way)).collect();
+        let (object, path, to) = (shown(&one["object"]), shown(&one["path"]), shown(&one["to"]));
+        add("association", format!("{object}: {path}, with {to} ({})", ways.join(", ")));
     }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);
