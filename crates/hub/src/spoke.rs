@@ -22,6 +22,7 @@ mod heads;
 mod held;
 mod look;
 mod orders;
+mod paths;
 mod plan;
 mod reader;
 mod renew;

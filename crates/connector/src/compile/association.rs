@@ -150,15 +150,17 @@ impl Compiler<'_> {
                 }
             }
         }
+        let mut made = None;
         for (path, association) in &source.associations {
             let at = association.to.referenced;
             let has = |step| serving.contains_key(&(path.as_str(), step));
             match (has(Step::Associate), has(Step::Dissociate)) {
-                (true, true) => self.check_made(name, path, at, writes),
+                (true, true) if made.is_none() => made = Some((path, at)),
+                (true, true) => {}
                 (false, false) if association.seen.is_some() => {}
-                (made, _) => {
-                    let lacks = if made { "takes it back" } else { "makes it" };
-                    let verb = if made { "dissociate" } else { "associate" };
+                (is_made, _) => {
+                    let lacks = if is_made { "takes it back" } else { "makes it" };
+                    let verb = if is_made { "dissociate" } else { "associate" };
                     self.error(
                         at,
                         format!("objects.{name}: nothing {lacks}, the association `{path}`"),
@@ -166,6 +168,9 @@ impl Compiler<'_> {
                     );
                 }
             }
+        }
+        if let Some((path, at)) = made {
+            self.check_made(name, path, at, writes);
         }
     }
 

@@ -144,19 +144,19 @@ fn what_could_not_be_kept_is_refused() {
     told(
         "        answer: {id: {path: id}}\n",
         "",
-        "toy.yaml:13:23: objects.people: `make` makes it and answers no id, so that `links.firm` could not follow; say where its \
+        "toy.yaml:13:24: objects.people: `make` makes it and answers no id, so that `links.firm` could not follow; say where its \
          answer names it (`answer: {id: …}`, in its `batch` too)",
     );
     told(
         "for: [dissociate]",
         "for: [dissociate]\n        associations: [tag]",
-        "toy.yaml:13:23: objects.people: nothing takes it back, the association `links.firm`; add an operation `for: [dissociate]`; \
+        "toy.yaml:13:24: objects.people: nothing takes it back, the association `links.firm`; add an operation `for: [dissociate]`; \
          or say where it is `seen`, where it is only read",
     );
     told(
         "for: [associate]",
-        "for: [associate]\n        associations: [links.firm, tga]",
-        "toy.yaml:27:36: `join`: there is no association `tga`; did you mean `tag`?",
+        "for: [associate]\n        associations: [links.firm, tag, tga]",
+        "toy.yaml:27:41: `join`: there is no association `tga`; did you mean `tag`?",
     );
     told(
         "json: {ref: '{other}'}}",

@@ -311,7 +311,7 @@ impl Spoke {
         let stands = record.alive == Alive::Live;
         let passes = stands && route.filter.iter().all(|condition| condition.holds(&record.fields));
         if !passes {
-            return leave(route, record, shadow, link, mapping, stands);
+            return self.leaves(route, record, shadow, link, mapping, stands);
         }
         let lacking =
             schema.required.iter().find(|field| record.fields.get(field.as_str()).is_none_or(is_empty));
@@ -435,36 +435,6 @@ impl Spoke {
         }
     }
 
-    /// Paths of this mapping that carry a field which the target's system owns, in that record or in any. What is brought
-    /// together by a rule, and what is proposed to the owner, is written there all the same.
-    pub(crate) fn own_paths<'a>(
-        &self,
-        mapping: &'a Mapping,
-        schema: &EntitySchema,
-        record: Option<&Record>,
-    ) -> BTreeSet<&'a str> {
-        paths_of(mapping, |field| {
-            let Some(spec) = schema.fields.get(field).filter(|spec| !spec.on_conflict.merges()) else {
-                return false;
-            };
-            let Some(record) = record else {
-                return spec.possible_owners().any(|owner| *owner == self.system);
-            };
-            let proposed =
-                record.open.get(field).is_some_and(|open| open.kind == canonical::OpenKind::Proposed);
-            spec.owner_in(&record.fields) == Some(&self.system) && !proposed
-        })
-    }
-
-    /// Paths of this mapping whose field is not settled at the target's system.
-    pub(crate) fn held_paths<'a>(&self, mapping: &'a Mapping, record: &Record) -> BTreeSet<&'a str> {
-        if record.open.is_empty() {
-            return BTreeSet::new();
-        }
-        let held: BTreeSet<&canonical::Field> = record.held_at(&self.system).collect();
-        paths_of(mapping, |field| held.contains(field))
-    }
-
     /// A record that the mapping can't bring over.
     fn unfit(&self, error: &mapping::ProjectError, mapping: &Mapping) -> Plan {
         rest(State::Dead, false, self.failure("misfit", error.to_string(), mapping))
@@ -475,40 +445,37 @@ impl Spoke {
         let fingerprint = ledger::fingerprint(&self.system, class, &refusal, mapping.id(), mapping.version());
         Reason { class: class.to_owned(), message: refusal.message, fingerprint, ..Reason::default() }
     }
-}
 
-/// Paths that carry such a field.
-pub(crate) fn paths_of(mapping: &Mapping, is: impl Fn(&canonical::Field) -> bool) -> BTreeSet<&str> {
-    let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
-    rows.filter(|row| row.field.is_some_and(&is)).map(|row| row.path).collect()
-}
-
-/// A record that left the filter, or is deleted.
-fn leave(
-    route: &Route,
-    record: &Record,
-    shadow: Shadow,
-    link: Option<String>,
-    mapping: &Mapping,
-    stands: bool,
-) -> Plan {
-    let exit = route.exit(stands);
-    let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
-    let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
-        return skip("outside", why);
-    };
-    Plan::Write(Box::new(Wanted {
-        operation: Some(operation.to_owned()),
-        exit: Some(exit),
-        key: record.id.to_string(),
-        external_id: Some(external_id),
-        difference: Arc::default(),
-        whole: Arc::new(shadow.fields.clone()),
-        shadow,
-        matches: Vec::new(),
-        mapping: (mapping.id().to_owned(), mapping.version()),
-        look_first: false,
-        lacking: false,
-        association: None,
-    }))
+    /// A record that left the filter, or is deleted.
+    fn leaves(
+        &self,
+        route: &Route,
+        record: &Record,
+        shadow: Shadow,
+        link: Option<String>,
+        mapping: &Mapping,
+        stands: bool,
+    ) -> Plan {
+        let exit = route.exit(stands);
+        let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
+        let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
+            return skip("outside", why);
+        };
+        let mut whole = shadow.fields.clone();
+        let _relations = self.take_relations(mapping.object(), &mut whole);
+        Plan::Write(Box::new(Wanted {
+            operation: Some(operation.to_owned()),
+            exit: Some(exit),
+            key: record.id.to_string(),
+            external_id: Some(external_id),
+            difference: Arc::default(),
+            whole: Arc::new(whole),
+            shadow,
+            matches: Vec::new(),
+            mapping: (mapping.id().to_owned(), mapping.version()),
+            look_first: false,
+            lacking: false,
+            association: None,
+        }))
+    }
 }
