@@ -378,6 +378,46 @@ async fn two_records_become_one_and_two_again() {
     assert_eq!(hub.stop(), Some(0), "{}", folder.last_words());
 }
 
+/// A source that falls silent is told of, wherever an operator looks, and once it is heard again that is told, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_falls_silent_is_told_of() {
+    let sink = Sandbox::start(Kind::Sink, Options::of(Kind::Sink)).await.unwrap();
+    let folder = folder(sink.addr);
+    let shop = std::fs::read_to_string(folder.path().join("systems/shop.yaml")).unwrap();
+    folder.put("systems/shop.yaml", &format!("{shop}heard_within: {{messages: 2s}}\n"));
+    let mut hub = folder.up(&[]);
+    assert!(hub.ready(), "{}", folder.last_words());
+    let state = || {
+        let systems = json(&folder, &["system", "list"]);
+        let shop = systems.as_array().unwrap().iter().find(|row| row["system"] == "shop");
+        shop.unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    let journal = || {
+        let events = json(&folder, &["system", "journal", "shop"]);
+        let kinds = events.as_array().unwrap().iter().map(|event| event["what"].as_str().unwrap().to_owned());
+        kinds.collect::<Vec<_>>()
+    };
+    until("the shop is missed", || state() == "silent").await;
+    let shown = concord(&folder, &["system", "get", "shop"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("no message since") && shown.contains("expected every 2 s"), "{shown}");
+    assert!(say(folder.ingress, "c1", 1));
+    until("it is heard again", || state() == "running").await;
+    let token = std::fs::read_to_string(folder.path().join(".concord/operator.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let (_, metrics) =
+        request(folder.operator, "GET", "/metrics", &[("authorization", bearer.as_str())], b"").unwrap();
+    assert!(
+        metrics.contains(r#"concord_source_silent{tenant="acme",system="shop",of="messages"}"#),
+        "{metrics}"
+    );
+    until("both are in its journal", || journal().iter().any(|kind| kind == "heard_again")).await;
+    let journal = journal();
+    assert!(journal.contains(&"silent".to_owned()), "{journal:?}");
+    assert!(folder.last_words().contains("it is not heard, and should have been"));
+    hub.stop();
+}
+
 #[test]
 fn what_keeps_a_hub_from_starting_is_said() {
     let folder = folder(([127, 0, 0, 1], 1).into());

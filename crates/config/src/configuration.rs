@@ -75,6 +75,17 @@ pub struct SystemConfig {
     pub poll: BTreeMap<Object, Duration>,
     /// What becomes of what it holds when it is listed for the first time.
     pub history: History,
+    /// How often something is expected to be heard of it.
+    pub heard_within: HeardWithin,
+}
+
+/// How often something is expected to be heard of a source. What is not is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HeardWithin {
+    /// A message that it posts; `None`: that is not known.
+    pub messages: Option<Duration>,
+    /// A page of a listing that gets through; `None`: ten of its periods, and ten minutes at least.
+    pub listings: Option<Duration>,
 }
 
 /// What becomes of objects that a system had before it was first listed.
@@ -125,6 +136,7 @@ impl SystemConfig {
             && self.connection == other.connection
             && self.poll == other.poll
             && self.history == other.history
+            && self.heard_within == other.heard_within
     }
 }
 

@@ -30,7 +30,9 @@ mod words;
 pub use ::mapping::Upcaster;
 pub use check::{Trial, Trials, load, load_folder, trials};
 pub use compare::{Change, Comparison, How, RouteChange, compare};
-pub use configuration::{Checked, Configuration, ConnectionConfig, History, SystemConfig, WebhookConfig};
+pub use configuration::{
+    Checked, Configuration, ConnectionConfig, HeardWithin, History, SystemConfig, WebhookConfig,
+};
 pub use files::Files;
 pub use fits::{fits, mapped};
 pub use permits::{Permit, Permits};

@@ -143,6 +143,8 @@ pub(crate) struct SystemSource {
     #[serde(default)]
     pub(crate) history: History,
     #[serde(default)]
+    pub(crate) heard_within: HeardWithinSource,
+    #[serde(default)]
     pub(crate) limits: LimitsSource,
     #[serde(default)]
     pub(crate) lanes: Option<LaneWeights>,
@@ -187,6 +189,14 @@ pub(crate) struct WebhookSource {
     pub(crate) secrets: Vec<SecretRef>,
     #[serde(default)]
     pub(crate) unsigned: bool,
+}
+
+/// How often something is expected to be heard of a system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HeardWithinSource {
+    pub(crate) messages: Option<Period>,
+    pub(crate) listings: Option<Period>,
 }
 
 /// What a system's file changes of its connector's limits.

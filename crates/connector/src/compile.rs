@@ -298,7 +298,8 @@ impl<'a> Compiler<'a> {
                 *text = phrase.partly(known);
             }
         };
-        login.headers.values_mut().chain(login.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(fill);
+        let texts = login.headers.values_mut().chain(login.also.values_mut());
+        texts.chain(login.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(fill);
         login.json.iter_mut().for_each(|json| each_text(json, &fill));
         fill(&mut login.credential);
         if let Some((what, hint)) = login.flaw() {

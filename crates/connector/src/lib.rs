@@ -61,7 +61,8 @@ pub use openapi::{Scaffold, ScaffoldError, scaffold};
 pub use path::value_at;
 pub use phrase::{Phrase, Piece};
 pub use proof::{
-    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+    Consent, Login, LoginEncoding, LoginMethod, Signing, SigningAlgorithm, SigningEncoding, SigningKey,
+    SigningTime,
 };
 pub use scope::{Needed, Surplus, Use};
 pub use spec::{

@@ -23,6 +23,9 @@ pub(crate) enum Form {
     Any,
     /// Tryton's typed JSON: `{"__class__": "datetime", …}`, in UTC with microseconds.
     Tryton,
+    /// `/Date(1573755038314+0000)/`: milliseconds since 1970 in a text, as older Microsoft JSON has them (Xero, OData 2). What
+    /// stands behind a sign says in which zone it is to be shown, and is nothing to add.
+    SlashDate,
 }
 
 /// The unit of an order token.
@@ -59,6 +62,7 @@ impl Form {
             Self::Number => whole(value),
             Self::Any => whole(value).or_else(|| read_text(value.as_str()?)),
             Self::Tryton => crate::typed::datetime(value),
+            Self::SlashDate => slash_date(value.as_str()?)?.checked_mul(1_000),
         }
     }
 
@@ -70,6 +74,7 @@ impl Form {
             Self::S => Value::from(micros.div_euclid(1_000_000)),
             Self::Number | Self::Any => Value::from(micros),
             Self::Tryton => crate::typed::to_datetime(micros),
+            Self::SlashDate => Value::String(format!("/Date({})/", micros.div_euclid(1_000))),
         }
     }
 
@@ -77,7 +82,7 @@ impl Form {
     pub(crate) const fn step(self) -> i64 {
         match self {
             Self::S => 1_000_000,
-            Self::Ms => 1_000,
+            Self::Ms | Self::SlashDate => 1_000,
             Self::Rfc3339 | Self::Number | Self::Any | Self::Tryton => 1,
         }
     }
@@ -94,6 +99,21 @@ fn whole(value: &Value) -> Option<i64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
+}
+
+/// The number in `/Date(…)/`, before a zone.
+fn slash_date(text: &str) -> Option<i64> {
+    let inside = text.trim().strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let (sign, rest) = inside.strip_prefix('-').map_or((1, inside), |rest| (-1, rest));
+    let number = match rest.split_once(['+', '-']) {
+        Some((number, zone)) => {
+            let written = zone.len() == 4 && zone.bytes().all(|digit| digit.is_ascii_digit());
+            written.then_some(number)?
+        }
+        None => rest,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    number.parse::<i64>().ok().filter(|_| digits)?.checked_mul(sign)
 }
 
 /// RFC 3339, or a date and time without offset, which then is UTC; a space may stand for the `T`.

@@ -177,7 +177,11 @@ const fn yes() -> bool {
 pub struct Login {
     /// The path that takes the log-in, from the base address on; or an absolute `https` address.
     pub path: String,
-    /// Headers of the log-in; `{secret.NAME}` may stand in them.
+    /// How it is asked for.
+    #[serde(default)]
+    pub method: LoginMethod,
+    /// Headers of the log-in; `{secret.NAME}` may stand in them, and `{basic.USER.PASSWORD}` of two secrets: base64 of the two
+    /// with a colon between.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// Its body as JSON; `{secret.NAME}` may stand in its texts.
@@ -197,6 +201,9 @@ pub struct Login {
     /// How that is written.
     #[serde(default)]
     pub encode: LoginEncoding,
+    /// Further headers of each request, of the same and of `{cookies}`: the cookies of the log-in's answer, as they are given back.
+    #[serde(default)]
+    pub also: BTreeMap<String, String>,
     /// Where the answer says how many seconds it lives.
     #[serde(default)]
     pub expires_in: Option<String>,
@@ -208,6 +215,17 @@ pub struct Login {
     pub error: Option<String>,
     /// The secret that holds the user's name: whose session it is.
     pub user: String,
+}
+
+/// How a log-in is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginMethod {
+    /// With POST.
+    #[default]
+    Post,
+    /// With GET, without a body: for servers that hand a token to whoever shows a credential.
+    Get,
 }
 
 /// How a credential is written.
@@ -249,6 +267,7 @@ impl Login {
         }
         let mut found = vec![("credential".to_owned(), self.credential.as_str())];
         found.extend(self.headers.iter().map(|(name, text)| (format!("headers.{name}"), text.as_str())));
+        found.extend(self.also.iter().map(|(name, text)| (format!("also.{name}"), text.as_str())));
         let form = self.form.iter().flatten();
         found.extend(form.map(|(name, text)| (format!("form.{name}"), text.as_str())));
         self.json.iter().for_each(|json| walk("json", json, &mut found));
@@ -259,8 +278,14 @@ impl Login {
     pub(crate) fn secrets(&self) -> Vec<&str> {
         let mut names = vec![self.user.as_str()];
         for (_, text) in self.phrases() {
-            let behind = text.split("{secret.").skip(1);
-            names.extend(behind.filter_map(|rest| Some(rest.split_once('}')?.0.trim())));
+            let named = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.trim()));
+            for name in named {
+                match name.split_once('.') {
+                    Some(("secret", secret)) => names.push(secret.trim()),
+                    Some(("basic", both)) => names.extend(both.split('.')),
+                    _ => {}
+                }
+            }
         }
         names.sort_unstable();
         names.dedup();
@@ -277,10 +302,23 @@ impl Login {
             };
             for name in phrase.names() {
                 let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
-                let of_answer = place == "credential" && matches!(kind, "answer" | "header");
-                if rest.is_empty() || !(kind == "secret" || of_answer) {
+                let (also, header) = (place.starts_with("also."), place.starts_with("headers."));
+                let fits = match kind {
+                    "secret" => !rest.is_empty(),
+                    "basic" => {
+                        (also || header) && rest.split('.').filter(|part| !part.is_empty()).count() == 2
+                    }
+                    "answer" | "header" => !rest.is_empty() && (also || place == "credential"),
+                    "cookies" => rest.is_empty() && also,
+                    _ => false,
+                };
+                if !fits {
                     let known: &[&str] = match place.as_str() {
                         "credential" => &["answer.PATH", "header.NAME", "secret.NAME"],
+                        _ if also => {
+                            &["cookies", "answer.PATH", "header.NAME", "secret.NAME", "basic.USER.PASSWORD"]
+                        }
+                        _ if header => &["secret.NAME", "basic.USER.PASSWORD", "parameter.NAME"],
                         _ => &["secret.NAME", "parameter.NAME"],
                     };
                     let hint = canonical::suggest::hint(name, known.iter().copied());
@@ -293,6 +331,10 @@ impl Login {
         if !names.any(|name| name.starts_with("answer.") || name.starts_with("header.")) {
             let hint = "name where the answer holds the session: `{answer.token}` or `{header.x-session}`";
             return Some(("credential: nothing of the log-in's answer is in it".to_owned(), hint.to_owned()));
+        }
+        if self.method == LoginMethod::Get && (self.json.is_some() || self.form.is_some()) {
+            let hint = "leave `method` out, or the body".to_owned();
+            return Some(("a log-in by GET has no body".to_owned(), hint));
         }
         (self.json.is_some() && self.form.is_some())
             .then(|| ("a log-in has one body: `json` or `form`".to_owned(), "remove one".to_owned()))

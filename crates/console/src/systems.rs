@@ -29,8 +29,8 @@ pub(crate) struct SystemRow {
     /// The connector's name; null when the system is not in the configuration any more.
     connector: Option<String>,
     connector_version: Option<String>,
-    /// `running`, `paused`, `unlisted` (nothing is delivered before it was listed for the first time), `throttled` or
-    /// `removed`.
+    /// `running`, `paused`, `unlisted` (nothing is delivered before it was listed for the first time), `throttled`, `silent`
+    /// (something that is expected to be heard of it is not) or `removed`.
     state: &'static str,
     /// Who paused it, and why.
     paused: Option<String>,
@@ -130,6 +130,7 @@ fn row(
         () if paused.is_some() || gauges.paused => "paused",
         () if unlisted => "unlisted",
         () if gauges.throttled => "throttled",
+        () if gauges.silent > 0 => "silent",
         () => "running",
     };
     SystemRow {

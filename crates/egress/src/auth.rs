@@ -87,6 +87,9 @@ pub(crate) struct Moment {
 
 /// A request for a token.
 pub(crate) struct TokenRequest {
+    pub(crate) method: Method,
+    /// Whether its answer's cookies are wanted.
+    pub(crate) cookies: bool,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
@@ -111,6 +114,17 @@ pub(crate) struct Grant {
     pub(crate) rotated: Option<Secret>,
     /// The scopes that the answer names (RFC 6749 section 5.1); `None`: it names none.
     pub(crate) scopes: Option<Vec<String>>,
+    /// What else each request carries.
+    pub(crate) also: Vec<(HeaderName, HeaderValue)>,
+    /// What of that nobody may see.
+    pub(crate) hidden: Vec<Secret>,
+}
+
+impl Grant {
+    /// A token that stands by itself in its header.
+    pub(crate) const fn of(authorization: HeaderValue, life: Duration) -> Self {
+        Self { authorization, life, rotated: None, scopes: None, also: Vec::new(), hidden: Vec::new() }
+    }
 }
 
 /// A token that was got and is not yet in use: [`crate::Egress::adopt`] puts it to use.

@@ -43,6 +43,8 @@ pub(crate) struct Outgoing {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) timeout: Duration,
+    /// Whether the answer keeps its cookies: whoever asks is egress itself.
+    pub(crate) cookies: bool,
 }
 
 /// What all doors of a process share.
@@ -143,9 +145,10 @@ impl Door {
     pub(crate) async fn exchange(&self, outgoing: Outgoing) -> Result<Response, Failure> {
         let limit = if outgoing.timeout.is_zero() { self.total } else { outgoing.timeout.min(self.total) };
         let (body, gate) = Gate::body(outgoing.body);
+        let cookies = outgoing.cookies;
         let request = self.request(outgoing.method, &outgoing.path, outgoing.headers, body);
         let outcome = match request {
-            Ok(request) => match tokio::time::timeout(limit, self.perform(request)).await {
+            Ok(request) => match tokio::time::timeout(limit, self.perform(request, cookies)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Trouble::Late { limit_ms: limit.as_millis() }),
             },
@@ -179,7 +182,7 @@ impl Door {
         Ok(request)
     }
 
-    async fn perform(&self, request: Request<GatedBody>) -> Result<Response, Trouble> {
+    async fn perform(&self, request: Request<GatedBody>, cookies: bool) -> Result<Response, Trouble> {
         let mut answer = self.client.request(request).await.map_err(Trouble::Http)?;
         let too_large = Trouble::TooLarge { bytes_max: self.answer_bytes_max };
         let announced = announced(answer.headers());
@@ -187,7 +190,7 @@ impl Door {
             return Err(too_large);
         }
         let status = answer.status().as_u16();
-        let headers = shown(answer.headers());
+        let headers = shown(answer.headers(), cookies);
         // Nobody's announcement is trusted with more memory than a usual answer needs.
         let mut body = Vec::with_capacity(announced.unwrap_or_default().min(64 * 1024));
         while let Some(frame) = answer.frame().await {
@@ -216,10 +219,10 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// The answer's headers as the rest of Concord sees them: cookies are credentials, and stay here.
-fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+fn shown(headers: &HeaderMap, cookies: bool) -> Vec<(String, String)> {
     headers
         .iter()
-        .filter(|(name, _)| *name != SET_COOKIE)
+        .filter(|(name, _)| cookies || *name != SET_COOKIE)
         .map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })

@@ -59,9 +59,7 @@ pub(crate) struct Line {
 #[derive(Default)]
 pub(crate) struct State {
     granted: u64,
-    in_use: Option<HeaderValue>,
-    /// The scopes that the answer with the token in use named.
-    scopes: Option<Vec<String>>,
+    in_use: Option<Grant>,
     /// Got and not yet adopted. Until then no other is asked for: a refresh token is spent only once.
     pub(crate) pending: Option<Authorised>,
     /// The newest refresh token that may be used.
@@ -153,7 +151,7 @@ impl Line {
             }
         }
         let timeout = Duration::from_millis(request.timeout_ms);
-        let outgoing = |path| Outgoing { method, path, headers, body: request.body, timeout };
+        let outgoing = |path| Outgoing { method, path, headers, body: request.body, timeout, cookies: false };
         match &self.prover {
             Prover::Query(parameter) if request.credential == Credential::Connection => {
                 let answer = self.door.exchange(outgoing(parameter.put(&request.path))).await;
@@ -187,9 +185,10 @@ impl Line {
                 headers.insert(name, value.clone());
             }
             Prover::Flow(flow) => {
-                let value =
-                    self.state().in_use.clone().ok_or_else(|| self.no_token("none was asked for yet"))?;
-                headers.insert(flow.header(), value);
+                let state = self.state();
+                let grant = state.in_use.as_ref().ok_or_else(|| self.no_token("none was asked for yet"))?;
+                headers.insert(flow.header(), grant.authorization.clone());
+                headers.extend(grant.also.iter().cloned());
             }
         }
         Ok(())
@@ -242,7 +241,7 @@ impl Line {
     ) -> Result<Consented, AuthoriseError> {
         let unbuildable = |why: String| AuthoriseError::Failed(self.unbuildable(why));
         let (flow, _) = self.consent().map_err(unbuildable)?;
-        let answer = self.post(flow.code_request(asked, code).map_err(unbuildable)?).await?;
+        let answer = self.call(flow.code_request(asked, code).map_err(unbuildable)?).await?;
         let read = match flow.read_code(&answer) {
             granted @ TokenAnswer::Granted(_) => granted,
             _ => flow.read_code(&self.veiled(answer.clone())),
@@ -291,17 +290,18 @@ impl Line {
         let request = flow
             .request(moment, refresh, url.as_str())
             .map_err(|why| AuthoriseError::Failed(self.unbuildable(why)))?;
-        self.post(request).await
+        self.call(request).await
     }
 
-    async fn post(&self, request: TokenRequest) -> Result<Response, AuthoriseError> {
+    async fn call(&self, request: TokenRequest) -> Result<Response, AuthoriseError> {
         let door = self.token_door.as_ref().unwrap_or(&self.door);
         let outgoing = Outgoing {
-            method: Method::POST,
+            method: request.method,
             path: self.token_path.clone(),
             headers: request.headers,
             body: request.body,
             timeout: TOKEN_TIMEOUT,
+            cookies: request.cookies,
         };
         door.exchange(outgoing).await.map_err(AuthoriseError::Failed)
     }
@@ -319,21 +319,21 @@ impl Line {
         let mut state = self.state();
         if state.pending.as_ref().is_some_and(|pending| pending.number == authorised.number) {
             state.pending = None;
-            state.in_use = Some(authorised.grant.authorization.clone());
-            let refresh: Vec<Secret> =
-                authorised.grant.rotated.iter().chain(&state.refresh).cloned().collect();
-            let veils = self.credentials.veils(&refresh, Some(&authorised.grant.authorization));
+            let grant = &authorised.grant;
+            let hidden: Vec<Secret> =
+                grant.rotated.iter().chain(&state.refresh).chain(&grant.hidden).cloned().collect();
+            let veils = self.credentials.veils(&hidden, Some(&grant.authorization));
             state.veils = Arc::new(veils);
-            state.scopes.clone_from(&authorised.grant.scopes);
-            if let Some(rotated) = &authorised.grant.rotated {
+            if let Some(rotated) = &grant.rotated {
                 state.refresh = Some(rotated.clone());
             }
+            state.in_use = Some(grant.clone());
         }
     }
 
     /// The scopes of the token in use, where its answer named them.
     pub(crate) fn scopes(&self) -> Option<Vec<String>> {
-        self.state().scopes.clone()
+        self.state().in_use.as_ref()?.scopes.clone()
     }
 
     fn unbuildable(&self, why: String) -> Failure {

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod auth;
+mod cookies;
 mod echoes;
 mod failures;
 mod further;

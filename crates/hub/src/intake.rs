@@ -64,6 +64,8 @@ pub struct Intake {
     configured: Vec<Ticket>,
     /// What must wait for what waits.
     backlog: Backlog,
+    /// When spokes were last told that their systems posted something.
+    heard: BTreeMap<System, Mono>,
     /// All it is told was so before the hub began.
     history: bool,
     draining: bool,
@@ -96,6 +98,7 @@ impl Intake {
             orders: BTreeMap::new(),
             configured: Vec::new(),
             backlog: Backlog::default(),
+            heard: BTreeMap::new(),
             history: false,
             draining: false,
             drained: false,

@@ -25,6 +25,6 @@ pub use retention::Retention;
 pub use spoke::Spoke;
 pub use stated::Stated;
 pub use turn::{
-    Ack, Arrival, Busy, Delivery, Description, Effect, Input, Listed, Machine, MachineId, Notice, Offer,
-    Order, Origin, Planned, Raised, RunningJob, Taken, TakenAs, Ticket, Turn,
+    Ack, Arrival, Busy, Delivery, Description, Effect, Hearing, Input, Listed, Machine, MachineId, Notice,
+    Offer, Order, Origin, Planned, Raised, RunningJob, Taken, TakenAs, Ticket, Turn,
 };

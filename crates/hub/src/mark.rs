@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use canonical::{Entity, Object, System};
+use canonical::{Entity, Object, System, Wall};
 use ledger::{Class, Lane};
 
 /// Something that happened. Holds no values and no unbounded labels besides the trace of log-worthy ones.
@@ -59,6 +59,24 @@ pub enum Mark {
         source: System,
         /// The kind of object.
         object: Object,
+    },
+    /// Something that is expected to be heard of a system was not.
+    Silent {
+        /// The system.
+        system: System,
+        /// `messages`, or the kind of object whose listing does not get through.
+        what: String,
+        /// When it was last heard.
+        since: Wall,
+        /// So often it was expected.
+        within: Duration,
+    },
+    /// It is heard again.
+    HeardAgain {
+        /// The system.
+        system: System,
+        /// What.
+        what: String,
     },
     /// A record got a new version.
     Merged {
@@ -380,5 +398,7 @@ pub enum Mark {
         throttled: bool,
         /// Whether it is paused.
         paused: bool,
+        /// How much that is expected to be heard of it is not.
+        silent: usize,
     },
 }

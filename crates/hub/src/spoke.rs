@@ -30,6 +30,7 @@ mod resend;
 mod rest;
 mod restored;
 mod settle;
+mod silence;
 mod sort;
 mod source;
 mod standing;
@@ -186,6 +187,8 @@ pub struct Spoke {
     reads_only: bool,
     /// Why the last try to connect or to read failed; `None` once one got through.
     pub(crate) trouble: Option<String>,
+    /// What is expected to be heard of it.
+    silence: silence::Silence,
 }
 
 impl Spoke {
@@ -247,6 +250,7 @@ impl Spoke {
             renewal: Renewal::default(),
             reads_only: false,
             trouble: None,
+            silence: silence::Silence::default(),
         })
     }
 
@@ -327,6 +331,7 @@ impl Spoke {
             self.view(turn);
         }
         self.keep_cool_downs(turn.now);
+        self.look_for_silence(turn);
         self.note_changes(turn);
         self.flush(turn);
         self.settle_drain(turn);
@@ -353,6 +358,7 @@ impl Spoke {
         match notice {
             Notice::Raised(heads) => self.raised(heads, turn.now),
             Notice::FetchWanted => self.fetch_wanted = true,
+            Notice::Heard => self.heard(None, turn),
             Notice::Reread(system) => self.reread_by(system),
             Notice::Taken(ticket, result) => self.taken(ticket, result.is_ok(), turn),
             Notice::Do(outside, order) => self.order(outside, order, turn),
@@ -445,6 +451,7 @@ impl Machine for Spoke {
         }
         at(self.reread_wakeup(now.mono));
         at(self.fetch_due);
+        at(self.silence_wakeup());
         for (_, poll) in self.polls.iter().filter(|(object, _)| !self.rests(object)) {
             at(poll.wakeup());
         }

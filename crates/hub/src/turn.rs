@@ -173,6 +173,21 @@ pub struct Description {
     pub listings: Vec<Listed>,
     /// Why the last try to connect or to read a listing failed; `None` once one got through.
     pub trouble: Option<String>,
+    /// What is expected to be heard of it, and when it was last.
+    pub hearings: Vec<Hearing>,
+}
+
+/// Something that is expected to be heard of a system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hearing {
+    /// The kind of object of whose listing a page gets through; `None`: messages that it posts.
+    pub of: Option<Object>,
+    /// When it was last heard, or when it was first listened.
+    pub at: Wall,
+    /// So often it is expected.
+    pub within: Duration,
+    /// It is missed.
+    pub silent: bool,
 }
 
 /// How far a listing is, since its machine began.
@@ -221,6 +236,8 @@ pub enum Notice {
     Raised(Vec<store::Head>),
     /// To a spoke: objects are to be fetched.
     FetchWanted,
+    /// To a spoke: its system posted something that is durable. Told now and then.
+    Heard,
     /// To a spoke: that system has read again what it may have missed, after a restore of the store.
     Reread(System),
     /// To a spoke: its offer is durable (or was refused: try again).

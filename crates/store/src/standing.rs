@@ -93,7 +93,7 @@ pub struct Change {
     /// When.
     pub at: Wall,
     /// What: `paused`, `resumed`, `held`, `released`, `breaker_opened`, `breaker_half_open`, `breaker_closed`,
-    /// `breaker_forced_open`, `breaker_forced_closed`, `breaker_let_go`.
+    /// `breaker_forced_open`, `breaker_forced_closed`, `breaker_let_go`, `silent`, `heard_again`.
     pub what: String,
     /// The part it is about: an operation, or the scope of a hold; empty for all of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -153,6 +153,7 @@ catalogue! {
     Count links_rotten "links_rotten" ["system"] "Links that pointed at nothing and were dropped";
     Count unmapped_marks "unmapped_marks" [] "Facts of the hub that have no metric: a defect when not 0";
     Level reads_resting "reads_resting" ["source", "object"] "1 while a listing rests because deliveries wait";
+    Level silent "source_silent" ["system", "of"] "1 while a source is not heard that should be: its messages, or a listing of it";
     Level in_flight "requests_in_flight" ["system"] "Requests on the wire";
     Level held "deliveries_held" ["system", "lane"] "Deliveries ready or waiting in memory";
     Level behind "backlog_in_store" ["system"] "1 when more is in the store than in memory";

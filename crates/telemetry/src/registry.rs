@@ -85,6 +85,8 @@ impl Registry {
                 c.reads_rested.one([source.as_str(), object.as_str(), cause]);
                 c.reads_resting.set([source.as_str(), object.as_str()], 1);
             }
+            Mark::Silent { system, what, .. } => c.silent.set([system.as_str(), what], 1),
+            Mark::HeardAgain { system, what } => c.silent.set([system.as_str(), what], 0),
             Mark::ReadsOn { source, object } => c.reads_resting.set([source.as_str(), object.as_str()], 0),
             Mark::Merged { entity, source, .. } => {
                 c.records_merged.one([entity.as_str(), source.as_str()]);
@@ -252,7 +254,18 @@ impl Registry {
                 c.restore_steps.one([system.as_str(), if *whole { "reopened" } else { "reopened_late" }]);
             }
             Mark::LinkRot { system } => c.links_rotten.one([system.as_str()]),
-            Mark::Gauges { system, in_flight, held, behind, doubtful, jobs, breaker, throttled, paused } => {
+            Mark::Gauges {
+                system,
+                in_flight,
+                held,
+                behind,
+                doubtful,
+                jobs,
+                breaker,
+                throttled,
+                paused,
+                silent,
+            } => {
                 let gauges = Gauges {
                     in_flight: *in_flight,
                     held: *held,
@@ -262,6 +275,7 @@ impl Registry {
                     breaker: *breaker,
                     throttled: *throttled,
                     paused: *paused,
+                    silent: *silent,
                 };
                 self.gauges(system, gauges);
             }

@@ -147,6 +147,8 @@ pub struct Gauges {
     pub throttled: bool,
     /// Whether it is paused.
     pub paused: bool,
+    /// How much that is expected to be heard of it is not.
+    pub silent: usize,
 }
 
 /// Everything the live view shows, at one moment.
@@ -197,6 +199,7 @@ pub(crate) struct GaugeCells {
     breaker: AtomicU8,
     throttled: AtomicBool,
     paused: AtomicBool,
+    silent: AtomicUsize,
 }
 
 impl Cell {
@@ -221,6 +224,7 @@ impl GaugeCells {
         self.breaker.store(gauges.breaker, Ordering::Relaxed);
         self.throttled.store(gauges.throttled, Ordering::Relaxed);
         self.paused.store(gauges.paused, Ordering::Relaxed);
+        self.silent.store(gauges.silent, Ordering::Relaxed);
     }
 
     fn read(&self) -> Gauges {
@@ -233,6 +237,7 @@ impl GaugeCells {
             breaker: self.breaker.load(Ordering::Relaxed),
             throttled: self.throttled.load(Ordering::Relaxed),
             paused: self.paused.load(Ordering::Relaxed),
+            silent: self.silent.load(Ordering::Relaxed),
         }
     }
 }

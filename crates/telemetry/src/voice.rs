@@ -73,6 +73,16 @@ pub(crate) fn tell(tenant: &str, mark: &Mark) {
             let detail = shown(why);
             warn!(target: "concord", tenant, %source, %object, class = cause, detail, "it is not read for now");
         }
+        Mark::Silent { system, what, since, within } => {
+            let (since, within_s) = (since.to_string(), within.as_secs());
+            warn!(
+                target: "concord", tenant, %system, class = "silent", of = what, since, within_s,
+                "it is not heard, and should have been"
+            );
+        }
+        Mark::HeardAgain { system, what } => {
+            info!(target: "concord", tenant, %system, class = "silent", of = what, "it is heard again");
+        }
         Mark::ReadsOn { source, object } => {
             info!(target: "concord", tenant, %source, %object, class = "backlog", "it is read again");
         }

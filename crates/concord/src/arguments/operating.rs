@@ -52,7 +52,7 @@ pub(crate) enum System {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// List what changed about systems, newest first: pauses, holds, breakers
+    /// List what changed about systems, newest first: pauses, holds, breakers, silence, silence
     #[command(
         after_help = "With --follow each change is a CloudEvent (`concord.system.breaker_opened`), a line each with \
         --output jsonl: pipe it to what pages people. A hub that goes away is waited for, and nothing is missed \

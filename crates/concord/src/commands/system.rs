@@ -236,6 +236,14 @@ fn told(sheet: &Value, output: &Output) -> String {
     if let Some(resting) = names("resting") {
         line(format!("not read until those who wait for it keep up: {resting}"));
     }
+    let silent = sheet["heard"].as_array().into_iter().flatten().filter(|row| row["silent"] == true);
+    for row in silent {
+        let of = match row["of"].as_str() {
+            Some("messages") | None => "no message".to_owned(),
+            Some(object) => format!("no page of {object}"),
+        };
+        line(format!("{of} since {}, expected every {} s", shown(&row["at"]), shown(&row["within_s"])));
+    }
     for scope in sheet["scopes"]["surplus"].as_array().into_iter().flatten() {
         line(format!("the scope {} is listed, and nothing needs it", shown(scope)));
     }

@@ -14,7 +14,7 @@ use mapping::{MappingSource, suggest};
 use crate::check::concord::address;
 use crate::check::mapping::read_paths;
 use crate::check::{Checks, Written, database, limits};
-use crate::configuration::{ConnectionConfig, SystemConfig, WebhookConfig};
+use crate::configuration::{ConnectionConfig, HeardWithin, SystemConfig, WebhookConfig};
 use crate::document::Document;
 use crate::files::Files;
 use crate::problem::Problem;
@@ -94,6 +94,7 @@ impl Checks {
         }
         let webhook = self.webhook(document, &source, &connector);
         let poll = self.poll(document, &source, &connector, paths);
+        let heard_within = self.heard_within(document, &source, webhook.is_some(), &poll);
         let limits = limits::limits(&source, connector.limits(), connector.job_max(), lanes);
         for (path, what, hint) in limits::flaws(&source, connector.limits(), &limits) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -117,6 +118,7 @@ impl Checks {
             webhook,
             poll,
             history: source.history,
+            heard_within,
         })
     }
 
@@ -250,6 +252,48 @@ impl Checks {
             Some((object.clone(), source.poll.get(object).map_or(spec.every, |period| period.0)))
         })
         .collect()
+    }
+
+    /// How often something is expected to be heard. What can't be heard at all is no use to wait for.
+    fn heard_within(
+        &mut self,
+        document: &Document,
+        source: &SystemSource,
+        posts: bool,
+        poll: &BTreeMap<Object, Duration>,
+    ) -> HeardWithin {
+        let wanted = source.heard_within;
+        if wanted.messages.is_some() && !posts {
+            let what = "messages are expected, and the system has no `webhook`".to_owned();
+            let hint = "add `webhook:`, or remove this line; events by the API count as well where a webhook is configured";
+            self.problems
+                .push(document.key_problem(&["heard_within", "messages"], what).hint(hint).warning());
+        }
+        let longest = poll.values().max().copied().unwrap_or_default();
+        match wanted.listings {
+            Some(_) if poll.is_empty() => {
+                let what = "listings are expected, and nothing is listed".to_owned();
+                let hint = "remove this line, or add a mapping that reads what the connector lists";
+                self.problems
+                    .push(document.key_problem(&["heard_within", "listings"], what).hint(hint).warning());
+            }
+            Some(within) if within.0 <= longest => {
+                let what = format!(
+                    "a listing is expected every {within}, and one is made only every {}: it would always be missed",
+                    Period(longest)
+                );
+                self.problems.push(
+                    document
+                        .problem(&["heard_within", "listings"], what)
+                        .hint("write several of its periods"),
+                );
+            }
+            _ => {}
+        }
+        HeardWithin {
+            messages: wanted.messages.map(|period| period.0),
+            listings: wanted.listings.map(|period| period.0),
+        }
     }
 
     fn webhook_paths_once(&mut self, systems: &BTreeMap<System, DeclaredSystem>) {

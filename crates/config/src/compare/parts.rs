@@ -224,6 +224,9 @@ fn limits(out: &mut Vec<String>, was: &SystemConfig, is: &SystemConfig) {
     if was.bulk_window != is.bulk_window {
         out.push("hours of the bulk lane".to_owned());
     }
+    if was.heard_within != is.heard_within {
+        out.push("how often it is expected to be heard".to_owned());
+    }
 }
 
 /// Which arrows of a mapping are new, and which are gone.

@@ -7,8 +7,9 @@ use crate::settings::{
     Backlog, Client, IntakeSettings, LaneWeights, Listeners, Retention, Settings, StoreSettings,
 };
 use crate::source::{
-    BreakerSource, BucketSource, ConnectionSource, EntitySource, FieldSource, LimitsSource, RetrySource,
-    RouteSource, RoutesSource, SpanSource, SystemSource, TimeoutsSource, WebhookSource, WindowSource,
+    BreakerSource, BucketSource, ConnectionSource, EntitySource, FieldSource, HeardWithinSource,
+    LimitsSource, RetrySource, RouteSource, RoutesSource, SpanSource, SystemSource, TimeoutsSource,
+    WebhookSource, WindowSource,
 };
 use crate::tree::Node;
 use crate::typed;
@@ -67,6 +68,7 @@ fn the_schemas_know_the_keys_that_the_loader_knows() {
         ("system", "/properties/connection/properties", keys::<ConnectionSource>()),
         ("system", "/properties/connection/properties/timeouts/properties", keys::<TimeoutsSource>()),
         ("system", "/properties/webhook/properties", keys::<WebhookSource>()),
+        ("system", "/properties/heard_within/properties", keys::<HeardWithinSource>()),
         ("system", "/properties/limits/properties", keys::<LimitsSource>()),
         ("system", "/properties/bulk_window/properties", keys::<WindowSource>()),
         ("system", "/properties/bulk_window/properties/open/items/properties", keys::<SpanSource>()),

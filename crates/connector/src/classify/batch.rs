@@ -255,32 +255,50 @@ impl Connector {
                 }
                 _ => calls.iter().map(|_| Said::Nothing).collect(),
             },
+            Correlate::Place(error) => {
+                let sent = seats.places.iter().map(|place| Some(place.to_string())).collect();
+                by_echo(plan, sent, (None, results), (Some(error), errors), (lists.results, unprocessed))
+            }
             Correlate::Echo { sent, result, error } => {
                 let echo = |call: &Call| sent.render(&self.scope(call, None, None)).ok();
-                let sent: Vec<Option<String>> = calls.iter().map(echo).collect();
-                let known: BTreeSet<&str> = sent.iter().flatten().map(String::as_str).collect();
-                let mut echoes = Echoes { accounted: known.len() == calls.len(), ..Echoes::default() };
-                echoes.note(&known, results, result.as_ref(), Said::Result);
-                echoes.note(&known, errors, error.as_ref(), Said::Error);
-                let path = error.as_ref().or(result.as_ref());
-                echoes.note(&known, unprocessed, path, |_| Said::Unprocessed);
-                // Without a list of results, whoever is in no error was taken: where the list of errors is there, and
-                // each error is somebody's.
-                let missing = plan.results.is_none() && errors.is_some() && echoes.accounted;
-                let all = lists.results.filter(|_| missing);
-                let twice = |name: &str| sent.iter().flatten().filter(|other| *other == name).count() > 1;
-                let of = |name: &Option<String>| match name {
-                    None => Said::Nothing,
-                    Some(name) if twice(name) => Said::Contradiction,
-                    Some(name) => {
-                        let rest = all.map_or(Said::Nothing, Said::Result);
-                        echoes.named.get(name.as_str()).copied().unwrap_or(rest)
-                    }
-                };
-                sent.iter().map(of).collect()
+                let sent = calls.iter().map(echo).collect();
+                let (result, error) = ((result.as_ref(), results), (error.as_ref(), errors));
+                by_echo(plan, sent, result, error, (lists.results, unprocessed))
             }
         }
     }
+}
+
+/// Where a name stands in each of a list.
+type Named<'p, 'a> = (Option<&'p Path>, Option<&'a Vec<Value>>);
+
+/// What is said of each, by the names that were sent. `whole` is the answer about all, then what a job did not come to.
+fn by_echo<'a>(
+    plan: &BatchPlan,
+    sent: Vec<Option<String>>,
+    (result, results): Named<'_, 'a>,
+    (error, errors): Named<'_, 'a>,
+    (whole, unprocessed): (Option<&'a Value>, Option<&'a Vec<Value>>),
+) -> Vec<Said<'a>> {
+    let known: BTreeSet<&str> = sent.iter().flatten().map(String::as_str).collect();
+    let mut echoes = Echoes { accounted: known.len() == sent.len(), ..Echoes::default() };
+    echoes.note(&known, results, result, Said::Result);
+    echoes.note(&known, errors, error, Said::Error);
+    echoes.note(&known, unprocessed, error.or(result), |_| Said::Unprocessed);
+    // Without a list of results, whoever is in no error was taken: where the list of errors is there, and each error is
+    // somebody's.
+    let missing = plan.results.is_none() && errors.is_some() && echoes.accounted;
+    let all = whole.filter(|_| missing);
+    let twice = |name: &str| sent.iter().flatten().filter(|other| *other == name).count() > 1;
+    let of = |name: &Option<String>| match name {
+        None => Said::Nothing,
+        Some(name) if twice(name) => Said::Contradiction,
+        Some(name) => {
+            let rest = all.map_or(Said::Nothing, Said::Result);
+            echoes.named.get(name.as_str()).copied().unwrap_or(rest)
+        }
+    };
+    sent.iter().map(of).collect()
 }
 
 /// What is said, by what is echoed of a record.

@@ -167,6 +167,16 @@ impl Compiler<'_> {
                 }
                 Correlate::Position
             }
+            CorrelateSource::Place(path) => {
+                if source.errors.is_none() || source.results.is_some() {
+                    self.error(
+                        at,
+                        format!("`{name}`: places are those of errors, and need one list, `errors`"),
+                        "name it and leave `results` out, or correlate by `position` or by what is echoed",
+                    );
+                }
+                Correlate::Place(self.path(path))
+            }
             CorrelateSource::Echo(echo) => {
                 let named =
                     [(&source.results, &echo.result, "result"), (&source.errors, &echo.error, "error")];

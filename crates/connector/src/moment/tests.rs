@@ -10,7 +10,7 @@ const NOON: i64 = 1_795_348_800_000_000;
 
 #[test]
 fn every_form_reads_what_it_writes() {
-    for form in [Form::Rfc3339, Form::Ms, Form::S, Form::Number, Form::Tryton] {
+    for form in [Form::Rfc3339, Form::Ms, Form::S, Form::Number, Form::Tryton, Form::SlashDate] {
         assert_eq!(form.read(&form.write(NOON)), Some(NOON), "{form:?}");
         assert_eq!(form.read(&Value::Null), None, "{form:?}");
         assert_eq!(
@@ -40,6 +40,15 @@ fn vendors_write_moments_in_many_ways() {
         (Form::Any, json!("7"), Some(7)),
         (Form::Any, json!("2026-11-22T12:00:00Z"), Some(NOON)),
         (Form::Tryton, json!({"__class__": "date", "year": 2026}), None),
+        (Form::SlashDate, json!("/Date(1795348800000+0000)/"), Some(NOON)),
+        // The zone is how it is shown there.
+        (Form::SlashDate, json!("/Date(1795348800000+1300)/"), Some(NOON)),
+        (Form::SlashDate, json!("/Date(-1000)/"), Some(-1_000_000)),
+        (Form::SlashDate, json!("/Date(-1000-0500)/"), Some(-1_000_000)),
+        (Form::SlashDate, json!("/Date(--1)/"), None),
+        (Form::SlashDate, json!("/Date(1+2)/"), None),
+        (Form::SlashDate, json!("/Date()/"), None),
+        (Form::SlashDate, json!(1_795_348_800_000_i64), None),
     ] {
         assert_eq!(form.read(&value), expected, "{form:?} {value}");
     }

@@ -74,4 +74,6 @@ pub(crate) enum Correlate {
     Position,
     /// By what comes back of what was sent.
     Echo { sent: Template, result: Option<Path>, error: Option<Path> },
+    /// By the place in what was sent that each error names.
+    Place(Path),
 }

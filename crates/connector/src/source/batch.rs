@@ -163,6 +163,8 @@ pub(crate) enum CorrelateSource {
     Position,
     /// By what comes back of what was sent.
     Echo(Box<EchoSource>),
+    /// By its place in what was sent, from 0 on, which stands there in each error. Whoever is in no error was taken.
+    Place(Spanned<String>),
 }
 
 /// What comes back of what was sent.

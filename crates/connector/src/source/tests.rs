@@ -33,7 +33,8 @@ use crate::describe::FieldKind;
 use crate::handshake::{Echo, Handshake};
 use crate::moment::{Form, Unit};
 use crate::proof::{
-    Consent, Login, LoginEncoding, Signing, SigningAlgorithm, SigningEncoding, SigningKey, SigningTime,
+    Consent, Login, LoginEncoding, LoginMethod, Signing, SigningAlgorithm, SigningEncoding, SigningKey,
+    SigningTime,
 };
 use crate::spec::{Assertion, AuthKind, ClientPlacement, Deletes, SignatureMethod};
 use crate::typed::Typed;
@@ -159,6 +160,7 @@ fn the_schema_knows_the_words_that_the_reader_knows() {
         ("signing_key", words::<SigningKey>()),
         ("signing_time", words::<SigningTime>()),
         ("login_encoding", words::<LoginEncoding>()),
+        ("login_method", words::<LoginMethod>()),
         ("handshake", words::<Handshake>()),
         ("deletes", words::<Deletes>()),
         ("field_kind", words::<FieldKind>()),

@@ -51,6 +51,8 @@ pub(crate) enum Encoder {
     /// A moment, or an order token in microseconds, as `2026-11-22 10:00:00.000500`, UTC; whole seconds have no
     /// fraction: how Python writes one, and Frappe compares it.
     DateTimeUs,
+    /// A moment, or an order token in microseconds, as RFC 3339 in UTC: for vendors that compare the time of the last change.
+    Rfc3339Us,
     /// A moment, or an order token in microseconds, as seconds since 1970 in the text that a database makes of them.
     Epoch(Digits),
     /// Each `_` as a space, for names that an object's name here cannot have: Frappe's `Sales Order`.
@@ -161,6 +163,7 @@ impl Encoder {
             ("tryton", "") => Self::Moment(Form::Tryton),
             ("date_time", "") => Self::DateTime,
             ("date_time_us", "") => Self::DateTimeUs,
+            ("rfc3339_us", "") => Self::Rfc3339Us,
             ("epoch", "numeric") => Self::Epoch(Digits::Numeric),
             ("epoch", "float") => Self::Epoch(Digits::Float),
             ("spaced", "") => Self::Spaced,
@@ -179,7 +182,7 @@ impl Encoder {
     }
 
     /// The names there are, for hints.
-    pub(crate) const NAMES: [&'static str; 30] = [
+    pub(crate) const NAMES: [&'static str; 31] = [
         "text",
         "lower",
         "md5_hex",
@@ -198,6 +201,7 @@ impl Encoder {
         "tryton",
         "date_time",
         "date_time_us",
+        "rfc3339_us",
         "epoch:DIGITS",
         "spaced",
         "from_one",
@@ -246,6 +250,7 @@ impl Encoder {
             Self::Moment(form) => return owned(form.write(micros(&value)?)),
             Self::DateTime => return owned(Value::String(date_time(micros(&value)?))),
             Self::DateTimeUs => return owned(Value::String(date_time_us(token(&value)?))),
+            Self::Rfc3339Us => return owned(Form::Rfc3339.write(token(&value)?)),
             Self::Epoch(digits) => return owned(Value::String(epoch(token(&value)?, *digits))),
             Self::JsonNumber => return json_number(value),
             Self::Odata => return owned(Value::String(odata(&value)?)),

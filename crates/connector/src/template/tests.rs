@@ -79,6 +79,8 @@ fn places_escape_what_stands_in_them() {
         ("{whole.when|date_time}", Place::Sql, "2026-11-22 10:00:00"),
         ("{whole.when|date_time_us}", Place::Json, "2026-11-22 10:00:00.500000"),
         ("{expected|date_time_us}", Place::Json, "2026-11-22 10:00:00"),
+        ("{expected|rfc3339_us}", Place::Json, "2026-11-22T10:00:00Z"),
+        ("{whole.when|rfc3339_us}", Place::Json, "2026-11-22T10:00:00.5Z"),
         ("{whole.when|epoch:numeric}", Place::Json, "1795341600.500000"),
         ("{whole.when|epoch:float}", Place::Json, "1795341600.5"),
         ("{expected|epoch:float}", Place::Json, "1795341600.0"),

@@ -39,12 +39,25 @@ pub(crate) struct Sheet {
     resting: Vec<String>,
     /// Kinds of object without whose first listing nothing is delivered there (`history: plan`).
     unlisted: Vec<String>,
+    /// What is expected to be heard of it.
+    heard: Vec<HeardRow>,
     /// Why the last try to connect or to read failed; null once one got through.
     trouble: Option<String>,
     /// What the vendor must permit for what the configuration does there; null where the connector does not say.
     scopes: Option<ScopesRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<ForecastRow>,
+}
+
+#[derive(Serialize)]
+struct HeardRow {
+    /// `messages`, or the kind of object whose listing gets through.
+    of: String,
+    /// When it was last heard, or when the hub began to listen.
+    at: String,
+    /// So many seconds after that it is missed.
+    within_s: u64,
+    silent: bool,
 }
 
 #[derive(Serialize)]
@@ -175,9 +188,21 @@ impl Sheet {
             jobs: described.jobs.iter().map(JobRow::of).collect(),
             resting: described.resting.iter().map(ToString::to_string).collect(),
             unlisted: described.unlisted.iter().map(ToString::to_string).collect(),
+            heard: described.hearings.iter().map(HeardRow::of).collect(),
             trouble: described.trouble.clone(),
             scopes: permits.map(ScopesRow::of),
             forecast,
+        }
+    }
+}
+
+impl HeardRow {
+    fn of(hearing: &hub::Hearing) -> Self {
+        Self {
+            of: hearing.of.as_ref().map_or_else(|| "messages".to_owned(), ToString::to_string),
+            at: time(hearing.at),
+            within_s: hearing.within.as_secs(),
+            silent: hearing.silent,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use connector::{AuthKind, ClientPlacement, Consent, Response};
 use guard::{Secret, redact};
-use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method};
 use serde::Deserialize;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -194,7 +194,8 @@ impl JwtBearer {
 fn token_request(form: Vec<(&'static str, String)>, mut headers: HeaderMap) -> TokenRequest {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    TokenRequest { headers, body: Serializer::new(String::new()).extend_pairs(form).finish().into_bytes() }
+    let body = Serializer::new(String::new()).extend_pairs(form).finish().into_bytes();
+    TokenRequest { method: Method::POST, cookies: false, headers, body }
 }
 
 impl Client {
@@ -280,7 +281,7 @@ pub(super) fn read(answer: &Response, life: Duration, used: Option<&Secret>) -> 
     let life = granted.expires_in.as_ref().and_then(seconds).unwrap_or(life);
     let rotated = granted.refresh_token.map(Secret::from).filter(|new| used.is_some_and(|used| used != new));
     let scopes = granted.scope.as_ref().and_then(scopes);
-    TokenAnswer::Granted(Grant { authorization, life, rotated, scopes })
+    TokenAnswer::Granted(Grant { rotated, scopes, ..Grant::of(authorization, life) })
 }
 
 /// Most scopes of a token that are kept.

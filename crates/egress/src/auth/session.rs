@@ -1,13 +1,14 @@
-//! Log-in for a session, which then stands in a header of each request. Tryton's is one of them.
+//! Log-in for a session, which then stands in headers of each request. Tryton's is one of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connector::{AuthKind, Login, LoginEncoding, Phrase, Response, value_at};
+use connector::{AuthKind, Login, LoginEncoding, LoginMethod, Phrase, Response, value_at};
 use guard::Secret;
 use http::HeaderMap;
+use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
@@ -74,7 +75,12 @@ impl Session {
             }
             (None, None) => Vec::new(),
         };
-        Ok(TokenRequest { headers, body })
+        let method = match self.login.method {
+            LoginMethod::Post => Method::POST,
+            LoginMethod::Get => Method::GET,
+        };
+        let cookies = self.login.also.values().any(|text| text.contains("{cookies}"));
+        Ok(TokenRequest { method, cookies, headers, body })
     }
 
     /// Each text filled by itself, and written by the JSON writer: no secret can change what is around it.
@@ -97,9 +103,14 @@ impl Session {
         Phrase::parse(text).map_err(str::to_owned)?.fill(|name| {
             let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
             match (kind, answer) {
-                ("secret", _) => {
-                    let secret = self.secrets.get(rest).and_then(Secret::expose_text);
-                    secret.map(str::to_owned).ok_or_else(|| format!("secret `{rest}` is missing or not text"))
+                ("secret", _) => self.secret(rest).map(str::to_owned),
+                ("basic", _) => {
+                    let (user, password) = rest.split_once('.').unwrap_or((rest, ""));
+                    Ok(STANDARD.encode(format!("{}:{}", self.secret(user)?, self.secret(password)?)))
+                }
+                ("cookies", Some((_, response))) => {
+                    let pairs: Vec<&str> = cookies(response).collect();
+                    if pairs.is_empty() { Err(nothing()) } else { Ok(pairs.join("; ")) }
                 }
                 ("answer", Some((body, _))) => match value_at(rest, body) {
                     Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
@@ -115,6 +126,27 @@ impl Session {
         })
     }
 
+    /// Whether anything of the answer's body is needed.
+    fn reads_body(&self) -> bool {
+        let mut texts = self.login.also.values().chain([&self.login.credential]);
+        texts.any(|text| text.contains("{answer."))
+    }
+
+    fn secret(&self, name: &str) -> Result<&str, String> {
+        let secret = self.secrets.get(name).and_then(Secret::expose_text);
+        secret.ok_or_else(|| format!("secret `{name}` is missing or not text"))
+    }
+
+    /// What else stands in each request.
+    fn also(&self, body: &Value, answer: &Response) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+        let one = |(name, text): (&String, &String)| {
+            let header = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes())
+                .map_err(|_| format!("{name:?} is not a header's name"))?;
+            Ok((header, header_value(&self.filled(text, Some((body, answer)))?, name)?))
+        };
+        self.login.also.iter().map(one).collect()
+    }
+
     /// Errors may come inside a success. Each further try with wrong credentials may lengthen the server's lock, so that only
     /// 429 and server errors are worth another one.
     pub(super) fn read_answer(&self, answer: &Response) -> TokenAnswer {
@@ -124,7 +156,7 @@ impl Session {
         let body: Value = match serde_json::from_slice(&answer.body) {
             Ok(body) => body,
             // Its session may stand in a header.
-            Err(_) if !self.login.credential.contains("{answer.") => Value::Null,
+            Err(_) if !self.reads_body() => Value::Null,
             Err(_) => {
                 let why = "its log-in answers something that is not JSON; check the path";
                 return TokenAnswer::Refused(why.to_owned());
@@ -151,12 +183,27 @@ impl Session {
             self.login.expires_in.as_ref().and_then(|path| super::oauth::seconds(value_at(path, &body)?));
         let life = lives.unwrap_or(Duration::from_secs(self.login.life_s));
         match header_value(&format!("{}{credential}", self.login.prefix), "session") {
-            Ok(authorization) => {
-                TokenAnswer::Granted(Grant { authorization, life, rotated: None, scopes: None })
-            }
+            Ok(authorization) => match self.also(&body, answer) {
+                Ok(also) => {
+                    let hidden = cookies(answer).filter_map(|pair| Some(pair.split_once('=')?.1));
+                    let hidden = hidden.map(Secret::from).collect();
+                    TokenAnswer::Granted(Grant { also, hidden, ..Grant::of(authorization, life) })
+                }
+                Err(why) => TokenAnswer::Refused(why),
+            },
             Err(why) => TokenAnswer::Refused(why),
         }
     }
+}
+
+/// The cookies that an answer sets, as they are given back: name and value alone (RFC 6265 section 4.2). One that is set empty is
+/// taken away.
+fn cookies(answer: &Response) -> impl Iterator<Item = &str> {
+    let set = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let pairs = set.map(|(_, text)| text.split_once(';').map_or(text.as_str(), |(pair, _)| pair).trim());
+    pairs.filter(|pair| {
+        pair.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
+    })
 }
 
 /// The log-in of a JSON-RPC server (Tryton), in the general form.
@@ -172,6 +219,8 @@ fn jsonrpc(path: &str, method: &str, user: &str, password: &str, language: &str,
             "params": [secret(user), { "password": secret(password) }, plain(language)],
         })),
         form: None,
+        method: LoginMethod::Post,
+        also: BTreeMap::new(),
         header: "authorization".to_owned(),
         prefix: "Session ".to_owned(),
         credential: format!("{}:{{answer.result.0}}:{{answer.result.1}}", secret(user)),

@@ -14,6 +14,9 @@ const QUEUE_MAX: usize = 8192;
 /// How soon an offer refused for pressure should come again.
 pub(super) const BUSY_RETRY: Duration = Duration::from_secs(2);
 
+/// While a source posts, its spoke is told of it this often at least.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
+
 /// An offer of which something is still undecided.
 #[derive(Debug)]
 pub(super) struct OpenOffer {
@@ -117,6 +120,7 @@ impl Intake {
             turn.note(Mark::Accepted { source: open.source.clone(), count: open.taken.len() });
             match open.origin {
                 Origin::Pushed => {
+                    self.say_heard(&open.source, turn);
                     let taken = open.taken.into_iter().flatten().collect();
                     turn.effect(Effect::Ack(open.ticket, Ack::Taken(taken)));
                 }
@@ -126,6 +130,20 @@ impl Intake {
                 }
             }
         }
+    }
+}
+
+impl Intake {
+    /// Tells a spoke that its system is heard, where somebody waits for that; not for each message.
+    fn say_heard(&mut self, source: &System, turn: &mut Turn<'_>) {
+        let settings = self.config.systems.get(source);
+        let Some(within) = settings.and_then(|settings| settings.heard_within.messages) else { return };
+        let again = (within / 10).min(HEARD_EVERY);
+        if self.heard.get(source).is_some_and(|told| turn.now.mono.since(*told) < again) {
+            return;
+        }
+        self.heard.insert(source.clone(), turn.now.mono);
+        turn.effect(Effect::Tell(MachineId::Spoke(source.clone()), Notice::Heard));
     }
 }
 

@@ -93,6 +93,7 @@ impl Spoke {
                 .as_ref()
                 .is_some_and(|s| s.closed_until.is_some_and(|until| until > now.mono)),
             paused: self.state.paused.is_some(),
+            silent: self.silence.count(),
         }
     }
 }

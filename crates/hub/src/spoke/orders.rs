@@ -215,6 +215,7 @@ impl Spoke {
             unlisted,
             listings,
             trouble,
+            hearings: self.hearings(),
         };
         turn.effect(Effect::Ack(outside, Ack::Described(Box::new(description))));
     }

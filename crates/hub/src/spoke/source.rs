@@ -253,6 +253,9 @@ impl Spoke {
         let entropy = turn.entropy();
         match self.offers.remove(&ticket) {
             Some(Offered::Page(object, cursor, more, count)) => {
+                if ok {
+                    self.heard(Some(&object), turn);
+                }
                 if ok && !more {
                     self.first_listing_over(&object, turn);
                 }

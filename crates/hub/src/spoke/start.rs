@@ -76,6 +76,7 @@ impl Spoke {
             // What may have been sent is finished by whoever delivers.
             return self.recovered(Vec::new(), turn);
         }
+        self.listen(turn.now);
         let (tenant, system) = (self.config.tenant.clone(), self.system.clone());
         self.find(Query::Intents { tenant, system }, Await::Intents, turn);
     }

@@ -5,6 +5,7 @@ mod associate;
 mod connect;
 mod fill;
 mod rest;
+mod silence;
 mod start;
 mod wait;
 

@@ -32,6 +32,8 @@ fn marks() -> Vec<Mark> {
         Mark::Refused { source: crm(), cause: "backlog" },
         Mark::Rests { source: crm(), object: contacts(), cause: "backlog_age", why: text("slow") },
         Mark::ReadsOn { source: crm(), object: contacts() },
+        Mark::Silent { system: crm(), what: text("messages"), since: canonical::Wall(0), within: lag },
+        Mark::HeardAgain { system: crm(), what: text("messages") },
         Mark::Merged { entity: contact(), source: crm(), trace: text("0af7") },
         Mark::Decided { kind: "rejected", entity: contact(), source: crm() },
         Mark::Happened { kind: text("OpportunityWon") },
@@ -98,6 +100,7 @@ fn marks() -> Vec<Mark> {
             breaker: 2,
             throttled: true,
             paused: true,
+            silent: 1,
         },
     ]
 }
