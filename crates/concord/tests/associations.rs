@@ -258,7 +258,7 @@ async fn i3_an_association_is_made_moved_and_taken_back_once_whatever_is_lost() 
     agree(&crm, &wanted(|_| Some("c1")), &folder).await;
     assert_eq!(at_rest(&folder).await, 0, "{}", folder.last_words());
 
-    // Moved: the new one is made, then the old one ends; killed in between.
+    // Moved: the old one ends, then the new one is made; killed in between.
     {
         let mut world = crm.lock();
         world.clear_faults();
@@ -286,6 +286,8 @@ async fn i3_an_association_is_made_moved_and_taken_back_once_whatever_is_lost() 
     agree(&crm, &wanted(last), &folder).await;
     assert_eq!(at_rest(&folder).await, 0, "{}", folder.last_words());
 
+    let faults = crm.lock().books().faults;
+    assert_eq!((faults.get("lost_answer"), faults.get("hang")), (Some(&8), Some(&3)), "{faults:?}");
     let books = crm.lock().books();
     assert_eq!(books.objects["contacts"].len(), CONTACTS, "each was made once (I3)");
     let (made, ended) = (&books.effects["associations_made"], &books.effects["associations_ended"]);

@@ -32,7 +32,8 @@ pub enum Moving {
     /// The new one is made, then the old one taken back: at no time is there none.
     #[default]
     AssociateFirst,
-    /// The old one is taken back, then the new one made: where the vendor refuses a second one.
+    /// The old one is taken back, then the new one made: where the vendor refuses a second one, or where the id of an object
+    /// that was merged into another stays a name of that one, so that taking the old one back may end the new one, too.
     DissociateFirst,
     /// The new one takes the place of the old one: the vendor keeps one.
     Replaced,
@@ -67,7 +68,8 @@ impl Shadow {
             return former.into_iter().map(|other| (Step::Dissociate, other)).collect();
         };
         former.remove(&wanted);
-        let made = (!certain).then_some((Step::Associate, wanted));
+        let said_last = moving == Moving::DissociateFirst && !former.is_empty();
+        let made = (!certain || said_last).then_some((Step::Associate, wanted));
         let ended = former.into_iter().map(|other| (Step::Dissociate, other));
         match moving {
             Moving::AssociateFirst => made.into_iter().chain(ended).collect(),
@@ -101,6 +103,9 @@ impl Shadow {
                 if known.is_none_or(|known| known == *other) {
                     self.unknown.remove(path);
                     self.fields.insert(path.clone(), Value::Null);
+                } else if done.moving == Moving::DissociateFirst {
+                    // It may have been another name of the one that is to stay.
+                    self.unknown.insert(path.clone());
                 }
             }
         }

@@ -81,6 +81,20 @@ fn what_an_old_read_shows_hides_nobody() {
     assert_eq!(say(&mut shadow, json!("b"), moving), "+b -a");
 }
 
+/// The id of a company that was merged into another may stay a name of that one: what is to stay is said after whatever goes.
+#[test]
+fn who_is_to_stay_is_said_last() {
+    let moving = Moving::DissociateFirst;
+    let mut shadow = shadow();
+    say(&mut shadow, json!("a"), moving);
+    shadow.doubt_step(&call(Step::Associate, "b", moving));
+    assert_eq!(say(&mut shadow, json!("a"), moving), "-b +a");
+    shadow.doubt_step(&call(Step::Dissociate, "b", moving));
+    assert_eq!(left(&shadow, json!("a"), moving), "-b +a", "a is certain, and said again");
+    shadow.confirm_step(&call(Step::Dissociate, "b", moving));
+    assert_eq!(left(&shadow, json!("a"), moving), "+a");
+}
+
 #[test]
 fn what_somebody_else_associated_is_moved_too() {
     let mut shadow = shadow();
