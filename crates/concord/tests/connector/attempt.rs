@@ -195,7 +195,7 @@ fn an_association_is_tried_and_becomes_a_case() {
 
     let refused = call(&["--operation", "join", "--association", "firms", "--other", "88234"]);
     assert!(talk(&refused).contains("`join` of `people` has no association `firms`"), "{}", talk(&refused));
-    let shown = concord(folder.path(), &["connector", "show", "connectors/desk.yaml"], "");
+    let shown = concord(folder.path(), &["connector", "show", "desk"], "");
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("association   people: firm, with firms (made)"), "{shown}");
 }
