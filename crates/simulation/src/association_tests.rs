@@ -112,8 +112,10 @@ objects:
 }
 
 fn saying(object: &str, id: &str, value: i64, team: Option<&str>) -> Observation {
-    let mut fields: Fields =
-        [("id", json!(id)), ("value", json!(value))].map(|(name, value)| (name.to_owned(), value)).into();
+    let mut fields: Fields = [("id", json!(id)), ("value", json!(value))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect();
     if let Some(team) = team {
         let team = if team.is_empty() { Value::Null } else { json!(team) };
         fields.insert("team".to_owned(), team);
