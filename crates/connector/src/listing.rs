@@ -174,7 +174,7 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         on(&position.from(position.bound.saturating_add(leap)), Some(position.bound))
     };
     let end = |position: &Position, hidden| Next {
-        cursor: ended(poll, cursor, position, seen),
+        cursor: Cursor { page: lasting(poll, position, held), ..ended(poll, cursor, position, seen) },
         more: false,
         hidden,
     };
@@ -229,6 +229,13 @@ pub(crate) fn next(poll: &PollPlan, cursor: &Cursor, now: Wall, held: &Held<'_>)
         return on(&position.from(position.bound.saturating_add(poll.step)), hidden);
     }
     on(&position, None)
+}
+
+/// Where the next listing goes on, where the vendor's cursor lasts.
+fn lasting(poll: &PollPlan, position: &Position, held: &Held<'_>) -> Option<String> {
+    let PagePlan::Cursor(plan) = &poll.page else { return None };
+    let token = plan.token.text_at(held.body).filter(|_| plan.lasts)?;
+    Some(Position { token, ..position.clone() }.write())
 }
 
 /// The token of the next page; `None` at the end of the listing.

@@ -47,6 +47,7 @@ builtin![
     "marketo",
     "netsuite",
     "odoo",
+    "outbox",
     "postgresql",
     "quickbooks",
     "salesforce",

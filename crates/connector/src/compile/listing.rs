@@ -116,7 +116,7 @@ impl Compiler<'_> {
     }
 
     /// The request that gives a cursor's first token.
-    pub(super) fn start(&mut self, object: &str, source: &RequestSource) -> RequestPlan {
+    pub(super) fn start(&mut self, object: &str, source: &RequestSource, lasts: bool) -> RequestPlan {
         let before = self.faults;
         let request = self.request("list", source, Allowed::List);
         let at = super::repeat::place(source);
@@ -125,7 +125,10 @@ impl Compiler<'_> {
                 "objects.{object}.poll: its cursor begins without a `{{page}}`, and `start` needs one"
             );
             self.error(at, what, "leave it out of `start`");
-        } else if self.faults == before && !request.mentions(Parts::All, &|one| *one == Source::Since) {
+        } else if self.faults == before
+            && !lasts
+            && !request.mentions(Parts::All, &|one| *one == Source::Since)
+        {
             let what = format!("objects.{object}.poll: its cursor begins at no mark");
             self.error(at, what, "put `{since}` into `start`, or each poll reads everything");
         }

@@ -42,7 +42,8 @@ impl Compiler<'_> {
                     self.error(cursor.token.referenced, what, "add `more: PATH` or `done: PATH`");
                 }
                 PagePlan::Cursor(Box::new(CursorPlan {
-                    start: self.start(object, &cursor.start),
+                    start: self.start(object, &cursor.start, cursor.lasts),
+                    lasts: cursor.lasts,
                     token: self.path(&cursor.token),
                     more: more.unwrap_or(More::While(crate::path::Path::default())),
                 }))

@@ -77,4 +77,6 @@ pub(crate) struct CursorPlan {
     pub(crate) start: RequestPlan,
     pub(crate) token: Path,
     pub(crate) more: More,
+    /// Whether the last page's token begins the next listing.
+    pub(crate) lasts: bool,
 }

@@ -89,4 +89,7 @@ pub(crate) struct CursorSource {
     pub(crate) more: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) done: Option<Spanned<String>>,
+    /// The last page's token begins the next listing: the first request is made once.
+    #[serde(default)]
+    pub(crate) lasts: bool,
 }

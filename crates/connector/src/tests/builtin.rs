@@ -51,6 +51,7 @@ fixtures! {
     marketo_fixtures_hold = "marketo";
     netsuite_fixtures_hold = "netsuite";
     odoo_fixtures_hold = "odoo";
+    outbox_fixtures_hold = "outbox";
     postgresql_fixtures_hold = "postgresql";
     quickbooks_fixtures_hold = "quickbooks";
     salesforce_fixtures_hold = "salesforce";

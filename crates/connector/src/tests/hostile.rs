@@ -30,6 +30,7 @@ fn bind() -> Vec<Connector> {
                 "postgresql" => {
                     BTreeMap::from([("tables".to_owned(), json!({"things": {"deleted": "gone"}}))])
                 }
+                "outbox" => BTreeMap::from([("aggregates".to_owned(), json!({"things": {}}))]),
                 "tryton" => BTreeMap::from([("database".to_owned(), json!("bed"))]),
                 _ => BTreeMap::new(),
             };
