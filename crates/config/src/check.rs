@@ -1,5 +1,6 @@
 //! From files to a configuration: every file by itself, then all of them together.
 
+mod associations;
 mod concord;
 mod condition;
 mod cross;

@@ -113,9 +113,15 @@ impl Held<'_> {
         named
     }
 
+    fn is_association(&self, object: &Object, path: &str) -> bool {
+        let system = self.configuration.systems.get(&self.source.system);
+        system.is_some_and(|system| system.connector.association(object, path).is_some())
+    }
+
     fn paths(&self, object: &Object, described: &Described, problems: &mut Vec<Problem>) {
         for (place, path) in self.named() {
-            if described.find(path) != Known::No {
+            // What is an association is none of its fields.
+            if described.find(path) != Known::No || self.is_association(object, path) {
                 continue;
             }
             let place: Vec<&str> = place.iter().map(String::as_str).collect();

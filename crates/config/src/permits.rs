@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Object, System};
 use connector::{Connector, Needed, Use};
-use ledger::{Route, RouteKind};
+use ledger::{Route, RouteKind, Step};
 use mapping::Mapping;
 
 use crate::configuration::{Configuration, SystemConfig};
@@ -86,7 +86,8 @@ pub(crate) fn uses<'c, By: Clone>(
     let here = |(mapping, _): &(&Mapping, By)| {
         *mapping.system() == config.system && mapping.in_fields().next().is_some()
     };
-    for (mapping, by) in mappings.filter(here) {
+    let mappings: Vec<(&Mapping, By)> = mappings.collect();
+    for (mapping, by) in mappings.iter().filter(|one| here(one)).cloned() {
         let object = mapping.object();
         if config.poll.contains_key(object) {
             put(Use::List(object), &by);
@@ -104,6 +105,14 @@ pub(crate) fn uses<'c, By: Clone>(
                 [connector.choose(&route.object, false, None), connector.choose(&route.object, true, None)];
             let ends = ends.into_iter().flatten().map(|end| connector.choose(&route.object, true, Some(end)));
             operations.extend(chosen.into_iter().chain(ends).flatten().map(|spec| &*spec.name));
+            let mapping =
+                mappings.iter().map(|(mapping, _)| *mapping).find(|one| *one.id() == *route.mapping);
+            for path in mapping.into_iter().flat_map(Mapping::out_paths) {
+                let steps = [Step::Associate, Step::Dissociate];
+                let made =
+                    steps.into_iter().filter_map(|step| connector.associating(&route.object, path, step));
+                operations.extend(made.map(|spec| &*spec.name));
+            }
             // What was restored, or is owned elsewhere, is read before it is written.
             put(Use::Fetch(&route.object), &by);
         }

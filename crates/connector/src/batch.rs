@@ -171,6 +171,7 @@ impl Connector {
             known: Arc::default(),
             expected: None,
             version: None,
+            association: None,
             intent: batch.to_owned(),
         });
         let mut request = plan.request.render(&self.scope(&around, None, None))?;

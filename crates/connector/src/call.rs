@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use canonical::{Fields, Object, Wall};
+use ledger::Association;
 use serde::{Deserialize, Serialize};
 
 /// A write, as the hub decided it.
@@ -28,6 +29,9 @@ pub struct Write {
     /// The opaque version that was last shown there, for operations that are sent with it (`If-Match`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The association that it makes or takes back; `None`: it writes fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub association: Option<Box<Association>>,
     /// The intent's id: idempotency key and correlation id.
     pub intent: String,
 }

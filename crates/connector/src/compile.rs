@@ -1,5 +1,6 @@
 //! From a manifest as written to a plan: every name, path and template is resolved here, and every mistake named.
 
+mod association;
 mod batch;
 mod credential;
 mod describe;

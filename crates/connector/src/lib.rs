@@ -8,6 +8,7 @@
 //! [`Connector::classify`] the answer. The way of a read: [`Connector::read_webhook`],
 //! [`Connector::read_cloud_event`], [`Connector::read_page`], [`Connector::read_object`], [`Connector::read_many`].
 
+mod association;
 mod batch;
 mod body;
 mod call;
@@ -46,6 +47,7 @@ mod tests;
 mod typed;
 mod xml;
 
+pub use association::AssociationSpec;
 pub use batch::{Part, Together, Verdicts};
 pub use call::{Call, Cursor, JobStep, Write};
 pub use classify::{Level, Reason, Stands};

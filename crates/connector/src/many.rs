@@ -58,7 +58,10 @@ impl Connector {
     }
 
     pub(crate) fn many_plan(&self, object: &Object) -> Option<&ManyPlan> {
-        self.object(object)?.fetch.as_ref()?.many.as_ref()
+        let plan = self.object(object)?;
+        // A read of several tells of no associations: whose are mapped, each is read alone.
+        let tells_all = plan.associations.iter().all(|one| one.seen.is_none());
+        plan.fetch.as_ref()?.many.as_ref().filter(|_| tells_all)
     }
 
     /// The call that reads as many of these as go in one, with its request: the first of them, two or more. `None`: not

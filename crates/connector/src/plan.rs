@@ -16,6 +16,7 @@ use canonical::{Object, OrderToken, Rewrites, Wall};
 use serde_json::Value;
 use serde_saphyr::Location;
 
+use crate::association::AssociationPlan;
 use crate::batch::Together;
 use crate::body::Node;
 use crate::call::Cursor;
@@ -87,6 +88,9 @@ pub(crate) struct ObjectPlan {
     /// Lists all that is there; its mark stands nowhere.
     pub(crate) snapshot: Option<PollPlan>,
     pub(crate) describe: Option<DescribePlan>,
+    pub(crate) associations: Vec<AssociationPlan>,
+    /// The kinds of the others that a read asks for.
+    pub(crate) asked: Vec<String>,
     pub(crate) writes: Vec<WritePlan>,
     pub(crate) errors: Vec<Rule>,
 }
@@ -210,6 +214,8 @@ impl PollPlan {
 pub(crate) struct WritePlan {
     pub(crate) spec: WriteSpec,
     pub(crate) serves: Vec<Serves>,
+    /// The associations that it makes or takes back.
+    pub(crate) associations: Vec<Arc<str>>,
     pub(crate) request: RequestPlan,
     pub(crate) answer: AnswerPlan,
     /// What an answer carries that was stored under the key.
@@ -372,6 +378,8 @@ impl ObjectPlan {
             poll: None,
             snapshot: None,
             describe: None,
+            associations: Vec::new(),
+            asked: Vec::new(),
             writes: Vec::new(),
             errors: Vec::new(),
         }

@@ -266,7 +266,13 @@ impl Connector {
                 )),
             };
         };
+        let associated = plan.associated(&found);
         let mut observation = plan.read(object, found)?;
+        if let Seen::State { fields } = &mut observation.seen {
+            for (path, value) in associated {
+                crate::association::put(fields, path, value);
+            }
+        }
         if let Some(version @ VersionPlan::Header(_)) = &plan.shape.version {
             observation.version = version.read(response, &Value::Null);
         }

@@ -87,6 +87,7 @@ impl Connector {
             page: token,
             now,
             paths: plan.map(|plan| plan.paths.as_slice()).unwrap_or_default(),
+            associations: plan.map(|plan| plan.asked.as_slice()).unwrap_or_default(),
             types: match plan {
                 Some(plan) => &plan.types,
                 None => Self::no_types(),

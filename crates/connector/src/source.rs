@@ -3,6 +3,7 @@
 //! The tables here are the format's reference. Unknown keys are errors everywhere.
 
 mod answer;
+mod association;
 mod batch;
 mod body;
 mod describe;
@@ -36,6 +37,7 @@ pub(crate) use answer::{
     AnswerSource, BodyTest, CallKind, CreatedFrom, IdFrom, ProbeAnswer, RefusalSource, RuleSource, Transport,
     VersionFrom, WaitForm, WaitSource, When,
 };
+pub(crate) use association::AssociationSource;
 pub(crate) use batch::{BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, JobSource, LineEnd};
 pub(crate) use body::{AnswersSource, GraphQlSource};
 pub(crate) use describe::DescribeSource;
@@ -344,6 +346,9 @@ pub(crate) struct ObjectSource {
     /// Asking which fields it has.
     #[serde(default)]
     pub(crate) describe: Option<DescribeSource>,
+    /// Relations to other objects that are no fields, by the path that mappings know them by.
+    #[serde(default)]
+    pub(crate) associations: BTreeMap<String, AssociationSource>,
     /// Writing.
     #[serde(default)]
     pub(crate) writes: BTreeMap<String, WriteSource>,
@@ -399,6 +404,9 @@ pub(crate) struct WriteSource {
     /// What it is chosen for.
     #[serde(rename = "for")]
     pub(crate) serves: Vec<Serves>,
+    /// The associations that it makes or takes back; absent: all of its object.
+    #[serde(default)]
+    pub(crate) associations: Option<Vec<Spanned<String>>>,
     /// Only for objects that have these constants, not empty.
     #[serde(default)]
     pub(crate) with: Vec<Spanned<String>>,
@@ -452,6 +460,10 @@ pub(crate) enum Serves {
     Delete,
     /// Likewise, with `on_exit: unsubscribe`.
     Unsubscribe,
+    /// It is to be associated with another object.
+    Associate,
+    /// It is associated no more.
+    Dissociate,
     /// Only when a `notify` route names it.
     Notify,
 }
@@ -465,6 +477,8 @@ impl Serves {
             Self::Archive => "archive",
             Self::Delete => "delete",
             Self::Unsubscribe => "unsubscribe",
+            Self::Associate => "associate",
+            Self::Dissociate => "dissociate",
             Self::Notify => "notify",
         }
     }

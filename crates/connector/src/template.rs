@@ -61,6 +61,12 @@ pub(crate) enum Source {
     Now,
     /// The mapped paths.
     Paths,
+    /// The kinds of the others whose associations are mapped.
+    Associations,
+    /// The id of the other object of an association.
+    Other,
+    /// Its kind.
+    To,
     /// The vendor's id of a job.
     Job,
 }
@@ -96,11 +102,18 @@ pub(crate) struct Scope<'a> {
     pub(crate) page: Option<&'a str>,
     pub(crate) now: Wall,
     pub(crate) paths: &'a [String],
+    /// The kinds of the others whose associations are read.
+    pub(crate) associations: &'a [String],
     pub(crate) types: &'a BTreeMap<String, Typed>,
     pub(crate) job: Option<&'a str>,
 }
 
 impl Scope<'_> {
+    /// The association that the call is about.
+    fn association(&self) -> Option<&ledger::Association> {
+        self.write?.association.as_deref()
+    }
+
     /// What constants are written in: it offers nothing.
     pub(crate) fn of_nothing() -> Self {
         static NONE: BTreeMap<String, Typed> = BTreeMap::new();
@@ -113,6 +126,7 @@ impl Scope<'_> {
             page: None,
             now: Wall(0),
             paths: &[],
+            associations: &[],
             types: &NONE,
             job: None,
         }
@@ -270,7 +284,8 @@ impl Slot {
                 let [.., each, Encoder::Comma] = alternative.encoders.as_slice() else { return false };
                 return each.is_safe_in(language);
             }
-            let constant = matches!(alternative.source, Source::Literal(_) | Source::Object | Source::Now);
+            let constant =
+                matches!(alternative.source, Source::Literal(_) | Source::Object | Source::To | Source::Now);
             (constant && language != Language::Statement)
                 || alternative.encoders.last().is_some_and(|encoder| encoder.is_safe_in(language))
         })
@@ -300,13 +315,18 @@ impl Source {
             Self::Page => scope.page.and_then(text),
             Self::Now => Some(Cow::Owned(Value::from(scope.now.micros()))),
             Self::Job => scope.job.and_then(text),
-            Self::Paths if scope.paths.is_empty() => None,
-            Self::Paths => {
-                let paths = scope.paths.iter().map(|path| Value::String(path.clone())).collect();
-                Some(Cow::Owned(Value::Array(paths)))
-            }
+            Self::Paths => listed(scope.paths),
+            Self::Associations => listed(scope.associations),
+            Self::Other => scope.association().and_then(|one| text(&one.other)),
+            Self::To => scope.association().and_then(|one| text(one.to.as_str())),
         })
     }
+}
+
+/// A list of names; none of them is no list.
+fn listed(names: &[String]) -> Option<Cow<'static, Value>> {
+    let listed = || Value::Array(names.iter().map(|name| Value::String(name.clone())).collect());
+    (!names.is_empty()).then(|| Cow::Owned(listed()))
 }
 
 fn of_fields<'a>(fields: Option<&'a Fields>, path: Option<&str>) -> Result<Option<Cow<'a, Value>>, Flaw> {

@@ -1,5 +1,6 @@
 //! Tests of the whole crate.
 
+mod association;
 mod batch;
 mod builtin;
 mod habit;
@@ -36,6 +37,7 @@ pub(crate) fn first_write(
         known: std::sync::Arc::default(),
         expected: None,
         version: None,
+        association: None,
         intent: format!("int_{number}"),
     }
 }

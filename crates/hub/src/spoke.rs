@@ -8,6 +8,7 @@
 mod adopt;
 mod again;
 mod answers;
+mod associate;
 mod awaited;
 mod batch;
 mod bulk;
@@ -23,6 +24,7 @@ mod held;
 mod look;
 mod many;
 mod orders;
+mod paths;
 mod plan;
 mod reader;
 mod renew;

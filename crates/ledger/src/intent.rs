@@ -7,6 +7,7 @@ use canonical::{Fields, IntentId, Object, OrderToken, RecordId, System, Tenant, 
 use planted::Bug;
 use serde::{Deserialize, Serialize};
 
+use crate::association::Association;
 use crate::obligation::{Level, ObligationKey, Reason};
 use crate::outcome::Class;
 
@@ -122,10 +123,13 @@ pub struct Intent {
     pub token: Option<OrderToken>,
     /// Follows the change across systems.
     pub trace: String,
-    /// It lacks references whose objects are not linked there yet: with it the target does not have the level, and the
-    /// obligation goes on.
+    /// References follow whose objects are not linked there yet, or associations: with it the target does not have the
+    /// level, and the obligation goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacking: bool,
+    /// The association that it makes or takes back; `None`: it writes fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub association: Option<Box<Association>>,
     /// The batch that it goes in; `None`: alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Membership>,

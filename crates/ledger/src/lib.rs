@@ -3,6 +3,7 @@
 //!
 //! Pure: outcomes and time come in, decisions come out.
 
+mod association;
 mod fingerprint;
 mod group;
 mod intent;
@@ -18,6 +19,7 @@ mod shadow;
 mod tests;
 mod words;
 
+pub use association::{Association, Moving, Step};
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use group::{Group, GroupKind, Left, Member, Place, Sample, Trend, name_of};
 pub use intent::{IdempotencyClass, Intent, IntentState, Membership};

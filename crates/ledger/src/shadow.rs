@@ -83,6 +83,10 @@ pub struct Shadow {
     /// Paths whose value at the target is not known (an intent about them ended in doubt).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown: BTreeSet<String>,
+    /// Association's path → ids of others that Concord associated there, or found and replaced, and has not taken back since:
+    /// besides the one in `fields` they may be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub associated: BTreeMap<String, BTreeSet<String>>,
     /// The record's field → what was said of it there in the version `token`, and judged, while a write of something else was
     /// on its way: nobody knows until that is settled what stands there, but in that version it is no other word.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
@@ -121,6 +125,7 @@ impl Shadow {
             external_id: None,
             fields: Fields::new(),
             unknown: BTreeSet::new(),
+            associated: BTreeMap::new(),
             meanwhile: Fields::new(),
             token: None,
             version: None,

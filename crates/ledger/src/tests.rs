@@ -64,6 +64,7 @@ pub(crate) fn create(class: IdempotencyClass) -> Intent {
         token: None,
         trace: "t".into(),
         lacking: false,
+        association: None,
         batch: None,
     }
 }

@@ -20,7 +20,8 @@ pub struct Books {
     pub duplicates: Vec<Duplicate>,
     /// Writes by integrations whose version was lower than one already applied to the object.
     pub backwards: Vec<Backwards>,
-    /// Side effects that can't be taken back, by counter and business id: `invoice_numbers_used`, `mails_sent`.
+    /// Side effects that can't be taken back, by counter and business id: `invoice_numbers_used`, `mails_sent`; of a
+    /// HubSpot-shaped CRM also `associations_made` and `associations_ended`, by the two objects.
     pub effects: BTreeMap<String, BTreeMap<String, u64>>,
     /// Calls received.
     pub calls: Calls,

@@ -159,6 +159,7 @@ impl System for HubSpot {
         let path = call.path();
         match call.request.method().as_str() {
             _ if path.ends_with("/oauth/v1/token") => "token",
+            "DELETE" if path.contains("/associations/") => "dissociate",
             _ if path.contains("/associations") => "associate",
             _ if path.contains("/properties/") => "properties",
             "POST" if path.ends_with("/search") => "search",

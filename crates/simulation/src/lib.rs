@@ -2,6 +2,8 @@
 //! apply late, throttle and fail. Sees no tokio, no sockets, no clock.
 
 #[cfg(test)]
+mod association_tests;
+#[cfg(test)]
 mod backlog_tests;
 #[cfg(test)]
 mod batch_tests;

@@ -6,6 +6,7 @@ mod batch;
 mod ends;
 pub(crate) mod habit;
 mod jobs;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -88,6 +88,12 @@ pub(crate) struct TryWrite {
     /// The object's id there, for one that is linked
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+    /// The association that the operation makes or takes back, by its path
+    #[arg(long, value_name = "PATH", requires = "other")]
+    pub(crate) association: Option<String>,
+    /// The other object's id there
+    #[arg(long, value_name = "ID", requires = "association")]
+    pub(crate) other: Option<String>,
     /// Concord's own id; without, a new one
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,

@@ -188,3 +188,57 @@ fn a_write_that_compares_can_be_tried() {
         assert!(talk(&refused).contains("so that nothing would be compared"), "{}", talk(&refused));
     }
 }
+
+const FIRMS: &str = "\
+connector: desk
+version: '1'
+about: A desk where people belong to firms.
+auth: {default: {bearer: {secret: id}}}
+objects:
+  people:
+    shape: {id: id}
+    associations: {firm: {to: firms}}
+    writes:
+      make:
+        for: [create]
+        idempotency: {class: upsert}
+        request: {method: PUT, path: '/people/{key}', json: '{fields}'}
+        answer: {id: {path: id}}
+      join:
+        for: [associate]
+        idempotency: {class: upsert}
+        request: {method: PUT, path: '/people/{id}/{to}/{other}'}
+      part:
+        for: [dissociate]
+        idempotency: {class: upsert}
+        request: {method: DELETE, path: '/people/{id}/{to}/{other}'}
+";
+
+#[test]
+fn an_association_is_tried_and_becomes_a_case() {
+    let address = desk::serve(|asked| match asked.line.as_str() {
+        "PUT /people/77123/firms/88234" => (200, "{}".to_owned()),
+        other => (500, format!("{{\"asked\": \"{other}\"}}")),
+    });
+    let folder = folder_of(FIRMS, &address, "id: {file: secret.txt}");
+    let call = |more: &[&str]| {
+        let write = ["connector", "try", "desk", "write", "people", "--id", "77123"];
+        concord(folder.path(), &[&write, more].concat(), "")
+    };
+    let join = ["--operation", "join", "--association", "firm", "--other", "88234"];
+    let seen = call(&[&join[..], &["--send", "--fixture"]].concat());
+    let case = String::from_utf8(seen.stdout.clone()).unwrap();
+    assert!(case.contains("association:") && case.contains("path: firm"), "{case} {}", talk(&seen));
+    assert!(!case.contains("77123") && !case.contains("88234"), "{case}");
+    let file = folder.path().join("connectors/fixtures/desk.yaml");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, format!("cases:\n{case}\n")).unwrap();
+    let tested = concord(folder.path(), &["connector", "test", "desk", "-o", "json"], "");
+    assert!(tested.status.success(), "{}\n{case}", talk(&tested));
+
+    let refused = call(&["--operation", "join", "--association", "firms", "--other", "88234"]);
+    assert!(talk(&refused).contains("`join` of `people` has no association `firms`"), "{}", talk(&refused));
+    let shown = concord(folder.path(), &["connector", "show", "desk"], "");
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("association   people: firm, with firms (made)"), "{shown}");
+}

@@ -28,6 +28,7 @@ impl Checks {
     ) {
         let complete = self.mappings.count() == Some(mappings.len());
         self.objects(mappings, systems);
+        self.associations(mappings, routes, systems);
         if complete {
             self.owners_are_read(entities, mappings);
             self.references_link(mappings, routes);

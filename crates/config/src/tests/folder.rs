@@ -372,3 +372,33 @@ fn what_a_vendor_must_permit_stands_beside_what_it_granted() {
     let wide = permits(&CRM.replace("connection:\n", "connection:\n  scopes: [\"people:admin\"]\n"));
     assert!(wide.needed.iter().all(|one| one.granted == Some(true)), "{wide:?}");
 }
+
+/// What makes and takes back an association is needed where a mapping writes one.
+#[test]
+fn associations_need_what_their_operations_need() {
+    let operation = |name: &str, serves: &str, method: &str| {
+        format!(
+            "      {name}:\n        for: [{serves}]\n        idempotency: {{class: upsert}}\n        request: {{method: {method}, \
+             path: \"/people/{{id}}/{{to}}/{{other}}\", scopes: [\"people:{name}\"]}}\n"
+        )
+    };
+    let own = OWN.replace("    writes:\n", "    associations: {friend: {to: people}}\n    writes:\n");
+    let own = format!(
+        "{own}{}{}",
+        operation("join", "associate", "PUT"),
+        operation("part", "dissociate", "DELETE")
+    );
+    let row = "  - {field: parent, path: friend, direction: out, ref: {entity: Person, object: people}}\n";
+    let needed = |mapping: &str| {
+        let mut files = base();
+        files.put("connectors/own.yaml", &own);
+        files.put("mappings/person.crm.yaml", mapping);
+        let configuration =
+            load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems))).configuration;
+        let needed = configuration.permits(&system("crm")).unwrap().needed;
+        needed.into_iter().map(|one| one.scope).collect::<Vec<_>>()
+    };
+    assert_eq!(needed(PERSON_CRM), ["people:read", "people:write"]);
+    let with = PERSON_CRM.replace("examples:\n", &format!("{row}examples:\n"));
+    assert_eq!(needed(&with), ["people:join", "people:part", "people:read", "people:write"]);
+}

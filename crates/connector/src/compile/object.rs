@@ -120,13 +120,19 @@ impl Compiler<'_> {
             self.check_keeps(name, poll, snapshot.as_ref());
         }
         let describe = source.describe.as_ref().map(|describe| self.describe(describe));
+        let associations = self.associations(name, &source, mapped);
         let mut writes = Vec::new();
         let mut served = BTreeMap::new();
         for (operation, write) in &source.writes {
             if !self.offered(&write.with, &write.without) {
                 continue;
             }
-            for serves in write.serves.iter().filter(|serves| **serves != Serves::Notify) {
+            // A kind's operations about associations are for those of its objects that have some.
+            if write.step().is_some() && source.associations.is_empty() {
+                continue;
+            }
+            let chosen = |serves: &&Serves| **serves != Serves::Notify && serves.step().is_none();
+            for serves in write.serves.iter().filter(chosen) {
                 if let Some(other) = served.insert(*serves, operation.clone()) {
                     self.error(
                         write.request.path.referenced,
@@ -138,10 +144,17 @@ impl Compiler<'_> {
                     );
                 }
             }
-            let plan = self.write(operation, write);
+            let mut plan = self.write(operation, write);
+            plan.associations = self.served(operation, write, &source);
             self.check_version(&source, write, &plan);
             writes.push(plan);
         }
+        self.check_associations(name, &source, &writes);
+        let asked: BTreeSet<String> = associations
+            .iter()
+            .filter(|one| one.seen.is_some())
+            .map(|one| one.spec.to.as_str().to_owned())
+            .collect();
         self.values.clear();
         ObjectPlan {
             shape,
@@ -153,6 +166,8 @@ impl Compiler<'_> {
             poll,
             snapshot,
             describe,
+            associations,
+            asked: asked.into_iter().collect(),
             writes,
             errors: self.rules(&source.errors),
         }
@@ -185,6 +200,7 @@ impl Compiler<'_> {
         if !object.keys.is_empty() {
             merged.keys.clone_from(&object.keys);
         }
+        merged.associations.extend(object.associations.clone());
         merged.writes.extend(object.writes.clone());
         merged.shape = object.shape.clone().or(merged.shape);
         merged.fetch = object.fetch.clone().or(merged.fetch);
@@ -243,7 +259,8 @@ impl Compiler<'_> {
 
     fn write(&mut self, name: &str, source: &WriteSource) -> WritePlan {
         let before = self.faults;
-        let request = self.request(name, &source.request, Allowed::Write);
+        let allowed = if source.step().is_some() { Allowed::Association } else { Allowed::Write };
+        let request = self.request(name, &source.request, allowed);
         let probe = source.probe.as_ref().map(|probe| ProbePlan {
             request: self.request(&format!("{name}.probe"), &probe.request, Allowed::Write),
             found: probe.answer.found.as_ref().map(|path| self.path(path)),
@@ -256,6 +273,7 @@ impl Compiler<'_> {
         // What could not be read says nothing of what it would have meant.
         if self.faults == before {
             self.check_repeat(name, source, &request, probe.as_ref());
+            self.check_association(name, source, &request);
         }
         let batch = source.batch.as_ref().map(|batch| self.batch(name, source, batch, Together::Batch));
         let bulk = source.bulk.as_ref().map(|bulk| self.batch(name, source, bulk, Together::Bulk));
@@ -289,6 +307,7 @@ impl Compiler<'_> {
         WritePlan {
             spec,
             serves: source.serves.clone(),
+            associations: Vec::new(),
             request,
             answer: self.answer(&source.answer),
             replayed: source
@@ -327,10 +346,11 @@ impl Compiler<'_> {
     /// The paths that reads ask for: the mapped ones with those that are always needed, or the manifest's own.
     fn select(&mut self, source: &ObjectSource, mapped: Option<&Vec<String>>) -> Vec<String> {
         let chosen = match mapped {
-            Some(mapped) if !mapped.is_empty() => mapped,
+            Some(mapped) if mapped.iter().any(|path| !source.associations.contains_key(path)) => mapped,
             _ => &source.paths,
         };
-        let mut all: BTreeSet<String> = chosen.iter().cloned().collect();
+        let field = |path: &&String| !source.associations.contains_key(*path);
+        let mut all: BTreeSet<String> = chosen.iter().filter(field).cloned().collect();
         for path in &source.paths_always {
             let mut filled = path.clone();
             if filled.contains('{') {

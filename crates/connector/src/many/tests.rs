@@ -190,3 +190,15 @@ fn ids_stand_in_statements_one_by_one() {
         assert!(refused(text).contains("has no encoder that keeps its value in place"), "{}", refused(text));
     }
 }
+
+/// A read of several tells of no associations: where they are mapped, what changed about them would not be seen.
+#[test]
+fn whose_associations_are_mapped_is_read_alone() {
+    for (paths, together) in [(vec!["email"], true), (vec!["email", "associations.companies"], false)] {
+        let contacts = Object::new("contacts").unwrap();
+        let paths = [(contacts.clone(), paths.into_iter().map(str::to_owned).collect())].into();
+        let manifest = Manifest::parse("hubspot", Manifest::builtin("hubspot").unwrap()).unwrap();
+        let hubspot = manifest.bind(&[].into(), &paths).unwrap();
+        assert_eq!(hubspot.render_many(&contacts, &ids(&["1", "2"])).unwrap().is_some(), together);
+    }
+}

@@ -129,6 +129,7 @@ impl Resource {
             known: std::sync::Arc::default(),
             expected: None,
             version: None,
+            association: None,
             intent: crate::fixture::intent(),
         }
     }

@@ -11,6 +11,7 @@ use super::answer::{
     AnswerSource, BatchAnswer, BodyTest, CallKind, CreatedFrom, ExistingSource, HeaderTest, IdFrom,
     ProbeAnswer, RefusalSource, RuleSource, Transport, VersionFrom, WaitForm, WaitSource, When,
 };
+use super::association::{AssociationSeen, AssociationSource};
 use super::batch::{
     BatchSource, CorrelateSource, CsvAnswerSource, CsvSource, EchoSource, JobSource, LineEnd, SplitSource,
     StatusSource,
@@ -105,6 +106,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         ("fetch", keys::<FetchSource>()),
         ("many", keys::<ManySource>()),
         ("many_errors", keys::<ManyErrorsSource>()),
+        ("association", keys::<AssociationSource>()),
+        ("association_seen", keys::<AssociationSeen>()),
+        ("moving", words::<ledger::Moving>()),
         ("write", keys::<WriteSource>()),
         ("idempotency", keys::<IdempotencySource>()),
         ("replayed", keys::<ReplayedSource>()),

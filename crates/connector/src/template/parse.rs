@@ -23,6 +23,8 @@ pub(crate) struct Environment<'a> {
 pub(crate) enum Allowed {
     /// A write or a probe.
     Write,
+    /// What makes or takes back an association.
+    Association,
     /// What stands around the records of a batch.
     Batch,
     /// A listing.
@@ -73,9 +75,12 @@ impl Allowed {
                 "known",
                 "known.PATH",
             ],
+            Self::Association => {
+                &["parameter.NAME", "value.NAME", "object", "key", "id", "intent", "other", "to"]
+            }
             Self::Batch => &["parameter.NAME", "value.NAME", "object", "intent"],
             Self::List => &["parameter.NAME", "value.NAME", "object", "since", "page", "now", "paths"],
-            Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths"],
+            Self::Fetch => &["parameter.NAME", "value.NAME", "object", "id", "paths", "associations"],
             Self::Snapshot => &["parameter.NAME", "value.NAME", "object", "page", "paths"],
             Self::Many => &["parameter.NAME", "value.NAME", "object", "ids", "paths"],
             Self::Job => &["parameter.NAME", "value.NAME", "object", "job"],
@@ -315,6 +320,9 @@ fn source(text: &str, environment: &Environment<'_>) -> Result<Option<Source>, F
         ("now", None) => Source::Now,
         ("paths", None) => Source::Paths,
         ("job", None) => Source::Job,
+        ("associations", None) => Source::Associations,
+        ("other", None) => Source::Other,
+        ("to", None) => Source::To,
         _ => return Err(unknown()),
     }))
 }

@@ -35,6 +35,7 @@ fn scope<'a>(
         page: None,
         now: Wall(0),
         paths,
+        associations: &[],
         types,
         job: None,
     }

@@ -77,8 +77,16 @@ fn write(key: &str, id: &str, text: &str) -> Write {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    let association = ledger::Association {
+        path: "things".to_owned(),
+        to: object("things"),
+        other: text.to_owned(),
+        step: ledger::Step::Associate,
+        moving: ledger::Moving::default(),
+    };
     Write {
         version: None,
+        association: Some(association.into()),
         object: object("things"),
         operation: String::new(),
         key: key.to_owned(),

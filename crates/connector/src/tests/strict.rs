@@ -319,6 +319,7 @@ fn what_has_no_entries_is_not_spread() {
             known: Arc::default(),
             expected: None,
             version: None,
+            association: None,
             intent: "int_1".to_owned(),
         };
         let request = connector.render(&Call::Write(write)).map_err(|error| error.to_string())?;

@@ -52,6 +52,7 @@ fn write(operation: &str, version: Option<&str>) -> Write {
         known: Arc::default(),
         expected: None,
         version: version.map(str::to_owned),
+        association: None,
         intent: "int_1".to_owned(),
     }
 }

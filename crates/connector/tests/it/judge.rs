@@ -112,6 +112,7 @@ impl Vendor {
                     known: fields.into(),
                     expected: Some("1".to_owned()),
                     version: Some("1".to_owned()),
+                    association: None,
                     intent: "int_0192a7c0ffee70008000000000000002".to_owned(),
                 };
                 let probe = connector.probe_charge(&spec.name, object).map(|_| Call::Probe(write.clone()));

@@ -173,6 +173,7 @@ pub(crate) fn intent(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Intent> {
         token: row.get::<_, Option<i64>>(25)?.map(OrderToken),
         trace: trace_out(row, 26)?,
         lacking: false,
+        association: None,
         batch: row.get::<_, Option<Vec<u8>>>(27)?.map(|bytes| batch_out(&bytes)).transpose()?,
     })
 }

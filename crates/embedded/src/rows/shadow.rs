@@ -1,7 +1,7 @@
 //! Shadows.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Fields, OrderToken, Wall};
 use ledger::{Edit, Level, Recent, Shadow};
@@ -19,6 +19,8 @@ struct ShadowDocument<'s> {
     fields: Cow<'s, Fields>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unknown: Cow<'s, BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    associated: Cow<'s, BTreeMap<String, BTreeSet<String>>>,
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     meanwhile: Cow<'s, Fields>,
     token: Option<OrderToken>,
@@ -42,6 +44,7 @@ pub(crate) fn shadow_document(shadow: &Shadow) -> Outcome<Vec<u8>> {
         external_id: Cow::Borrowed(&shadow.external_id),
         fields: Cow::Borrowed(&shadow.fields),
         unknown: Cow::Borrowed(&shadow.unknown),
+        associated: Cow::Borrowed(&shadow.associated),
         meanwhile: Cow::Borrowed(&shadow.meanwhile),
         token: shadow.token,
         version: Cow::Borrowed(&shadow.version),
@@ -67,6 +70,7 @@ pub(crate) fn shadow(row: &Row<'_>, desk: &mut Desk<'_>) -> Outcome<Shadow> {
         external_id: sealed.external_id.into_owned(),
         fields: sealed.fields.into_owned(),
         unknown: sealed.unknown.into_owned(),
+        associated: sealed.associated.into_owned(),
         meanwhile: sealed.meanwhile.into_owned(),
         token: sealed.token,
         version: sealed.version.into_owned(),

@@ -334,6 +334,7 @@ fn i6_what_was_judged_while_a_write_was_on_its_way_is_judged_once() {
     let writes = fields(json!({"name": "Bea"}));
     let mut write = connector::Write {
         version: None,
+        association: None,
         object: orders.2.clone(),
         operation: "put".to_owned(),
         key: rec(1).to_string(),

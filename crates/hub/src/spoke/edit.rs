@@ -175,7 +175,7 @@ impl Spoke {
         let mut open = self.held_paths(mapping, record);
         let proposed: Vec<_> =
             record.proposed_to(&self.system, schema).map(|(field, _)| field.clone()).collect();
-        open.extend(super::plan::paths_of(mapping, |field| proposed.contains(field)));
+        open.extend(super::paths::paths_of(mapping, |field| proposed.contains(field)));
         if let Some(path) = values.keys().find(|path| open.contains(path.as_str())) {
             return Err(format!(
                 "{path} carries a field that is not settled: settle it first (concord record settle)"

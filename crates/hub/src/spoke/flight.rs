@@ -267,6 +267,9 @@ impl Spoke {
             return self.delivered(flight, outcome, turn);
         }
         let attempt = self.attempt(&flight, &outcome, took, turn.now.wall);
+        if let Some(ending) = self.misread(&flight, &next, &outcome, turn.now.wall) {
+            return self.end(flight, outcome, ending, Some(attempt), turn);
+        }
         match next {
             // Above: nothing of it is kept as an attempt.
             Next::Delivered => {}

@@ -262,7 +262,7 @@ impl Spoke {
                 object: intent.object.clone(),
                 revision: shadow.revision,
             });
-            shadow.doubt(&write.fields);
+            crate::spoke::associate::doubt(&mut shadow, &intent, &write.fields);
             // When it shows there after all, it is nobody's edit (I6).
             shadow.remember(&self.forms(&intent, &write.fields), turn.now.wall);
             unit.ops.push(Op::PutShadow(shadow));

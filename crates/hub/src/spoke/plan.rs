@@ -95,8 +95,10 @@ pub(crate) struct Wanted {
     pub(crate) mapping: (String, u32),
     /// It may be there already although nothing says so.
     pub(crate) look_first: bool,
-    /// References follow when what they lead to is linked there.
+    /// References follow when what they lead to is linked there, or associations when the object is there.
     pub(crate) lacking: bool,
+    /// The one association that it is about; `None`: it writes fields.
+    pub(crate) association: Option<Box<ledger::Association>>,
 }
 
 pub(crate) fn reason(class: &str, message: impl Into<String>) -> Reason {
@@ -257,6 +259,7 @@ impl Spoke {
                     mapping: (mapping.id().to_owned(), mapping.version()),
                     look_first: self.looks_for_event(&fact),
                     lacking: false,
+                    association: None,
                 }))
             }
             RouteKind::Sync => self.judge_sync(
@@ -308,7 +311,7 @@ impl Spoke {
         let stands = record.alive == Alive::Live;
         let passes = stands && route.filter.iter().all(|condition| condition.holds(&record.fields));
         if !passes {
-            return leave(route, record, shadow, link, mapping, stands);
+            return self.leaves(route, record, shadow, link, mapping, stands);
         }
         let lacking =
             schema.required.iter().find(|field| record.fields.get(field.as_str()).is_none_or(is_empty));
@@ -322,7 +325,7 @@ impl Spoke {
             Ok(projection) => projection,
             Err(error) => return self.unfit(&error, mapping),
         };
-        let all_again = obligation.aside.resay > obligation.reached.generation;
+        let all_again = self.says_all_again(obligation, &shadow);
         // What is said all over again is said once: then it waits for them, too.
         let patient = link.is_none() || !all_again;
         if let Some(missing) = projection.missing.iter().find(|missing| !missing.late || !patient) {
@@ -331,33 +334,41 @@ impl Spoke {
         let late = std::mem::take(&mut projection.missing);
         mapping.keep_seen(&mut projection, &shadow.fields);
         amend(&mut projection.fields, &shadow, obligation);
+        let relations = self.take_relations(&obligation.object, &mut projection.fields);
         // A replay says all of it, whatever is known to be there.
         let mut difference = if all_again {
             projection.fields.clone()
         } else {
             shadow.difference(&projection.fields, &BTreeSet::new())
         };
-        if link.is_some() {
-            // No write carries a field to its owner (I5): there the owner's value stands. Nor does one touch what is not
-            // settled there.
-            let mut own = self.own_paths(mapping, schema, Some(record));
+        // No write carries a field to its owner (I5): there the owner's value stands. Nor does one touch what is not
+        // settled there.
+        let mut own = BTreeSet::new();
+        if link.is_some() || !relations.is_empty() {
+            own.extend(self.own_paths(mapping, schema, Some(record)));
             own.extend(self.held_paths(mapping, record));
             own.extend(late.iter().map(|missing| missing.path.as_str()));
+        }
+        let steps = Self::steps(&relations, &shadow, &own, all_again);
+        if link.is_some() {
             difference.retain(|path, _| !own.contains(path.as_str()));
-            if difference.is_empty() {
+            if difference.is_empty() && steps.is_empty() {
                 return match late.first() {
                     Some(missing) => self.wait_for(missing, bringers, mapping, now, obligation),
                     None => self.nothing_to_say(record, schema, mapping, link),
                 };
             }
-            for path in own {
-                match shadow.fields.get(path) {
-                    Some(value) => projection.fields.insert(path.to_owned(), value.clone()),
-                    None => projection.fields.remove(path),
+            let plain = |path: &&&str| self.connector.association(&obligation.object, path).is_none();
+            for path in own.iter().filter(plain) {
+                match shadow.fields.get(*path) {
+                    Some(value) => projection.fields.insert((*path).to_owned(), value.clone()),
+                    None => projection.fields.remove(*path),
                 };
             }
         }
-        Plan::Write(Box::new(Wanted {
+        let follows = steps.len() + late.len();
+        let apart = link.is_some() && difference.is_empty();
+        let wanted = Wanted {
             operation: None,
             exit: None,
             key: record.id.to_string(),
@@ -368,7 +379,12 @@ impl Spoke {
             matches: intake::match_values(schema, &record.fields),
             mapping: (mapping.id().to_owned(), mapping.version()),
             look_first,
-            lacking: !late.is_empty(),
+            lacking: follows > usize::from(apart),
+            association: None,
+        };
+        Plan::Write(Box::new(match steps.into_iter().next().filter(|_| apart) {
+            Some(first) => self.apart(wanted, first),
+            None => wanted,
         }))
     }
 
@@ -419,36 +435,6 @@ impl Spoke {
         }
     }
 
-    /// Paths of this mapping that carry a field which the target's system owns, in that record or in any. What is brought
-    /// together by a rule, and what is proposed to the owner, is written there all the same.
-    pub(crate) fn own_paths<'a>(
-        &self,
-        mapping: &'a Mapping,
-        schema: &EntitySchema,
-        record: Option<&Record>,
-    ) -> BTreeSet<&'a str> {
-        paths_of(mapping, |field| {
-            let Some(spec) = schema.fields.get(field).filter(|spec| !spec.on_conflict.merges()) else {
-                return false;
-            };
-            let Some(record) = record else {
-                return spec.possible_owners().any(|owner| *owner == self.system);
-            };
-            let proposed =
-                record.open.get(field).is_some_and(|open| open.kind == canonical::OpenKind::Proposed);
-            spec.owner_in(&record.fields) == Some(&self.system) && !proposed
-        })
-    }
-
-    /// Paths of this mapping whose field is not settled at the target's system.
-    pub(crate) fn held_paths<'a>(&self, mapping: &'a Mapping, record: &Record) -> BTreeSet<&'a str> {
-        if record.open.is_empty() {
-            return BTreeSet::new();
-        }
-        let held: BTreeSet<&canonical::Field> = record.held_at(&self.system).collect();
-        paths_of(mapping, |field| held.contains(field))
-    }
-
     /// A record that the mapping can't bring over.
     fn unfit(&self, error: &mapping::ProjectError, mapping: &Mapping) -> Plan {
         rest(State::Dead, false, self.failure("misfit", error.to_string(), mapping))
@@ -459,39 +445,37 @@ impl Spoke {
         let fingerprint = ledger::fingerprint(&self.system, class, &refusal, mapping.id(), mapping.version());
         Reason { class: class.to_owned(), message: refusal.message, fingerprint, ..Reason::default() }
     }
-}
 
-/// Paths that carry such a field.
-pub(crate) fn paths_of(mapping: &Mapping, is: impl Fn(&canonical::Field) -> bool) -> BTreeSet<&str> {
-    let rows = mapping.lineage().into_iter().filter(|row| row.direction.writes());
-    rows.filter(|row| row.field.is_some_and(&is)).map(|row| row.path).collect()
-}
-
-/// A record that left the filter, or is deleted.
-fn leave(
-    route: &Route,
-    record: &Record,
-    shadow: Shadow,
-    link: Option<String>,
-    mapping: &Mapping,
-    stands: bool,
-) -> Plan {
-    let exit = route.exit(stands);
-    let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
-    let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
-        return skip("outside", why);
-    };
-    Plan::Write(Box::new(Wanted {
-        operation: Some(operation.to_owned()),
-        exit: Some(exit),
-        key: record.id.to_string(),
-        external_id: Some(external_id),
-        difference: Arc::default(),
-        whole: Arc::new(shadow.fields.clone()),
-        shadow,
-        matches: Vec::new(),
-        mapping: (mapping.id().to_owned(), mapping.version()),
-        look_first: false,
-        lacking: false,
-    }))
+    /// A record that left the filter, or is deleted.
+    fn leaves(
+        &self,
+        route: &Route,
+        record: &Record,
+        shadow: Shadow,
+        link: Option<String>,
+        mapping: &Mapping,
+        stands: bool,
+    ) -> Plan {
+        let exit = route.exit(stands);
+        let why = if stands { "the record is outside the route's filter" } else { "the record is deleted" };
+        let (Some(external_id), Some(operation)) = (link, exit.operation()) else {
+            return skip("outside", why);
+        };
+        let mut whole = shadow.fields.clone();
+        let _relations = self.take_relations(mapping.object(), &mut whole);
+        Plan::Write(Box::new(Wanted {
+            operation: Some(operation.to_owned()),
+            exit: Some(exit),
+            key: record.id.to_string(),
+            external_id: Some(external_id),
+            difference: Arc::default(),
+            whole: Arc::new(whole),
+            shadow,
+            matches: Vec::new(),
+            mapping: (mapping.id().to_owned(), mapping.version()),
+            look_first: false,
+            lacking: false,
+            association: None,
+        }))
+    }
 }

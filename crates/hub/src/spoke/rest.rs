@@ -10,7 +10,8 @@ use store::{Fetch, Head, Op, Unit};
 
 use crate::mark::Mark;
 use crate::spoke::Spoke;
-use crate::spoke::plan::{Beside, Plan, Rest, paths_of, reason};
+use crate::spoke::paths::paths_of;
+use crate::spoke::plan::{Beside, Plan, Rest, reason};
 use crate::spoke::settle::After;
 use crate::turn::Turn;
 

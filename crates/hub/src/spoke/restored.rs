@@ -177,8 +177,16 @@ impl Spoke {
         if !intake::unverified(&shadow, restored_at) {
             return shadow;
         }
-        let Shadow { external_id, token, version, revision, edits, .. } = shadow;
-        Shadow { external_id, token, version, revision, edits, ..self.blank(shadow.record, &shadow.object) }
+        let Shadow { external_id, token, version, revision, edits, associated, .. } = shadow;
+        Shadow {
+            external_id,
+            token,
+            version,
+            revision,
+            edits,
+            associated,
+            ..self.blank(shadow.record, &shadow.object)
+        }
     }
 
     /// Whether what goes first is a look: the create may have been made after the backup was taken.

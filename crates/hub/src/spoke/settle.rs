@@ -14,6 +14,7 @@ use ledger::{
 };
 use store::{Attempt, Fetch, Head, Op, Query, Require, SpokeAsk, SpokeRow, Unit};
 
+use crate::spoke::associate;
 use crate::spoke::flight::Flight;
 use crate::spoke::write::buried;
 use crate::spoke::{Await, Spoke, Token};
@@ -94,6 +95,12 @@ impl Settlement {
         matches!(self.ending, Ending::Converge)
             && matches!(self.exit, Some(OnExit::Archive | OnExit::Delete))
             && connector.can_fetch(&self.intent.object)
+    }
+
+    /// Whether it is of a replay that is not over.
+    fn resays(&self) -> bool {
+        let of = |row: &ledger::Obligation| row.aside.resay > row.reached.generation;
+        self.obligation.as_ref().is_some_and(of)
     }
 
     fn may_be_overwritten(&self) -> bool {
@@ -235,16 +242,19 @@ impl Spoke {
         match &settlement.ending {
             Ending::Delivered if sync => {
                 if !(may_be_replayed(intent) && self.was_read_since(intent, old)) {
-                    shadow.confirm(&intent.fields);
+                    associate::confirm(&mut shadow, intent);
                 }
                 let crossed = settlement.may_be_overwritten() && self.connector.can_fetch(&intent.object);
                 if crossed || may_be_replayed(intent) {
-                    shadow.doubt(&intent.fields);
+                    associate::doubt(&mut shadow, intent, &intent.fields);
+                }
+                if settlement.resays() {
+                    self.doubt_relations(intent, old, &mut shadow);
                 }
                 if crossed && let Some(id) = &external_id {
                     unit.ops.push(self.want_fetch(intent, id.clone(), now));
                 }
-                if settlement.outcome.token.is_none() {
+                if settlement.outcome.token.is_none() && !intent.fields.is_empty() {
                     shadow.remember(&self.forms(intent, &intent.fields), now);
                 }
                 shadow.token = settlement.outcome.token.max(old.token);
@@ -271,8 +281,13 @@ impl Spoke {
             }
             Ending::Found if sync => {
                 let recent = std::mem::take(&mut shadow.recent);
+                let associated = std::mem::take(&mut shadow.associated);
                 let (revision, edits) = (old.revision, std::mem::take(&mut shadow.edits));
                 shadow = Shadow { revision, recent, edits, ..self.blank(intent.record, &intent.object) };
+                if intent.association.is_some() {
+                    shadow.associated = associated;
+                    associate::doubt(&mut shadow, intent, &intent.fields);
+                }
                 // What an earlier send of it left there.
                 shadow.remember(&self.forms(intent, &intent.fields), now);
                 shadow.external_id.clone_from(&external_id);
@@ -294,15 +309,16 @@ impl Spoke {
                 if let Some(id) = external_id.filter(|_| settlement.looks_for_ended(&self.connector)) {
                     unit.ops.push(self.want_fetch(intent, id, now));
                 }
-                shadow.doubt(&intent.fields);
+                associate::doubt(&mut shadow, intent, &intent.fields);
                 shadow.remember(&self.forms(intent, &intent.fields), now);
             }
             Ending::Dead(_) if sync && intent.sends > 1 => {
-                shadow.doubt(&intent.fields);
+                associate::doubt(&mut shadow, intent, &intent.fields);
                 shadow.remember(&self.forms(intent, &intent.fields), now);
             }
             Ending::Refetch { .. } => {
                 unit.ops.extend(external_id.map(|id| self.want_fetch(intent, id, now)));
+                unit.ops.extend(self.want_other(intent, now));
                 return;
             }
             _ => return,
@@ -318,7 +334,18 @@ impl Spoke {
 
     /// Its object is to be read.
     fn want_fetch(&self, intent: &ledger::Intent, id: String, now: Wall) -> Op {
-        let (system, object) = (self.system.clone(), intent.object.clone());
+        self.want_fetch_of(intent, intent.object.clone(), id, now)
+    }
+
+    /// So is the other end of its association, where it can be.
+    fn want_other(&self, intent: &ledger::Intent, now: Wall) -> Option<Op> {
+        let one = intent.association.as_deref()?;
+        let reads = self.connector.can_fetch(&one.to) && self.config.inbound(&self.system, &one.to).is_some();
+        reads.then(|| self.want_fetch_of(intent, one.to.clone(), one.other.clone(), now))
+    }
+
+    fn want_fetch_of(&self, intent: &ledger::Intent, object: canonical::Object, id: String, now: Wall) -> Op {
+        let system = self.system.clone();
         Op::WantFetch(Fetch {
             tenant: intent.obligation.tenant.clone(),
             external: canonical::ExternalRef { system, object, id },

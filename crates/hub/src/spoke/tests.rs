@@ -1,6 +1,7 @@
 //! What a spoke does with orders, also while it does not know yet what it knew; with the hours of its bulk
 //! lane, and with what answers tell.
 
+mod associate;
 mod connect;
 mod fill;
 mod many;

@@ -148,7 +148,7 @@ impl Spoke {
             call: keep(write).into(),
             request: bytes.into(),
             fields: Arc::default(),
-            full: !terms.partial,
+            full: !terms.partial && wanted.association.is_none(),
             external_id: wanted.external_id.clone(),
             scope: self.state.credential_generation.to_string(),
             state: IntentState::Open,
@@ -164,6 +164,7 @@ impl Spoke {
             token: None,
             trace: obligation.trace.clone(),
             lacking: wanted.lacking,
+            association: wanted.association.clone(),
             batch: None,
         }
     }
@@ -242,6 +243,7 @@ impl Spoke {
             known: Arc::new(wanted.shadow.fields.clone()),
             expected: wanted.shadow.token.map(|token| token.0.to_string()),
             version: wanted.shadow.version.clone(),
+            association: wanted.association.clone(),
             intent: id.to_string(),
         };
         let terms = Terms {

@@ -9,7 +9,7 @@ use super::{HubSpot, Outcome, Refused, no_content, property, unrouted};
 use crate::call::Call;
 use crate::request::{Response, json as answer};
 use crate::shelf::text;
-use crate::system::Desk;
+use crate::system::{Desk, iso_ms};
 
 /// Default (unlabelled) association type ids that the vendor defines.
 const TYPES: [(&str, &str, u64); 10] = [
@@ -32,20 +32,20 @@ type End = (String, String);
 pub(super) struct Associations(BTreeMap<End, BTreeSet<End>>);
 
 impl Associations {
-    pub(super) fn link(&mut self, from_kind: &str, from: &str, to_kind: &str, to: &str) {
+    /// Makes one; false where it is there already.
+    pub(super) fn link(&mut self, from_kind: &str, from: &str, to_kind: &str, to: &str) -> bool {
         let (left, right) = ((from_kind.to_owned(), from.to_owned()), (to_kind.to_owned(), to.to_owned()));
         self.0.entry(left.clone()).or_default().insert(right.clone());
-        self.0.entry(right).or_default().insert(left);
+        self.0.entry(right).or_default().insert(left)
     }
 
-    fn unlink(&mut self, from_kind: &str, from: &str, to_kind: &str, to: &str) {
+    /// Takes one back; false where there is none.
+    fn unlink(&mut self, from_kind: &str, from: &str, to_kind: &str, to: &str) -> bool {
         let (left, right) = ((from_kind.to_owned(), from.to_owned()), (to_kind.to_owned(), to.to_owned()));
         if let Some(links) = self.0.get_mut(&left) {
             links.remove(&right);
         }
-        if let Some(links) = self.0.get_mut(&right) {
-            links.remove(&left);
-        }
+        self.0.get_mut(&right).is_some_and(|links| links.remove(&left))
     }
 
     pub(super) fn forget(&mut self, kind: &str, id: &str) {
@@ -120,14 +120,24 @@ impl HubSpot {
             (&Method::PUT, ["default", to, to_id]) | (&Method::PUT, [to, to_id]) => {
                 let to = property::plural(to);
                 let to_id = self.resolve(desk, to, to_id)?;
-                self.associations.link(from, &id, to, &to_id);
-                let result = json!({
-                    "from": {"id": id}, "to": {"id": to_id}, "associationSpec": spec(from, to),
-                });
-                Ok(answer(200, &json!({"status": "COMPLETE", "results": [result]})))
+                if self.associations.link(from, &id, to, &to_id) {
+                    desk.log.effect("associations_made", &pair(from, &id, to, &to_id));
+                }
+                let there =
+                    json!({"from": {"id": id}, "to": {"id": to_id}, "associationSpec": spec(from, to)});
+                let back =
+                    json!({"from": {"id": to_id}, "to": {"id": id}, "associationSpec": spec(to, from)});
+                let now = iso_ms(call.now_ms);
+                Ok(answer(
+                    200,
+                    &json!({"status": "COMPLETE", "results": [there, back], "startedAt": now, "completedAt": now}),
+                ))
             }
             (&Method::DELETE, [to, to_id]) => {
-                self.associations.unlink(from, &id, property::plural(to), to_id);
+                let to = property::plural(to);
+                if self.associations.unlink(from, &id, to, to_id) {
+                    desk.log.effect("associations_ended", &pair(from, &id, to, to_id));
+                }
                 Ok(no_content())
             }
             (&Method::GET, [to]) => {
@@ -177,6 +187,11 @@ impl HubSpot {
         }
         Ok(answer(200, &json!({"status": "COMPLETE", "results": results})))
     }
+}
+
+/// Who is associated with whom, for the books.
+fn pair(from: &str, id: &str, to: &str, to_id: &str) -> String {
+    format!("{from}/{id} {to}/{to_id}")
 }
 
 fn type_of(from: &str, to: &str) -> u64 {

@@ -340,6 +340,7 @@ pub fn intent(number: u64, route: &str, record: u64) -> Intent {
         token: None,
         trace: trace(number),
         lacking: false,
+        association: None,
         batch: None,
     }
 }
@@ -351,6 +352,7 @@ pub fn shadow(record: u64, system_name: &str, object_name: &str) -> Shadow {
         external_id: Some("17".to_owned()),
         fields: fields("shadow"),
         unknown: BTreeSet::from(["email".to_owned()]),
+        associated: BTreeMap::from([("company".to_owned(), BTreeSet::from(["9".to_owned()]))]),
         meanwhile: fields("meanwhile"),
         token: Some(OrderToken(5)),
         version: Some("W/\"5\"".to_owned()),

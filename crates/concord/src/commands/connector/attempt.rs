@@ -207,7 +207,15 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         let need = if linked { "changes" } else { "makes" };
         Exit::NotFound.because(format!("nothing of the connector {} {need} `{object}`", connector.name()))
     })?;
-    let fields: Arc<Fields> = Arc::new(sample()?);
+    let association = match (&given.association, &given.other) {
+        (Some(path), Some(other)) => {
+            let one = connector.association_by(&object, &operation, path, other);
+            Some(one.map_err(|why| Exit::NotFound.because(why))?.into())
+        }
+        _ => None,
+    };
+    // Of an association no fields are read.
+    let fields: Arc<Fields> = Arc::new(if association.is_some() { Fields::new() } else { sample()? });
     let wide = || {
         let mut bytes = [0; 16];
         match getrandom::fill(&mut bytes) {
@@ -231,6 +239,7 @@ fn write(given: &TryWrite, connector: &Connector, clock: Clock) -> anyhow::Resul
         known: Arc::default(),
         expected: given.expected.clone(),
         version: given.opaque.clone(),
+        association,
         intent: canonical::IntentId::from_parts(now, wide()?).to_string(),
     };
     compared(given, connector, &write)?;
@@ -330,7 +339,11 @@ fn disguised_call(call: &Call, disguise: &mut Disguise) -> Call {
         };
         let (whole, changed, known) = (fields(&write.whole), fields(&write.fields), fields(&write.known));
         let external_id = write.external_id.as_ref().map(|id| disguise.text(id));
-        Write { whole, fields: changed, known, external_id, ..write.clone() }
+        let association = write.association.as_ref().map(|one| {
+            let other = disguise.text(&one.other);
+            ledger::Association { other, ..(**one).clone() }.into()
+        });
+        Write { whole, fields: changed, known, external_id, association, ..write.clone() }
     };
     match call {
         Call::Write(one) => Call::Write(write(one)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use canonical::{Object, Rewrite, Rewrites};
 use connector::{Connector, Deletes, Manifest, WriteSpec};
-use ledger::IdempotencyClass;
+use ledger::{IdempotencyClass, Step};
 use serde_json::{Value, json};
 
 use super::found::{self, Found};
@@ -110,6 +110,8 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         .map(|webhook| json!({ "only_hints": webhook.hint, "never_reports": webhook.blind }));
     let objects: Vec<Object> = connector.shown_objects().collect();
     let reads: Vec<Value> = objects.iter().filter_map(|object| read(connector, object)).collect();
+    let associations: Vec<Value> =
+        objects.iter().flat_map(|object| associations(connector, object)).collect();
     let writes: Vec<Value> = objects
         .iter()
         .flat_map(|object| {
@@ -135,6 +137,7 @@ fn sheet(manifest: &Manifest, connector: &Connector) -> Value {
         "reads": reads,
         "normalises": objects.iter().flat_map(|object| rewrites(connector, object)).collect::<Vec<_>>(),
         "natural_keys": objects.iter().flat_map(|object| natural_keys(connector, object)).collect::<Vec<_>>(),
+        "associations": associations,
         "writes": writes,
         "scopes": scopes::listed(connector),
     })
@@ -171,6 +174,13 @@ fn rewrites(connector: &Connector, object: &Object) -> Vec<Value> {
 fn natural_keys(connector: &Connector, object: &Object) -> Vec<Value> {
     let keys = connector.natural_keys(object).iter();
     keys.map(|key| json!({ "object": connector.name_of(object), "paths": key })).collect()
+}
+
+fn associations(connector: &Connector, object: &Object) -> impl Iterator<Item = Value> {
+    connector.associations(object).map(|one| {
+        let made = connector.associating(object, &one.path, Step::Associate).is_some();
+        json!({ "object": connector.name_of(object), "path": &*one.path, "to": one.to, "made": made, "read": one.seen })
+    })
 }
 
 fn write(object: &str, spec: &WriteSpec, needs: &[&str]) -> Value {
@@ -274,6 +284,13 @@ fn page(sheet: &Value, output: &Output) -> String {
     let several = list("/reads").into_iter().filter(|read| read["in_a_call"].as_u64() > Some(1));
     for (objects, most) in together(several.map(|read| (shown(&read["object"]), read["in_a_call"].clone()))) {
         add("reads by id", format!("{}: {} in a call", objects.join(", "), shown(&most)));
+    }
+    for one in list("/associations") {
+        let said = |key: &str| one[key] == json!(true);
+        let ways = [("made", said("made")), ("read by id", said("read"))];
+        let ways: Vec<&str> = ways.into_iter().filter_map(|(way, has)| has.then_some(way)).collect();
+        let (object, path, to) = (shown(&one["object"]), shown(&one["path"]), shown(&one["to"]));
+        add("association", format!("{object}: {path}, with {to} ({})", ways.join(", ")));
     }
     let writes = together(list("/writes").into_iter().map(|mut write| {
         let object = shown(&write["object"]);

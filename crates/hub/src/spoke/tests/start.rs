@@ -35,6 +35,7 @@ objects:
 pub(super) fn write() -> connector::Write {
     connector::Write {
         version: None,
+        association: None,
         object: Object::new("customer").unwrap(),
         operation: "put".to_owned(),
         key: "k".to_owned(),
