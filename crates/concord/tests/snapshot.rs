@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end where it stands")]
 
+#[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "support/desk.rs"]
 mod desk;
 mod support;
