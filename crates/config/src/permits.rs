@@ -87,15 +87,15 @@ pub(crate) fn uses<'c, By: Clone>(
         *mapping.system() == config.system && mapping.in_fields().next().is_some()
     };
     let mappings: Vec<(&Mapping, By)> = mappings.collect();
-    for (mapping, by) in mappings.iter().filter(|one| here(one)).cloned() {
+    for (mapping, by) in mappings.iter().filter(|one| here(one)) {
         let object = mapping.object();
         if config.poll.contains_key(object) {
-            put(Use::List(object), &by);
+            put(Use::List(object), by);
         }
         if config.webhook.is_some() {
-            put(Use::Webhook(object), &by);
+            put(Use::Webhook(object), by);
         }
-        put(Use::Fetch(object), &by);
+        put(Use::Fetch(object), by);
     }
     for (route, by) in routes.filter(|(route, _)| route.system == config.system) {
         let mut operations: BTreeSet<&str> = route.operation.as_deref().into_iter().collect();

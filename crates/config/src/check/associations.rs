@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use canonical::{Object, System};
+use connector::{AssociationSpec, Connector};
 use ledger::{RouteKind, Step};
 use mapping::RowSource;
 
@@ -10,6 +11,9 @@ use crate::check::Checks;
 use crate::check::mapping::DeclaredMapping;
 use crate::check::route::DeclaredRoute;
 use crate::check::system::DeclaredSystem;
+
+/// Under which key of the row it stands, what is wrong, and what would be right.
+type Flaw = (&'static str, String, String);
 
 impl Checks {
     /// What is written at an association's path is a reference to its kind of object, and the object can be associated.
@@ -31,33 +35,7 @@ impl Checks {
                     continue;
                 };
                 let at = at.to_string();
-                let can = |step| connector.associating(object, &spec.path, step).is_some();
-                let writes = row.direction.writes();
-                let flaw = if writes && !(can(Step::Associate) && can(Step::Dissociate)) {
-                    Some(("path", format!("the connector `{}` can only read it: `{}` of `{object}` is an association that nothing makes", connector.name(), spec.path), "say `direction: in`, or add operations `for: [associate]` and `for: [dissociate]` to the connector".to_owned()))
-                } else if !leads_to(row, &spec.to) {
-                    Some((
-                        if row.reference.is_some() { "ref" } else { "path" },
-                        format!(
-                            "`{}` of `{object}` is an association with `{}`, and the row is no reference to one",
-                            spec.path, spec.to
-                        ),
-                        format!("write `ref: {{entity: …, object: {}}}`", spec.to),
-                    ))
-                } else if let Some(route) = told.filter(|_| writes) {
-                    Some((
-                        "path",
-                        format!(
-                            "`{}` of `{object}` is an association, and the `notify` route `{}` writes with this mapping",
-                            spec.path, route.route.id
-                        ),
-                        "associations are kept by `sync` routes: give that route a mapping of its own"
-                            .to_owned(),
-                    ))
-                } else {
-                    None
-                };
-                if let Some((key, what, hint)) = flaw {
+                if let Some((key, what, hint)) = flaw(connector, object, spec, row, told) {
                     self.problems.push(declared.document.problem(&["fields", &at, key], what).hint(hint));
                 } else if row.direction.reads() && !spec.seen {
                     let what = format!(
@@ -72,6 +50,36 @@ impl Checks {
     }
 }
 
-fn leads_to(row: &RowSource, to: &Object) -> bool {
-    row.reference.as_ref().is_some_and(|used| used.object == *to)
+fn flaw(
+    connector: &Connector,
+    object: &Object,
+    spec: &AssociationSpec,
+    row: &RowSource,
+    told: Option<&DeclaredRoute>,
+) -> Option<Flaw> {
+    let (path, to) = (&spec.path, &spec.to);
+    let can = |step| connector.associating(object, path, step).is_some();
+    let writes = row.direction.writes();
+    if writes && !(can(Step::Associate) && can(Step::Dissociate)) {
+        let what = format!(
+            "the connector `{}` can only read it: `{path}` of `{object}` is an association that nothing makes",
+            connector.name()
+        );
+        let hint = "say `direction: in`, or add operations `for: [associate]` and `for: [dissociate]` to the connector";
+        return Some(("path", what, hint.to_owned()));
+    }
+    if row.reference.as_ref().is_none_or(|used| used.object != *to) {
+        let key = if row.reference.is_some() { "ref" } else { "path" };
+        let what = format!(
+            "`{path}` of `{object}` is an association with `{to}`, and the row is no reference to one"
+        );
+        return Some((key, what, format!("write `ref: {{entity: …, object: {to}}}`")));
+    }
+    let route = told.filter(|_| writes)?;
+    let what = format!(
+        "`{path}` of `{object}` is an association, and the `notify` route `{}` writes with this mapping",
+        route.route.id
+    );
+    let hint = "associations are kept by `sync` routes: give that route a mapping of its own";
+    Some(("path", what, hint.to_owned()))
 }

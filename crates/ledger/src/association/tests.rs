@@ -1,3 +1,5 @@
+//! An association made, moved and taken back; what a doubt, an old read and a replay leave to be said.
+
 use super::*;
 use canonical::{RecordId, System, Tenant};
 use serde_json::json;
