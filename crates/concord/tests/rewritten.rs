@@ -54,9 +54,9 @@ fn folder(crm: &Handle, policy: &str, normalises: &str) -> Folder {
         paths: ["dealname", "business_id", "version"],
     }]);
     let manifest = Manifest::builtin("hubspot").unwrap();
-    let deals = "deals: {kind: crm, ";
+    let deals = "  deals:\n    kind: crm\n";
     assert!(manifest.contains(deals));
-    let manifest = manifest.replace(deals, &format!("deals: {{kind: crm, {normalises}"));
+    let manifest = manifest.replace(deals, &format!("{deals}{normalises}"));
     folder.put("connectors/hubspot.yaml", &manifest);
     let address = crm.addr;
     folder.put(
@@ -139,7 +139,7 @@ fn name_of(folder: &Folder) -> Value {
     told(folder, &["record", "get", "shop:c1"])["record"]["fields"]["name"].clone()
 }
 
-const SAYS: &str = "normalises: {\"*\": trim, dealname: [lower, {length: 16}]}, ";
+const SAYS: &str = "    normalises: {\"*\": trim, dealname: [lower, {length: 16}]}\n";
 
 async fn is_written_once(policy: &str, trouble: &[FaultKind]) {
     let crm = crm().await;
