@@ -91,6 +91,8 @@ fn without_keys() -> String {
     let manifest =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/stripe.yaml")).unwrap();
     let keyed = "idempotency: {class: native_key, ttl_s: 86400, replayed: {header: idempotent-replayed, equals: \"true\"}}";
+    let manifest =
+        manifest.replace("idempotency: &keyed {", "idempotency: {").replace("idempotency: *keyed", keyed);
     let (before, create) = manifest.split_once("for: [create]").unwrap();
     let create = create.replacen(keyed, "idempotency: {class: search_first, index_lag_ms: 0}", 1);
     let changed = format!("{before}for: [create]{create}").replace(keyed, "idempotency: {class: upsert}");
