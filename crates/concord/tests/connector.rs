@@ -152,7 +152,7 @@ fn a_case_that_does_not_hold_is_named_with_what_differs() {
         ])
     );
     let told = talk(&concord(folder.path(), &["connector", "check", "shop"], ""));
-    assert!(told.contains("fixtures/shop.yaml:6:"), "{told}");
+    assert!(told.contains("fixtures/shop.yaml:7:"), "{told}");
 }
 
 #[test]
